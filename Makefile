@@ -1,0 +1,50 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+
+# A stamp per lock: a second `make` costs nothing while the locks stand unchanged.
+.venv/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/.installed-dev: requirements-dev.lock .venv/.installed
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+.PHONY: help setup setup-dev run test test-chaos check format lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: .venv/.installed ## Create .venv with what `saga up` needs
+
+setup-dev: .venv/.installed-dev ## … and with what tests and checks need
+
+run: setup ## Set up from nothing, then start the whole stack
+	$(BIN)/saga up
+
+test: setup-dev ## Set up from nothing, then run all tests but the long chaos run
+	$(BIN)/python -m pytest -m "not chaos"
+
+test-chaos: setup-dev ## Kill processes at random during 200 orders (about three minutes)
+	$(BIN)/python -m pytest -m chaos -s
+
+check: setup-dev ## Lint, types, import rules, unused dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: setup-dev ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup-dev ## Resolve the dependencies again, with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --constraint requirements-dev.lock -o requirements.lock
+
+clean: ## Remove .venv and the caches; the stack's data in .saga/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

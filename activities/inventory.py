@@ -1,0 +1,29 @@
+"""Steps of the inventory service."""
+
+from temporalio import activity
+
+from activities.border import key_of
+from contracts.inventory import InventoryService, Reservation, ReserveStock
+from saga import Call
+
+
+class InventoryActivities:
+    """Activities `inventory.*`, on the queue `inventory`."""
+
+    def __init__(self, inventory: InventoryService) -> None:
+        self._inventory = inventory
+
+    @activity.defn(name="inventory.reserve")
+    async def reserve(self, call: Call, command: ReserveStock) -> Reservation:
+        """Hold the pieces."""
+        return await self._inventory.reserve(key_of(call), command)
+
+    @activity.defn(name="inventory.release")
+    async def release(self, call: Call, command: ReserveStock) -> Reservation:
+        """Give held pieces back."""
+        return await self._inventory.release(key_of(call), command)
+
+    @activity.defn(name="inventory.commit")
+    async def commit(self, call: Call, command: ReserveStock) -> Reservation:
+        """Turn held pieces into sold ones."""
+        return await self._inventory.commit(key_of(call), command)

@@ -1,0 +1,55 @@
+"""What a service may answer instead of a result, named for the caller's decision.
+
+    ServiceError
+    ├── Rejected          the business says no; trying again changes nothing
+    │   ├── NotFound      … because there is no such thing
+    │   └── Compensated   … because this step was undone before: its late action must not land
+    ├── Conflict          somebody else was faster; read again, then decide
+    └── Unavailable       no answer, or no clear one; try again later
+
+An adapter at a border (database, HTTP, Temporal) translates to and from these, once.
+"""
+
+
+class ServiceError(Exception):
+    """Base of all of them; `code` is for programs, the message for people."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class Rejected(ServiceError):
+    """A permanent business answer. Do not retry; compensate or tell the caller."""
+
+
+class NotFound(Rejected):
+    """The thing asked for does not exist."""
+
+
+class Compensated(Rejected):
+    """The step's compensation came first. The action has no effect and never will."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("already_compensated", detail)
+
+
+class Conflict(ServiceError):
+    """A stream or row moved on since it was read. Read again and retry.
+
+    `actual` is the version found.
+    """
+
+    def __init__(self, detail: str, *, expected: int, actual: int) -> None:
+        super().__init__("version_conflict", detail)
+        self.expected = expected
+        self.actual = actual
+
+
+class Unavailable(ServiceError):
+    """The outcome is unknown or there was none. Retrying is safe behind a barrier."""
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__("unavailable", detail)
+        self.retry_after = retry_after

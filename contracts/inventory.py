@@ -1,0 +1,90 @@
+"""The inventory service's language: products, their price and stock, and reservations."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pydantic import Field
+
+from contracts.message import MAX_MINOR, Message, Money, Quantity, Sku, StepKey
+
+
+class Price(Money):
+    """What one piece costs; a product is never free."""
+
+    minor: int = Field(ge=1, le=MAX_MINOR, strict=True)
+
+
+class NewProduct(Message):
+    """A product to offer, with its first stock."""
+
+    sku: Sku
+    name: str = Field(min_length=1, max_length=200)
+    price: Price
+    stock: int = Field(ge=0, le=10**9, strict=True)
+
+
+class AddStock(Message):
+    """Pieces that came in. Stock is added, never set, so that additions commute."""
+
+    quantity: int = Field(ge=1, le=10**9, strict=True)
+
+
+class Product(Message):
+    """A product. `available + reserved + sold = stocked`, always."""
+
+    sku: str
+    name: str
+    price: Price
+    stocked: int
+    available: int
+    reserved: int
+    sold: int
+
+
+class StockLine(Message):
+    """So many pieces of one product."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+class ReserveStock(Message):
+    """Hold pieces for an order; the same command releases or commits them."""
+
+    order_id: str
+    lines: tuple[StockLine, ...]
+
+
+class Reservation(Message):
+    """What is held, released or sold for an order; no lines if nothing was to do."""
+
+    order_id: str
+    lines: tuple[StockLine, ...]
+
+
+class InventoryService(Protocol):
+    """Products and stock."""
+
+    async def create_product(self, product: NewProduct) -> Product:
+        """Offer a product. Rejected `sku_exists` if the SKU is taken."""
+
+    async def get_product(self, sku: str) -> Product:
+        """Read a product. NotFound if there is none."""
+
+    async def list_products(self, skus: Sequence[str] | None = None) -> list[Product]:
+        """Products in order of SKU: all, or those of `skus` that exist."""
+
+    async def add_stock(self, sku: str, stock: AddStock) -> Product:
+        """Put new pieces on the shelf. NotFound if there is no such product."""
+
+    async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Move pieces from available to reserved: all lines or none.
+
+        Rejected `out_of_stock`, NotFound `unknown_sku`.
+        """
+
+    async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Undo `reserve`: what it moved goes back to available."""
+
+    async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Move the reserved pieces to sold. Only after `reserve` under the same order."""

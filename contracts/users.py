@@ -1,0 +1,53 @@
+"""The user service's language. Personal data lives behind it and nowhere else."""
+
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import Field
+
+from contracts.message import Message
+
+
+class NewUser(Message):
+    """Who wants an account."""
+
+    name: str = Field(min_length=1, max_length=200)
+    email: str = Field(min_length=3, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")
+
+
+class User(Message):
+    """An account. Only an active one may order."""
+
+    id: str
+    name: str
+    email: str
+    active: bool
+    created_at: datetime
+
+
+class ValidateUser(Message):
+    """Ask whether this customer may order."""
+
+    customer_id: str
+
+
+class ValidatedUser(Message):
+    """The customer exists and is active."""
+
+    customer_id: str
+
+
+class UserService(Protocol):
+    """Accounts, and whether they may order."""
+
+    async def create(self, user: NewUser) -> User:
+        """Open an account."""
+
+    async def get(self, user_id: str) -> User:
+        """Read an account. NotFound if there is none."""
+
+    async def deactivate(self, user_id: str) -> User:
+        """Close an account for new orders; repeating it changes nothing. NotFound if none."""
+
+    async def validate(self, command: ValidateUser) -> ValidatedUser:
+        """Rejected `user_inactive` or NotFound `unknown_user` if the customer may not order."""

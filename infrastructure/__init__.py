@@ -1,0 +1,1 @@
+"""Technical parts that the services share. Nothing here knows an order."""

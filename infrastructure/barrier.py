@@ -1,0 +1,163 @@
+"""The barrier: at-least-once attempts, exactly one effect or none.
+
+Every step of a saga has one row for its action and one for its compensation, written in the
+transaction of the effect. A row's state tells what a late, repeated or overtaken attempt may do:
+
+    started      an action of several transactions has begun (payment); nothing is promised yet
+    done         it took effect; `reply` is what every repetition gets
+    compensated  it took effect and was undone; the action is refused from now on
+    tombstone    its compensation came first; the action is refused, whenever it arrives
+
+Concurrent attempts meet at the row's lock and see each other's outcome. The idea is dtm's
+"sub-transaction barrier"; unlike it, a repetition gets the first answer, not a bare success.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy import Column, DateTime, MetaData, Table, Text, case, func, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import Compensated
+from contracts.message import StepKey
+
+R = TypeVar("R", bound=BaseModel)
+A = TypeVar("A", bound=BaseModel)
+
+
+class Op(StrEnum):
+    """Which half of a step a row stands for."""
+
+    ACTION = "action"
+    COMPENSATION = "compensation"
+
+
+class State(StrEnum):
+    """What is known of an attempt; see the module's table."""
+
+    STARTED = "started"
+    DONE = "done"
+    COMPENSATED = "compensated"
+    TOMBSTONE = "tombstone"
+
+
+def barrier_table(metadata: MetaData) -> Table:
+    """The table `barrier` in a service's own database."""
+    return Table(
+        "barrier",
+        metadata,
+        Column("saga_id", Text, primary_key=True),
+        Column("step", Text, primary_key=True),
+        Column("op", Text, primary_key=True),
+        Column("state", Text, nullable=False),
+        Column("reply", JSONB),
+        Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    )
+
+
+class Barrier:
+    """The barrier of one service. Every method works in the caller's transaction."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def action(
+        self,
+        tx: AsyncConnection,
+        key: StepKey,
+        reply_type: type[R],
+        effect: Callable[[], Awaitable[R]],
+    ) -> R:
+        """Run `effect` once; a repetition gets the first reply.
+
+        Raises Compensated if the step was undone, before or after it took effect.
+        """
+        stored = await self.claim(tx, key, reply_type)
+        if stored is not None:
+            return stored
+        reply = await effect()
+        return await self.finish(tx, key, reply)
+
+    async def compensation(
+        self,
+        tx: AsyncConnection,
+        key: StepKey,
+        action_type: type[A],
+        reply_type: type[R],
+        undo: Callable[[A | None], Awaitable[R]],
+    ) -> R:
+        """Run `undo` once, with the action's reply, or None if the action never took effect.
+
+        Either way the action is refused from now on. A repetition gets the first reply.
+        """
+        stored = await self.claim(tx, key, reply_type, Op.COMPENSATION)
+        if stored is not None:
+            return stored
+        reply = await undo(await self.void(tx, key, action_type))
+        return await self.finish(tx, key, reply, Op.COMPENSATION)
+
+    async def claim(
+        self, tx: AsyncConnection, key: StepKey, reply_type: type[R], op: Op = Op.ACTION
+    ) -> R | None:
+        """Begin an attempt: the stored reply if one is done, None if the effect is still to do.
+
+        Locks the row until the transaction ends, which is where concurrent attempts wait.
+        """
+        state, reply = await self._upsert(tx, key, op, State.STARTED, {})
+        if state in {State.COMPENSATED, State.TOMBSTONE}:
+            raise Compensated(f"step {key.step} of {key.saga_id} has been compensated")
+        return reply_type.model_validate(reply) if state == State.DONE else None
+
+    async def finish(self, tx: AsyncConnection, key: StepKey, reply: R, op: Op = Op.ACTION) -> R:
+        """Store the reply of a claimed attempt, in the transaction of its last effect.
+
+        The claim must be of this transaction: it is what holds the lock.
+        """
+        row = self._table.c
+        await tx.execute(
+            update(self._table)
+            .where(row.saga_id == key.saga_id, row.step == key.step, row.op == op)
+            .values(state=State.DONE, reply=reply.model_dump(mode="json"))
+        )
+        return reply
+
+    async def void(self, tx: AsyncConnection, key: StepKey, action_type: type[A]) -> A | None:
+        """Refuse the action from now on; its reply if it had taken effect, else None."""
+        transitions = {State.STARTED: State.TOMBSTONE, State.DONE: State.COMPENSATED}
+        state, reply = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
+        return action_type.model_validate(reply) if state == State.COMPENSATED else None
+
+    async def fence(self, tx: AsyncConnection, key: StepKey) -> bool:
+        """Refuse an action that has not taken effect yet; True if it had, which then stands."""
+        transitions = {State.STARTED: State.TOMBSTONE}
+        state, _ = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
+        return state == State.DONE
+
+    async def _upsert(
+        self,
+        tx: AsyncConnection,
+        key: StepKey,
+        op: Op,
+        first: State,
+        transitions: Mapping[State, State],
+    ) -> tuple[State, Any]:
+        """Insert the row as `first`, or move the one that is there; its state after and reply.
+
+        One round trip. Locks the row: waits for a concurrent attempt and sees what it committed.
+        """
+        state = self._table.c.state
+        moved = [(state == old, new) for old, new in transitions.items()]
+        statement = (
+            insert(self._table)
+            .values(saga_id=key.saga_id, step=key.step, op=op, state=first)
+            .on_conflict_do_update(
+                index_elements=["saga_id", "step", "op"],
+                set_={"state": case(*moved, else_=state) if moved else state},
+            )
+            .returning(state, self._table.c.reply)
+        )
+        found = (await tx.execute(statement)).one()
+        return State(found.state), found.reply

@@ -1,0 +1,72 @@
+"""One database of one service: an engine, and transactions whose failures are translated."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from contracts.errors import Unavailable
+
+# Each is shorter than the activities' start-to-close time-out, so that the database gives up
+# before Temporal starts another attempt. The last one frees the locks of a stopped process.
+SERVER_SETTINGS = {
+    "application_name": "order-saga",
+    "lock_timeout": "3s",
+    "statement_timeout": "4s",
+    "idle_in_transaction_session_timeout": "8s",
+}
+CONNECT_TIMEOUT = 3.0
+
+# Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
+# intervention; and lock_not_available.
+TRANSIENT_SQLSTATES = ("08", "40", "53", "57", "55P03", "25P03")
+
+
+class Database:
+    """A lazily connected pool; making one opens nothing."""
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self._engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            pool_timeout=CONNECT_TIMEOUT,
+            connect_args={"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT},
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: commits on a clean exit, else rolls back.
+
+        Raises Unavailable where the database is away, overloaded, or lost the connection. A lost
+        COMMIT is among these: its outcome is unknown, and the barrier answers the retry.
+        """
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
+            if is_transient(error):
+                raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
+            raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether trying again later may help."""
+    if isinstance(error, (OSError, TimeoutError, PoolTimeoutError, OperationalError)):
+        return True
+    if isinstance(error, InterfaceError):
+        return True  # the driver's word for "connection is closed"
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
+        return sqlstate.startswith(TRANSIENT_SQLSTATES)
+    return isinstance(error, asyncpg.PostgresConnectionError)

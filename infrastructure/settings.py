@@ -1,0 +1,37 @@
+"""Settings from the environment; read in composition roots only.
+
+Temporal's own settings are not here: `temporalio.envconfig` reads `TEMPORAL_*` and profiles.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import BaseSettings
+
+
+def with_driver(url: str) -> str:
+    """The URL as SQLAlchemy wants it; `postgres://` and `postgresql://` are welcome too."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+        raise ValueError("must look like postgresql://role:password@host:port/database")
+    return f"postgresql+asyncpg://{rest}"
+
+
+DatabaseUrl = Annotated[str, AfterValidator(with_driver)]
+
+
+class DatabaseSettings(BaseSettings):
+    """Where each service's database is: USER_DATABASE_URL and so on."""
+
+    user_database_url: DatabaseUrl
+    order_database_url: DatabaseUrl
+    inventory_database_url: DatabaseUrl
+    payment_database_url: DatabaseUrl
+
+
+class ProviderSettings(BaseSettings):
+    """Where the payment provider is, and our key: PAYMENT_PROVIDER_URL, PAYMENT_PROVIDER_KEY."""
+
+    payment_provider_url: str
+    payment_provider_key: SecretStr
+    payment_provider_timeout: float = Field(default=3.0, gt=0, description="Seconds per request")

@@ -1,0 +1,58 @@
+"""What passes between the kernel and an activity: the call, the cause, and the rejection."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory
+
+REJECTED = "Rejected"
+
+
+class Ending(StrEnum):
+    """How a saga that did not complete ended."""
+
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a saga is undone. `step` is where it happened; empty if it came from outside."""
+
+    ending: Ending
+    code: str
+    detail: str
+    step: str = ""
+
+
+@dataclass(frozen=True)
+class Call:
+    """The first argument of every step's activities, action and compensation alike.
+
+    `saga_id` and `step` make the barrier's key: the same for every attempt, worker and reset.
+    """
+
+    saga_id: str
+    step: str
+    cause: Cause | None = None
+
+
+def rejection(code: str, detail: str) -> ApplicationError:
+    """A business "no" for an activity to raise: never retried, and no failure of the machinery."""
+    return ApplicationError(
+        detail,
+        code,
+        type=REJECTED,
+        non_retryable=True,
+        category=ApplicationErrorCategory.BENIGN,
+    )
+
+
+def cause_of(error: BaseException, step: str) -> Cause:
+    """The cause that a failed step is: rejected if it says so, else it ran out of its time."""
+    failure = error.cause if isinstance(error, ActivityError) and error.cause else error
+    if isinstance(failure, ApplicationError) and failure.type == REJECTED:
+        code = str(failure.details[0]) if failure.details else "rejected"
+        return Cause(Ending.REJECTED, code, failure.message, step)
+    return Cause(Ending.TIMED_OUT, f"{step}_timed_out", f"{step} did not succeed: {failure}", step)

@@ -1,0 +1,62 @@
+"""A step of a saga, as data: what it does, how it is undone, and how long it may take."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from temporalio.common import RetryPolicy
+
+from saga.call import Call
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+# Forward: quick at first, since most faults are a blip; bounded by the step's patience.
+FORWARD = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=5)
+)
+# What must happen in the end is tried without limit. The cap bounds how long a healed service
+# waits for us.
+UNTIL_DONE = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=15)
+)
+
+
+class Kind(StrEnum):
+    """What a step means for undoing the saga."""
+
+    READ = "read"
+    COMPENSATABLE = "compensatable"
+    PIVOT = "pivot"
+    RETRIABLE = "retriable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Generic[C, R]):
+    """One step. Its activities take a `Call` and the step's command, action and compensation alike.
+
+    `attempt` bounds one attempt (start-to-close) and `patience` all attempts of an action before
+    the pivot (schedule-to-close); pivot, retriable steps and compensations have no such bound.
+    A pivot needs a `fence`: an activity that refuses a pivot that has not landed, and tells
+    whether it had.
+
+    ValueError if a compensatable step lacks a compensation, another step has one, or a pivot
+    lacks a fence.
+    """
+
+    name: str
+    kind: Kind
+    queue: str
+    action: Callable[[Any, Call, C], Awaitable[R]]
+    compensation: Callable[[Any, Call, C], Awaitable[Any]] | None = None
+    fence: Callable[[Any, Call], Awaitable[bool]] | None = None
+    attempt: timedelta = timedelta(seconds=5)
+    patience: timedelta = timedelta(minutes=5)
+
+    def __post_init__(self) -> None:
+        if (self.compensation is not None) != (self.kind is Kind.COMPENSATABLE):
+            raise ValueError(f"step {self.name}: a compensation goes with kind=compensatable only")
+        if (self.fence is not None) != (self.kind is Kind.PIVOT):
+            raise ValueError(f"step {self.name}: a fence goes with kind=pivot, and only there")

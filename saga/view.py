@@ -1,0 +1,60 @@
+"""What a saga shows of itself: the answer of its query and its page in the Temporal Web UI."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SagaState(StrEnum):
+    """Where a saga stands."""
+
+    RUNNING = "running"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+    COMPLETED = "completed"
+    BLOCKED = "blocked"
+
+
+class StepState(StrEnum):
+    """Where a step stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    COMPENSATING = "compensating"
+    COMPENSATED = "compensated"
+    BLOCKED = "blocked"
+
+
+@dataclass
+class StepView:
+    """One step. Times are ISO 8601, of the workflow's clock; `action` names its activity."""
+
+    name: str
+    kind: str
+    action: str
+    compensation: str | None = None
+    state: StepState = StepState.PENDING
+    started_at: str | None = None
+    finished_at: str | None = None
+    error: str | None = None
+
+
+@dataclass
+class SagaView:
+    """A whole saga. `compensations` lists the steps in the order in which they are undone."""
+
+    saga_id: str
+    state: SagaState = SagaState.RUNNING
+    steps: list[StepView] = field(default_factory=list)
+    compensations: list[str] = field(default_factory=list)
+    cause: str | None = None
+
+    def markdown(self) -> str:
+        """The same for people, as Temporal's current details show it."""
+        lines = [f"**{self.state}**" + (f": {self.cause}" if self.cause else ""), ""]
+        lines += ["| step | kind | state | |", "|---|---|---|---|"]
+        for step in self.steps:
+            lines.append(f"| {step.name} | {step.kind} | {step.state} | {step.error or ''} |")
+        return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Products and stock: reserve, release, commit; no piece is ever sold twice."""

@@ -1,0 +1,161 @@
+"""The rules of stock. One method is one transaction.
+
+A reservation is not a row of its own: the barrier's stored reply is the record of what was held.
+SKUs are locked in sorted order, so that two orders of the same products cannot deadlock.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import NotFound, Rejected
+from contracts.inventory import (
+    AddStock,
+    NewProduct,
+    Price,
+    Product,
+    Reservation,
+    ReserveStock,
+    StockLine,
+)
+from contracts.message import StepKey
+from infrastructure.barrier import Barrier
+from infrastructure.database import Database
+from services.inventory.tables import barrier, products
+
+
+class Inventory:
+    """Implements `contracts.inventory.InventoryService` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._barrier = Barrier(barrier)
+
+    async def create_product(self, product: NewProduct) -> Product:
+        """Offer a product. Rejected `sku_exists` if the SKU is taken."""
+        statement = (
+            insert(products)
+            .values(
+                sku=product.sku,
+                name=product.name,
+                price_minor=product.price.minor,
+                currency=product.price.currency,
+                stocked=product.stock,
+                available=product.stock,
+            )
+            .on_conflict_do_nothing()
+            .returning(*products.c)
+        )
+        async with self._database.transaction() as tx:
+            row = (await tx.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise Rejected("sku_exists", f"there is a product {product.sku} already")
+        return _product(row)
+
+    async def get_product(self, sku: str) -> Product:
+        """Read a product. NotFound if there is none."""
+        found = await self.list_products([sku])
+        if not found:
+            raise _unknown(sku)
+        return found[0]
+
+    async def list_products(self, skus: Sequence[str] | None = None) -> list[Product]:
+        """Products in order of SKU: all, or those of `skus` that exist."""
+        statement = select(products).order_by(products.c.sku)
+        if skus is not None:
+            statement = statement.where(products.c.sku.in_(skus))
+        async with self._database.transaction() as tx:
+            return [_product(row) for row in (await tx.execute(statement)).mappings()]
+
+    async def add_stock(self, sku: str, stock: AddStock) -> Product:
+        """Put new pieces on the shelf. NotFound if there is no such product."""
+        statement = (
+            update(products)
+            .where(products.c.sku == sku)
+            .values(
+                stocked=products.c.stocked + stock.quantity,
+                available=products.c.available + stock.quantity,
+            )
+            .returning(*products.c)
+        )
+        async with self._database.transaction() as tx:
+            row = (await tx.execute(statement)).mappings().one_or_none()
+        if row is None:
+            raise _unknown(sku)
+        return _product(row)
+
+    async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Move pieces from available to reserved: all lines or none."""
+
+        async def effect() -> Reservation:
+            for line in _in_lock_order(command.lines):
+                if not await _move(tx, line, "available", "reserved"):
+                    raise await _why_not(tx, line)
+            return Reservation(order_id=command.order_id, lines=command.lines)
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(tx, key, Reservation, effect)
+
+    async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Undo `reserve`: what it moved goes back to available."""
+
+        async def undo(reserved: Reservation | None) -> Reservation:
+            lines = reserved.lines if reserved else ()
+            for line in _in_lock_order(lines):
+                await _must_move(tx, line, "reserved", "available")
+            return Reservation(order_id=command.order_id, lines=lines)
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.compensation(tx, key, Reservation, Reservation, undo)
+
+    async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Move the reserved pieces to sold."""
+
+        async def effect() -> Reservation:
+            for line in _in_lock_order(command.lines):
+                await _must_move(tx, line, "reserved", "sold")
+            return Reservation(order_id=command.order_id, lines=command.lines)
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(tx, key, Reservation, effect)
+
+
+def _in_lock_order(lines: Sequence[StockLine]) -> list[StockLine]:
+    return sorted(lines, key=lambda line: line.sku)
+
+
+async def _move(tx: AsyncConnection, line: StockLine, source: str, target: str) -> bool:
+    """Move a line's pieces between two columns; False if there are too few, or no such product."""
+    from_, to = products.c[source], products.c[target]
+    statement = (
+        update(products)
+        .where(products.c.sku == line.sku, from_ >= line.quantity)
+        .values({from_: from_ - line.quantity, to: to + line.quantity})
+    )
+    return (await tx.execute(statement)).rowcount == 1
+
+
+async def _must_move(tx: AsyncConnection, line: StockLine, source: str, target: str) -> None:
+    if not await _move(tx, line, source, target):
+        raise Rejected(
+            "stock_not_held", f"{line.quantity} x {line.sku} should be {source}, but are not"
+        )
+
+
+async def _why_not(tx: AsyncConnection, line: StockLine) -> Rejected:
+    statement = select(products.c.available).where(products.c.sku == line.sku)
+    available = (await tx.execute(statement)).scalar()
+    if available is None:
+        return _unknown(line.sku)
+    return Rejected("out_of_stock", f"{line.sku}: {line.quantity} wanted, {available} available")
+
+
+def _unknown(sku: str) -> NotFound:
+    return NotFound("unknown_sku", f"there is no product {sku}")
+
+
+def _product(row: RowMapping) -> Product:
+    price = Price(minor=row["price_minor"], currency=row["currency"])
+    return Product(price=price, **row)

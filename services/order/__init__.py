@@ -1,0 +1,1 @@
+"""Orders, event-sourced, with a read model kept in the same transaction."""

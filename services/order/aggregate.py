@@ -1,0 +1,98 @@
+"""The order as a fold over its events. Pure: no clock, no I/O."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contracts.errors import Rejected
+from contracts.events import RecordedEvent
+from contracts.message import Money, Reason
+from contracts.orders import CreateOrder, OrderLine, OrderStatus
+from infrastructure.event_store import NewEvent
+
+CLOSING = {
+    OrderStatus.REJECTED: "OrderRejected",
+    OrderStatus.CANCELLED: "OrderCancelled",
+    OrderStatus.TIMED_OUT: "OrderTimedOut",
+}
+STATUS_AFTER = {
+    "OrderConfirmed": OrderStatus.CONFIRMED,
+    "OrderReturned": OrderStatus.RETURNED,
+} | {event: status for status, event in CLOSING.items()}
+
+
+@dataclass(frozen=True)
+class OrderAggregate:
+    """An order at some version. Deciding methods return new events and change nothing."""
+
+    id: str
+    version: int = 0
+    customer_id: str = ""
+    status: OrderStatus = OrderStatus.PENDING
+    items: tuple[OrderLine, ...] = ()
+    total: Money | None = None
+    reason: Reason | None = None
+
+    @classmethod
+    def from_history(cls, order_id: str, events: Iterable[RecordedEvent]) -> "OrderAggregate":
+        """The state after these events, which may be any prefix of the history."""
+        order = cls(order_id)
+        for event in events:
+            order = order.apply(event.type, event.data)
+        return order
+
+    def apply(self, event_type: str, data: Mapping[str, Any]) -> "OrderAggregate":
+        """The state after one more event. ValueError for an event that this code does not know."""
+        fold = FOLDS.get(event_type)
+        if fold is None:
+            raise ValueError(f"order {self.id}: unknown event {event_type}")
+        return replace(fold(self, data, event_type), version=self.version + 1)
+
+    def place(self, command: CreateOrder) -> list[NewEvent]:
+        """Begin the order."""
+        placed = NewEvent(
+            "OrderPlaced",
+            {
+                "customer_id": command.customer_id,
+                "total": command.total.model_dump(),
+                "payment_method": command.payment_method,
+            },
+        )
+        return [placed, *(NewEvent("ItemAdded", item.model_dump()) for item in command.items)]
+
+    def confirm(self) -> list[NewEvent]:
+        """Make it binding. Rejected `not_pending` if it is closed."""
+        self._must_be_pending()
+        return [NewEvent("OrderConfirmed", {})]
+
+    def close(self, status: OrderStatus, reason: Reason) -> list[NewEvent]:
+        """End it without effect. Rejected `not_pending` if it is confirmed or closed already."""
+        self._must_be_pending()
+        return [NewEvent(CLOSING[status], reason.model_dump())]
+
+    def _must_be_pending(self) -> None:
+        if self.version == 0 or self.status != OrderStatus.PENDING:
+            raise Rejected("not_pending", f"order {self.id} is {self.status}, not pending")
+
+
+Fold = Callable[[OrderAggregate, Mapping[str, Any], str], OrderAggregate]
+
+
+def _placed(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+    return replace(order, customer_id=data["customer_id"], total=Money(**data["total"]))
+
+
+def _item_added(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+    return replace(order, items=(*order.items, OrderLine.model_validate(data)))
+
+
+def _moved(order: OrderAggregate, data: Mapping[str, Any], event_type: str) -> OrderAggregate:
+    reason = Reason.model_validate(data) if "code" in data else None
+    return replace(order, status=STATUS_AFTER[event_type], reason=reason)
+
+
+FOLDS: Mapping[str, Fold] = {
+    "OrderPlaced": _placed,
+    "ItemAdded": _item_added,
+    **dict.fromkeys(STATUS_AFTER, _moved),
+}

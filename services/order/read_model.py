@@ -1,0 +1,88 @@
+"""The table `orders`: written in the transaction of the events, read by lists and look-ups."""
+
+import base64
+import json
+from datetime import datetime
+
+from sqlalchemy import RowMapping, func, null, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import NotFound, Rejected
+from contracts.message import Money
+from contracts.orders import Order, OrderFilter, OrderPage
+from services.order.aggregate import OrderAggregate
+from services.order.tables import orders
+
+
+async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
+    """Write the aggregate's state over the row, or make the row."""
+    if order.total is None:
+        raise ValueError(f"order {order.id} was never placed")
+    reason = order.reason.model_dump() if order.reason else null()
+    changing = {"status": order.status, "reason": reason, "version": order.version}
+    fixed = {
+        "id": order.id,
+        "customer_id": order.customer_id,
+        "items": [item.model_dump() for item in order.items],
+        "total_minor": order.total.minor,
+        "currency": order.total.currency,
+    }
+    statement = (
+        insert(orders)
+        .values(fixed | changing)
+        .on_conflict_do_update(
+            index_elements=["id"], set_=changing | {"updated_at": func.clock_timestamp()}
+        )
+        .returning(*orders.c)
+    )
+    return _order((await tx.execute(statement)).mappings().one())
+
+
+async def find(tx: AsyncConnection, order_id: str) -> Order:
+    """The order. NotFound if there is none."""
+    row = (await tx.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
+    if row is None:
+        raise unknown(order_id)
+    return _order(row)
+
+
+async def page(
+    tx: AsyncConnection, only: OrderFilter, *, limit: int, cursor: str | None
+) -> OrderPage:
+    """A page, newest first, by keyset: its cost does not grow with the pages before it."""
+    keyset = tuple_(orders.c.created_at, orders.c.id)
+    statement = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc())
+    for column, wanted in only.model_dump(exclude_none=True).items():
+        statement = statement.where(orders.c[column] == wanted)
+    if cursor is not None:
+        statement = statement.where(keyset < tuple_(*_decode(cursor)))
+    rows = (await tx.execute(statement.limit(limit + 1))).mappings().all()
+    items = tuple(_order(row) for row in rows[:limit])
+    return OrderPage(items=items, next_cursor=_encode(items[-1]) if len(rows) > limit else None)
+
+
+def unknown(order_id: str) -> NotFound:
+    """The error for an order that is not there."""
+    return NotFound("unknown_order", f"there is no order {order_id}")
+
+
+def _encode(order: Order) -> str:
+    keyset = json.dumps([order.created_at.isoformat(), order.id])
+    return base64.urlsafe_b64encode(keyset.encode()).decode()
+
+
+def _decode(cursor: str) -> tuple[datetime, str]:
+    try:
+        created_at, order_id = json.loads(base64.urlsafe_b64decode(cursor))
+        moment = datetime.fromisoformat(created_at)
+    except (ValueError, TypeError) as error:
+        raise Rejected("invalid_cursor", "use `next_cursor` as it was given") from error
+    if moment.tzinfo is None or not isinstance(order_id, str):
+        raise Rejected("invalid_cursor", "use `next_cursor` as it was given")
+    return moment, order_id
+
+
+def _order(row: RowMapping) -> Order:
+    total = Money(minor=row["total_minor"], currency=row["currency"])
+    return Order(total=total, **row)

@@ -1,0 +1,104 @@
+"""The rules of orders. One method is one transaction: events, read model and barrier together."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.events import RecordedEvent
+from contracts.message import Reason, StepKey
+from contracts.orders import (
+    ConfirmOrder,
+    CreateOrder,
+    Order,
+    OrderFilter,
+    OrderPage,
+    OrderStatus,
+)
+from infrastructure.barrier import Barrier
+from infrastructure.database import Database
+from infrastructure.event_store import EventStore, NewEvent
+from services.order import read_model
+from services.order.aggregate import OrderAggregate
+from services.order.tables import barrier, events
+
+Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
+
+
+class Orders:
+    """Implements `contracts.orders.OrderService` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._barrier = Barrier(barrier)
+        self._events = EventStore(events)
+
+    async def create(self, key: StepKey, command: CreateOrder) -> Order:
+        """Record the order as pending."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(
+                tx,
+                key,
+                Order,
+                lambda: self._change(tx, command.order_id, lambda order: order.place(command)),
+            )
+
+    async def close(
+        self, key: StepKey, command: CreateOrder, status: OrderStatus, reason: Reason
+    ) -> Order:
+        """Undo `create`: end the order, and say how and why.
+
+        An order that `create` never recorded is recorded as closed, so that every accepted
+        order leaves a trace.
+        """
+
+        async def undo(created: Order | None) -> Order:
+            if created is None:
+                await self._change(tx, command.order_id, lambda order: order.place(command))
+            return await self._change(
+                tx, command.order_id, lambda order: order.close(status, reason)
+            )
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.compensation(tx, key, Order, Order, undo)
+
+    async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
+        """Confirm a pending order. Rejected `not_pending` if it is closed."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(
+                tx,
+                key,
+                Order,
+                lambda: self._change(tx, command.order_id, OrderAggregate.confirm),
+            )
+
+    async def fence_confirm(self, key: StepKey) -> bool:
+        """Make sure that no late `confirm` of this saga can land; True if it had landed."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.fence(tx, key)
+
+    async def get(self, order_id: str) -> Order:
+        """Read an order. NotFound if there is none."""
+        async with self._database.transaction() as tx:
+            return await read_model.find(tx, order_id)
+
+    async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
+        """A page of orders, newest first. Rejected `invalid_cursor`."""
+        async with self._database.transaction() as tx:
+            return await read_model.page(tx, only, limit=limit, cursor=cursor)
+
+    async def history(self, order_id: str) -> list[RecordedEvent]:
+        """All events of an order, oldest first. NotFound if there is none."""
+        async with self._database.transaction() as tx:
+            found = await self._events.read(tx, order_id)
+        if not found:
+            raise read_model.unknown(order_id)
+        return found
+
+    async def _change(self, tx: AsyncConnection, order_id: str, decide: Decision) -> Order:
+        """Fold the order, append what `decide` answers, and write the read model."""
+        order = OrderAggregate.from_history(order_id, await self._events.read(tx, order_id))
+        decided = decide(order)
+        await self._events.append(tx, order_id, decided, expected_version=order.version)
+        for event in decided:
+            order = order.apply(event.type, event.data)
+        return await read_model.save(tx, order)

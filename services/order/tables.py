@@ -1,0 +1,42 @@
+"""The order database: events are the truth, `orders` is the read model of them."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from infrastructure.barrier import barrier_table
+from infrastructure.event_store import events_table
+
+metadata = MetaData()
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("items", JSONB, nullable=False),
+    Column("total_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", JSONB),
+    Column("version", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("total_minor >= 0", name="orders_total_not_negative"),
+    Index("orders_newest", "created_at", "id"),
+    Index("orders_by_status", "status", "created_at", "id"),
+    Index("orders_by_customer", "customer_id", "created_at", "id"),
+)
+
+events = events_table(metadata)
+barrier = barrier_table(metadata)

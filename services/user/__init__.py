@@ -1,0 +1,1 @@
+"""Accounts, and whether they may order. Personal data lives here and nowhere else."""

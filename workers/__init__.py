@@ -1,0 +1,1 @@
+"""The composition root of the workers: settings, services, queues, start and stop."""

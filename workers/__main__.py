@@ -1,0 +1,98 @@
+"""`python -m workers`: runs workers until it is told to stop (SIGTERM, SIGINT)."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator
+
+from temporalio.client import Client
+
+from contracts.names import Queue
+from infrastructure.settings import DatabaseSettings, ProviderSettings
+from infrastructure.temporal import connect, runtime_with_metrics
+from workers.health import health_server
+from workers.queues import worker_for
+from services.composition import open_services
+
+log = logging.getLogger("workers")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument(
+        "--queue",
+        action="append",
+        type=Queue,
+        choices=list(Queue),
+        help="a task queue to work on; may be repeated; default: all",
+    )
+    parser.add_argument("--identity", default=f"worker-{os.getpid()}", help="name on Temporal")
+    parser.add_argument("--metrics-port", type=int, help="serve Prometheus metrics on loopback")
+    parser.add_argument("--health-port", type=int, help="serve /health/live and /health/ready")
+    return parser.parse_args()
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Connect, work, and stop gracefully."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ready = asyncio.Event()
+    async with contextlib.AsyncExitStack() as stack:
+        if options.health_port:
+            await stack.enter_async_context(_health(options.health_port, ready))
+        client = await _connect_patiently(options, stop)
+        if client is None:
+            return
+        services = await stack.enter_async_context(
+            open_services(DatabaseSettings(), ProviderSettings())
+        )
+        workers = [worker_for(client, queue, services) for queue in options.queue or Queue]
+        running = asyncio.ensure_future(asyncio.gather(*(worker.run() for worker in workers)))
+        ready.set()
+        log.info("%s works on %s", options.identity, ", ".join(options.queue or Queue))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        ready.clear()
+        await asyncio.gather(*(worker.shutdown() for worker in workers if worker.is_running))
+        await running  # raises what ended a worker, if it was not we
+
+
+@contextlib.asynccontextmanager
+async def _health(port: int, ready: asyncio.Event) -> AsyncIterator[None]:
+    server = health_server(port, ready.is_set)
+    serving = asyncio.create_task(server.serve())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def _connect_patiently(options: argparse.Namespace, stop: asyncio.Event) -> Client | None:
+    """Connect to Temporal, however long it takes to come up; None if told to stop meanwhile."""
+    port = options.metrics_port
+    runtime = runtime_with_metrics(f"127.0.0.1:{port}") if port else None
+    while not stop.is_set():
+        try:
+            return await connect(runtime=runtime, identity=options.identity)
+        except RuntimeError as error:
+            log.warning("Temporal is not reachable, trying again: %s", error)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), timeout=1)
+    return None
+
+
+def main() -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(run(arguments()))
+
+
+if __name__ == "__main__":
+    main()

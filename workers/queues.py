@@ -1,0 +1,64 @@
+"""Which workflows and activities a worker runs on which task queue, and how."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.border import ServiceErrors
+from activities.inventory import InventoryActivities
+from activities.orders import OrderActivities
+from activities.payments import PaymentActivities
+from activities.users import UserActivities
+from contracts.names import Queue
+from services.composition import Services
+from workflows.place_order import PlaceOrder
+
+# Longer than the longest activity attempt (charge_payment, 10 s), so that a worker told to stop
+# finishes what it has begun; Temporal's default of 0 would cut every attempt short.
+GRACEFUL_SHUTDOWN = timedelta(seconds=15)
+
+# How long a workflow task waits for the worker that has the workflow in its cache. It is what a
+# killed worker costs each of its sagas (the default is 10 s). Too low, and a busy worker loses its
+# cache hits to replays of some 20 ms each; at 1 s that needs a backlog of a second.
+STICKY_TIMEOUT = timedelta(seconds=1)
+
+# As many as a service's pool has connections, so that no attempt waits for one until it times out.
+CONCURRENT_ACTIVITIES = 10
+
+PASSTHROUGH = ("activities", "contracts", "saga", "pydantic", "pydantic_core", "annotated_types")
+
+WORKFLOWS = {Queue.ORDERS: (PlaceOrder,)}
+
+
+def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., Any]]:
+    """The activities of a queue, bound to the service that does the work."""
+    if queue is Queue.ORDERS:
+        orders = OrderActivities(services.orders)
+        return [orders.create, orders.close, orders.confirm, orders.fence_confirm]
+    if queue is Queue.USERS:
+        return [UserActivities(services.users).validate]
+    if queue is Queue.INVENTORY:
+        inventory = InventoryActivities(services.inventory)
+        return [inventory.reserve, inventory.release, inventory.commit]
+    payments = PaymentActivities(services.payments)
+    return [payments.charge, payments.refund]
+
+
+def worker_for(client: Client, queue: Queue, services: Services, **options: Any) -> Worker:
+    """A worker of one queue. `options` override the defaults, for tests."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH)
+    defaults: dict[str, Any] = {
+        "task_queue": queue,
+        "workflows": WORKFLOWS.get(queue, ()),
+        "activities": activities_of(queue, services),
+        "interceptors": [ServiceErrors()],
+        "workflow_runner": SandboxedWorkflowRunner(restrictions=restrictions),
+        "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN,
+        "sticky_queue_schedule_to_start_timeout": STICKY_TIMEOUT,
+        "max_concurrent_activities": CONCURRENT_ACTIVITIES,
+    }
+    return Worker(client, **(defaults | options))

@@ -1,0 +1,1 @@
+"""Sagas as Temporal workflows; one saga, one file."""
