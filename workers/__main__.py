@@ -7,15 +7,16 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 
 from temporalio.client import Client
 
 from contracts.names import Queue
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect, runtime_with_metrics
+from services.composition import open_services
 from workers.health import health_server
 from workers.queues import worker_for
-from services.composition import open_services
 
 log = logging.getLogger("workers")
 
@@ -56,7 +57,8 @@ async def run(options: argparse.Namespace) -> None:
         ready.set()
         log.info("%s works on %s", options.identity, ", ".join(options.queue or Queue))
         stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {running, stopping}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         ready.clear()
         await asyncio.gather(*(worker.shutdown() for worker in workers if worker.is_running))

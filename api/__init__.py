@@ -1,0 +1,1 @@
+"""The REST front end: orders, sagas, users, products, payments, health."""

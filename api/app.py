@@ -1,0 +1,29 @@
+"""The FastAPI application: routes, errors, request ids."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+
+from api import catalogue, health, orders, problems
+from api.backend import Backend
+from api.request_id import RequestIds
+
+Opening = Callable[[], AbstractAsyncContextManager[Backend]]
+
+
+def create_app(open_backend: Opening) -> FastAPI:
+    """The app; its backend is opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_backend() as opened:
+            app.state.backend = opened
+            yield
+
+    app = FastAPI(title="Order saga", version="1", lifespan=lifespan)
+    problems.install(app)
+    for router in (orders.router, catalogue.router, health.router):
+        app.include_router(router)
+    app.add_middleware(RequestIds)
+    return app

@@ -1,0 +1,119 @@
+"""What callers send and get. Requests refuse unknown fields, so that a typo is not ignored."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.inventory import AddStock, NewProduct
+from contracts.message import Identifier, Money, Quantity, Reason, Sku
+from contracts.orders import Order, OrderLine, OrderStatus
+from contracts.users import NewUser
+
+MAX_LINES = 100
+
+
+class Body(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NewUserBody(Body, NewUser):
+    """Open an account."""
+
+
+class NewProductBody(Body, NewProduct):
+    """Offer a product."""
+
+
+class AddStockBody(Body, AddStock):
+    """Put pieces on the shelf."""
+
+
+class ItemBody(Body):
+    """So many pieces of one product."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+class PlaceOrderBody(Body):
+    """An order. Each SKU at most once; the price is the product's when the order is accepted."""
+
+    customer_id: Identifier
+    items: Annotated[list[ItemBody], Field(min_length=1, max_length=MAX_LINES)]
+    payment_method: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$", examples=["pm_card_visa"])
+    ]
+    expected_total: Annotated[
+        Money | None, Field(description="Refuse the order if its total is another")
+    ] = None
+
+
+class CancelBody(Body):
+    """Why the customer cancels."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)] = "cancelled by the customer"
+
+
+class OrderOut(BaseModel):
+    """An order. `version` counts its events; 0 means accepted, but not recorded yet."""
+
+    id: str
+    status: OrderStatus
+    customer_id: str
+    items: tuple[OrderLine, ...]
+    total: Money
+    reason: Reason | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, order: Order) -> "OrderOut":
+        """The order, with where to go from it."""
+        self = f"/v1/orders/{order.id}"
+        links = {"self": self} | {name: f"{self}/{name}" for name in ("saga", "events", "cancel")}
+        links["payment"] = f"/v1/payments/{order.id}"
+        return cls(**order.model_dump(), links=links)
+
+
+class OrderList(BaseModel):
+    """A page of orders, newest first; pass `next_cursor` as `cursor` for the next."""
+
+    items: list[OrderOut]
+    next_cursor: str | None
+
+
+class StepOut(BaseModel):
+    """A step, or its compensation. `attempts` counts how often its activity was started."""
+
+    name: str
+    kind: str
+    state: str
+    attempts: int
+    started_at: str | None
+    finished_at: str | None
+    error: str | None
+
+
+class CompensationOut(BaseModel):
+    """A compensation, in the order in which they run."""
+
+    name: str
+    step: str
+    state: str
+    attempts: int
+
+
+class SagaOut(BaseModel):
+    """How an order's saga stands."""
+
+    saga_id: str
+    state: str
+    cause: str | None
+    steps: list[StepOut]
+    compensations: list[CompensationOut]
+    links: dict[str, str]

@@ -1,0 +1,53 @@
+"""`/health/live` asks nothing of others; `/health/ready` asks the databases and Temporal."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+from temporalio.service import RPCError
+
+from api.backend import Backend, backend
+from contracts.errors import ServiceError
+
+router = APIRouter(prefix="/health", tags=["health"])
+PATIENCE = 3.0
+
+
+class Health(BaseModel):
+    """Ready if every check is `ok`; else a check says what is wrong."""
+
+    status: Literal["ready", "not_ready"]
+    checks: Mapping[str, str]
+
+
+@router.get("/live")
+async def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "live"}
+
+
+@router.get("/ready", responses={503: {"model": Health}})
+async def ready(deps: Annotated[Backend, Depends(backend)], response: Response) -> Health:
+    """Everything that an order needs to be accepted answers."""
+    probes = {name: probe() for name, probe in deps.services.probes.items()}
+    probes["temporal"] = _temporal(deps)
+    answers = await asyncio.gather(*(_check(probe) for probe in probes.values()))
+    checks = dict(zip(probes, answers, strict=True))
+    healthy = all(answer == "ok" for answer in answers)
+    response.status_code = 200 if healthy else 503
+    return Health(status="ready" if healthy else "not_ready", checks=checks)
+
+
+async def _temporal(deps: Backend) -> None:
+    await deps.client.service_client.check_health(timeout=timedelta(seconds=PATIENCE))
+
+
+async def _check(probe: Awaitable[None]) -> str:
+    try:
+        await asyncio.wait_for(probe, PATIENCE)
+    except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
+        return f"{type(error).__name__}: {error}"
+    return "ok"

@@ -1,0 +1,172 @@
+"""The API's door to Temporal: start, look at and cancel the workflow of an order.
+
+The start *is* the acceptance of an order: there is no second record that could disagree. What was
+accepted is kept in the workflow's memo, so that an order is visible before its first step ran and
+a repeated request can be compared with the first.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts.errors import NotFound, Unavailable
+from contracts.message import Message
+from contracts.names import Queue, workflow_id
+from contracts.orders import CreateOrder, Order, OrderStatus
+from contracts.sagas import TOO_LATE, CancelOrder, OrderOutcome
+from saga import SagaView
+from workflows.place_order import PlaceOrder
+
+RPC_TIMEOUT = timedelta(seconds=5)
+UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
+ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
+
+
+class Accepted(Message):
+    """What was accepted, and a fingerprint of the request that asked for it."""
+
+    order: CreateOrder
+    fingerprint: str
+    accepted_at: datetime
+
+    def as_order(self) -> Order:
+        """The order as it looks before its first step."""
+        return Order(
+            id=self.order.order_id,
+            customer_id=self.order.customer_id,
+            status=OrderStatus.PENDING,
+            items=self.order.items,
+            total=self.order.total,
+            reason=None,
+            version=0,
+            created_at=self.accepted_at,
+            updated_at=self.accepted_at,
+        )
+
+
+class Cancelling(Enum):
+    """What became of a wish to cancel."""
+
+    ACCEPTED = auto()
+    TOO_LATE = auto()
+    OVER = auto()
+
+
+class OrderSagas:
+    """The workflows of orders. Raises Unavailable where Temporal or its workers do not answer."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def start(self, accepted: Accepted) -> Accepted:
+        """Start the saga, or find the one that the same key has started. Returns the first."""
+        order = accepted.order
+        attributes = TypedSearchAttributes(
+            [
+                SearchAttributePair(ORDER_STATUS, OrderStatus.PENDING),
+                SearchAttributePair(CUSTOMER_ID, order.customer_id),
+            ]
+        )
+        try:
+            async with translated():
+                await self._client.start_workflow(
+                    PlaceOrder.run,
+                    order,
+                    id=workflow_id(order.order_id),
+                    task_queue=Queue.ORDERS,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=attributes,
+                    memo={"accepted": accepted},
+                    static_summary=f"{order.total.minor} {order.total.currency} (minor units), "
+                    f"{len(order.items)} lines",
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+        except WorkflowAlreadyStartedError:
+            return await self.accepted(order.order_id)
+        return accepted
+
+    async def accepted(self, order_id: str) -> Accepted:
+        """What was accepted under this id. NotFound if Temporal knows nothing of it."""
+        async with translated():
+            description = await self._handle(order_id).describe(rpc_timeout=RPC_TIMEOUT)
+        return Accepted.model_validate(await description.memo_value("accepted"))
+
+    async def cancel(self, order_id: str, request: CancelOrder) -> Cancelling:
+        """Ask the saga to cancel. NotFound if there is none."""
+        try:
+            async with translated():
+                await self._handle(order_id).execute_update(
+                    PlaceOrder.cancel, request, id="cancel", rpc_timeout=UPDATE_TIMEOUT
+                )
+        except WorkflowUpdateFailedError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.type == TOO_LATE:
+                return Cancelling.TOO_LATE
+            raise
+        except NotFound:
+            await self.accepted(order_id)  # NotFound for good if it never was
+            return Cancelling.OVER
+        return Cancelling.ACCEPTED
+
+    async def view(self, order_id: str) -> tuple[SagaView, dict[str, int]]:
+        """The saga's own account, and how often each activity was started, by its name."""
+        handle = self._handle(order_id)
+        async with translated():
+            view = await handle.query(PlaceOrder.saga, rpc_timeout=UPDATE_TIMEOUT)
+            return view, await _attempts(handle)
+
+    def _handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
+        return self._client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))
+
+
+async def _attempts(handle: WorkflowHandle[PlaceOrder, OrderOutcome]) -> dict[str, int]:
+    """Attempts by activity name: from history for the finished ones, else from what is pending."""
+    scheduled: dict[int, str] = {}
+    attempts: dict[str, int] = {}
+    async for event in handle.fetch_history_events():
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            name = event.activity_task_scheduled_event_attributes.activity_type.name
+            scheduled[event.event_id] = name
+        elif event.HasField("activity_task_started_event_attributes"):
+            started = event.activity_task_started_event_attributes
+            attempts[scheduled[started.scheduled_event_id]] = started.attempt
+    description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+    for pending in description.raw_description.pending_activities:
+        attempts[pending.activity_type.name] = pending.attempt
+    return attempts
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn Temporal's errors into NotFound and Unavailable."""
+    try:
+        yield
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise Unavailable("no worker answered in time") from error
+    except WorkflowQueryFailedError as error:
+        raise Unavailable(f"query failed: {error}") from error
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise NotFound("unknown_order", "there is no such order") from error
+        raise Unavailable(f"Temporal: {error.message}") from error
+    except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
+        raise Unavailable(f"Temporal: {error}") from error
