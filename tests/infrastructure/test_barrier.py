@@ -1,0 +1,282 @@
+"""The barrier's races, on real PostgreSQL: however attempts meet, there is one effect or none."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import Compensated, Unavailable
+from contracts.message import Message, StepKey
+from infrastructure.barrier import Barrier
+from infrastructure.database import Database
+from infrastructure.settings import DatabaseSettings
+from services.inventory.tables import barrier as table
+
+KEY = StepKey(saga_id="saga-1", step="reserve")
+
+
+class Reply(Message):
+    """What an attempt answers; each attempt that has an effect would answer another number."""
+
+    number: int
+
+
+class CrashError(Exception):
+    """The process dies here."""
+
+
+class Service:
+    """The smallest service with an effect: it counts in a table."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.barrier = Barrier(table)
+        self.calls = 0
+        self.entered = asyncio.Event()
+
+    async def act(self, *, crash_at: str = "", pause: float = 0) -> Reply:
+        """Add one to the total, unless it was done or undone before."""
+
+        async def effect() -> Reply:
+            _crash(crash_at, "before effect")
+            await tx.execute(text("UPDATE effect SET total = total + 1, acted = acted + 1"))
+            _crash(crash_at, "after effect")
+            self.entered.set()
+            await asyncio.sleep(pause)
+            self.calls += 1
+            return Reply(number=self.calls)
+
+        async with self.database.transaction() as tx:
+            reply = await self.barrier.action(tx, KEY, Reply, effect)
+            _crash(crash_at, "before commit")
+        _crash(crash_at, "after commit")
+        return reply
+
+    async def undo(self, *, crash_at: str = "", pause: float = 0) -> Reply:
+        """Take it back, if there is something to take back."""
+
+        async def undo(acted: Reply | None) -> Reply:
+            _crash(crash_at, "before effect")
+            if acted is not None:
+                await tx.execute(text("UPDATE effect SET total = total - 1, undone = undone + 1"))
+            _crash(crash_at, "after effect")
+            self.entered.set()
+            await asyncio.sleep(pause)
+            self.calls += 1
+            return Reply(number=self.calls)
+
+        async with self.database.transaction() as tx:
+            reply = await self.barrier.compensation(tx, KEY, Reply, Reply, undo)
+            _crash(crash_at, "before commit")
+        _crash(crash_at, "after commit")
+        return reply
+
+    async def fence(self) -> bool:
+        """Refuse the action unless it has landed."""
+        async with self.database.transaction() as tx:
+            return await self.barrier.fence(tx, KEY)
+
+    async def counts(self) -> tuple[int, int, int]:
+        """(total, times acted, times undone), as committed."""
+        async with self.database.transaction() as tx:
+            row = (await tx.execute(text("SELECT total, acted, undone FROM effect"))).one()
+            return row.total, row.acted, row.undone
+
+    async def forget(self) -> None:
+        """Begin anew."""
+        self.entered.clear()
+        async with self.database.transaction() as tx:
+            await tx.execute(text("DELETE FROM barrier"))
+            await tx.execute(text("UPDATE effect SET total = 0, acted = 0, undone = 0"))
+
+
+POINTS = ("before effect", "after effect", "before commit", "after commit")
+
+
+def _crash(crash_at: str, here: str) -> None:
+    if crash_at == here:
+        raise CrashError(here)
+
+
+@pytest_asyncio.fixture
+async def service(databases: DatabaseSettings) -> AsyncIterator[Service]:
+    """A service on the inventory database, which has a barrier."""
+    database = Database(databases.inventory_database_url, pool_size=20)
+    async with database.transaction() as tx:
+        await _make_effect(tx)
+    yield Service(database)
+    await database.close()
+
+
+async def _make_effect(tx: AsyncConnection) -> None:
+    await tx.execute(text("CREATE TABLE effect (total int, acted int, undone int)"))
+    await tx.execute(text("INSERT INTO effect VALUES (0, 0, 0)"))
+
+
+async def test_a_repeated_action_gets_the_first_reply_and_has_one_effect(service: Service) -> None:
+    first = await service.act()
+    assert [await service.act() for _ in range(3)] == [first] * 3
+    assert await service.counts() == (1, 1, 0)
+
+
+async def test_twenty_actions_at_once_have_one_effect_and_one_reply(service: Service) -> None:
+    replies = await asyncio.gather(*(service.act(pause=0.01) for _ in range(20)))
+    assert len(set(replies)) == 1
+    assert await service.counts() == (1, 1, 0)
+
+
+async def test_a_compensation_before_the_action_leaves_a_tombstone_that_refuses_it(
+    service: Service,
+) -> None:
+    await service.undo()
+    with pytest.raises(Compensated):
+        await service.act()
+    assert await service.counts() == (0, 0, 0)
+
+
+async def test_an_action_repeated_after_its_compensation_is_refused(service: Service) -> None:
+    await service.act()
+    await service.undo()
+    with pytest.raises(Compensated):
+        await service.act()
+    assert await service.counts() == (0, 1, 1)
+
+
+async def test_a_repeated_compensation_gets_the_first_reply_and_undoes_once(
+    service: Service,
+) -> None:
+    await service.act()
+    replies = await asyncio.gather(*(service.undo(pause=0.01) for _ in range(10)))
+    assert len(set(replies)) == 1
+    assert await service.counts() == (0, 1, 1)
+
+
+@pytest.mark.parametrize("first", ["action", "compensation"])
+async def test_whichever_of_action_and_compensation_comes_first_the_end_is_undone(
+    service: Service, first: str
+) -> None:
+    order = random.Random(7)  # seeded: the same mixture on every run
+    for _ in range(20):
+        await service.forget()
+        rest: list[Callable[[], Awaitable[Reply]]] = [service.act] * 3 + [service.undo] * 3
+        order.shuffle(rest)
+        leading = service.act if first == "action" else service.undo
+        held = asyncio.create_task(leading(pause=0.02))
+        await service.entered.wait()  # it holds the step now; all others must wait for it
+        answers = await asyncio.gather(held, *(it() for it in rest), return_exceptions=True)
+        assert all(isinstance(it, (Reply, Compensated)) for it in answers), answers
+        assert await service.counts() == ((0, 1, 1) if first == "action" else (0, 0, 0))
+
+
+async def test_actions_and_compensations_at_random_end_undone(service: Service) -> None:
+    order = random.Random(11)
+    for _ in range(40):
+        await service.forget()
+        attempts: list[Callable[[], Awaitable[Reply]]] = [service.act] * 3 + [service.undo] * 2
+        order.shuffle(attempts)
+        await asyncio.gather(*(it() for it in attempts), return_exceptions=True)
+        total, acted, undone = await service.counts()
+        assert (total, acted) == (0, undone)
+        assert acted <= 1
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_an_action_that_crashes_anywhere_can_be_repeated(
+    service: Service, point: str
+) -> None:
+    with pytest.raises(CrashError):
+        await service.act(crash_at=point)
+    await service.act()
+    assert await service.counts() == (1, 1, 0)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_compensation_that_crashes_anywhere_can_be_repeated(
+    service: Service, point: str
+) -> None:
+    await service.act()
+    with pytest.raises(CrashError):
+        await service.undo(crash_at=point)
+    await service.undo()
+    assert await service.counts() == (0, 1, 1)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_compensation_after_a_crashed_action_leaves_nothing(
+    service: Service, point: str
+) -> None:
+    with pytest.raises(CrashError):
+        await service.act(crash_at=point)
+    await service.undo()
+    total, acted, undone = await service.counts()
+    assert (total, acted) == (0, undone)
+
+
+async def test_a_server_side_kill_between_statements_leaves_nothing_half_done(
+    service: Service,
+) -> None:
+    acting = asyncio.create_task(service.act(pause=30))
+    await _until(lambda: _acted_uncommitted(service))
+    async with service.database.transaction() as tx:
+        await tx.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND state = 'idle in transaction'"
+            )
+        )
+    acting.cancel()
+    with pytest.raises((asyncio.CancelledError, Unavailable)):
+        await acting
+    await service.act()
+    assert await service.counts() == (1, 1, 0)
+
+
+async def _acted_uncommitted(service: Service) -> bool:
+    async with service.database.transaction() as tx:
+        statement = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            " AND query LIKE 'UPDATE effect%'"
+        )
+        return (await tx.execute(statement)).scalar_one() == 1
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], bound: float = 10) -> None:
+    async with asyncio.timeout(bound):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_fence_refuses_an_action_that_has_not_landed(service: Service) -> None:
+    assert await service.fence() is False
+    with pytest.raises(Compensated):
+        await service.act()
+
+
+async def test_a_fence_leaves_an_action_that_has_landed(service: Service) -> None:
+    first = await service.act()
+    assert await service.fence() is True
+    assert await service.act() == first
+
+
+async def test_a_fence_waits_for_an_action_under_way_and_sees_it(service: Service) -> None:
+    acting = asyncio.create_task(service.act(pause=0.05))
+    await service.entered.wait()
+    assert await service.fence() is True
+    await acting
+    assert await service.counts() == (1, 1, 0)
+
+
+async def test_a_fence_and_an_action_at_random_agree(service: Service) -> None:
+    for round_ in range(40):
+        await service.forget()
+        both: list[Awaitable[object]] = [service.act(), service.fence()]
+        if round_ % 2:
+            both.reverse()
+        answers = await asyncio.gather(*both, return_exceptions=True)
+        landed = True in answers
+        assert await service.counts() == ((1, 1, 0) if landed else (0, 0, 0))
+        assert landed != any(isinstance(it, Compensated) for it in answers)

@@ -1,0 +1,64 @@
+"""Optimistic concurrency of the event store, on real PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from contracts.errors import Conflict
+from infrastructure.database import Database
+from infrastructure.event_store import EventStore, NewEvent
+from infrastructure.settings import DatabaseSettings
+from services.order.tables import events
+
+STORE = EventStore(events)
+
+
+@pytest_asyncio.fixture
+async def database(databases: DatabaseSettings) -> AsyncIterator[Database]:
+    opened = Database(databases.order_database_url, pool_size=10)
+    yield opened
+    await opened.close()
+
+
+async def append(database: Database, expected: int, *types: str) -> int:
+    async with database.transaction() as tx:
+        new = [NewEvent(it, {"of": it}) for it in types]
+        return await STORE.append(tx, "stream", new, expected_version=expected)
+
+
+async def versions(database: Database) -> list[tuple[int, str]]:
+    async with database.transaction() as tx:
+        return [(it.version, it.type) for it in await STORE.read(tx, "stream")]
+
+
+async def test_events_are_read_in_the_order_in_which_they_were_appended(
+    database: Database,
+) -> None:
+    assert await append(database, 0, "A", "B") == 2
+    assert await append(database, 2, "C") == 3
+    assert await versions(database) == [(1, "A"), (2, "B"), (3, "C")]
+
+
+@pytest.mark.parametrize("expected", [0, 1, 3, 7])
+async def test_a_writer_that_expects_another_version_writes_nothing(
+    database: Database, expected: int
+) -> None:
+    await append(database, 0, "A", "B")
+    with pytest.raises(Conflict) as conflict:
+        await append(database, expected, "C")
+    assert (conflict.value.expected, conflict.value.actual) == (expected, 2)
+    assert await versions(database) == [(1, "A"), (2, "B")]
+
+
+async def test_of_ten_writers_at_one_version_exactly_one_wins(database: Database) -> None:
+    for version in range(20):
+        answers = await asyncio.gather(
+            *(append(database, version, f"W{n}") for n in range(10)), return_exceptions=True
+        )
+        won = [it for it in answers if it == version + 1]
+        lost = [it for it in answers if isinstance(it, Conflict)]
+        assert (len(won), len(lost)) == (1, 9)
+        assert {it.actual for it in lost} == {version + 1}
+    assert len(await versions(database)) == 20

@@ -1,0 +1,37 @@
+"""Every service's migrations make exactly the tables that its code declares."""
+
+import importlib
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from infrastructure.migrations import upgrade
+from infrastructure.settings import DatabaseSettings
+from services.migrate import SERVICES, migrations_of
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_migrated_tables_are_the_declared_ones(
+    databases: DatabaseSettings, service: str
+) -> None:
+    metadata: MetaData = importlib.import_module(f"services.{service}.tables").metadata
+
+    def differences(connection: Connection) -> list[object]:
+        options = {"compare_type": True, "compare_server_default": True}
+        return list(
+            compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        )
+
+    engine = create_async_engine(getattr(databases, f"{service}_database_url"), poolclass=NullPool)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_migrating_again_changes_nothing(databases: DatabaseSettings, service: str) -> None:
+    await upgrade(migrations_of(service), getattr(databases, f"{service}_database_url"))
