@@ -15,9 +15,12 @@ def migrations_of(service: str) -> Path:
 
 
 async def migrate(settings: DatabaseSettings) -> None:
-    """Migrate all four databases at once; safe to repeat and to run from several machines."""
-    urls = {service: getattr(settings, f"{service}_database_url") for service in SERVICES}
-    await asyncio.gather(*(upgrade(migrations_of(name), url) for name, url in urls.items()))
+    """Migrate all four databases; safe to repeat and to run from several machines.
+
+    One after the other: Alembic keeps the migration that it runs in a global of the process.
+    """
+    for service in SERVICES:
+        await upgrade(migrations_of(service), getattr(settings, f"{service}_database_url"))
 
 
 if __name__ == "__main__":

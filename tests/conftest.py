@@ -1,4 +1,4 @@
-"""What tests share: one PostgreSQL and one set of databases a test, made from templates."""
+"""What tests share: one PostgreSQL and empty databases for each test."""
 
 from collections.abc import AsyncIterator
 
@@ -6,17 +6,24 @@ import pytest
 import pytest_asyncio
 
 from infrastructure.settings import DatabaseSettings
-from tests.databases import Server, running_server
+from tests.databases import Server, empty, running_server
 
 
 @pytest_asyncio.fixture(scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """A real PostgreSQL with migrated templates."""
+    """A real PostgreSQL."""
     async with running_server(tmp_path_factory.mktemp("postgres")) as running:
         yield running
 
 
-@pytest_asyncio.fixture
-async def databases(server: Server) -> DatabaseSettings:
-    """Four freshly migrated databases."""
+@pytest_asyncio.fixture(scope="session")
+async def migrated(server: Server) -> DatabaseSettings:
+    """The databases of the tests of services."""
     return await server.databases()
+
+
+@pytest_asyncio.fixture
+async def databases(migrated: DatabaseSettings) -> DatabaseSettings:
+    """Four migrated databases without a row."""
+    await empty(migrated)
+    return migrated

@@ -1,24 +1,25 @@
-"""A real PostgreSQL for the session, and freshly migrated databases, made from templates."""
+"""A real PostgreSQL for the session, with migrated databases that each test finds empty."""
 
+import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
 import asyncpg
+from sqlalchemy import MetaData
 
 from cli.stack.databases import HOST
 from cli.stack.postgres import Postgres
-from infrastructure.migrations import upgrade
-from infrastructure.settings import DatabaseSettings, with_driver
-from services.migrate import SERVICES, migrations_of
+from infrastructure.settings import DatabaseSettings
+from services.migrate import SERVICES, migrate
 from tests.ports import free_port
 
 _numbers = count(1)
 
 
 class Server:
-    """One PostgreSQL server with a migrated template database for each service."""
+    """One PostgreSQL server, of which a test gets databases."""
 
     def __init__(self, postgres: Postgres) -> None:
         self.postgres = postgres
@@ -37,37 +38,39 @@ class Server:
         finally:
             await connection.close()
 
-    async def make_templates(self) -> None:
-        """Migrate one database a service, to copy from.
-
-        The server need not survive a power cut, and syncing a thousand small databases when it
-        stops takes half a minute.
-        """
-        await self.execute("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
-        for service in SERVICES:
-            await self.execute(f"CREATE DATABASE template_{service}")
-            url = with_driver(self.url(f"template_{service}"))
-            await upgrade(migrations_of(service), url)
-
     async def databases(self) -> DatabaseSettings:
-        """Four fresh databases. Nobody drops them: the whole server goes with the session."""
+        """Four freshly migrated databases. Nobody drops them: the server goes with the session."""
         number = next(_numbers)
         names = {service: f"test_{number}_{service}" for service in SERVICES}
-        await self.execute(
-            *(f"CREATE DATABASE {name} TEMPLATE template_{it}" for it, name in names.items())
-        )
+        await self.execute(*(f"CREATE DATABASE {name}" for name in names.values()))
         urls = {f"{it}_database_url": self.url(name) for it, name in names.items()}
-        return DatabaseSettings.model_validate(urls)
+        settings = DatabaseSettings.model_validate(urls)
+        await migrate(settings)
+        return settings
+
+
+async def empty(settings: DatabaseSettings) -> None:
+    """Forget all rows; much faster than making databases anew."""
+    for service in SERVICES:
+        url = getattr(settings, f"{service}_database_url").replace("+asyncpg", "")
+        connection = await asyncpg.connect(url)
+        tables = ", ".join(metadata_of(service).tables)
+        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        await connection.close()
+
+
+def metadata_of(service: str) -> MetaData:
+    """The tables that a service's code declares."""
+    declared: MetaData = importlib.import_module(f"services.{service}.tables").metadata
+    return declared
 
 
 @asynccontextmanager
 async def running_server(directory: Path) -> AsyncIterator[Server]:
-    """Start PostgreSQL in a folder, with templates; stop it at the end."""
+    """Start PostgreSQL in a folder, stop it at the end."""
     postgres = Postgres.at(directory, free_port())
     await postgres.start()
     try:
-        server = Server(postgres)
-        await server.make_templates()
-        yield server
+        yield Server(postgres)
     finally:
         await postgres.stop()

@@ -109,6 +109,8 @@ async def service(databases: DatabaseSettings) -> AsyncIterator[Service]:
     async with database.transaction() as tx:
         await _make_effect(tx)
     yield Service(database)
+    async with database.transaction() as tx:
+        await tx.execute(text("DROP TABLE effect"))
     await database.close()
 
 
