@@ -6,7 +6,8 @@ import pytest
 import pytest_asyncio
 
 from infrastructure.settings import DatabaseSettings
-from tests.databases import Server, empty, running_server
+from tests.support.databases import Server, empty, running_server
+from tests.support.world import World, running_world
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -27,3 +28,11 @@ async def databases(migrated: DatabaseSettings) -> DatabaseSettings:
     """Four migrated databases without a row."""
     await empty(migrated)
     return migrated
+
+
+@pytest_asyncio.fixture(scope="session")
+async def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """A whole order saga; keep apart from other tests by users and products of your own."""
+    databases = await server.databases()
+    async with running_world(tmp_path_factory.mktemp("world"), databases) as running:
+        yield running

@@ -15,6 +15,7 @@ from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
 from services.inventory.tables import barrier as table
+from tests.support.waiting import until
 
 KEY = StepKey(saga_id="saga-1", step="reserve")
 
@@ -222,7 +223,7 @@ async def test_a_server_side_kill_between_statements_leaves_nothing_half_done(
     service: Service,
 ) -> None:
     acting = asyncio.create_task(service.act(pause=30))
-    await _until(lambda: _acted_uncommitted(service))
+    await until(lambda: _acted_uncommitted(service))
     async with service.database.transaction() as tx:
         await tx.execute(
             text(
@@ -244,12 +245,6 @@ async def _acted_uncommitted(service: Service) -> bool:
             " AND query LIKE 'UPDATE effect%'"
         )
         return (await tx.execute(statement)).scalar_one() == 1
-
-
-async def _until(condition: Callable[[], Awaitable[bool]], bound: float = 10) -> None:
-    async with asyncio.timeout(bound):
-        while not await condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_fence_refuses_an_action_that_has_not_landed(service: Service) -> None:

@@ -13,7 +13,7 @@ from cli.stack.databases import HOST
 from cli.stack.postgres import Postgres
 from infrastructure.settings import DatabaseSettings
 from services.migrate import SERVICES, migrate
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 _numbers = count(1)
 

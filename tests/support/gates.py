@@ -1,0 +1,91 @@
+"""Stops an activity at a chosen moment, so that a test can act while it is there."""
+
+import asyncio
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+BEFORE, AFTER = "before", "after"
+BOUND = 30
+
+
+class Point(NamedTuple):
+    """A moment of an activity of one workflow: before its effect, or after it."""
+
+    workflow_id: str
+    activity: str
+    moment: str
+
+
+class Gate:
+    """A closed gate: `reached` once an attempt stands before it, `open` lets all through."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def wait_reached(self) -> None:
+        """Until an attempt stands before the gate."""
+        async with asyncio.timeout(BOUND):
+            await self.reached.wait()
+
+    async def open(self) -> None:
+        """Let attempts pass, these and later ones; returns when the first has ended."""
+        self.opened.set()
+        async with asyncio.timeout(BOUND):
+            await self.left.wait()
+
+    async def pass_through(self) -> None:
+        """What an attempt does."""
+        self.reached.set()
+        async with asyncio.timeout(BOUND):
+            await self.opened.wait()
+
+
+class Gates(Interceptor):
+    """Closes gates before or after activities. An attempt after the first passes like the first."""
+
+    def __init__(self) -> None:
+        self._gates: dict[Point, Gate] = {}
+        self.started: dict[tuple[str, str], int] = defaultdict(int)
+
+    def close(self, workflow_id: str, activity_name: str, moment: str) -> Gate:
+        """Close a gate at this point."""
+        gate = self._gates[Point(workflow_id, activity_name, moment)] = Gate()
+        return gate
+
+    async def at(self, point: Point) -> None:
+        """Wait here if there is a gate."""
+        if gate := self._gates.get(point):
+            await gate.pass_through()
+
+    def leave(self, *points: Point) -> None:
+        """An attempt that may have stood there has ended."""
+        for point in points:
+            if (gate := self._gates.get(point)) and gate.reached.is_set():
+                gate.left.set()
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Gated(next, self)
+
+
+class _Gated(ActivityInboundInterceptor):
+    def __init__(self, inner: ActivityInboundInterceptor, gates: Gates) -> None:
+        super().__init__(inner)
+        self._gates = gates
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        info = activity.info()
+        workflow_id = info.workflow_id or ""
+        self._gates.started[workflow_id, info.activity_type] += 1
+        before, after = (Point(workflow_id, info.activity_type, it) for it in (BEFORE, AFTER))
+        try:
+            await self._gates.at(before)
+            reply = await super().execute_activity(input)
+            await self._gates.at(after)
+        finally:
+            self._gates.leave(before, after)
+        return reply

@@ -1,0 +1,216 @@
+"""A whole order saga in one process: real PostgreSQL, Temporal and provider, real workers, and the
+API in front. Tests share it and keep apart by users and products of their own."""
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+from uuid import uuid4
+
+import httpx2
+from pydantic import SecretStr
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from activities.border import ServiceErrors
+from api.acceptance import CALLER, order_id_for
+from api.app import create_app
+from api.backend import Backend
+from cli.stack import attributes, temporal
+from cli.stack.child import Child
+from cli.stack.ready import answers
+from cli.stack.runner import Runner, running
+from contracts.names import Queue, workflow_id
+from contracts.orders import Order, OrderStatus
+from contracts.sagas import OrderOutcome
+from infrastructure.settings import DatabaseSettings, ProviderSettings
+from services.composition import Services, open_services
+from tests.support.gates import Gates
+from tests.support.ports import free_port, free_ports
+from workers.queues import worker_for
+from workflows.place_order import PlaceOrder
+
+PROVIDER_KEY = "sk_test_of_the_tests"
+SETTLE = 60
+
+
+@dataclass
+class Provider:
+    """The sandbox provider, and what it says of the money."""
+
+    url: str
+    runner: Runner
+
+    async def moved(self, order_id: str) -> tuple[int, int]:
+        """(captured, refunded) minor units of an order; the ledger must balance."""
+        headers = {"Authorization": f"Bearer {PROVIDER_KEY}"}
+        async with httpx2.AsyncClient(base_url=self.url, headers=headers) as http:
+            ledger = (await http.get("/ledger", params={"order": order_id})).json()
+        assert ledger["balanced"]
+        return sum(ledger["captured"].values()), sum(ledger["refunded"].values())
+
+
+@dataclass
+class World:
+    """Everything a saga test needs."""
+
+    client: Client
+    address: str
+    temporal: Runner
+    services: Services
+    provider: Provider
+    gates: Gates
+    http: httpx2.AsyncClient
+    placed: int = 0
+
+    async def user(self, *, active: bool = True) -> str:
+        """A new customer."""
+        body = {"name": "Test", "email": "test@example.com"}
+        user_id: str = (await self.http.post("/v1/users", json=body)).json()["id"]
+        if not active:
+            await self.http.post(f"/v1/users/{user_id}/deactivate")
+        return user_id
+
+    async def product(self, *, stock: int = 100, minor: int = 500, currency: str = "EUR") -> str:
+        """A new product."""
+        price = {"minor": minor, "currency": currency}
+        sku = f"SKU-{uuid4().hex[:12]}"
+        body = {"sku": sku, "name": "Thing", "price": price, "stock": stock}
+        (await self.http.post("/v1/products", json=body)).raise_for_status()
+        return sku
+
+    async def stock(self, sku: str) -> tuple[int, int, int]:
+        """(available, reserved, sold); conserved."""
+        product = await self.services.inventory.get_product(sku)
+        assert product.available + product.reserved + product.sold == product.stocked
+        return product.available, product.reserved, product.sold
+
+    def next_order_id(self) -> str:
+        """The id of the order that `place` places next."""
+        return order_id_for(CALLER, f"test-{self.placed + 1}")
+
+    async def place(
+        self, sku: str, *, user: str | None = None, method: str = "pm_card_visa", quantity: int = 2
+    ) -> str:
+        """Place an order by REST; its id."""
+        self.placed += 1
+        body = {
+            "customer_id": user or await self.user(),
+            "items": [{"sku": sku, "quantity": quantity}],
+            "payment_method": method,
+        }
+        answer = await self.http.post(
+            "/v1/orders", json=body, headers={"Idempotency-Key": f"test-{self.placed}"}
+        )
+        assert answer.status_code == 202, answer.text
+        order_id: str = answer.json()["id"]
+        return order_id
+
+    def handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
+        """The order's workflow."""
+        return self.client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))
+
+    async def order(self, order_id: str) -> Order:
+        """The order as recorded."""
+        return await self.services.orders.get(order_id)
+
+    async def settled(self, order_id: str, sku: str, status: str) -> Order:
+        """Wait for the workflow's end; the order must be true to its status, down to the money.
+
+        Expects that the order is the product's only one.
+        """
+        handle = self.handle(order_id)
+        async with asyncio.timeout(SETTLE):
+            with contextlib.suppress(WorkflowFailureError):  # of a workflow that ended as Canceled
+                await handle.result()
+        order = await self.order(order_id)
+        assert order.status == status, order
+        await self.conserved(order, sku)
+        return order
+
+    async def conserved(self, order: Order, sku: str) -> None:
+        """Stock and money are where the order's status says."""
+        quantity = sum(item.quantity for item in order.items)
+        product = await self.services.inventory.get_product(sku)
+        captured, refunded = await self.provider.moved(order.id)
+        if order.status == OrderStatus.CONFIRMED:
+            assert await self.stock(sku) == (product.stocked - quantity, 0, quantity)
+            assert (captured, refunded) == (order.total.minor, 0)
+        else:
+            assert await self.stock(sku) == (product.stocked, 0, 0)
+            assert captured == refunded
+            assert captured in {0, order.total.minor}
+
+    async def rest(self, path: str) -> Any:
+        """What GET answers."""
+        return (await self.http.get(path)).raise_for_status().json()
+
+
+@asynccontextmanager
+async def running_provider(directory: Path) -> AsyncIterator[Provider]:
+    """The sandbox provider as a process of its own."""
+    port = free_port()
+    place = ("--port", str(port), "--database", str(directory / "sandbox.db"))
+    child = Child(
+        name="provider",
+        argv=(sys.executable, "-m", "sandbox", *place),
+        env={"SANDBOX_KEY": PROVIDER_KEY, "PYTHONPATH": ":".join(sys.path)},
+        ready=answers("127.0.0.1", port, "/health"),
+    )
+    async with running(child, directory / "provider.log") as runner:
+        yield Provider(f"http://127.0.0.1:{port}", runner)
+
+
+@asynccontextmanager
+async def running_temporal(directory: Path) -> AsyncIterator[tuple[str, Runner]]:
+    """The Temporal dev server with our search attributes: its address, and its runner."""
+    port, ui_port = free_ports(2)
+    child = temporal.server(port, ui_port, directory / "temporal.db", {"HOME": str(directory)})
+    async with running(child, directory / "temporal.log") as runner:
+        address = f"127.0.0.1:{port}"
+        with patch.dict(os.environ, {"TEMPORAL_ADDRESS": address}):
+            await attributes.register(await attributes.connect())
+        yield address, runner
+
+
+@asynccontextmanager
+async def running_world(directory: Path, databases: DatabaseSettings) -> AsyncIterator[World]:
+    """Start everything; stop it at the end."""
+    async with AsyncExitStack() as stack:
+        provider = await stack.enter_async_context(running_provider(directory))
+        address, server = await stack.enter_async_context(running_temporal(directory))
+        client = await Client.connect(address, data_converter=pydantic_data_converter)
+        settings = ProviderSettings(
+            payment_provider_url=provider.url, payment_provider_key=SecretStr(PROVIDER_KEY)
+        )
+        services = await stack.enter_async_context(open_services(databases, settings))
+        gates = Gates()
+        for queue in Queue:
+            interceptors = [gates, ServiceErrors()]
+            worker = worker_for(client, queue, services, interceptors=interceptors)
+            await stack.enter_async_context(worker)
+        http = await stack.enter_async_context(running_api(client, services))
+        yield World(client, address, server, services, provider, gates, http)
+
+
+@asynccontextmanager
+async def running_api(client: Client, services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    """The API in this process, spoken to without a socket."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Backend]:
+        yield Backend.of(client, services, "http://127.0.0.1:8233")
+
+    app = create_app(opened)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://api") as http,
+    ):
+        yield http
