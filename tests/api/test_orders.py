@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import httpx2
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.acceptance import CALLER, order_id_for
 from contracts.names import workflow_id
@@ -108,7 +109,9 @@ async def test_the_payment_of_an_order_can_be_read(world: World) -> None:
 async def test_temporal_away_answers_503_and_the_same_key_works_afterwards(world: World) -> None:
     sku, key = await world.product(), uuid4().hex
     body = await body_of(world, sku)
-    nowhere = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
+    nowhere = await Client.connect(
+        f"127.0.0.1:{free_port()}", lazy=True, data_converter=pydantic_data_converter
+    )
     async with running_api(nowhere, world.services) as without_temporal:
         headers = {"Idempotency-Key": key}
         answer = await without_temporal.post("/v1/orders", json=body, headers=headers)

@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 from infrastructure.migrations import upgrade
 from infrastructure.settings import DatabaseSettings
 from services.migrate import SERVICES, migrations_of
-from tests.databases import metadata_of
+from tests.support.databases import metadata_of
 
 
 @pytest.mark.parametrize("service", SERVICES)
