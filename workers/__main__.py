@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator
 from typing import Any
 
 from temporalio.client import Client
@@ -15,7 +14,7 @@ from contracts.names import Queue
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect, runtime_with_metrics
 from services.composition import open_services
-from workers.health import health_server
+from workers.health import serving_health
 from workers.queues import worker_for
 
 log = logging.getLogger("workers")
@@ -45,7 +44,7 @@ async def run(options: argparse.Namespace) -> None:
     ready = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:
-            await stack.enter_async_context(_health(options.health_port, ready))
+            await stack.enter_async_context(serving_health(options.health_port, ready.is_set))
         client = await _connect_patiently(options, stop)
         if client is None:
             return
@@ -63,17 +62,6 @@ async def run(options: argparse.Namespace) -> None:
         ready.clear()
         await asyncio.gather(*(worker.shutdown() for worker in workers if worker.is_running))
         await running  # raises what ended a worker, if it was not we
-
-
-@contextlib.asynccontextmanager
-async def _health(port: int, ready: asyncio.Event) -> AsyncIterator[None]:
-    server = health_server(port, ready.is_set)
-    serving = asyncio.create_task(server.serve())
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await serving
 
 
 async def _connect_patiently(options: argparse.Namespace, stop: asyncio.Event) -> Client | None:

@@ -1,7 +1,9 @@
 """A worker's health endpoint: `/health/live` and `/health/ready`."""
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI, Response
@@ -15,8 +17,24 @@ class _Server(uvicorn.Server):
         yield
 
 
-def health_server(port: int, ready: Callable[[], bool]) -> uvicorn.Server:
-    """A server on loopback; ready answers 200 once `ready()` says so, else 503."""
+@contextlib.asynccontextmanager
+async def serving_health(port: int, ready: Callable[[], bool]) -> AsyncIterator[None]:
+    """Serve on loopback meanwhile; ready answers 200 while `ready()` says so, else 503.
+
+    OSError if the port is taken: found out here, since uvicorn would exit from within its task.
+    """
+    listening = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(_app(ready), log_level="warning", lifespan="off")
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def _app(ready: Callable[[], bool]) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/health/live")
@@ -28,5 +46,4 @@ def health_server(port: int, ready: Callable[[], bool]) -> uvicorn.Server:
         response.status_code = 200 if ready() else 503
         return {"status": "ready" if ready() else "starting"}
 
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="off")
-    return _Server(config)
+    return app

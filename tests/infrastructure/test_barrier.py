@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import repeat
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,7 @@ from infrastructure.settings import DatabaseSettings
 from services.inventory.tables import barrier as table
 from tests.support.waiting import until
 
+Attempt = Callable[[], Awaitable["Reply"]]
 KEY = StepKey(saga_id="saga-1", step="reserve")
 
 
@@ -165,7 +167,7 @@ async def test_whichever_of_action_and_compensation_comes_first_the_end_is_undon
     order = random.Random(7)  # seeded: the same mixture on every run
     for _ in range(20):
         await service.forget()
-        rest: list[Callable[[], Awaitable[Reply]]] = [service.act] * 3 + [service.undo] * 3
+        rest: list[Attempt] = [*repeat(service.act, 3), *repeat(service.undo, 3)]
         order.shuffle(rest)
         leading = service.act if first == "action" else service.undo
         held = asyncio.create_task(leading(pause=0.02))
@@ -179,7 +181,7 @@ async def test_actions_and_compensations_at_random_end_undone(service: Service) 
     order = random.Random(11)
     for _ in range(40):
         await service.forget()
-        attempts: list[Callable[[], Awaitable[Reply]]] = [service.act] * 3 + [service.undo] * 2
+        attempts: list[Attempt] = [*repeat(service.act, 3), *repeat(service.undo, 2)]
         order.shuffle(attempts)
         await asyncio.gather(*(it() for it in attempts), return_exceptions=True)
         total, acted, undone = await service.counts()
@@ -244,7 +246,7 @@ async def _acted_uncommitted(service: Service) -> bool:
             "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
             " AND query LIKE 'UPDATE effect%'"
         )
-        return (await tx.execute(statement)).scalar_one() == 1
+        return bool((await tx.execute(statement)).scalar_one() == 1)
 
 
 async def test_a_fence_refuses_an_action_that_has_not_landed(service: Service) -> None:

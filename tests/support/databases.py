@@ -74,3 +74,4 @@ async def running_server(directory: Path) -> AsyncIterator[Server]:
         yield Server(postgres)
     finally:
         await postgres.stop()
+        postgres.remove()

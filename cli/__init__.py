@@ -1,0 +1,1 @@
+"""The `saga` command: a shell's view of the order saga, and the local stack behind it."""

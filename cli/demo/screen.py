@@ -1,0 +1,76 @@
+"""What the demo shows: the orders live, then the ledger."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from cli.demo.books import Books
+from cli.demo.run import Demo
+from cli.demo.stories import Story
+from cli.order import styled
+
+STEPS = ("create", "validate", "reserve", "charge", "confirm", "commit")
+GLYPHS = {
+    "done": "[green]●[/]",
+    "running": "[cyan]◐[/]",
+    "failed": "[red]✗[/]",
+    "compensating": "[yellow]↺[/]",
+    "compensated": "[yellow]↩[/]",
+    "skipped": "[dim]·[/]",
+    "blocked": "[bold red]■[/]",
+    "pending": "[dim]○[/]",
+}
+
+
+def introduce(console: Console, demo: Demo) -> None:
+    """What is about to happen."""
+    console.print(f"Orders on {demo.api.url}, step by step ({', '.join(STEPS)}):")
+    legend = "  ".join(f"{glyph} {name}" for name, glyph in GLYPHS.items())
+    console.print(f"[dim]{legend}[/]\n")
+    if demo.local is None:
+        console.print("[dim]Not the local stack: no worker of it can be killed here.[/]\n")
+
+
+def table(stories: Sequence[Story]) -> Table:
+    """All orders, as they stand now."""
+    shown = Table("story", "steps", "status", "why", "", box=None, pad_edge=False)
+    for story in stories:
+        steps = " ".join(GLYPHS[step["state"]] for step in story.saga.get("steps", ()))
+        mark = ("[green]✓[/]" if story.as_expected else "[red]✗[/]") if story.over else ""
+        why = story.note or story.code or ""
+        shown.add_row(story.title, steps, styled(story.status), f"[dim]{why}[/]", mark)
+    return shown
+
+
+def conclude(console: Console, stories: Sequence[Story], books: Books) -> None:
+    """The ledger, and the verdict."""
+    stock = Table(
+        "product", "before", "available", "reserved", "sold", "ordered", "", title="Stock"
+    )
+    for it in books.shelves:
+        figures = (it.before, it.available, it.reserved, it.sold, it.ordered)
+        stock.add_row(it.sku, *map(str, figures), _mark(it.adds_up))
+    console.print()
+    console.print(stock)
+    kept = books.captured - books.refunded
+    console.print(
+        f"Money, by {books.witness}: captured {_money(books.captured)}"
+        f" - refunded {_money(books.refunded)} = {_money(kept)};"
+        f" confirmed orders cost {_money(books.confirmed)} {_mark(kept == books.confirmed)}"
+    )
+    for story in stories:
+        if not story.as_expected:
+            console.print(
+                f"[red]{story.title}: {story.order['id']} should be {story.expected},"
+                f" but is {story.status} ({story.code})[/]"
+            )
+    console.print("It adds up." if books.adds_up else "[bold red]It does not add up.[/]")
+
+
+def _mark(good: bool) -> str:
+    return "[green]✓[/]" if good else "[red]✗[/]"
+
+
+def _money(minor: int) -> str:
+    return f"{minor / 100:.2f}"

@@ -1,0 +1,136 @@
+"""The `saga` command: reads flags, calls, prints, and turns errors into exit codes.
+
+A group of commands lives in a module of its own with a Typer app, and is registered below.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from cli import order
+from cli.demo import demo
+from cli.stack import status as stack_status
+from cli.stack.console import LastingConsole, Reporter
+from cli.stack.doctor import examine
+from cli.stack.down import down as stop_stack
+from cli.stack.errors import StackError, StartFailed
+from cli.stack.options import Given, Options, Ports
+from cli.stack.plan import Programs
+from cli.stack.up import up as run_stack
+
+DEGRADED = 3
+
+app = typer.Typer(
+    help="A durable order saga on Temporal: its local stack, and orders on it.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(order.app, name="order")
+app.command()(demo)
+
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Listen here on 127.0.0.1")]
+Base = Annotated[int, typer.Option(min=1, max=65000, help="Worker n listens on this plus n")]
+StateFolder = Annotated[Path, typer.Option("--state-dir", help="Where data, logs and passwords go")]
+Workers = Annotated[int, typer.Option("--workers", min=0, max=100, help="Worker processes")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+
+STATE_DIR = Path(".saga")
+DEFAULT = Ports()
+
+
+@app.command()
+def up(
+    context: typer.Context,
+    *,
+    state_dir: StateFolder = STATE_DIR,
+    workers: Workers = 2,
+    api_port: Port = DEFAULT.api,
+    temporal_port: Port = DEFAULT.temporal,
+    temporal_ui_port: Port = DEFAULT.temporal_ui,
+    provider_port: Port = DEFAULT.provider,
+    postgres_port: Port = DEFAULT.postgres,
+    metrics_base_port: Base = DEFAULT.metrics_base,
+    health_base_port: Base = DEFAULT.health_base,
+) -> None:
+    """Start the whole stack, and keep it up until Ctrl-C.
+
+    What runs already is used instead: set TEMPORAL_ADDRESS, USER_DATABASE_URL,
+    ORDER_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL or PAYMENT_PROVIDER_URL.
+    """
+    ports = Ports(
+        api=api_port,
+        temporal=temporal_port,
+        temporal_ui=temporal_ui_port,
+        provider=provider_port,
+        postgres=postgres_port,
+        metrics_base=metrics_base_port,
+        health_base=health_base_port,
+    )
+    options = Options(state_dir.absolute(), workers, ports)
+    programs = context.find_object(Programs) or Programs()
+    raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))
+
+
+@app.command()
+def down(state_dir: StateFolder = STATE_DIR) -> None:
+    """Stop the stack, or end what a killed one left running."""
+    typer.echo(stop_stack(state_dir.absolute()))
+
+
+@app.command()
+def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
+    """Show what runs. Exit code 0 if all of it does, 3 if not."""
+    found = stack_status.status(state_dir.absolute())
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        console = Console()
+        console.print(f"the stack is [bold]{found['state']}[/]")
+        Reporter(console).table(found["urls"])
+        if found["children"]:
+            console.print(stack_status.children_table(found))
+    raise typer.Exit(0 if found["up"] else DEGRADED)
+
+
+@app.command()
+def doctor(
+    state_dir: StateFolder = STATE_DIR, workers: Workers = 2, as_json: AsJson = False
+) -> None:
+    """Check ports, programs, versions, disk and clock. Exit code 1 if something is wrong."""
+    options = Options(state_dir.absolute(), workers)
+    findings = examine(options, Given.by(os.environ))
+    if as_json:
+        typer.echo(json.dumps([finding.model_dump() for finding in findings], indent=2))
+    else:
+        console = Console(soft_wrap=True, highlight=False)
+        for found in findings:
+            mark = "[green]✓[/]" if found.ok else "[red]✗[/]"
+            console.print(f"{mark} {escape(found.name)}: {escape(found.detail)}")
+            if not found.ok:
+                console.print(f"  [yellow]→ {escape(found.fix)}[/]")
+    raise typer.Exit(0 if all(found.ok for found in findings) else 1)
+
+
+def main(programs: Programs | None = None) -> None:
+    """The console's entry: an error that a person can mend is told in words, with exit code 1.
+
+    `programs` replaces ours in the stack, for tests.
+    """
+    try:
+        app(obj=programs)
+    except StackError as error:
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        if isinstance(error, StartFailed) and error.tail:
+            console.print(escape(error.tail), style="dim")
+        console.print(f"[red]error:[/] {escape(str(error))}")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

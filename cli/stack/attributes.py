@@ -1,0 +1,83 @@
+"""Waits for Temporal and registers our search attributes: `python -m cli.stack.attributes`.
+
+A process of its own, so that `saga` itself need not load Temporal's client. Finds the server as
+every program of ours does: TEMPORAL_* and profiles.
+"""
+
+import asyncio
+import os
+import sys
+import time
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts.names import SEARCH_ATTRIBUTES
+
+PATIENCE = 45.0
+POLL = 0.1
+KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+
+
+async def connect(within: float = PATIENCE) -> Client:
+    """A client of a server that is healthy and has our namespace. TimeoutError says why not."""
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", "localhost:7233")
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            client = await Client.connect(**config)
+            if await client.service_client.check_health():
+                await client.operator_service.list_search_attributes(
+                    ListSearchAttributesRequest(namespace=client.namespace)
+                )
+                return client
+        except (RPCError, RuntimeError) as error:
+            if time.monotonic() > deadline:
+                where = config["target_host"]
+                raise TimeoutError(f"Temporal at {where} does not serve: {error}") from error
+        await asyncio.sleep(POLL)
+
+
+async def register(client: Client) -> None:
+    """Add those that are missing. ValueError if one is there with another type."""
+    service = client.operator_service
+    present = await service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    kinds = {name: present.custom_attributes.get(name) for name in SEARCH_ATTRIBUTES}
+    wrong = [name for name, kind in kinds.items() if kind not in {None, KEYWORD}]
+    if wrong:
+        raise ValueError(f"search attributes {wrong} exist, but not as Keyword")
+    missing = {name: KEYWORD for name, kind in kinds.items() if kind is None}
+    if missing:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        try:
+            await service.add_search_attributes(request)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.ALREADY_EXISTS:
+                raise
+
+
+async def main() -> str | None:
+    """Wait and register; why not, in one line."""
+    try:
+        await register(await connect())
+    except (TimeoutError, ValueError, RPCError) as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    problem = asyncio.run(main())
+    sys.stderr.write(f"{problem}\n" if problem else "")
+    sys.stderr.flush()
+    # Without the interpreter's own ending, which a thread of the client may turn into an abort
+    # (temporalio/sdk-python issue 300).
+    os._exit(1 if problem else 0)

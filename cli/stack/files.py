@@ -1,0 +1,59 @@
+"""Where the stack keeps what, and writing files that nobody sees half done."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.stack.errors import StackError
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """The layout of `.saga/`."""
+
+    path: Path
+
+    @property
+    def secrets(self) -> Path:
+        """The passwords; see `credentials`."""
+        return self.path / "secrets.json"
+
+    @property
+    def stack(self) -> Path:
+        """What runs; see `state`."""
+        return self.path / "stack.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the supervisor; see `lock`."""
+        return self.path / "lock"
+
+    def log(self, name: str) -> Path:
+        """The log of one child."""
+        return self.path / "logs" / f"{name}.log"
+
+    def create(self) -> "StateDir":
+        """Make the folder where there is none; StackError if that is not allowed."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=False)
+            # Root's PostgreSQL runs as another account, which has to walk through, not to look.
+            self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise StackError(f"{self.path} cannot be made: {error.strerror}") from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise StackError(f"{self.path} belongs to another user; choose another --state-dir")
+        return self
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the file at once, for its owner's eyes only."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,92 @@
+"""What is asked of the stack: by flags, and by what the environment says is running already."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, Field
+
+from cli.stack.databases import OWNER
+from cli.stack.errors import StackError
+
+HOST = "127.0.0.1"
+
+
+class Ports(BaseModel, frozen=True):
+    """Where everything listens on 127.0.0.1; worker n takes the two bases plus n."""
+
+    api: int = Field(default=8000, ge=1, le=65535)
+    temporal: int = Field(default=7233, ge=1, le=65535)
+    temporal_ui: int = Field(default=8233, ge=1, le=65535)
+    provider: int = Field(default=8420, ge=1, le=65535)
+    postgres: int = Field(default=15432, ge=1, le=65535)
+    metrics_base: int = Field(default=9100, ge=1, le=65000)
+    health_base: int = Field(default=9200, ge=1, le=65000)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The flags of `saga up`; `state_dir` is absolute."""
+
+    state_dir: Path
+    workers: int = 2
+    ports: Ports = field(default_factory=Ports)
+
+
+def database_variable(service: str) -> str:
+    """The variable that a service's database URL is in."""
+    return f"{service.upper()}_DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What runs already, so that the stack uses it instead of starting one."""
+
+    databases: Mapping[str, str] = field(default_factory=dict)  # service: URL
+    temporal: str | None = None
+    provider: str | None = None
+
+    @classmethod
+    def by(cls, environ: Mapping[str, str]) -> "Given":
+        """Read TEMPORAL_ADDRESS, PAYMENT_PROVIDER_URL and the services' database URLs."""
+        provider = environ.get("PAYMENT_PROVIDER_URL") or None
+        if provider and not environ.get("PAYMENT_PROVIDER_KEY"):
+            raise StackError("PAYMENT_PROVIDER_URL is set, so PAYMENT_PROVIDER_KEY is needed too")
+        urls = {service: environ.get(database_variable(service), "") for service in OWNER}
+        return cls(
+            databases={service: url for service, url in urls.items() if url},
+            temporal=environ.get("TEMPORAL_ADDRESS") or None,
+            provider=provider,
+        )
+
+    @property
+    def all_databases(self) -> bool:
+        """Whether no PostgreSQL of ours is needed."""
+        return len(self.databases) == len(OWNER)
+
+
+class Wanted(NamedTuple):
+    """A port to listen on, who would, and the flag that changes it."""
+
+    port: int
+    name: str
+    flag: str
+
+
+def wanted_ports(options: Options, given: Given) -> list[Wanted]:
+    """All ports that the stack would listen on."""
+    ports = options.ports
+    wanted = [Wanted(ports.api, "API", "--api-port")]
+    if given.temporal is None:
+        wanted.append(Wanted(ports.temporal, "Temporal", "--temporal-port"))
+        wanted.append(Wanted(ports.temporal_ui, "Temporal UI", "--temporal-ui-port"))
+    if given.provider is None:
+        wanted.append(Wanted(ports.provider, "payment provider", "--provider-port"))
+    if not given.all_databases:
+        wanted.append(Wanted(ports.postgres, "PostgreSQL", "--postgres-port"))
+    for n in range(1, options.workers + 1):
+        name = f"worker-{n}"
+        wanted.append(Wanted(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port"))
+        wanted.append(Wanted(ports.health_base + n, f"{name} health", "--health-base-port"))
+    return wanted

@@ -1,0 +1,115 @@
+"""The list of everything that makes a stack: children, jobs, their order and their environment.
+
+The programs of ours are a parameter, so that a test can run a stack of other ones.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from cli.stack import cluster, environment, ready, temporal
+from cli.stack.child import Child, Job, Lane, Stage
+from cli.stack.credentials import Credentials, load_or_make
+from cli.stack.files import StateDir
+from cli.stack.options import HOST, Given, Options
+from cli.stack.postgres import Postgres
+from cli.stack.process import run_to_end
+from cli.stack.urls import urls
+
+# -P: a folder `api` or `workers` where the user happens to be is not ours.
+PYTHON = (sys.executable, "-P", "-m")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """How our own programs are started; their arguments follow."""
+
+    migrations: tuple[str, ...] = (*PYTHON, "services.migrate")
+    attributes: tuple[str, ...] = (*PYTHON, "cli.stack.attributes")
+    provider: tuple[str, ...] = (*PYTHON, "sandbox")
+    api: tuple[str, ...] = (*PYTHON, "api")
+    worker: tuple[str, ...] = (*PYTHON, "workers")
+
+
+class Plan(NamedTuple):
+    """Stages start one after the other; what is in one, side by side."""
+
+    stages: tuple[Stage, ...]
+    environment: dict[str, str]  # what leads to the parts of the stack; holds passwords
+    urls: dict[str, str]  # for eyes
+
+
+def make_plan(
+    options: Options, given: Given, environ: Mapping[str, str], programs: Programs
+) -> Plan:
+    """The plan for these options. Finds PostgreSQL's place and the passwords, starts nothing."""
+    layout = StateDir(options.state_dir)
+    credentials = load_or_make(layout.secrets)
+    ours = environment.of_the_stack(options, given, environ, credentials)
+    all_of_it = environment.inherited(given, environ) | ours
+    planner = _Planner(options, given, layout, credentials, all_of_it)
+    return Plan(planner.stages(programs), ours, urls(options, given, ours))
+
+
+@dataclass(frozen=True)
+class _Planner:
+    options: Options
+    given: Given
+    layout: StateDir
+    credentials: Credentials
+    env: Mapping[str, str]
+
+    def stages(self, programs: Programs) -> tuple[Stage, ...]:
+        """First what everything needs, then what serves."""
+        needs = (self._databases(programs), *self._temporal(programs), *self._provider(programs))
+        workers = ((self._worker(programs, n),) for n in range(1, self.options.workers + 1))
+        return (needs, ((self._api(programs),), *workers))
+
+    def _databases(self, programs: Programs) -> Lane:
+        migrations = self._job("migrations", programs.migrations)
+        if self.given.all_databases:
+            return (migrations,)
+        place = cluster.locate(self.layout.path)
+        log = self.layout.log("postgres")
+        postgres = Postgres(place, self.options.ports.postgres, self.credentials, log)
+        make = Job("database files", postgres.initialise)
+        return (make, postgres.child, Job("databases", postgres.provision), migrations)
+
+    def _temporal(self, programs: Programs) -> Stage:
+        attributes = self._job("search attributes", programs.attributes)
+        if self.given.temporal is not None:
+            return ((attributes,),)
+        ports = self.options.ports
+        file = self.layout.path / "temporal.db"
+        server = temporal.server(ports.temporal, ports.temporal_ui, file, self.env)
+        return ((server,), (attributes,))  # side by side: its client takes a second to load
+
+    def _provider(self, programs: Programs) -> Stage:
+        if self.given.provider is not None:
+            return ()
+        port = self.options.ports.provider
+        place = ("--port", str(port), "--database", str(self.layout.path / "sandbox.db"))
+        key = {"SANDBOX_KEY": self.credentials.provider_key}
+        check = ready.answers(HOST, port, "/health")
+        argv = (*programs.provider, *place)
+        return ((Child("provider", argv, {**self.env, **key}, check, rank=2),),)
+
+    def _api(self, programs: Programs) -> Child:
+        port = self.options.ports.api
+        argv = (*programs.api, "--host", HOST, "--port", str(port))
+        check = ready.answers(HOST, port, "/health/ready")
+        return Child("api", argv, self.env, check, grace=25.0, rank=3)
+
+    def _worker(self, programs: Programs, n: int) -> Child:
+        ports, name = self.options.ports, f"worker-{n}"
+        metrics, health = ports.metrics_base + n, ports.health_base + n
+        places = ("--metrics-port", str(metrics), "--health-port", str(health))
+        argv = (*programs.worker, "--identity", name, *places)
+        check = ready.answers(HOST, health, "/health/ready")
+        return Child(name, argv, self.env, check, grace=25.0, rank=4)
+
+    def _job(self, name: str, argv: tuple[str, ...]) -> Job:
+        child = Child(name, argv, self.env)
+        return Job(name, partial(run_to_end, child, self.layout.log(name.replace(" ", "-"))))

@@ -1,0 +1,68 @@
+"""Starting processes whose life is tied to ours, and what their exits mean."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from pathlib import Path
+
+from cli.stack import logs, tether
+from cli.stack.child import Child
+from cli.stack.errors import StartFailed
+
+
+async def spawn(child: Child, log: Path) -> Process:
+    """Start it in a session of its own, where a terminal's Ctrl-C does not reach it.
+
+    Call it in the main thread: the kernel ties a child to the thread that started it.
+    """
+    account = f"{child.account.uid}:{child.account.gid}" if child.account else "-"
+    command = (
+        *(sys.executable, "-I", "-S", str(tether.__file__)),
+        *(str(os.getpid()), str(int(child.orphan_signal)), account),
+        *child.argv,
+    )
+    with logs.open_log(log) as output:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            env=dict(child.env),
+            cwd=child.cwd,
+            stdin=DEVNULL,
+            stdout=output,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
+
+
+async def run_to_end(child: Child, log: Path) -> None:
+    """Run a program that ends by itself; StartFailed unless it ends well and in time."""
+    start = logs.size(log)
+    process = await spawn(child, log)
+    try:
+        code = await asyncio.wait_for(process.wait(), child.start_within)
+    except TimeoutError:
+        reason = f"not done in {child.start_within:g} s"
+        raise StartFailed(child.name, reason, logs.tail(log, since=start)) from None
+    finally:
+        kill_group(process.pid)
+        await process.wait()
+    if code != 0:
+        raise StartFailed(child.name, describe(code), logs.tail(log, since=start))
+
+
+def describe(code: int) -> str:
+    """How it ended, in words: `exit code 1`, `killed by SIGKILL`."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def kill_group(leader: int) -> None:
+    """Kill whatever is left of the group that our child leads or has led."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)

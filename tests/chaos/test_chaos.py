@@ -1,0 +1,164 @@
+"""Kill -9 of workers, API, PostgreSQL and Temporal at random, during 200 orders.
+
+What is checked afterwards comes from the databases and the provider's ledger, not from logs: every
+accepted order has ended, stock and money are conserved, nobody was charged twice. The seed is
+printed; CHAOS_SEED repeats the choices, though not the moments at which processes meet them.
+"""
+
+import asyncio
+import os
+import random
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx2
+import pytest
+
+from tests.chaos.crowd import PRICE, STOCK, Crowd
+from tests.support.stack import Stack, client, running_stack
+from tests.support.waiting import until
+
+ORDERS = 200
+AFTER_HEALING = 20
+WORKERS = 3
+KINDS = ("worker", "api", "postgres", "temporal")
+EACH_KIND = 4
+BETWEEN_KILLS = 3.0
+HEAL_WITHIN = 60.0
+ENDS = {"confirmed", "rejected", "cancelled", "timed_out"}
+
+pytestmark = pytest.mark.chaos
+
+
+async def test_nothing_is_lost_or_doubled_when_anything_is_killed(tmp_path: Path) -> None:
+    seed = int(os.environ.get("CHAOS_SEED", random.randrange(10**6)))
+    print(f"CHAOS_SEED={seed}")
+    async with running_stack(tmp_path, workers=WORKERS) as stack:
+        crowd = Crowd(stack, random.Random(seed))
+        await crowd.seed()
+        kills = await storm(stack, crowd, random.Random(seed))
+        healed = time.monotonic()
+        await until(lambda: healthy(stack), within=HEAL_WITHIN)
+        orders = await all_ended(stack, crowd)
+        print(f"kills {dict(kills)}; all ended {time.monotonic() - healed:.1f} s after the last")
+        endings = Counter(it["status"] for it in orders.values())
+        print(f"endings {dict(endings)}")
+        assert sum(endings.values()) == ORDERS
+        assert min(kills[kind] for kind in KINDS) >= EACH_KIND
+        assert ORDERS - endings["confirmed"] >= ORDERS // 10, "too few compensations to prove much"
+        await orders_after_healing_succeed(stack, crowd)
+        await check_books(stack, crowd)
+
+
+async def storm(stack: Stack, crowd: Crowd, choice: random.Random) -> Counter[str]:
+    """Place the orders while processes die; how often each kind was killed."""
+    limit = asyncio.Semaphore(8)
+
+    async def one(number: int) -> None:
+        async with limit:
+            await crowd.place(f"chaos-{number}")
+
+    placing = asyncio.gather(*(one(number) for number in range(ORDERS)))
+    kills: Counter[str] = Counter()
+    while (fewest := min(kills[kind] for kind in KINDS)) < EACH_KIND:
+        assert not placing.done(), "all orders were placed before everything was killed"
+        kind = choice.choice([it for it in KINDS if kills[it] == fewest])
+        name = f"worker-{choice.randint(1, WORKERS)}" if kind == "worker" else kind
+        if stack.child(name).alive:
+            stack.kill(name)
+            kills[kind] += 1
+        await asyncio.wait({placing}, timeout=BETWEEN_KILLS * choice.uniform(0.4, 1.6))
+    await placing
+    return kills
+
+
+async def healthy(stack: Stack) -> bool:
+    return stack.state.healthy
+
+
+async def all_ended(stack: Stack, crowd: Crowd) -> dict[str, dict[str, Any]]:
+    """Every accepted order, once all have ended and their workflows are closed."""
+    orders: dict[str, dict[str, Any]] = {}
+    async with client(stack) as http:
+
+        async def ended() -> bool:
+            for order_id in set(crowd.accepted.values()) - orders.keys():
+                try:
+                    order = (await http.get(f"/v1/orders/{order_id}")).raise_for_status().json()
+                    saga = (await http.get(f"/v1/orders/{order_id}/saga")).raise_for_status().json()
+                except httpx2.HTTPError:
+                    return False
+                if order["status"] in ENDS and saga["state"] in {"completed", "compensated"}:
+                    orders[order_id] = order
+            return len(orders) == len(set(crowd.accepted.values()))
+
+        try:
+            await until(ended, within=HEAL_WITHIN)
+        except TimeoutError:
+            left = sorted(set(crowd.accepted.values()) - orders.keys())
+            pytest.fail(f"{len(left)} orders have not ended {HEAL_WITHIN} s after healing: {left}")
+    return orders
+
+
+async def orders_after_healing_succeed(stack: Stack, crowd: Crowd) -> None:
+    """The system is as good as new, not merely quiet."""
+    async with client(stack) as http:
+        for sku in crowd.skus:
+            await http.post(f"/v1/products/{sku}/stock", json={"quantity": AFTER_HEALING * 2})
+    placing = (crowd.place(f"healed-{n}", "pm_card_visa") for n in range(AFTER_HEALING))
+    healed = await asyncio.gather(*placing)
+    orders = await all_ended(stack, crowd)
+    assert {orders[order_id]["status"] for order_id in healed} == {"confirmed"}
+
+
+async def check_books(stack: Stack, crowd: Crowd) -> None:
+    """Stock, money and barriers, from the databases and the provider."""
+    orders = await all_ended(stack, crowd)
+    confirmed = [it for it in orders.values() if it["status"] == "confirmed"]
+    sold = Counter[str]()
+    for order in confirmed:
+        sold.update({item["sku"]: item["quantity"] for item in order["items"]})
+    products = await rows(stack, "INVENTORY", "SELECT * FROM products")
+    for it in products:
+        assert it["available"] + it["reserved"] + it["sold"] == it["stocked"]
+        assert (it["reserved"], it["sold"]) == (0, sold[it["sku"]])
+        assert it["stocked"] == STOCK + AFTER_HEALING * 2
+    await check_money(stack, orders)
+    for service in ("ORDER", "INVENTORY"):
+        begun = await rows(stack, service, "SELECT * FROM barrier WHERE state = 'started'")
+        assert begun == []
+    assert await rows(stack, "ORDER", "SELECT id FROM orders WHERE status = 'pending'") == []
+
+
+async def check_money(stack: Stack, orders: dict[str, dict[str, Any]]) -> None:
+    """What was kept is what confirmed orders cost, order by order; at most one capture each."""
+    environment = stack.state.environment
+    headers = {"Authorization": f"Bearer {environment['PAYMENT_PROVIDER_KEY']}"}
+    url = environment["PAYMENT_PROVIDER_URL"]
+    async with httpx2.AsyncClient(base_url=url, headers=headers, timeout=30) as http:
+        whole = (await http.get("/ledger")).json()
+        assert whole["balanced"]
+        kept = whole["captured"].get("eur", 0) - whole["refunded"].get("eur", 0)
+        cost = sum(it["total"]["minor"] for it in orders.values() if it["status"] == "confirmed")
+        assert kept == cost
+        assert kept % PRICE["minor"] == 0
+        for order_id, order in orders.items():
+            ledger = (await http.get("/ledger", params={"order": order_id})).json()
+            kinds = Counter(entry["kind"] for entry in ledger["entries"])
+            assert kinds["capture"] <= 1
+            if order["status"] == "confirmed":
+                assert kinds == {"capture": 1}
+            else:
+                assert kinds["refund"] == kinds["capture"]
+
+
+async def rows(stack: Stack, service: str, query: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(stack.state.environment[f"{service}_DATABASE_URL"])
+    try:
+        found: list[asyncpg.Record] = await connection.fetch(query)
+        return found
+    finally:
+        await connection.close()

@@ -1,0 +1,1 @@
+"""The local stack, proved on real processes and a real PostgreSQL."""

@@ -1,0 +1,129 @@
+"""A stack of stubs under test: started as a user does, looked at from outside."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from cli.stack import state
+from cli.stack.files import StateDir
+from cli.stack.identity import Identity, identify
+from cli.stack.state import ChildRecord, StackState
+from tests.support.ports import free_ports
+
+ROOT = Path(__file__).parents[2]
+FLAGS = ("api", "temporal", "temporal-ui", "provider", "postgres")
+START = 60.0
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T | None], within: float = 30.0) -> T:
+    """What `look` finds, as soon as that is something."""
+    deadline = time.monotonic() + within
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"not in {within} s"
+        time.sleep(0.05)
+    return found
+
+
+class Stack:
+    """One state dir, one set of ports, and `saga` commands for them."""
+
+    def __init__(self, directory: Path, environ: dict[str, str] | None = None) -> None:
+        self.state_dir = directory / ".saga"
+        self.output = directory / "output"
+        self.environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
+        numbers = free_ports(len(FLAGS) + 2)
+        self.ports = dict(zip(FLAGS, numbers, strict=False))
+        # A worker's port is the base plus 1.
+        bases = {"metrics-base": numbers[-2] - 1, "health-base": numbers[-1] - 1}
+        self.flags = [f"--{it}-port={port}" for it, port in (self.ports | bases).items()]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def saga(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self._command(*arguments),
+            check=False,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=START,
+        )
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Run `saga up`, without waiting."""
+        with self.output.open("ab") as output:
+            command = self._command("up", "--workers=1", *self.flags)
+            self.process = subprocess.Popen(command, env=self.environ, stdout=output, stderr=output)
+        return self.process
+
+    def up(self) -> StackState:
+        """Run `saga up` until it is up."""
+        process = self.begin()
+
+        def healthy() -> StackState | None:
+            assert process.poll() is None, self.said()
+            return found if (found := self.state()) and found.healthy else None
+
+        return eventually(healthy, START)
+
+    def state(self) -> StackState | None:
+        return state.running(self.state_dir)
+
+    def child(self, name: str) -> ChildRecord | None:
+        found = self.state()
+        return next((it for it in found.children if it.name == name), None) if found else None
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def family(self) -> list[Identity]:
+        """The supervisor and all below it, at this moment."""
+        assert self.process is not None
+        tree = psutil.Process(self.process.pid)
+        return [identify(it.pid) for it in (tree, *tree.children(recursive=True))]
+
+    def ask(self, how: signal.Signals, within: float = 30.0) -> int:
+        """Signal the supervisor and wait for its exit code."""
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(within)
+
+    def _command(self, name: str, *arguments: str) -> list[str]:
+        place = f"--state-dir={self.state_dir}"
+        return [sys.executable, "-m", "tests.stack.stub_up", name, place, *arguments]
+
+    def clean(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.ask(signal.SIGTERM, START)
+        self.saga("down")
+        remove_elsewhere(self.state_dir)
+
+
+def nobody_left(family: list[Identity]) -> bool:
+    return all(identity.find() is None for identity in family)
+
+
+def remove_elsewhere(state_dir: Path) -> None:
+    """As root, pytest's folders are out of the helper account's reach, so data is elsewhere."""
+    home = state_dir / "postgres"
+    if home.is_symlink():
+        subprocess.run(["rm", "-r", str(home.readlink())], check=True)
+
+
+@contextmanager
+def stack_in(directory: Path, environ: dict[str, str] | None = None) -> Iterator[Stack]:
+    stack = Stack(directory, environ)
+    StateDir(stack.state_dir).create()
+    try:
+        yield stack
+    finally:
+        stack.clean()

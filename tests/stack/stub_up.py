@@ -1,0 +1,18 @@
+"""`saga` with stubs for our own programs: real PostgreSQL, real Temporal, real supervisor.
+
+STUB_API in the environment is an argument for the API's stub.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from cli.main import main
+from cli.stack.plan import Programs
+
+STUB = (sys.executable, str(Path(__file__).with_name("stub.py")))
+
+if __name__ == "__main__":
+    api = (*STUB, *filter(None, [os.environ.get("STUB_API")]))
+    migrations = (sys.executable, "-c", "")
+    main(Programs(migrations=migrations, provider=STUB, api=api, worker=STUB))

@@ -1,0 +1,34 @@
+"""Search attributes are registered on a server that was not started for us."""
+
+import os
+import sys
+from pathlib import Path
+
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+
+from cli.stack import temporal
+from cli.stack.child import Child
+from cli.stack.process import run_to_end
+from cli.stack.runner import running
+from contracts.names import SEARCH_ATTRIBUTES
+from tests.support.ports import free_ports
+
+ROOT = Path(__file__).parents[2]
+
+
+def registration(port: int) -> Child:
+    env = {**os.environ, "TEMPORAL_ADDRESS": f"127.0.0.1:{port}", "PYTHONPATH": str(ROOT)}
+    return Child("attributes", (sys.executable, "-m", "cli.stack.attributes"), env)
+
+
+async def test_missing_ones_are_added_and_repeating_is_safe(tmp_path: Path) -> None:
+    port, ui_port = free_ports(2)
+    server = temporal.server(port, ui_port, tmp_path / "temporal.db", os.environ)
+    async with running(server, tmp_path / "log"):
+        for _ in range(2):
+            await run_to_end(registration(port), tmp_path / "attributes.log")
+        client = await Client.connect(f"127.0.0.1:{port}")
+        request = ListSearchAttributesRequest(namespace="default")
+        found = await client.operator_service.list_search_attributes(request)
+    assert set(SEARCH_ATTRIBUTES) <= set(found.custom_attributes)

@@ -1,0 +1,103 @@
+"""What is started for which flags and variables, and what the children are told."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cli.stack.child import Child, Job
+from cli.stack.errors import PortsTaken, StackError
+from cli.stack.options import Given, Options, Ports, wanted_ports
+from cli.stack.plan import Plan, Programs, make_plan
+from cli.stack.ports import demand
+from cli.stack.urls import without_password
+from tests.stack.stacks import remove_elsewhere
+from tests.support.ports import free_port
+
+URLS = {
+    f"{service}_DATABASE_URL": f"postgresql://me:secret@db.example/{service}"
+    for service in ("USER", "ORDER", "INVENTORY", "PAYMENT")
+}
+
+
+def plan_for(state_dir: Path, environ: dict[str, str]) -> Plan:
+    plan = make_plan(Options(state_dir), Given.by(environ), environ, Programs())
+    remove_elsewhere(state_dir)
+    return plan
+
+
+def names(plan: Plan) -> list[str]:
+    return [step.name for stage in plan.stages for lane in stage for step in lane]
+
+
+def child(plan: Plan, name: str) -> Child:
+    steps = [step for stage in plan.stages for lane in stage for step in lane]
+    return next(step for step in steps if isinstance(step, Child) and step.name == name)
+
+
+def test_everything_is_started_where_nothing_runs(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, {})
+    for name in ("postgres", "temporal", "provider", "api", "worker-1", "worker-2"):
+        assert isinstance(child(plan, name), Child)
+    first, second = plan.stages
+    assert all(isinstance(lane[-1], Child) for lane in second)
+    assert any(
+        isinstance(step, Job) and step.name == "migrations" for lane in first for step in lane
+    )
+
+
+def test_what_runs_is_used(tmp_path: Path) -> None:
+    given = {
+        **URLS,
+        "TEMPORAL_ADDRESS": "temporal.example:7233",
+        "TEMPORAL_API_KEY": "key",
+        "PAYMENT_PROVIDER_URL": "https://provider.example",
+        "PAYMENT_PROVIDER_KEY": "sk_test_mine",
+    }
+    plan = plan_for(tmp_path, given)
+    assert names(plan) == ["migrations", "search attributes", "api", "worker-1", "worker-2"]
+    assert given.items() <= child(plan, "api").env.items()
+    assert "secret" not in str(plan.urls)
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_one_database_of_four_is_used(tmp_path: Path) -> None:
+    given = {"USER_DATABASE_URL": URLS["USER_DATABASE_URL"]}
+    plan = plan_for(tmp_path, given)
+    env = child(plan, "worker-1").env
+    assert "postgres" in names(plan)
+    assert env["USER_DATABASE_URL"] == given["USER_DATABASE_URL"]
+    assert env["ORDER_DATABASE_URL"].endswith("@127.0.0.1:15432/orders")
+
+
+def test_nothing_of_the_users_leads_away_from_our_servers(tmp_path: Path) -> None:
+    env = child(plan_for(tmp_path, {"TEMPORAL_API_KEY": "key", "PGSSLMODE": "require"}), "api").env
+    assert env["TEMPORAL_ADDRESS"] == "127.0.0.1:7233"
+    assert env["TEMPORAL_CONFIG_FILE"] == os.devnull
+    assert "TEMPORAL_API_KEY" not in env
+    assert "PGSSLMODE" not in env
+
+
+def test_a_provider_without_its_key_is_refused() -> None:
+    with pytest.raises(StackError, match="PAYMENT_PROVIDER_KEY"):
+        Given.by({"PAYMENT_PROVIDER_URL": "https://provider.example"})
+
+
+def test_a_port_asked_for_twice_is_refused(tmp_path: Path) -> None:
+    port = free_port()
+    options = Options(tmp_path, workers=0, ports=Ports(api=port, provider=port))
+    wanted = [it for it in wanted_ports(options, Given()) if it.port == port]
+    with pytest.raises(PortsTaken, match=f"port {port} is asked for twice, by API and payment"):
+        demand(wanted)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@h:1/d?password=secret", "postgresql://me@h:1/d"),
+        ("https://provider.example/v1", "https://provider.example/v1"),
+        ("https://u:p%40ss@[::1]:1/", "https://u@[::1]:1/"),
+    ],
+)
+def test_passwords_are_not_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown

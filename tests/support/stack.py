@@ -1,0 +1,99 @@
+"""A whole stack by `saga up`, as a user runs it: its own folder, its own ports."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from cli.stack import state
+from cli.stack.state import ChildRecord, StackState
+from tests.support.ports import quiet_block
+from tests.support.waiting import until
+
+SAGA = Path(sys.executable).parent / "saga"
+PORTS = ("api", "temporal", "temporal-ui", "provider", "postgres", "metrics-base", "health-base")
+BLOCK = 12  # room for the workers above their base
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack."""
+
+    state_dir: Path
+    output: Path
+
+    @property
+    def state(self) -> StackState:
+        """What the supervisor wrote last."""
+        found = state.load(self.state_dir)
+        assert found is not None, self.output.read_text()
+        return found
+
+    @property
+    def api(self) -> str:
+        """Where the API is."""
+        return self.state.urls["api"]
+
+    def child(self, name: str) -> ChildRecord:
+        """One child, as it is now."""
+        return next(it for it in self.state.children if it.name == name)
+
+    def kill(self, name: str) -> None:
+        """Kill -9 a child of this stack, if it runs."""
+        child = self.child(name)
+        if child.alive and child.pid is not None:
+            os.kill(child.pid, signal.SIGKILL)
+
+    def saga(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `saga` command in the stack's folder."""
+        return subprocess.run(
+            [str(SAGA), *arguments],
+            cwd=self.state_dir.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+        )
+
+
+@asynccontextmanager
+async def running_stack(
+    folder: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Stack]:
+    """`saga up` until it is up; SIGTERM at the end, after which no child may be left."""
+    first = quiet_block(len(PORTS) * BLOCK)
+    flags = [f"--{name}-port={first + n * BLOCK}" for n, name in enumerate(PORTS)]
+    stack = Stack(folder / ".saga", folder / "up.log")
+    with stack.output.open("w") as output:
+        process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
+            [str(SAGA), "up", f"--workers={workers}", *flags],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(environment or {})},
+        )
+    try:
+
+        async def up() -> bool:
+            assert process.poll() is None, stack.output.read_text()
+            found = state.load(stack.state_dir)
+            return found is not None and found.healthy
+
+        await until(up, within=90)
+        yield stack
+    finally:
+        last = state.load(stack.state_dir)
+        process.terminate()
+        process.wait(timeout=60)
+    assert last is None or not [it.name for it in last.children if it.alive]
+
+
+def client(stack: Stack) -> httpx2.AsyncClient:
+    """An HTTP client of the stack's API."""
+    return httpx2.AsyncClient(base_url=stack.api, timeout=15)
