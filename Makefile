@@ -4,6 +4,7 @@ BIN := .venv/bin
 
 # A stamp per lock: a second `make` costs nothing while the locks stand unchanged.
 .venv/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; say make PYTHON=/path/to/a/newer/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
@@ -13,7 +14,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help setup setup-dev run test test-chaos check format lock clean
+.PHONY: help setup setup-dev run test test-chaos test-newcomer check format lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -30,6 +31,9 @@ test: setup-dev ## Set up from nothing, then run all tests but the long chaos ru
 
 test-chaos: setup-dev ## Kill processes at random during 200 orders (about three minutes)
 	$(BIN)/python -m pytest -m chaos -s
+
+test-newcomer: ## From a fresh clone as an ordinary user: run, demo, stop, then all tests
+	tests/newcomer.sh --test
 
 check: setup-dev ## Lint, types, import rules, unused dependencies
 	$(BIN)/ruff check .

@@ -1,12 +1,24 @@
 """The REST API as the commands use it, and where it is: `--url`, SAGA_URL, or the local stack."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import typer
 
+from cli.stack import state
+
 DEFAULT_URL = "http://127.0.0.1:8000"
+STATE_DIR = Path(".saga")
+
+
+def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
+    """The given one, or that of the stack which runs from this folder, or the usual place."""
+    if given:
+        return given
+    stack = state.running(state_dir.absolute())
+    return stack.urls["api"] if stack else DEFAULT_URL
 
 
 class ApiError(Exception):

@@ -10,12 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from cli.client import DEFAULT_URL, Api, ApiError, fail
+from cli.client import Api, ApiError, api_url, fail
 
 app = typer.Typer(help="Place, show, list and cancel orders.", no_args_is_help=True)
 console = Console()
 
-Url = Annotated[str, typer.Option("--url", envvar="SAGA_URL", help="Where the API is")]
+Url = Annotated[
+    str | None, typer.Option("--url", envvar="SAGA_URL", help="An API; else the local stack's")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 OrderId = Annotated[str, typer.Argument(help="ord_…")]
 STYLES = {
@@ -39,12 +41,12 @@ def place(
     key: Annotated[str | None, typer.Option("--key", help="Idempotency-Key; else a new")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until the order has ended")] = False,
     as_json: AsJson = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Place an order."""
     quantities = dict(_item(item) for item in items)
     with _errors():
-        api = Api(url)
+        api = Api(api_url(url))
         order = api.place(customer, quantities, payment_method, key=key)
         if wait:
             order = wait_for(api, order["id"], lambda it: it["status"] != "pending")
@@ -52,10 +54,10 @@ def place(
 
 
 @app.command()
-def show(order_id: OrderId, as_json: AsJson = False, url: Url = DEFAULT_URL) -> None:
+def show(order_id: OrderId, as_json: AsJson = False, url: Url = None) -> None:
     """Show an order and its saga."""
     with _errors():
-        api = Api(url)
+        api = Api(api_url(url))
         order = api.get(f"/v1/orders/{order_id}")
         order["saga"] = api.get(f"/v1/orders/{order_id}/saga")
     _print(order, as_json)
@@ -69,11 +71,11 @@ def list_orders(
     limit: Annotated[int, typer.Option("--limit", min=1, max=100)] = 20,
     cursor: Annotated[str | None, typer.Option("--cursor", help="From the last page")] = None,
     as_json: AsJson = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """List orders, newest first."""
     with _errors():
-        page = Api(url).get(
+        page = Api(api_url(url)).get(
             "/v1/orders", status=status, customer_id=customer, limit=limit, cursor=cursor
         )
     if as_json:
@@ -100,11 +102,11 @@ def cancel(
     reason: Annotated[str, typer.Option("--reason")] = "cancelled by the customer",
     wait: Annotated[bool, typer.Option("--wait", help="Until the order has ended")] = False,
     as_json: AsJson = False,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
 ) -> None:
     """Cancel an order, if it is not too late."""
     with _errors():
-        api = Api(url)
+        api = Api(api_url(url))
         order = api.post(f"/v1/orders/{order_id}/cancel", {"reason": reason})
         if wait:
             order = wait_for(api, order_id, lambda it: it["status"] != "pending")

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from cli.client import Api, ApiError, fail
+from cli.client import STATE_DIR, Api, ApiError, api_url, fail
 from cli.demo import screen
 from cli.demo.books import Books, balance
 from cli.demo.meddling import LocalStack
@@ -21,7 +21,7 @@ def demo(
     url: Annotated[
         str | None, typer.Option("--url", envvar="SAGA_URL", help="An API; else the local stack's")
     ] = None,
-    state_dir: Annotated[Path, typer.Option("--state-dir")] = Path(".saga"),
+    state_dir: Annotated[Path, typer.Option("--state-dir")] = STATE_DIR,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs")] = False,
 ) -> None:
     """Show what happens to six orders, and that stock and money add up at the end.
@@ -31,9 +31,8 @@ def demo(
     console = Console(quiet=as_json)
     stack = None if url else state.running(state_dir.absolute())
     local = LocalStack(stack) if stack else None
-    where = url or (stack.urls["api"] if stack else "http://127.0.0.1:8000")
     try:
-        stories, books = _run(Demo(Api(where), local), console)
+        stories, books = _run(Demo(Api(api_url(url, state_dir)), local), console)
     except ApiError as error:
         raise fail(error) from error
     if as_json:

@@ -16,7 +16,8 @@ from cli.stack import state
 from cli.stack.files import StateDir
 from cli.stack.identity import Identity, identify
 from cli.stack.state import ChildRecord, StackState
-from tests.support.ports import free_ports
+from tests.support.ports import quiet_block
+from tests.support.stack import remove_elsewhere
 
 ROOT = Path(__file__).parents[2]
 FLAGS = ("api", "temporal", "temporal-ui", "provider", "postgres")
@@ -40,10 +41,12 @@ class Stack:
         self.state_dir = directory / ".saga"
         self.output = directory / "output"
         self.environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
-        numbers = free_ports(len(FLAGS) + 2)
-        self.ports = dict(zip(FLAGS, numbers, strict=False))
+        count = len(FLAGS) + 2
+        first = quiet_block(count)
+        *numbers, metrics, health = range(first, first + count)
+        self.ports = dict(zip(FLAGS, numbers, strict=True))
         # A worker's port is the base plus 1.
-        bases = {"metrics-base": numbers[-2] - 1, "health-base": numbers[-1] - 1}
+        bases = {"metrics-base": metrics - 1, "health-base": health - 1}
         self.flags = [f"--{it}-port={port}" for it, port in (self.ports | bases).items()]
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -110,13 +113,6 @@ class Stack:
 
 def nobody_left(family: list[Identity]) -> bool:
     return all(identity.find() is None for identity in family)
-
-
-def remove_elsewhere(state_dir: Path) -> None:
-    """As root, pytest's folders are out of the helper account's reach, so data is elsewhere."""
-    home = state_dir / "postgres"
-    if home.is_symlink():
-        subprocess.run(["rm", "-r", str(home.readlink())], check=True)
 
 
 @contextmanager

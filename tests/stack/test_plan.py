@@ -11,8 +11,8 @@ from cli.stack.options import Given, Options, Ports, wanted_ports
 from cli.stack.plan import Plan, Programs, make_plan
 from cli.stack.ports import demand
 from cli.stack.urls import without_password
-from tests.stack.stacks import remove_elsewhere
 from tests.support.ports import free_port
+from tests.support.stack import remove_elsewhere
 
 URLS = {
     f"{service}_DATABASE_URL": f"postgresql://me:secret@db.example/{service}"

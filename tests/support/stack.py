@@ -1,6 +1,7 @@
 """A whole stack by `saga up`, as a user runs it: its own folder, its own ports."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,7 +92,15 @@ async def running_stack(
         last = state.load(stack.state_dir)
         process.terminate()
         process.wait(timeout=60)
+        remove_elsewhere(stack.state_dir)
     assert last is None or not [it.name for it in last.children if it.alive]
+
+
+def remove_elsewhere(state_dir: Path) -> None:
+    """As root, pytest's folders are out of the helper account's reach, so data is elsewhere."""
+    home = state_dir / "postgres"
+    if home.is_symlink():
+        shutil.rmtree(home.readlink())
 
 
 def client(stack: Stack) -> httpx2.AsyncClient:

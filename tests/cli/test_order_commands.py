@@ -1,0 +1,75 @@
+"""`saga order` on a real stack."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest_asyncio
+
+from tests.support.stack import Stack
+
+
+@pytest_asyncio.fixture(scope="module")
+async def seeded(stack: Stack) -> dict[str, str]:
+    """A customer and a product."""
+    with httpx2.Client(base_url=stack.api) as http:
+        user = http.post("/v1/users", json={"name": "Ada", "email": "ada@example.com"}).json()
+        price = {"minor": 1250, "currency": "EUR"}
+        product = {"sku": "SHELL-1", "name": "Thing", "price": price, "stock": 100}
+        http.post("/v1/products", json=product).raise_for_status()
+    return {"customer": user["id"], "sku": "SHELL-1"}
+
+
+def place(stack: Stack, seeded: dict[str, str], *options: str) -> dict[str, Any]:
+    item = f"{seeded['sku']}=2"
+    done = stack.saga("order", "place", item, "--customer", seeded["customer"], "--json", *options)
+    assert done.returncode == 0, done.stderr
+    order: dict[str, Any] = json.loads(done.stdout)
+    return order
+
+
+async def test_place_and_wait_until_confirmed(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded, "--wait")
+    assert (order["status"], order["total"]["minor"]) == ("confirmed", 2500)
+
+
+async def test_the_same_key_is_the_same_order(stack: Stack, seeded: dict[str, str]) -> None:
+    first, again = (place(stack, seeded, "--key", "shell-1")["id"] for _ in range(2))
+    assert first == again
+
+
+async def test_show_tells_order_and_saga(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded, "--wait")
+    shown = json.loads(stack.saga("order", "show", order["id"], "--json").stdout)
+    assert (shown["status"], shown["saga"]["state"]) == ("confirmed", "completed")
+    for_people = stack.saga("order", "show", order["id"]).stdout
+    assert "charge_payment" in for_people
+    assert "25.00 EUR" in for_people
+
+
+async def test_list_finds_the_customers_orders(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded, "--wait")
+    listing = ("order", "list", "--customer", seeded["customer"])
+    page = json.loads(stack.saga(*listing, "--status", "confirmed", "--json").stdout)
+    assert order["id"] in {it["id"] for it in page["items"]}
+    assert order["id"] in stack.saga(*listing).stdout
+
+
+async def test_cancel_in_flight(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded, "--payment-method", "pm_sandbox_slow")
+    done = stack.saga("order", "cancel", order["id"], "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "cancelled"
+
+
+async def test_cancel_too_late_is_an_error_in_words(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded, "--wait")
+    done = stack.saga("order", "cancel", order["id"])
+    assert done.returncode == 1
+    assert "too_late_to_cancel" in done.stderr
+
+
+async def test_errors_name_the_field(stack: Stack, seeded: dict[str, str]) -> None:
+    done = stack.saga("order", "place", "NOPE=1", "--customer", seeded["customer"])
+    assert done.returncode == 1
+    assert "/items/0/sku" in done.stderr
