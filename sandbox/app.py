@@ -1,0 +1,166 @@
+"""The HTTP surface: Stripe's routes, authentication, idempotency and error shape."""
+
+import asyncio
+import hmac
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from sandbox import idempotency, intents, ledger, refunds
+from sandbox.answers import Answer, Page
+from sandbox.errors import Fault
+from sandbox.params import Params, parse
+from sandbox.server import Cut
+from sandbox.store import Store
+
+Operation = Callable[[sqlite3.Connection, Params], Answer]
+
+CONFIRM = {"payment_method", "return_url", "error_on_requires_action", "off_session"}
+CREATE = CONFIRM | {"amount", "currency", "confirm", "metadata", "allowed_payment_method_types"}
+CANCEL = {"cancellation_reason"}
+REFUND = {"payment_intent", "amount", "metadata", "reason"}
+LIST = {"limit", "starting_after"}
+
+
+def create_app(key: str, database: Path) -> FastAPI:
+    """The provider. The file is opened when the server starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.store = Store(database)
+        yield
+        app.state.store.close()
+
+    app = FastAPI(title="Sandbox payment provider", lifespan=lifespan)
+    app.state.key = key
+    app.state.in_flight = idempotency.InFlight()
+    app.exception_handler(Fault)(_refuse)
+    app.exception_handler(HTTPException)(_no_route)
+    app.include_router(router)
+    app.add_api_route("/health", _health)
+    return app
+
+
+async def _health(request: Request) -> dict[str, str]:
+    _store(request).reader().execute("SELECT 1 FROM entries LIMIT 1")
+    return {"status": "ok"}
+
+
+async def _authenticate(request: Request) -> None:
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Bearer" or not sent:
+        raise Fault(401, "You did not provide an API key. Send it as a Bearer token.")
+    if not hmac.compare_digest(sent.encode(), request.app.state.key.encode()):
+        raise Fault(401, f"Invalid API Key provided: {sent[:4]}***")
+
+
+router = APIRouter(dependencies=[Depends(_authenticate)])
+
+
+@router.post(intents.URL)
+async def create_intent(request: Request) -> Response:
+    """Make an intent."""
+    return await _execute(request, CREATE, intents.create)
+
+
+@router.post(intents.URL + "/{intent_id}/confirm")
+async def confirm_intent(request: Request, intent_id: str) -> Response:
+    """Charge it."""
+    return await _execute(
+        request, CONFIRM, lambda tx, params: intents.confirm(tx, intent_id, params)
+    )
+
+
+@router.post(intents.URL + "/{intent_id}/cancel")
+async def cancel_intent(request: Request, intent_id: str) -> Response:
+    """End it."""
+    return await _execute(request, CANCEL, lambda tx, params: intents.cancel(tx, intent_id, params))
+
+
+@router.get(intents.URL + "/{intent_id}")
+async def get_intent(request: Request, intent_id: str) -> dict[str, Any]:
+    """Read one."""
+    return intents.shape(intents.find(_store(request).reader(), intent_id))
+
+
+@router.get(intents.URL)
+async def list_intents(request: Request) -> dict[str, Any]:
+    """Read many."""
+    return intents.listing(_store(request).reader(), Page.of(_query(request, LIST)))
+
+
+@router.post(refunds.URL)
+async def create_refund(request: Request) -> Response:
+    """Give money back."""
+    return await _execute(request, REFUND, refunds.create)
+
+
+@router.get(refunds.URL + "/{refund_id}")
+async def get_refund(request: Request, refund_id: str) -> dict[str, Any]:
+    """Read one."""
+    return refunds.find(_store(request).reader(), refund_id)
+
+
+@router.get(refunds.URL)
+async def list_refunds(request: Request) -> dict[str, Any]:
+    """Read many; `payment_intent` asks for those of one intent."""
+    params = _query(request, LIST | {"payment_intent"})
+    return refunds.listing(_store(request).reader(), Page.of(params), params.text("payment_intent"))
+
+
+@router.get("/ledger")
+async def get_ledger(request: Request) -> dict[str, Any]:
+    """Where the money is; not Stripe's. `order` asks for one order, by its metadata."""
+    return ledger.statement(_store(request).reader(), _query(request, {"order"}).text("order"))
+
+
+async def _execute(request: Request, allowed: set[str], operation: Operation) -> Response:
+    """Run a POST once per idempotency key, and deliver its answer as the method behaves."""
+    form = parse(await request.body())
+    params = Params(form, allowed=allowed)
+    key = request.headers.get("Idempotency-Key")
+    fingerprint = idempotency.fingerprint(request.method, request.url.path, form)
+    with request.app.state.in_flight.hold(key):
+        with _store(request).transaction() as tx:
+            if key and (stored := idempotency.recall(tx, key, fingerprint)):
+                headers = {"Idempotent-Replayed": "true"}
+                return JSONResponse(stored.body, stored.status, headers=headers)
+            answer = _attempt(operation, tx, params)
+            if key:
+                idempotency.remember(tx, key, fingerprint, answer)
+        await asyncio.sleep(answer.delivery.answer_after)
+        return Cut() if answer.delivery.cut else JSONResponse(answer.body, answer.status)
+
+
+def _attempt(operation: Operation, tx: sqlite3.Connection, params: Params) -> Answer:
+    """The operation's answer; a refusal after validation counts as one."""
+    try:
+        return operation(tx, params)
+    except Fault as fault:
+        if not fault.executed:
+            raise
+        return Answer(fault.status, fault.body())
+
+
+def _query(request: Request, allowed: set[str]) -> Params:
+    return Params(request.query_params, allowed=allowed)
+
+
+def _store(request: Request) -> Store:
+    store: Store = request.app.state.store
+    return store
+
+
+async def _refuse(_: Request, fault: Fault) -> Response:
+    return JSONResponse(fault.body(), fault.status)
+
+
+async def _no_route(request: Request, _: Exception) -> Response:
+    message = f"Unrecognized request URL ({request.method}: {request.url.path})."
+    return JSONResponse(Fault(404, message).body(), 404)

@@ -1,0 +1,155 @@
+"""PaymentIntents: created, confirmed, canceled.
+
+requires_confirmation ──confirm──> succeeded
+        │    ▲  └──declined──> requires_payment_method
+        │    └──confirm with another method──┘
+        └──cancel (from either requires_*)──> canceled
+"""
+
+import json
+import secrets
+import sqlite3
+from typing import Any
+
+from sandbox import ledger
+from sandbox.answers import Answer, Page
+from sandbox.errors import Fault
+from sandbox.methods import Decline, behaviour
+from sandbox.params import Params
+
+MAX_AMOUNT = 99_999_999
+CANCELABLE = ("requires_payment_method", "requires_confirmation")
+URL = "/v1/payment_intents"
+
+
+def create(tx: sqlite3.Connection, params: Params) -> Answer:
+    """Make an intent; no money moves unless `confirm` is true."""
+    method = params.text("payment_method")
+    if method:
+        behaviour(method)
+    intent_id = f"pi_{secrets.token_hex(12)}"
+    tx.execute(
+        """INSERT INTO intents (id, amount, currency, status, payment_method, metadata)
+           VALUES (?, ?, ?, ?, ?, ?)""",
+        (
+            intent_id,
+            _amount(params),
+            params.required("currency").lower(),
+            "requires_confirmation" if method else "requires_payment_method",
+            method,
+            json.dumps(params.mapping("metadata")),
+        ),
+    )
+    if params.flag("confirm"):
+        return confirm(tx, intent_id, params)
+    return Answer(200, shape(find(tx, intent_id)))
+
+
+def confirm(tx: sqlite3.Connection, intent_id: str, params: Params) -> Answer:
+    """Charge the method: the money moves here, or the card is declined."""
+    intent = find(tx, intent_id)
+    if intent["status"] not in CANCELABLE:
+        raise Fault.unexpected_state(
+            "You cannot confirm this PaymentIntent because it has a status of "
+            f"{intent['status']}. Only a PaymentIntent with one of the following statuses may be "
+            f"confirmed: {', '.join(CANCELABLE)}."
+        )
+    method = params.text("payment_method") or intent["payment_method"]
+    if not method:
+        raise Fault.unexpected_state(
+            "You cannot confirm this PaymentIntent because it's missing a payment method."
+        )
+    how = behaviour(method)
+    if how.down:
+        raise Fault.down()
+    if how.decline:
+        return _decline(tx, intent_id, method, how.decline)
+    tx.execute(
+        """UPDATE intents SET status = 'succeeded', payment_method = ?, captured = amount,
+           last_error = NULL WHERE id = ?""",
+        (method, intent_id),
+    )
+    captured = find(tx, intent_id)
+    ledger.record(tx, "capture", captured, captured["amount"])
+    return Answer(200, shape(captured), how)
+
+
+def cancel(tx: sqlite3.Connection, intent_id: str, _: Params) -> Answer:
+    """End an intent that has captured nothing."""
+    intent = find(tx, intent_id)
+    if intent["status"] not in CANCELABLE:
+        raise Fault.unexpected_state(
+            "You cannot cancel this PaymentIntent because it has a status of "
+            f"{intent['status']}. Only a PaymentIntent with one of the following statuses may be "
+            f"canceled: {', '.join(CANCELABLE)}."
+        )
+    tx.execute(
+        "UPDATE intents SET status = 'canceled', canceled_at = unixepoch() WHERE id = ?",
+        (intent_id,),
+    )
+    return Answer(200, shape(find(tx, intent_id)))
+
+
+def find(reader: sqlite3.Connection, intent_id: str) -> sqlite3.Row:
+    """The intent's row. Fault `resource_missing` if there is none."""
+    found = reader.execute("SELECT * FROM intents WHERE id = ?", (intent_id,)).fetchone()
+    if found is None:
+        raise Fault.missing("payment_intent", intent_id, param="intent", status=404)
+    row: sqlite3.Row = found
+    return row
+
+
+def listing(reader: sqlite3.Connection, page: Page) -> dict[str, Any]:
+    """All intents, newest first."""
+    rows = reader.execute(
+        """SELECT * FROM intents
+           WHERE :after IS NULL OR rowid < (SELECT rowid FROM intents WHERE id = :after)
+           ORDER BY rowid DESC LIMIT :limit""",
+        {"after": page.after, "limit": page.limit + 1},
+    )
+    return page.shape(URL, [shape(row) for row in rows])
+
+
+def shape(row: sqlite3.Row) -> dict[str, Any]:
+    """The intent as Stripe's JSON has it; the fields that we have something to say about."""
+    same = ("id", "amount", "currency", "status", "payment_method", "created", "canceled_at")
+    return {name: row[name] for name in same} | {
+        "object": "payment_intent",
+        "amount_received": row["captured"],
+        "capture_method": "automatic",
+        "last_payment_error": json.loads(row["last_error"]) if row["last_error"] else None,
+        "latest_charge": charge_of(row["id"]) if row["captured"] else None,
+        "livemode": False,
+        "metadata": json.loads(row["metadata"]),
+        "next_action": None,
+        "payment_method_types": ["card"],
+    }
+
+
+def charge_of(intent_id: str) -> str:
+    """The id of the charge that an intent made; there is at most one."""
+    return intent_id.replace("pi_", "ch_", 1)
+
+
+def _amount(params: Params) -> int:
+    amount = params.integer("amount")
+    if amount < 1:
+        raise Fault.invalid(
+            "amount", "This value must be greater than or equal to 1.", code="amount_too_small"
+        )
+    if amount > MAX_AMOUNT:
+        raise Fault.invalid(
+            "amount", "Amount must be no more than 999,999.99", code="amount_too_large"
+        )
+    return amount
+
+
+def _decline(tx: sqlite3.Connection, intent_id: str, method: str, decline: Decline) -> Answer:
+    """A 402 that the intent remembers."""
+    error = {"type": "card_error", **decline._asdict(), "payment_method": {"id": method}}
+    tx.execute(
+        """UPDATE intents SET status = 'requires_payment_method', payment_method = NULL,
+           last_error = ? WHERE id = ?""",
+        (json.dumps(error), intent_id),
+    )
+    return Answer(402, {"error": error | {"payment_intent": shape(find(tx, intent_id))}})

@@ -1,0 +1,65 @@
+"""Payment methods and how each behaves: Stripe's test methods, and ours for broken networks."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sandbox.errors import Fault
+
+
+class Decline(NamedTuple):
+    """How the card's issuer says no, in Stripe's words."""
+
+    code: str
+    decline_code: str
+    message: str
+
+
+class Behaviour(NamedTuple):
+    """What a confirmation with this method does.
+
+    A decline moves no money. `answer_after` (seconds) and `cut` spoil the answer only: the money
+    has moved and is committed by then. `down` answers 503 before anything happened.
+    """
+
+    decline: Decline | None = None
+    answer_after: float = 0.0
+    cut: bool = False
+    down: bool = False
+
+
+def _declined(decline_code: str, message: str = "Your card was declined.") -> Behaviour:
+    return Behaviour(Decline("card_declined", decline_code, message))
+
+
+def _failed(code: str, message: str) -> Behaviour:
+    return Behaviour(Decline(code, code, message))
+
+
+METHODS: Mapping[str, Behaviour] = {
+    "pm_card_visa": Behaviour(),
+    "pm_card_mastercard": Behaviour(),
+    "pm_card_amex": Behaviour(),
+    "pm_card_visa_chargeDeclined": _declined("generic_decline"),
+    "pm_card_visa_chargeDeclinedInsufficientFunds": _declined(
+        "insufficient_funds", "Your card has insufficient funds."
+    ),
+    "pm_card_visa_chargeDeclinedLostCard": _declined("lost_card"),
+    "pm_card_visa_chargeDeclinedStolenCard": _declined("stolen_card"),
+    "pm_card_chargeDeclinedExpiredCard": _failed("expired_card", "Your card has expired."),
+    "pm_card_chargeDeclinedIncorrectCvc": _failed(
+        "incorrect_cvc", "Your card's security code is incorrect."
+    ),
+    "pm_card_chargeDeclinedProcessingError": _failed(
+        "processing_error", "An error occurred while processing your card. Try again later."
+    ),
+    "pm_sandbox_slow": Behaviour(answer_after=2.0),
+    "pm_sandbox_reply_lost": Behaviour(cut=True),
+    "pm_sandbox_down": Behaviour(down=True),
+}
+
+
+def behaviour(payment_method: str) -> Behaviour:
+    """How this method behaves. Fault `resource_missing` if there is no such method."""
+    if payment_method not in METHODS:
+        raise Fault.missing("PaymentMethod", payment_method, param="payment_method")
+    return METHODS[payment_method]

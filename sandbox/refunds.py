@@ -1,0 +1,88 @@
+"""Refunds of captured intents: whole by default, or in parts, never more than was captured."""
+
+import json
+import secrets
+import sqlite3
+from typing import Any
+
+from sandbox import intents, ledger
+from sandbox.answers import Answer, Page
+from sandbox.errors import Fault
+from sandbox.params import Params
+
+URL = "/v1/refunds"
+
+
+def create(tx: sqlite3.Connection, params: Params) -> Answer:
+    """Give money back; all that is left, if no amount is given."""
+    intent = intents.find(tx, params.required("payment_intent"))
+    left = intent["captured"] - intent["refunded"]
+    amount = _amount(params, left, intent)
+    refund_id = f"re_{secrets.token_hex(12)}"
+    tx.execute("UPDATE intents SET refunded = refunded + ? WHERE id = ?", (amount, intent["id"]))
+    tx.execute(
+        "INSERT INTO refunds (id, intent, amount, currency, metadata) VALUES (?, ?, ?, ?, ?)",
+        (
+            refund_id,
+            intent["id"],
+            amount,
+            intent["currency"],
+            json.dumps(params.mapping("metadata")),
+        ),
+    )
+    ledger.record(tx, "refund", intent, amount)
+    return Answer(200, find(tx, refund_id))
+
+
+def find(reader: sqlite3.Connection, refund_id: str) -> dict[str, Any]:
+    """One refund. Fault `resource_missing` if there is none."""
+    row = reader.execute("SELECT * FROM refunds WHERE id = ?", (refund_id,)).fetchone()
+    if row is None:
+        raise Fault.missing("refund", refund_id, param="refund", status=404)
+    return _shape(row)
+
+
+def listing(reader: sqlite3.Connection, page: Page, intent: str | None) -> dict[str, Any]:
+    """All refunds, or those of one intent, newest first."""
+    rows = reader.execute(
+        """SELECT * FROM refunds WHERE (:intent IS NULL OR intent = :intent)
+           AND (:after IS NULL OR rowid < (SELECT rowid FROM refunds WHERE id = :after))
+           ORDER BY rowid DESC LIMIT :limit""",
+        {"after": page.after, "intent": intent, "limit": page.limit + 1},
+    )
+    return page.shape(URL, [_shape(row) for row in rows])
+
+
+def _amount(params: Params, left: int, intent: sqlite3.Row) -> int:
+    if intent["captured"] == 0:
+        raise Fault(
+            400,
+            f"The PaymentIntent {intent['id']} has no successful charge to refund.",
+            param="payment_intent",
+            executed=True,
+        )
+    amount = params.integer("amount", left)
+    if left == 0 or amount > left:
+        raise Fault(
+            400,
+            f"Refund amount {amount} is greater than the {left} that is not refunded yet.",
+            code="charge_already_refunded",
+            param="amount",
+            executed=True,
+        )
+    if amount < 1:
+        raise Fault.invalid(
+            "amount", "This value must be greater than or equal to 1.", code="amount_too_small"
+        )
+    return amount
+
+
+def _shape(row: sqlite3.Row) -> dict[str, Any]:
+    return {name: row[name] for name in ("id", "amount", "currency", "created")} | {
+        "object": "refund",
+        "charge": intents.charge_of(row["intent"]),
+        "payment_intent": row["intent"],
+        "metadata": json.loads(row["metadata"]),
+        "reason": None,
+        "status": "succeeded",
+    }

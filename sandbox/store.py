@@ -1,0 +1,110 @@
+"""The SQLite file: schema, and one short transaction a request.
+
+SQLite has a single writer, so transactions run on the event loop's thread, one after the other,
+without a lock of ours. A committed transaction survives `kill -9` and a power cut.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# An entry is inserted after its postings: their foreign key is checked at COMMIT, so postings
+# without an entry cannot stay, and the entry's trigger sees all of them, so that an unbalanced
+# entry cannot come in. Afterwards nothing of the ledger may change.
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS intents (
+    id TEXT PRIMARY KEY,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    currency TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN
+        ('requires_payment_method', 'requires_confirmation', 'succeeded', 'canceled')),
+    payment_method TEXT,
+    captured INTEGER NOT NULL DEFAULT 0,
+    refunded INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    metadata TEXT NOT NULL,
+    created INTEGER NOT NULL DEFAULT (unixepoch()),
+    canceled_at INTEGER,
+    CHECK (0 <= refunded AND refunded <= captured AND captured <= amount)
+) STRICT;
+CREATE INDEX IF NOT EXISTS intents_by_order ON intents (json_extract(metadata, '$.order_id'));
+
+CREATE TABLE IF NOT EXISTS refunds (
+    id TEXT PRIMARY KEY,
+    intent TEXT NOT NULL REFERENCES intents (id),
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    currency TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    created INTEGER NOT NULL DEFAULT (unixepoch())
+) STRICT;
+CREATE INDEX IF NOT EXISTS refunds_by_intent ON refunds (intent);
+
+CREATE TABLE IF NOT EXISTS entries (
+    id TEXT PRIMARY KEY,
+    intent TEXT NOT NULL REFERENCES intents (id),
+    kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund'))
+) STRICT;
+CREATE INDEX IF NOT EXISTS entries_by_intent ON entries (intent);
+CREATE TABLE IF NOT EXISTS postings (
+    entry TEXT NOT NULL REFERENCES entries (id) DEFERRABLE INITIALLY DEFERRED,
+    account TEXT NOT NULL,
+    amount_minor INTEGER NOT NULL CHECK (amount_minor <> 0),
+    currency TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS postings_by_entry ON postings (entry);
+
+CREATE TRIGGER IF NOT EXISTS entry_balances BEFORE INSERT ON entries
+WHEN (SELECT count(*) FROM postings WHERE entry = NEW.id) < 2 OR EXISTS (
+    SELECT 1 FROM postings WHERE entry = NEW.id GROUP BY currency HAVING sum(amount_minor) <> 0)
+BEGIN SELECT RAISE(ABORT, 'the postings of an entry must sum to zero'); END;
+CREATE TRIGGER IF NOT EXISTS entry_is_closed BEFORE INSERT ON postings
+WHEN EXISTS (SELECT 1 FROM entries WHERE id = NEW.entry)
+BEGIN SELECT RAISE(ABORT, 'the entry is closed'); END;
+CREATE TRIGGER IF NOT EXISTS postings_stay BEFORE UPDATE ON postings
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS postings_last BEFORE DELETE ON postings
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS entries_stay BEFORE UPDATE ON entries
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS entries_last BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+
+CREATE TABLE IF NOT EXISTS idempotency (
+    key TEXT PRIMARY KEY,
+    request TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    created INTEGER NOT NULL DEFAULT (unixepoch())
+) STRICT;
+"""
+
+
+class Store:
+    """One connection to one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+            self._connection.execute(f"PRAGMA {pragma}")
+        self._connection.executescript(SCHEMA)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: commits on a clean exit, else rolls back. Never await inside."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+    def reader(self) -> sqlite3.Connection:
+        """The connection, for single statements that only read."""
+        return self._connection
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()

@@ -1,0 +1,195 @@
+"""The rules of payments: money moves at most once, and comes back when the step is undone.
+
+A charge and a refund speak to another company, so each is several short transactions with
+requests between them; no transaction is open while a request runs. What makes that safe:
+
+1. The intent's id is committed before money can move, so whoever comes later can find it.
+2. A compensation first voids the action in the barrier. An attempt that has not stored its
+   intent by then never confirms it; for one that has, the compensation asks the provider.
+3. At the provider an intent ends either succeeded or canceled. When a confirmation races a
+   cancellation one of them is refused, looks again, and sees how it ended.
+4. Every request that changes something carries a key made of saga and step, so that a repeated
+   one changes nothing more. An unknown outcome is Unavailable; the retry asks, and never guesses.
+"""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import NotFound, Rejected, Unavailable
+from contracts.message import StepKey
+from contracts.payments import ChargePayment, Payment, PaymentStatus
+from infrastructure.barrier import Barrier, Op
+from infrastructure.database import Database
+from services.payment import rows
+from services.payment.provider import Intent, IntentStatus, Provider
+from services.payment.tables import barrier
+
+
+class Payments:
+    """Implements `contracts.payments.PaymentService` on PostgreSQL and a payment provider."""
+
+    def __init__(self, database: Database, provider: Provider) -> None:
+        self._database = database
+        self._provider = provider
+        self._barrier = Barrier(barrier)
+
+    async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
+        """Capture the amount. Rejected with the provider's decline code.
+
+        Unavailable while the provider's answer is not known; ask again.
+        """
+        if command.amount.minor < 1:
+            raise Rejected("amount_too_small", "there is nothing to charge")
+        payment = await self._begin(key, command)
+        if payment.status == PaymentStatus.CAPTURED:
+            return payment
+        try:
+            _must_have_succeeded(await self._confirm(key, command, payment.intent_id))
+        except Rejected as refusal:
+            await self._decline(key, command, refusal)
+            raise
+        return await self._capture(key, command)
+
+    async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
+        """Undo `charge`: refund what was captured, or cancel what was not, as the provider says.
+
+        Any step may ask for it, such as one of a later saga; the money goes back once.
+        """
+        payment, refund_key = await self._fence(key, command)
+        if payment.intent_id is None or refund_key is None:
+            return payment
+        refund_id = await self._give_back(payment.intent_id, refund_key)
+        return await self._close(key, command, refund_id)
+
+    async def for_order(self, order_id: str) -> Payment:
+        """The payment of an order. NotFound if none was begun."""
+        async with self._database.transaction() as tx:
+            found = await rows.find(tx, order_id)
+        if found is None:
+            raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
+        return found.payment
+
+    async def _begin(self, key: StepKey, command: ChargePayment) -> Payment:
+        """The step's payment: captured if an earlier attempt did it, else to be gone on with."""
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment)
+            return stored or await rows.begin(tx, key, command)
+
+    async def _confirm(self, key: StepKey, command: ChargePayment, intent_id: str | None) -> Intent:
+        """Confirm a new intent, or the stored one if the provider says that nobody has yet."""
+        if intent_id is None:
+            intent_id = await self._open(key, command)
+        else:
+            intent = await self._provider.retrieve(intent_id)
+            if intent.status != IntentStatus.REQUIRES_CONFIRMATION:
+                return intent
+        return await self._provider.confirm(intent_id, _provider_key(key, "confirm"))
+
+    async def _open(self, key: StepKey, command: ChargePayment) -> str:
+        """Make an intent and store its id. Raises Compensated if the step was undone meanwhile."""
+        create = _provider_key(key, "create")
+        intent = await self._provider.create(command, key.saga_id, create)
+        async with self._database.transaction() as tx:
+            await self._barrier.claim(tx, key, Payment)
+            return await rows.attach_intent(tx, command.order_id, intent.id)
+
+    async def _capture(self, key: StepKey, command: ChargePayment) -> Payment:
+        """Write the capture down.
+
+        Raises Compensated if the step was undone meanwhile: the compensation knows the intent
+        and deals with its money.
+        """
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment)
+            if stored is not None:
+                return stored
+            captured = await rows.close(tx, command.order_id, PaymentStatus.CAPTURED)
+            return await self._barrier.finish(tx, key, captured)
+
+    async def _decline(self, key: StepKey, command: ChargePayment, refusal: Rejected) -> None:
+        """Write the refusal down. Raises Compensated if the step was undone meanwhile."""
+        async with self._database.transaction() as tx:
+            if await self._barrier.claim(tx, key, Payment) is None:
+                await rows.close(
+                    tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
+                )
+
+    async def _fence(self, key: StepKey, command: ChargePayment) -> tuple[Payment, str | None]:
+        """Refuse the charge from now on; the payment, and the key to refund it by.
+
+        No key means that nothing is left to do: it is done, or no money can have moved.
+        """
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment, Op.COMPENSATION)
+            if stored is not None:
+                return stored, None
+            found = await self._void(tx, key, command.order_id)
+            if found is not None and found.payment.intent_id is not None:
+                refund_key = _provider_key(found.owner, "refund")
+                await rows.attach_refund_key(tx, command.order_id, refund_key)
+                return found.payment, refund_key
+            voided = _nothing(command)
+            if found is not None:
+                voided = await rows.close(tx, command.order_id, PaymentStatus.VOIDED)
+            return await self._barrier.finish(tx, key, voided, Op.COMPENSATION), None
+
+    async def _void(self, tx: AsyncConnection, key: StepKey, order_id: str) -> rows.Found | None:
+        """Void the charge: under the key of the compensation, and of the step that owns it."""
+        await self._barrier.void(tx, key, Payment)
+        found = await rows.find(tx, order_id)
+        if found is None or found.owner == key:
+            return found
+        await self._barrier.void(tx, found.owner, Payment)
+        return await rows.find(tx, order_id)  # again: an attempt may have held the lock till now
+
+    async def _give_back(self, intent_id: str, refund_key: str) -> str | None:
+        """Leave nothing captured at the provider; the refund's id, if one was needed."""
+        intent = await self._provider.retrieve(intent_id)
+        if intent.status not in {IntentStatus.SUCCEEDED, IntentStatus.CANCELED}:
+            intent = await self._provider.cancel(intent_id)
+        if intent.status == IntentStatus.SUCCEEDED:
+            return await self._provider.refund(intent_id, refund_key)
+        if intent.status == IntentStatus.CANCELED:
+            return None
+        raise _undecided(intent)
+
+    async def _close(self, key: StepKey, command: ChargePayment, refund_id: str | None) -> Payment:
+        """Write down how the money came back."""
+        status = PaymentStatus.REFUNDED if refund_id else PaymentStatus.VOIDED
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment, Op.COMPENSATION)
+            if stored is not None:
+                return stored
+            closed = await rows.close(tx, command.order_id, status, refund_id=refund_id)
+            return await self._barrier.finish(tx, key, closed, Op.COMPENSATION)
+
+
+def _provider_key(key: StepKey, operation: str) -> str:
+    return f"{key.saga_id}/{key.step}/{operation}"
+
+
+def _nothing(command: ChargePayment) -> Payment:
+    """What a compensation answers that found no payment."""
+    return Payment(
+        order_id=command.order_id,
+        status=PaymentStatus.VOIDED,
+        amount=command.amount,
+        intent_id=None,
+    )
+
+
+def _must_have_succeeded(intent: Intent) -> None:
+    match intent.status:
+        case IntentStatus.SUCCEEDED:
+            return
+        case IntentStatus.REQUIRES_PAYMENT_METHOD if intent.decline:
+            raise Rejected(intent.decline.code, intent.decline.detail)
+        case IntentStatus.REQUIRES_ACTION:
+            raise Rejected("authentication_required", "the customer would have to authenticate")
+        case IntentStatus.CANCELED:
+            raise Rejected("payment_canceled", f"intent {intent.id} was canceled")
+        case _:
+            raise _undecided(intent)
+
+
+def _undecided(intent: Intent) -> Unavailable:
+    return Unavailable(f"payment provider: intent {intent.id} is still {intent.status}")

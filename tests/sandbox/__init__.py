@@ -1,0 +1,1 @@
+"""Tests of the sandbox provider, from outside: over HTTP, against a process."""

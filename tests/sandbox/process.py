@@ -1,0 +1,87 @@
+"""The sandbox provider as a process of its own, and how tests look into it."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.support.ports import free_port
+from tests.support.waiting import until
+
+KEY = "sk_test_of_the_tests"
+
+
+class Sandbox:
+    """One `python -m sandbox` on a free port; may be killed and started again."""
+
+    def __init__(self, directory: Path) -> None:
+        self.key = KEY
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = directory / "sandbox.db"
+        self.client = httpx2.AsyncClient(
+            base_url=self.url, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False
+        )
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it answers."""
+        arguments = ("--port", str(self.port), "--database", str(self.database))
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "sandbox", *arguments), env={**os.environ, "SANDBOX_KEY": KEY}
+        )
+        await until(self._answers, within=30)
+
+    async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it; SIGKILL leaves it no time to tidy up."""
+        assert self._process is not None
+        self._process.send_signal(how)
+        await self._process.wait()
+
+    async def post(self, path: str, key: str | None = None, **form: Any) -> httpx2.Response:
+        """A form-encoded POST with an idempotency key."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.client.post(path, data=form, headers=headers)
+
+    async def get(self, path: str, **query: Any) -> Any:
+        """The JSON body of a GET that must succeed."""
+        response = await self.client.get(path, params=query)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def ledger(self, order: str | None = None) -> Any:
+        """The ledger, or one order's."""
+        return await self.get("/ledger", **({"order": order} if order else {}))
+
+    def forget_idempotency_keys(self) -> None:
+        """What Stripe does with keys after a day."""
+        with sqlite3.connect(self.database, timeout=5) as connection:
+            connection.execute("DELETE FROM idempotency")
+        connection.close()
+
+    async def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, "the sandbox ended at once"
+        try:
+            return (await self.client.get("/health")).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+
+@asynccontextmanager
+async def running_sandbox(directory: Path) -> AsyncIterator[Sandbox]:
+    """Start one in a folder; stop it at the end."""
+    sandbox = Sandbox(directory)
+    await sandbox.start()
+    try:
+        yield sandbox
+    finally:
+        await sandbox.stop()
+        await sandbox.client.aclose()

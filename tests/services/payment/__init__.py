@@ -1,0 +1,1 @@
+"""Tests of the payment service on real parts: PostgreSQL and a sandbox process."""
