@@ -83,9 +83,12 @@ async def cancel_order(
     body: Annotated[CancelBody | None, Body()] = None,
 ) -> OrderOut:
     """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late."""
-    request = CancelOrder(reason=(body or CancelBody()).reason)
-    answer = await deps.sagas.cancel(order_id, request)
     order = await _find(order_id, deps)
+    answer = Cancelling.OVER
+    if order.status == OrderStatus.PENDING:
+        request = CancelOrder(reason=(body or CancelBody()).reason)
+        answer = await deps.sagas.cancel(order_id, request)
+        order = await _find(order_id, deps)
     if order.status == OrderStatus.CANCELLED:
         response.status_code = 200
     elif answer is not Cancelling.ACCEPTED:

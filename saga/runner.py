@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from saga.call import Call, Cause, Ending, cause_of
 from saga.step import FORWARD, UNTIL_DONE, Kind, Step
@@ -82,16 +82,20 @@ class Saga:
     async def run(self, forward: Callable[[], Coroutine[Any, Any, None]]) -> Outcome:
         """Run `forward`, which calls `step` for each step, to its end or undo what it began.
 
-        Always ends with the saga completed or every compensation done.
+        Ends with the saga completed or every compensation done. Fails as `UnsoundSaga` if
+        something that is no step fails past the pivot, where nothing may be undone any more.
         """
         cause = await self._try(forward)
-        if cause is not None:
+        if cause is not None and not self._committed:
             self._show(SagaState.COMPENSATING)
             if await self._finish(self._pivot_landed()):
                 # Only after a reset: an earlier run of this saga went past the pivot. So must we.
                 self._committed, self._cancel = True, None
                 self._show(SagaState.RUNNING)
                 cause = await self._try(forward)
+        if cause is not None and self._committed:
+            detail = f"unsound saga: past its pivot, {cause.step} failed: {cause.detail}"
+            raise ApplicationError(detail, type="UnsoundSaga", non_retryable=True)
         undone = {} if cause is None else await self._finish(self._compensate(cause))
         self._show(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
@@ -105,11 +109,12 @@ class Saga:
         if self._cancel is not None:
             raise asyncio.CancelledError  # a cancel that `forward` swallowed
         self.register(step, command)
+        must_succeed = self._committed or step.kind is Kind.RETRIABLE
         self._committed = self._committed or step.kind is Kind.PIVOT
         self._mark(step, StepState.RUNNING)
         call = Call(self.view.saga_id, step.name)
         try:
-            if step.kind is Kind.RETRIABLE:
+            if must_succeed:
                 reply: R = await self._insist(step, step.action, call, command)
             else:
                 reply = await self._act(step, call, command, summary)

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support.ports import free_port
+from tests.support.ports import quiet_block
 from tests.support.waiting import until
 
 KEY = "sk_test_of_the_tests"
@@ -23,7 +23,7 @@ class Sandbox:
 
     def __init__(self, directory: Path) -> None:
         self.key = KEY
-        self.port = free_port()
+        self.port = quiet_block(1)  # it comes back on the same one
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = directory / "sandbox.db"
         self.client = httpx2.AsyncClient(
@@ -42,8 +42,9 @@ class Sandbox:
     async def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End it; SIGKILL leaves it no time to tidy up."""
         assert self._process is not None
-        self._process.send_signal(how)
-        await self._process.wait()
+        if self._process.returncode is None:
+            self._process.send_signal(how)
+            await self._process.wait()
 
     async def post(self, path: str, key: str | None = None, **form: Any) -> httpx2.Response:
         """A form-encoded POST with an idempotency key."""
@@ -79,9 +80,9 @@ class Sandbox:
 async def running_sandbox(directory: Path) -> AsyncIterator[Sandbox]:
     """Start one in a folder; stop it at the end."""
     sandbox = Sandbox(directory)
-    await sandbox.start()
     try:
+        await sandbox.start()
         yield sandbox
     finally:
-        await sandbox.stop()
         await sandbox.client.aclose()
+        await sandbox.stop()

@@ -1,0 +1,63 @@
+"""Reads our Markdown files: fenced blocks, links and headings. Knows what we use, no more."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
+
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of shell commands; `shows` are the lines of the `text` block right after it."""
+
+    line: int
+    commands: str
+    shows: tuple[str, ...] = ()
+
+
+def shell_blocks(document: Path) -> list[Block]:
+    """The document's `sh` blocks, in order."""
+    text = document.read_text()
+    fences = list(FENCED.finditer(text))
+    blocks = []
+    for fence, after in zip(fences, [*fences[1:], None], strict=True):
+        if fence[1] != "sh":
+            continue
+        shown = after and after[1] == "text" and not text[fence.end() : after.start()].strip()
+        shows = after[2].splitlines() if after and shown else ()
+        line = text.count("\n", 0, fence.start()) + 1
+        blocks.append(Block(line, fence[2], tuple(it for it in shows if it.strip())))
+    return blocks
+
+
+def prose(document: Path) -> str:
+    """The document without its fenced blocks."""
+    return FENCED.sub("", document.read_text())
+
+
+def links(document: Path) -> list[str]:
+    """Targets of all links but those to other sites."""
+    return [it for it in LINK.findall(prose(document)) if "://" not in it]
+
+
+def anchors(document: Path) -> set[str]:
+    """What a link may name behind `#`, as GitHub makes it of the headings."""
+    kept = (re.sub(r"[^\w\- ]", "", it.lower()) for it in HEADING.findall(prose(document)))
+    return {it.strip().replace(" ", "-") for it in kept}
+
+
+def table_rows(document: Path) -> Iterator[list[str]]:
+    """The cells of every row of every table."""
+    for line in prose(document).splitlines():
+        if line.startswith("|"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]

@@ -1,0 +1,112 @@
+"""The README's commands, pasted one after the other into one shell beside a fresh stack."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.markdown import README, Block, shell_blocks
+from tests.support.stack import Stack, running_stack
+
+PROGRAMS = Path(sys.executable).parent
+BOUND = 150  # seconds for all commands together
+MARK = "@@ line "
+
+# What is not pasted, and why.
+NOT_PASTED = {
+    re.compile(r"make \w+$"): "its target is looked up instead; it sets up what this test runs in",
+    re.compile(r"(\w+=\S+ )*saga up$"): "stays until Ctrl-C; the stack of this test is its proof",
+}
+
+
+def pasted(block: Block) -> bool:
+    """Whether the block is for pasting here; those that are not hold nothing else."""
+    return not any(pattern.fullmatch(block.commands.strip()) for pattern in NOT_PASTED)
+
+
+def script(stack: Stack, blocks: list[Block]) -> str:
+    """All blocks, for the ports of this stack; the first command that fails ends it."""
+    urls, ports = stack.state.urls, stack.state.ports
+    lines = [
+        "set -euo pipefail",
+        # As a user has it whose Temporal is on its usual port.
+        f'temporal() {{ TEMPORAL_ADDRESS={urls["temporal"]} command temporal "$@"; }}',
+    ]
+    for block in blocks:
+        lines += [f"echo; echo '{MARK}{block.line}'", block.commands]
+    usual = {8000: ports.api, 8233: ports.temporal_ui, 8420: ports.provider}
+    text = "\n".join(lines)
+    for port, ours in usual.items():
+        text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{ours}")
+    return text
+
+
+def run(stack: Stack, text: str) -> str:
+    """Run it where `saga up` was run; what it said. Fails if a command did."""
+    environ = {name: it for name, it in os.environ.items() if not name.startswith(("SAGA", "TEMP"))}
+    done = subprocess.run(
+        ["bash", "-c", text],
+        cwd=stack.state_dir.parent,
+        env={**environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=BOUND,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def missing(shown: tuple[str, ...], said: str, usual: dict[str, str]) -> str | None:
+    """The first shown line that was not said, after those before it; `…` is anything."""
+    for line in shown:
+        for ours, theirs in usual.items():
+            said = said.replace(ours, theirs)
+        pieces = (re.escape(piece) for piece in line.strip().split("…"))
+        found = re.search(r"[^\n]*?".join(pieces), said)
+        if found is None:
+            return line
+        said = said[found.end() :]
+    return None
+
+
+@pytest.fixture(scope="module")
+def blocks() -> list[Block]:
+    return shell_blocks(README)
+
+
+async def test_the_readme_can_be_pasted_from_top_to_bottom(
+    blocks: list[Block], tmp_path: Path
+) -> None:
+    chosen = [block for block in blocks if pasted(block)]
+    async with running_stack(tmp_path) as stack:
+        ports = stack.state.ports
+        usual = {f":{ports.api}": ":8000", f":{ports.temporal_ui}": ":8233"}
+        output = run(stack, script(stack, chosen))
+        assert not stack.state_dir.exists()  # the last command removes it
+    said = dict(part.split("\n", 1) for part in output.split(f"\n{MARK}")[1:])
+    wrong = {
+        block.line: {"not said": line, "said": said[str(block.line)]}
+        for block in chosen
+        if (line := missing(block.shows, said[str(block.line)], usual))
+    }
+    assert wrong == {}
+
+
+def test_few_commands_are_not_pasted(blocks: list[Block]) -> None:
+    left_out = [block.commands.strip() for block in blocks if not pasted(block)]
+    assert left_out == [
+        "make run",
+        "make test",
+        "TEMPORAL_ADDRESS=temporal.example.com:7233 saga up",
+    ]
+
+
+def test_output_that_is_not_as_shown_is_noticed() -> None:
+    said = "one 1 two\nthree\nfour\n"
+    assert missing(("one … two", "four"), said, {}) is None
+    assert missing(("four", "one"), said, {}) == "one"
+    assert missing(("one … three",), said, {}) == "one … three"

@@ -1,0 +1,231 @@
+"""The kernel's promises, one by one, on a toy saga and the time-skipping server."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from saga import Kind, Step
+from tests.saga.toy import FAIL, QUEUE, REJECT, Script, Toy, ToySaga
+from tests.support.waiting import until
+from tests.support.world import World
+
+SERVER = str(Path(sys.executable).parent / "temporal-test-server")
+KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+
+
+@pytest_asyncio.fixture(scope="module")
+async def skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal that skips time."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=SERVER
+    ) as environment:
+        attributes = dict.fromkeys(("SagaState", "SagaStep"), KEYWORD)
+        await environment.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace="default", search_attributes=attributes)
+        )
+        yield environment
+
+
+Handle = WorkflowHandle[ToySaga, str]
+
+
+@asynccontextmanager
+async def toy(client: Client, script: Script, style: str = "") -> AsyncIterator[Handle]:
+    """A toy saga, started, with its worker. Nothing is cached, so that everything is replayed."""
+    worker = Worker(
+        client,
+        task_queue=QUEUE,
+        workflows=[ToySaga],
+        activities=Toy(script).all(),
+        max_cached_workflows=0,
+    )
+    async with worker:
+        yield await client.start_workflow(ToySaga.run, style, id=f"toy-{uuid4()}", task_queue=QUEUE)
+
+
+async def ends(environment: WorkflowEnvironment, script: Script, style: str = "") -> str:
+    async with toy(environment.client, script, style) as handle:
+        return await handle.result()
+
+
+async def test_steps_run_in_order(skipping: WorkflowEnvironment) -> None:
+    script = Script()
+    assert await ends(skipping, script) == "completed"
+    assert script.log == ["one", "two", "pivot", "last"]
+
+
+async def test_compensations_run_in_reverse_and_include_the_step_that_failed(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"two": [REJECT]})
+    assert await ends(skipping, script) == "no"
+    assert script.log == ["one", "fence", "undo two", "undo one"]
+    assert script.calls["two"] == 1, "a rejection is not retried"
+
+
+async def test_a_step_that_keeps_failing_runs_out_of_its_patience_and_is_undone(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"two": [FAIL]})
+    assert await ends(skipping, script) == "two_timed_out"
+    assert script.log == ["one", "fence", "undo two", "undo one"]
+    assert script.calls["two"] > 10
+
+
+async def test_a_refused_pivot_is_undone(skipping: WorkflowEnvironment) -> None:
+    script = Script({"pivot": [REJECT]})
+    assert await ends(skipping, script) == "no"
+    assert script.log == ["one", "two", "fence", "undo two", "undo one"]
+
+
+@pytest.mark.parametrize("what", ["pivot", "last", "undo two", "fence"])
+async def test_what_must_happen_is_tried_for_as_long_as_it_takes(
+    skipping: WorkflowEnvironment, what: str
+) -> None:
+    script = Script({what: [FAIL] * 300 + ["ok"]})
+    if what in {"undo two", "fence"}:
+        script.says["two"] = [REJECT]
+    assert await ends(skipping, script) in {"completed", "no"}
+    assert script.calls[what] == 301
+    assert what in script.log
+
+
+async def test_a_refused_compensation_blocks_the_saga_and_is_tried_again(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"two": [REJECT], "undo two": [REJECT, REJECT, "ok"]})
+    assert await ends(skipping, script) == "no"
+    assert script.log == ["one", "fence", "undo two", "undo one"]
+
+
+@pytest.mark.parametrize("style", ["timer", "swallows"])
+@pytest.mark.parametrize("way", ["update", "temporal"])
+async def test_a_cancel_in_a_timer_is_undone_even_if_the_saga_swallows_it(
+    skipping: WorkflowEnvironment, style: str, way: str
+) -> None:
+    script = Script()
+    async with toy(skipping.client, script, style) as handle:
+
+        async def one_is_done() -> bool:
+            return script.log == ["one"]
+
+        await until(one_is_done)
+        if way == "update":
+            assert await handle.execute_update(ToySaga.cancel)
+            assert await handle.result() == "by_customer"
+        else:
+            await handle.cancel()
+            with pytest.raises(WorkflowFailureError):
+                await handle.result()
+            assert (await handle.describe()).status == WorkflowExecutionStatus.CANCELED
+    assert script.log == ["one", "fence", "undo one"]
+
+
+async def test_a_bug_compensates_nothing_and_goes_on_when_it_is_mended(world: World) -> None:
+    script = Script()
+    async with toy(world.client, script, "bug") as handle:
+
+        async def task_has_failed() -> bool:
+            history = await handle.fetch_history()
+            return any(
+                it.HasField("workflow_task_failed_event_attributes") for it in history.events
+            )
+
+        await until(task_has_failed)
+        assert script.log == ["one"]
+        await handle.signal(ToySaga.mend)
+        assert await handle.result() == "completed"
+    assert script.log == ["one", "two", "pivot", "last"]
+
+
+async def test_a_saga_whose_pivot_landed_in_an_earlier_run_goes_on_instead_of_undoing(
+    skipping: WorkflowEnvironment,
+) -> None:
+    """As after a reset: the fence says that the pivot has landed."""
+    script = Script({"two": [REJECT, FAIL, "ok"]}, fenced=True)
+    assert await ends(skipping, script) == "completed"
+    assert script.log == ["one", "fence", "one", "two", "pivot", "last"]
+
+
+async def test_a_failure_past_the_pivot_that_is_no_step_fails_the_workflow(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script()
+    with pytest.raises(WorkflowFailureError) as failure:
+        await ends(skipping, script, "unsound")
+    assert isinstance(failure.value.cause, ApplicationError)
+    assert failure.value.cause.type == "UnsoundSaga"
+    assert script.log == ["one", "two", "pivot"]
+
+
+async def test_a_cancel_past_the_pivot_is_refused_and_forgotten(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script()
+    async with toy(skipping.client, script, "sleeps after the pivot") as handle:
+
+        async def pivot_is_done() -> bool:
+            return "pivot" in script.log
+
+        await until(pivot_is_done)
+        await handle.cancel()
+        assert not await handle.execute_update(ToySaga.cancel)
+        assert await handle.result() == "completed"
+    assert script.log == ["one", "two", "pivot", "last"]
+
+
+async def test_the_view_tells_each_step_and_why(skipping: WorkflowEnvironment) -> None:
+    script = Script({"two": [REJECT]})
+    async with toy(skipping.client, script) as handle:
+        await handle.result()
+        view = await handle.query(ToySaga.saga)
+    assert (view.state, view.cause) == ("compensated", "no: two says no")
+    assert [(it.name, it.state) for it in view.steps] == [
+        ("one", "compensated"),
+        ("two", "compensated"),
+        ("pivot", "skipped"),
+        ("last", "skipped"),
+    ]
+    assert view.compensations == ["two", "one"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "compensation", "fence"),
+    [
+        (Kind.COMPENSATABLE, None, None),
+        (Kind.READ, Toy.undo_one, None),
+        (Kind.RETRIABLE, Toy.undo_one, None),
+        (Kind.PIVOT, None, None),
+        (Kind.READ, None, Toy.fence),
+    ],
+)
+def test_a_step_that_contradicts_its_kind_cannot_be_made(
+    kind: Kind, compensation: object, fence: object
+) -> None:
+    with pytest.raises(ValueError, match="step wrong"):
+        Step(
+            name="wrong",
+            kind=kind,
+            queue=QUEUE,
+            action=Toy.one,
+            compensation=compensation,  # type: ignore[arg-type]
+            fence=fence,  # type: ignore[arg-type]
+            attempt=timedelta(seconds=1),
+        )

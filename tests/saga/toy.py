@@ -1,0 +1,152 @@
+"""The smallest saga: two compensatable steps, a pivot and a retriable one, over a script.
+
+The script says what each activity does, attempt by attempt; the log says what happened.
+"""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio import activity, workflow
+from temporalio.exceptions import ApplicationError
+
+from saga import Call, Kind, Saga, SagaView, Step, rejection
+
+QUEUE = "toy"
+REJECT, FAIL = "reject", "fail"
+
+
+@dataclass
+class Script:
+    """What activities do, by name, one word an attempt; the last word holds for all that follow."""
+
+    says: dict[str, list[str]] = field(default_factory=dict)
+    fenced: bool = False
+    log: list[str] = field(default_factory=list)
+    calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def act(self, name: str) -> str:
+        """One attempt."""
+        words = self.says.get(name, ["ok"])
+        word = words[min(self.calls[name], len(words) - 1)]
+        self.calls[name] += 1
+        if word == REJECT:
+            raise rejection("no", f"{name} says no")
+        if word == FAIL:
+            raise ApplicationError(f"{name} fails")
+        self.log.append(name)
+        return name
+
+
+class Toy:
+    """The activities."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    @activity.defn(name="toy.one")
+    async def one(self, call: Call, command: str) -> str:
+        return self._script.act("one")
+
+    @activity.defn(name="toy.undo_one")
+    async def undo_one(self, call: Call, command: str) -> str:
+        assert call.cause is not None
+        return self._script.act("undo one")
+
+    @activity.defn(name="toy.two")
+    async def two(self, call: Call, command: str) -> str:
+        return self._script.act("two")
+
+    @activity.defn(name="toy.undo_two")
+    async def undo_two(self, call: Call, command: str) -> str:
+        return self._script.act("undo two")
+
+    @activity.defn(name="toy.pivot")
+    async def pivot(self, call: Call, command: str) -> str:
+        return self._script.act("pivot")
+
+    @activity.defn(name="toy.fence")
+    async def fence(self, call: Call) -> bool:
+        self._script.act("fence")
+        return self._script.fenced
+
+    @activity.defn(name="toy.last")
+    async def last(self, call: Call, command: str) -> str:
+        return self._script.act("last")
+
+    def all(self) -> list[Any]:
+        """For a worker."""
+        return [getattr(self, it) for it in ("one", "undo_one", "two", "undo_two", "pivot")] + [
+            self.fence,
+            self.last,
+        ]
+
+
+ONE = Step(
+    name="one",
+    kind=Kind.COMPENSATABLE,
+    queue=QUEUE,
+    action=Toy.one,
+    compensation=Toy.undo_one,
+)
+TWO = Step(
+    name="two",
+    kind=Kind.COMPENSATABLE,
+    queue=QUEUE,
+    action=Toy.two,
+    compensation=Toy.undo_two,
+)
+PIVOT = Step(name="pivot", kind=Kind.PIVOT, queue=QUEUE, action=Toy.pivot, fence=Toy.fence)
+LAST = Step(name="last", kind=Kind.RETRIABLE, queue=QUEUE, action=Toy.last)
+
+
+@workflow.defn(name="ToySaga")
+class ToySaga:
+    """Runs the toy; `style` makes the forward path misbehave in one way."""
+
+    @workflow.init
+    def __init__(self, style: str) -> None:
+        self._saga = Saga((ONE, TWO, PIVOT, LAST))
+        self._style = style
+        self._mended = False
+
+    @workflow.run
+    async def run(self, style: str) -> str:
+        outcome = await self._saga.run(self._forward)
+        self._saga.close(outcome)
+        return "completed" if outcome.cause is None else outcome.cause.code
+
+    async def _forward(self) -> None:
+        await self._saga.step(ONE, "c")
+        if self._style == "timer":
+            await workflow.sleep(3600)
+        if self._style == "swallows":
+            try:
+                await workflow.sleep(3600)
+            except BaseException:  # noqa: BLE001 - the mistake under test
+                workflow.logger.info("swallowed")
+        if self._style == "bug" and not self._mended:
+            raise KeyError("a bug")
+        await self._saga.step(TWO, "c")
+        await self._saga.step(PIVOT, "c")
+        if self._style == "unsound":
+            raise ApplicationError("something that is no step fails")
+        if self._style == "sleeps after the pivot":
+            await asyncio.sleep(60)
+        await self._saga.step(LAST, "c")
+
+    @workflow.query
+    def saga(self) -> SagaView:
+        """The view."""
+        return self._saga.view
+
+    @workflow.signal
+    def mend(self) -> None:
+        """As if the bug were mended by a new deployment."""
+        self._mended = True
+
+    @workflow.update
+    async def cancel(self) -> bool:
+        """Ask for a cancel."""
+        return self._saga.request_cancel("by_customer", "no more")
