@@ -4,7 +4,14 @@ from temporalio import activity
 
 from activities.border import key_of
 from contracts.message import Reason
-from contracts.orders import ConfirmOrder, CreateOrder, Order, OrderService, OrderStatus
+from contracts.orders import (
+    ConfirmOrder,
+    CreateOrder,
+    Order,
+    OrderService,
+    OrderStatus,
+    StepNote,
+)
 from saga import Call
 
 
@@ -37,3 +44,8 @@ class OrderActivities:
     async def fence_confirm(self, call: Call) -> bool:
         """Refuse a confirmation that has not landed; True if it had."""
         return await self._orders.fence_confirm(key_of(call))
+
+    @activity.defn(name="order.note")
+    async def note(self, call: Call, command: StepNote) -> StepNote:
+        """Put on record that a step of the saga is blocked, or no longer."""
+        return await self._orders.note(key_of(call), command)

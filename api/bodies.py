@@ -9,6 +9,7 @@ from contracts.inventory import AddStock, NewProduct
 from contracts.message import Identifier, Money, Quantity, Reason, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
 from contracts.users import NewUser
+from saga import Resolving
 
 MAX_LINES = 100
 
@@ -55,6 +56,13 @@ class CancelBody(Body):
     """Why the customer cancels."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500)] = "cancelled by the customer"
+
+
+class ResolveBody(Body):
+    """An operator's word on a blocked step; `skip` and `mark_done` need evidence."""
+
+    action: Resolving
+    evidence: Annotated[str, Field(max_length=2000)] = ""
 
 
 class OrderOut(BaseModel):

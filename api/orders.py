@@ -85,7 +85,7 @@ async def cancel_order(
     """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late."""
     order = await _find(order_id, deps)
     answer = Cancelling.OVER
-    if order.status == OrderStatus.PENDING:
+    if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
         request = CancelOrder(reason=(body or CancelBody()).reason)
         answer = await deps.sagas.cancel(order_id, request)
         order = await _find(order_id, deps)

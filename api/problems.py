@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from contracts.errors import Conflict, NotFound, Rejected, ServiceError, Unavailable
 
 RETRY_AFTER = 1  # seconds; what is down here is restarted in about that
-STATUS_OF_CODE = {"invalid_cursor": 400}
+STATUS_OF_CODE = {"invalid_cursor": 400, "evidence_missing": 422}
 
 
 class Problem(Exception):

@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 from temporalio.client import (
     Client,
+    WorkflowExecution,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -27,14 +28,16 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.errors import NotFound, Unavailable
+from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import Message
 from contracts.names import Queue, workflow_id
 from contracts.orders import CreateOrder, Order, OrderStatus
 from contracts.sagas import TOO_LATE, CancelOrder, OrderOutcome
-from saga import SagaView
+from saga import Resolution, SagaState, SagaView
 from workflows.place_order import PlaceOrder
 
+RESOLVE = "resolve"  # the Update that every saga of ours has
+REFUSALS = {"NotBlocked": "step_not_blocked", "EvidenceMissing": "evidence_missing"}
 RPC_TIMEOUT = timedelta(seconds=5)
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
@@ -61,6 +64,16 @@ class Accepted(Message):
             created_at=self.accepted_at,
             updated_at=self.accepted_at,
         )
+
+
+class SagaFound(Message):
+    """A saga in a list. `step` is the one it stands at."""
+
+    saga_id: str
+    type: str
+    state: str
+    step: str | None
+    started_at: datetime
 
 
 class Cancelling(Enum):
@@ -127,6 +140,31 @@ class OrderSagas:
             return Cancelling.OVER
         return Cancelling.ACCEPTED
 
+    async def resolve(self, saga_id: str, resolution: Resolution) -> None:
+        """An operator's word on a blocked step. NotFound if there is no such saga.
+
+        Rejected `step_not_blocked` or `evidence_missing` if it does not apply.
+        """
+        handle = self._client.get_workflow_handle(saga_id)
+        try:
+            async with translated():
+                await handle.execute_update(RESOLVE, resolution, rpc_timeout=UPDATE_TIMEOUT)
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.type in REFUSALS:
+                raise Rejected(REFUSALS[cause.type], cause.message) from error
+            raise
+
+    async def in_state(self, state: SagaState, limit: int) -> list[SagaFound]:
+        """Sagas in this state, newest first; what Temporal's visibility knows, which lags a little.
+
+        `state` is one of a closed set, so it is safe in the query.
+        """
+        query = f"SagaState = '{state}'"
+        async with translated():
+            found = self._client.list_workflows(query, limit=limit, rpc_timeout=RPC_TIMEOUT)
+            return [_found(it) async for it in found]
+
     async def view(self, order_id: str) -> tuple[SagaView, dict[str, int]]:
         """The saga's own account, and how often each activity was started, by its name."""
         handle = self._handle(order_id)
@@ -136,6 +174,17 @@ class OrderSagas:
 
     def _handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
         return self._client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))
+
+
+def _found(execution: WorkflowExecution) -> SagaFound:
+    attributes = {it.key.name: str(it.value) for it in execution.typed_search_attributes}
+    return SagaFound(
+        saga_id=execution.id,
+        type=execution.workflow_type,
+        state=attributes["SagaState"],
+        step=attributes.get("SagaStep"),
+        started_at=execution.start_time,
+    )
 
 
 async def _attempts(handle: WorkflowHandle[PlaceOrder, OrderOutcome]) -> dict[str, int]:

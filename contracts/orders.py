@@ -46,6 +46,21 @@ class ConfirmOrder(Message):
     order_id: str
 
 
+class StepNote(Message):
+    """For the record: a step of the order's saga is blocked (and why), or is so no longer.
+
+    An operator's resolution, if there was one, is kept with who gave it and on what evidence.
+    """
+
+    order_id: str
+    step: str
+    blocked: str | None
+    still_blocked: bool
+    action: str | None = None
+    evidence: str | None = None
+    who: str | None = None
+
+
 class Order(Message):
     """An order as its read model shows it. `version` counts its events."""
 
@@ -94,6 +109,12 @@ class OrderService(Protocol):
 
     async def fence_confirm(self, key: StepKey) -> bool:
         """Make sure that no late `confirm` of this saga can land; True if it had landed."""
+
+    async def note(self, key: StepKey, command: StepNote) -> StepNote:
+        """Record that a step is blocked, or no longer; a pending order shows it as its status.
+
+        Nothing is recorded of an order that is not recorded itself.
+        """
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""

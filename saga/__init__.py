@@ -1,12 +1,13 @@
 """The saga kernel: a table of steps, run forward, and undone in reverse when it must be.
 
 It knows Temporal and nothing of orders. A workflow declares `Step`s, then runs plain Python under
-`Saga.run`; activities raise `rejection` for a business "no". See DESIGN in ARCHITECTURE.md for the
+`Saga.run`; activities raise `rejection` for a business "no". ARCHITECTURE.md tells the
 promises that it keeps.
 """
 
 from saga.call import Call, Cause, Ending, rejection
-from saga.runner import Outcome, Saga
+from saga.parking import Resolution, Resolving
+from saga.runner import Notice, Outcome, Saga
 from saga.step import Kind, Step
 from saga.view import SagaState, SagaView, StepState, StepView
 
@@ -15,7 +16,10 @@ __all__ = [
     "Cause",
     "Ending",
     "Kind",
+    "Notice",
     "Outcome",
+    "Resolution",
+    "Resolving",
     "Saga",
     "SagaState",
     "SagaView",

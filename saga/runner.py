@@ -1,32 +1,32 @@
 """Runs a saga forward, and undoes it in reverse when it must be.
 
 How cancellation works, since every part below depends on it. The forward path runs in a task of
-its own. A customer's cancel and Temporal's own both end in `request_cancel`, which notes the
-cause and cancels that task, whatever it awaits; after the pivot it does nothing. The main task
-and the compensations are never cancelled: `_finish` waits for them through any cancellation.
-Bugs are not failures: they pass through and fail the workflow task, and so does eviction.
+its own. A customer's cancel, Temporal's own and the deadline all end in `_abort`, which notes the
+cause and cancels that task, whatever it awaits; after the pivot it does nothing. The main task and
+the compensations are never cancelled: `_finish` waits for them through any cancellation. Bugs are
+not failures: they pass through and fail the workflow task, and so does eviction.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
-from temporalio import activity, workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio import workflow
+from temporalio.common import Priority
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from saga.call import Call, Cause, Ending, cause_of
+from saga.journal import Journal
+from saga.parking import URGENT, Duty, Resolution, Resolving, execute
 from saga.step import FORWARD, UNTIL_DONE, Kind, Step
-from saga.view import SagaState, SagaView, StepState, StepView
+from saga.view import SagaState, SagaView, StepState
 
 C = TypeVar("C")
 R = TypeVar("R")
-
-SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
-SAGA_STEP = SearchAttributeKey.for_keyword("SagaStep")
-BLOCKED_RETRY = timedelta(minutes=5)
+Forward = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass
@@ -35,6 +35,20 @@ class Outcome:
 
     cause: Cause | None
     undone: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something for the record: a step was parked (`blocked` says why), or is so no longer.
+
+    `number` counts the saga's notices; `still_blocked` tells whether another step is parked.
+    """
+
+    number: int
+    step: str
+    blocked: str | None
+    still_blocked: bool
+    resolution: Resolution | None = None
 
 
 class _StepFailedError(Exception):
@@ -46,99 +60,149 @@ class _StepFailedError(Exception):
 
 
 class Saga:
-    """One run of a saga, inside a workflow. Make it in `@workflow.init`, with its step table."""
+    """One run of a saga, inside a workflow. Make it in `@workflow.init`, with its step table.
 
-    def __init__(self, steps: Sequence[Step[Any, Any]]) -> None:
-        self._steps = {step.name: step for step in steps}
-        self.view = SagaView(
-            saga_id=workflow.info().workflow_id, steps=[_view(step) for step in steps]
-        )
-        self._views = {view.name: view for view in self.view.steps}
+    `notify`, if given, is awaited for every Notice, side by side with the saga, and before its end.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step[Any, Any]],
+        *,
+        notify: Callable[[Notice], Coroutine[Any, Any, None]] | None = None,
+    ) -> None:
+        self._journal = Journal(workflow.info().workflow_id, steps)
+        self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
         self._begun: dict[str, tuple[Step[Any, Any], Any]] = {}
+        self._duties: dict[str, Duty] = {}
+        self._notify = notify
+        self._notices: list[asyncio.Task[None]] = []
         self._forward: asyncio.Task[None] | None = None
-        self._cancel: Cause | None = None
+        self._abortion: Cause | None = None
         self._cancelled_by_temporal = False
         self._committed = False
+        self._phase = SagaState.RUNNING
+
+    @property
+    def view(self) -> SagaView:
+        """Where the saga stands."""
+        return self._journal.view
 
     @property
     def cancellable(self) -> bool:
         """Whether a cancel would still be honoured: neither past the pivot nor being undone."""
-        return not self._committed and self.view.state == SagaState.RUNNING
+        return not self._committed and self.view.state is SagaState.RUNNING
 
     def request_cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible; False if it is too late."""
-        if not self.cancellable:
-            return False
-        if self._cancel is None:
-            self._cancel = Cause(Ending.CANCELLED, code, detail)
-            if self._forward is not None:
-                self._forward.cancel()
-        return True
+        return self._abort(Cause(Ending.CANCELLED, code, detail))
+
+    def check(self, resolution: Resolution) -> None:
+        """ApplicationError if this cannot be said of this step: for an Update's validator."""
+        duty = self._duties.get(resolution.step)
+        if duty is None or duty.parked is None:
+            raise ApplicationError(f"step {resolution.step} is not blocked", type="NotBlocked")
+        if resolution.action is not Resolving.RETRY and not resolution.evidence.strip():
+            raise ApplicationError(f"{resolution.action} needs evidence", type="EvidenceMissing")
+
+    def resolve(self, resolution: Resolution) -> None:
+        """Take an operator's word on a parked step that `check` let pass."""
+        self._duties[resolution.step].resolve(resolution)
 
     def register(self, step: Step[C, R], command: C) -> None:
         """Have a step compensated even if the saga is cancelled before the step is reached."""
         self._begun.setdefault(step.name, (step, command))
 
-    async def run(self, forward: Callable[[], Coroutine[Any, Any, None]]) -> Outcome:
+    async def run(self, forward: Forward, *, deadline: timedelta | None = None) -> Outcome:
         """Run `forward`, which calls `step` for each step, to its end or undo what it began.
 
+        Past the deadline the saga is undone as timed out, unless the pivot has begun.
         Ends with the saga completed or every compensation done. Fails as `UnsoundSaga` if
         something that is no step fails past the pivot, where nothing may be undone any more.
         """
-        cause = await self._try(forward)
+        cause = await self._try(forward, deadline)
         if cause is not None and not self._committed:
-            self._show(SagaState.COMPENSATING)
+            self._enter(SagaState.COMPENSATING)
             if await self._finish(self._pivot_landed()):
                 # Only after a reset: an earlier run of this saga went past the pivot. So must we.
-                self._committed, self._cancel = True, None
-                self._show(SagaState.RUNNING)
-                cause = await self._try(forward)
+                self._committed, self._abortion = True, None
+                self._enter(SagaState.RUNNING)
+                cause = await self._try(forward, None)
         if cause is not None and self._committed:
             detail = f"unsound saga: past its pivot, {cause.step} failed: {cause.detail}"
             raise ApplicationError(detail, type="UnsoundSaga", non_retryable=True)
         undone = {} if cause is None else await self._finish(self._compensate(cause))
-        self._show(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
+        await self._finish(_results(self._notices))
+        self._enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
 
-    async def step(self, step: Step[C, R], command: C, *, summary: str = "") -> R:
+    async def step(
+        self, step: Step[C, R], command: C, *, summary: str = "", generation: int = 1
+    ) -> R:
         """Run one step's action and return its reply. Call it from `forward` only.
 
         The compensation is registered first: an action that fails or whose outcome is unknown is
-        undone too.
+        undone too. Past the pivot, an operator may skip a parked step: its reply is None then.
+        `generation` counts from 1 where the business repeats a step: a new effect, a new key.
         """
-        if self._cancel is not None:
-            raise asyncio.CancelledError  # a cancel that `forward` swallowed
+        if self._abortion is not None:
+            raise asyncio.CancelledError  # an abort that `forward` swallowed
+        step = step if generation == 1 else replace(step, name=f"{step.name}#{generation}")
         self.register(step, command)
         must_succeed = self._committed or step.kind is Kind.RETRIABLE
         self._committed = self._committed or step.kind is Kind.PIVOT
-        self._mark(step, StepState.RUNNING)
+        self._journal.mark(step, StepState.RUNNING)
         call = Call(self.view.saga_id, step.name)
-        try:
-            if must_succeed:
-                reply: R = await self._insist(step, step.action, call, command)
-            else:
-                reply = await self._act(step, call, command, summary)
-        except FailureError as error:
-            raise self._failed(step, error) from error
-        self._mark(step, StepState.DONE)
+        if must_succeed:
+            reply: R = await self._insist(step, step.action, call, command)
+        else:
+            reply = await self._act(step, call, command, summary)
+        self._journal.mark(step, StepState.DONE)
         return reply
 
-    def _failed(self, step: Step[Any, Any], error: FailureError) -> BaseException:
-        """What to raise for a step that failed: a cancel if it was one, else its cause."""
-        if self._cancel is not None and is_cancelled_exception(error):
-            self._mark(step, StepState.FAILED, "cancelled")
-            return asyncio.CancelledError()
-        cause = cause_of(error, step.name)
-        self._mark(step, StepState.FAILED, cause.detail)
-        if step.kind is Kind.PIVOT:
-            self._committed = False  # it was refused, so nothing is binding
-        return _StepFailedError(cause)
+    async def together(self, *steps: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Run steps side by side; their replies in order. If one fails, the others are cancelled.
 
-    async def _try(self, forward: Callable[[], Coroutine[Any, Any, None]]) -> Cause | None:
+        They begin in the order given, and are undone in its reverse.
+        """
+        tasks = [asyncio.create_task(step) for step in steps]
+        try:
+            await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await workflow.wait(tasks)
+        failed = [task for task in tasks if not task.cancelled() and task.exception()]
+        return [task.result() for task in (*failed, *tasks)]
+
+    async def record(self, step: Step[C, R], command: C, number: int) -> R:
+        """Run an activity that puts something on record, beside the steps, until it succeeds."""
+        call = Call(self.view.saga_id, f"{step.name}#{number}")
+        reply: R = await execute(
+            step, step.action, (call, command), retry=UNTIL_DONE, patience=None
+        )
+        return reply
+
+    def close(self, outcome: Outcome) -> None:
+        """Call last: closes the workflow as cancelled if that is what Temporal was asked for."""
+        if self._cancelled_by_temporal and outcome.cause is not None:
+            raise asyncio.CancelledError(outcome.cause.detail)
+
+    def _abort(self, cause: Cause) -> bool:
+        if not self.cancellable:
+            return False
+        if self._abortion is None:
+            self._abortion = cause
+            if self._forward is not None:
+                self._forward.cancel()
+        return True
+
+    async def _try(self, forward: Forward, deadline: timedelta | None) -> Cause | None:
         """Run the forward path once: None if it completed, else why it must be undone."""
         failure: Cause | None = None
-        if self._requested() is None:
+        if self._aborted() is None:
             self._forward = asyncio.create_task(forward())
+            timer = asyncio.create_task(self._expire(deadline)) if deadline else None
             try:
                 await self._finish_task(self._forward)
             except _StepFailedError as error:
@@ -146,91 +210,113 @@ class Saga:
             except FailureError as error:  # of something that `forward` awaited beside its steps
                 failure = cause_of(error, "saga")
             except asyncio.CancelledError:
-                if self._requested() is None:
-                    raise
+                failure = Cause(Ending.CANCELLED, "cancelled_by_operator", "a step was cancelled")
+            if timer is not None:
+                timer.cancel()
         # An accepted cancel wins over whatever else happened: somebody was told so.
-        cause = self._requested() or failure
+        cause = self._aborted() or failure
         self._committed = self._committed or cause is None
         return cause
 
-    def _requested(self) -> Cause | None:
-        return self._cancel
+    def _aborted(self) -> Cause | None:
+        return self._abortion
 
-    async def _pivot_landed(self) -> bool:
-        """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""
-        for step in self._steps.values():
-            if step.fence is not None:
-                call = Call(self.view.saga_id, step.name)
-                return bool(await self._insist(step, step.fence, call))
-        return False
-
-    async def _compensate(self, cause: Cause) -> dict[str, Any]:
-        """Undo what was begun, last first, and return the compensations' replies."""
-        self.view.cause = f"{cause.code}: {cause.detail}"
-        for view in self.view.steps:
-            if view.state == StepState.PENDING:
-                view.state = StepState.SKIPPED
-        replies = {}
-        for step, command in reversed(self._begun.values()):
-            if step.compensation is None:
-                continue
-            self.view.compensations.append(step.name)
-            self._mark(step, StepState.COMPENSATING)
-            call = Call(self.view.saga_id, step.name, cause)
-            replies[step.name] = await self._insist(step, step.compensation, call, command)
-            self._mark(step, StepState.COMPENSATED)
-        return replies
+    async def _expire(self, deadline: timedelta) -> None:
+        await workflow.sleep(deadline, summary="deadline")
+        self._abort(Cause(Ending.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}"))
 
     async def _act(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
         """An action before or at the pivot; only the pivot is tried without limit."""
         pivot = step.kind is Kind.PIVOT
-        text = f"{step.name}: {summary}" if summary else step.name
-        reply: R = await self._execute(
-            step,
-            step.action,
-            (call, command),
-            retry=UNTIL_DONE if pivot else FORWARD,
-            patience=None if pivot else step.patience,
-            summary=text,
-        )
+        retry, patience = (UNTIL_DONE, None) if pivot else (FORWARD, step.patience)
+        args = (call, command)
+        try:
+            reply: R = await execute(
+                step, step.action, args, retry=retry, patience=patience, summary=summary
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                self._journal.mark(step, StepState.FAILED, "cancelled")
+                raise asyncio.CancelledError from error
+            cause = cause_of(error, step.name)
+            if cause.ending is Ending.TIMED_OUT and step.probe is not None:
+                landed: R | None = await self._insist(step, step.probe, call, command)
+                if landed is not None:
+                    return landed
+            self._journal.mark(step, StepState.FAILED, cause.detail)
+            if pivot:
+                self._committed = False  # it was refused, so nothing is binding
+            raise _StepFailedError(cause) from error
+        return reply
+
+    async def _pivot_landed(self) -> bool:
+        """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""
+        for step in self._pivots:
+            assert step.fence is not None  # noqa: S101 - a pivot without one cannot be made
+            if await self._insist(step, step.fence, Call(self.view.saga_id, step.name)):
+                return True
+        return False
+
+    async def _compensate(self, cause: Cause) -> dict[str, Any]:
+        """Undo what was begun, last first, past what is parked; the compensations' replies."""
+        self._journal.undoing(f"{cause.code}: {cause.detail}")
+        undoing: dict[str, asyncio.Task[Any]] = {}
+        for step, command in reversed(self._begun.values()):
+            if step.compensation is None:
+                continue
+            if step.concludes:
+                await _results(undoing.values())
+            self.view.compensations.append(step.name)
+            self._journal.mark(step, StepState.COMPENSATING)
+            call = Call(self.view.saga_id, step.name, cause)
+            duty = self._duty(step, step.compensation, call, command, priority=URGENT)
+            undoing[step.name] = task = asyncio.create_task(self._undo(duty))
+            await workflow.wait_condition(partial(_done_or_parked, task, duty))
+        return dict(zip(undoing, await _results(undoing.values()), strict=True))
+
+    async def _undo(self, duty: Duty) -> Any:
+        reply = await duty.fulfil()
+        skipped = duty.resolution is not None and duty.resolution.action is Resolving.SKIP
+        self._journal.mark(duty.step, StepState.SKIPPED if skipped else StepState.COMPENSATED)
         return reply
 
     async def _insist(
         self, step: Step[Any, Any], what: Callable[..., Awaitable[Any]], *args: Any
     ) -> Any:
-        """Run what must succeed in the end: without limit, and blocked while it is refused."""
-        while True:
-            state = self.view.state
-            try:
-                return await self._execute(
-                    step, what, args, retry=UNTIL_DONE, patience=None, summary=what.__name__
-                )
-            except FailureError as error:
-                cause = cause_of(error, step.name)
-            self._mark(step, StepState.BLOCKED, cause.detail)
-            self._show(SagaState.BLOCKED)
-            await workflow.sleep(BLOCKED_RETRY)
-            self._show(state)
+        return await self._duty(step, what, *args).fulfil()
 
-    async def _execute(
+    def _duty(
         self,
         step: Step[Any, Any],
         what: Callable[..., Awaitable[Any]],
-        args: Sequence[Any],
-        *,
-        retry: RetryPolicy,
-        patience: timedelta | None,
-        summary: str,
-    ) -> Any:
-        return await workflow.execute_activity(
-            what,
-            args=args,
-            task_queue=step.queue,
-            start_to_close_timeout=step.attempt,
-            schedule_to_close_timeout=patience,
-            retry_policy=retry,
-            summary=summary,
-        )
+        *args: Any,
+        priority: Priority = Priority.default,
+    ) -> Duty:
+        duty = Duty(step, what, args, self._parked_or_not, priority=priority)
+        self._duties[step.name] = duty
+        return duty
+
+    def _parked_or_not(self, duty: Duty) -> None:
+        """A duty parked, or is parked no longer: show it, and have it put on record."""
+        undoing = self._phase is SagaState.COMPENSATING
+        before = StepState.COMPENSATING if undoing else StepState.RUNNING
+        self._journal.mark(duty.step, StepState.BLOCKED if duty.parked else before, duty.parked)
+        blocked = any(it.parked for it in self._duties.values())
+        self._journal.show(SagaState.BLOCKED if blocked else self._phase)
+        if self._notify is not None:
+            number = len(self._notices) + 1
+            notice = Notice(number, duty.step.name, duty.parked, blocked, duty.resolution)
+            self._notices.append(asyncio.create_task(self._tell(notice, *self._notices[-1:])))
+
+    async def _tell(self, notice: Notice, *earlier: asyncio.Task[None]) -> None:
+        """One notice after the other, so that the record has them in order."""
+        assert self._notify is not None  # noqa: S101 - asked before
+        await _results(earlier)
+        await self._notify(notice)
+
+    def _enter(self, phase: SagaState) -> None:
+        self._phase = phase
+        self._journal.show(phase)
 
     async def _finish(self, work: Coroutine[Any, Any, R]) -> R:
         """Run work that no cancellation may interrupt."""
@@ -251,38 +337,13 @@ class Saga:
                 self._cancelled_by_temporal = self._cancelled_by_temporal or accepted
         return task.result()
 
-    def close(self, outcome: Outcome) -> None:
-        """Call last: closes the workflow as cancelled if that is what Temporal was asked for."""
-        if self._cancelled_by_temporal and outcome.cause is not None:
-            raise asyncio.CancelledError(outcome.cause.detail)
 
-    def _mark(self, step: Step[Any, Any], state: StepState, error: str | None = None) -> None:
-        view = self._views[step.name]
-        now = workflow.now().isoformat()
-        view.state, view.error = state, error or view.error
-        if state == StepState.RUNNING:
-            view.started_at, view.finished_at = now, None
-        elif state in {StepState.DONE, StepState.FAILED, StepState.COMPENSATED}:
-            view.finished_at = now
-        if state in {StepState.RUNNING, StepState.COMPENSATING}:
-            workflow.upsert_search_attributes([SAGA_STEP.value_set(step.name)])
-        workflow.set_current_details(self.view.markdown())
-
-    def _show(self, state: SagaState) -> None:
-        self.view.state = state
-        workflow.upsert_search_attributes([SAGA_STATE.value_set(state)])
-        workflow.set_current_details(self.view.markdown())
+async def _results(tasks: Iterable[asyncio.Task[R]]) -> list[R]:
+    """The results of all, when all have ended."""
+    if waiting := list(tasks):
+        await workflow.wait(waiting)
+    return [task.result() for task in waiting]
 
 
-def _view(step: Step[Any, Any]) -> StepView:
-    return StepView(
-        name=step.name,
-        kind=step.kind,
-        action=_activity_name(step.action),
-        compensation=_activity_name(step.compensation) if step.compensation else None,
-    )
-
-
-def _activity_name(function: Callable[..., Any]) -> str:
-    """The name under which an activity is registered; the SDK has no public way to ask."""
-    return activity._Definition.must_from_callable(function).name or function.__name__
+def _done_or_parked(task: asyncio.Task[Any], duty: Duty) -> bool:
+    return task.done() or duty.parked is not None

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from temporalio import activity
 from temporalio.common import RetryPolicy
 
 from saga.call import Call
@@ -37,10 +38,14 @@ class Kind(StrEnum):
 class Step(Generic[C, R]):
     """One step. Its activities take a `Call` and the step's command, action and compensation alike.
 
-    `attempt` bounds one attempt (start-to-close) and `patience` all attempts of an action before
-    the pivot (schedule-to-close); pivot, retriable steps and compensations have no such bound.
-    A pivot needs a `fence`: an activity that refuses a pivot that has not landed, and tells
-    whether it had.
+    `attempt` bounds one attempt (start-to-close). `patience` bounds all attempts of an action
+    before the pivot (schedule-to-close). Whatever must succeed has no such bound: pivot, retriable
+    steps and compensations; they park after `park_after` and are tried on.
+
+    `fence`, of a pivot: refuses a pivot that has not landed, and tells whether it had.
+    `probe`, optional: asks the service whether an action of unknown outcome landed; its reply if
+    it did, else None.
+    `concludes`: the compensation says that all is undone, so it waits for all others.
 
     ValueError if a compensatable step lacks a compensation, another step has one, or a pivot
     lacks a fence.
@@ -52,11 +57,19 @@ class Step(Generic[C, R]):
     action: Callable[[Any, Call, C], Awaitable[R]]
     compensation: Callable[[Any, Call, C], Awaitable[Any]] | None = None
     fence: Callable[[Any, Call], Awaitable[bool]] | None = None
+    probe: Callable[[Any, Call, C], Awaitable[R | None]] | None = None
+    concludes: bool = False
     attempt: timedelta = timedelta(seconds=5)
     patience: timedelta = timedelta(minutes=5)
+    park_after: timedelta = timedelta(minutes=10)
 
     def __post_init__(self) -> None:
         if (self.compensation is not None) != (self.kind is Kind.COMPENSATABLE):
             raise ValueError(f"step {self.name}: a compensation goes with kind=compensatable only")
         if (self.fence is not None) != (self.kind is Kind.PIVOT):
             raise ValueError(f"step {self.name}: a fence goes with kind=pivot, and only there")
+
+
+def activity_name(function: Callable[..., Any]) -> str:
+    """The name under which an activity is registered; the SDK has no public way to ask."""
+    return activity._Definition.must_from_callable(function).name or function.__name__

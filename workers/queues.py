@@ -38,7 +38,7 @@ def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., An
     """The activities of a queue, bound to the service that does the work."""
     if queue is Queue.ORDERS:
         orders = OrderActivities(services.orders)
-        return [orders.create, orders.close, orders.confirm, orders.fence_confirm]
+        return [orders.create, orders.close, orders.confirm, orders.fence_confirm, orders.note]
     if queue is Queue.USERS:
         return [UserActivities(services.users).validate]
     if queue is Queue.INVENTORY:

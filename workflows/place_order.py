@@ -18,11 +18,11 @@ with workflow.unsafe.imports_passed_through():
     from contracts.inventory import ReserveStock, StockLine
     from contracts.message import Reason
     from contracts.names import Queue
-    from contracts.orders import ConfirmOrder, CreateOrder, OrderStatus
+    from contracts.orders import ConfirmOrder, CreateOrder, OrderStatus, StepNote
     from contracts.payments import ChargePayment
     from contracts.sagas import TOO_LATE, CancelOrder, OrderOutcome
     from contracts.users import ValidateUser
-    from saga import Kind, Outcome, Saga, SagaView, Step
+    from saga import Kind, Notice, Outcome, Resolution, Saga, SagaView, Step
 
 CREATE_ORDER = Step(
     name="create_order",
@@ -30,6 +30,7 @@ CREATE_ORDER = Step(
     queue=Queue.ORDERS,
     action=OrderActivities.create,
     compensation=OrderActivities.close,
+    concludes=True,
 )
 VALIDATE_USER = Step(
     name="validate_user",
@@ -74,6 +75,12 @@ STEPS = (
     COMMIT_INVENTORY,
 )
 
+# No step of the saga is in the table for this: it is a note for the record, in the order's history.
+NOTE = Step(name="note", kind=Kind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
+
+# Long enough for every step to use up its patience; whoever still waits then waits in vain.
+DEADLINE = timedelta(minutes=30)
+
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 
 
@@ -83,13 +90,14 @@ class PlaceOrder:
 
     @workflow.init
     def __init__(self, order: CreateOrder) -> None:
-        self._saga = Saga(STEPS)
+        self._order_id = order.order_id
+        self._saga = Saga(STEPS, notify=self._note)
 
     @workflow.run
     async def run(self, order: CreateOrder) -> OrderOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
         self._saga.register(CREATE_ORDER, order)  # however early it ends, it leaves a record
-        outcome = await self._saga.run(lambda: self._place(order))
+        outcome = await self._saga.run(lambda: self._place(order), deadline=DEADLINE)
         result = _result(order, outcome)
         workflow.upsert_search_attributes([ORDER_STATUS.value_set(result.status)])
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -113,6 +121,21 @@ class PlaceOrder:
         await self._saga.step(CONFIRM_ORDER, ConfirmOrder(order_id=order.order_id))
         await self._saga.step(COMMIT_INVENTORY, stock, summary=pieces)
 
+    async def _note(self, notice: Notice) -> None:
+        status = OrderStatus.BLOCKED if notice.still_blocked else OrderStatus.PENDING
+        workflow.upsert_search_attributes([ORDER_STATUS.value_set(status)])
+        said = notice.resolution
+        note = StepNote(
+            order_id=self._order_id,
+            step=notice.step,
+            blocked=notice.blocked,
+            still_blocked=notice.still_blocked,
+            action=said.action if said else None,
+            evidence=said.evidence if said else None,
+            who=said.who if said else None,
+        )
+        await self._saga.record(NOTE, note, notice.number)
+
     @workflow.query
     def saga(self) -> SagaView:
         """Where the saga stands, step by step."""
@@ -122,6 +145,15 @@ class PlaceOrder:
     async def cancel(self, request: CancelOrder) -> None:
         """Undo the order. Returns as soon as that is certain to happen."""
         self._saga.request_cancel("cancelled_by_customer", request.reason)
+
+    @workflow.update
+    async def resolve(self, resolution: Resolution) -> None:
+        """An operator's word on a blocked step: retry, skip or mark_done, with evidence."""
+        self._saga.resolve(resolution)
+
+    @resolve.validator
+    def _can_be_resolved(self, resolution: Resolution) -> None:
+        self._saga.check(resolution)
 
     @cancel.validator
     def _not_too_late(self, request: CancelOrder) -> None:

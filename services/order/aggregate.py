@@ -7,7 +7,7 @@ from typing import Any
 from contracts.errors import Rejected
 from contracts.events import RecordedEvent
 from contracts.message import Money, Reason
-from contracts.orders import CreateOrder, OrderLine, OrderStatus
+from contracts.orders import CreateOrder, OrderLine, OrderStatus, StepNote
 from infrastructure.event_store import NewEvent
 
 CLOSING = {
@@ -15,6 +15,7 @@ CLOSING = {
     OrderStatus.CANCELLED: "OrderCancelled",
     OrderStatus.TIMED_OUT: "OrderTimedOut",
 }
+OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}
 STATUS_AFTER = {
     "OrderConfirmed": OrderStatus.CONFIRMED,
     "OrderReturned": OrderStatus.RETURNED,
@@ -49,7 +50,9 @@ class OrderAggregate:
         return replace(fold(self, data, event_type), version=self.version + 1)
 
     def place(self, command: CreateOrder) -> list[NewEvent]:
-        """Begin the order."""
+        """Begin the order. Rejected `already_placed` if it has begun."""
+        if self.version > 0:
+            raise Rejected("already_placed", f"order {self.id} has been placed before")
         placed = NewEvent(
             "OrderPlaced",
             {
@@ -70,8 +73,13 @@ class OrderAggregate:
         self._must_be_pending()
         return [NewEvent(CLOSING[status], reason.model_dump())]
 
+    def note(self, note: StepNote) -> list[NewEvent]:
+        """Record what became of a step of its saga."""
+        event_type = "StepBlocked" if note.blocked else "StepUnblocked"
+        return [NewEvent(event_type, note.model_dump(exclude={"order_id"}, exclude_none=True))]
+
     def _must_be_pending(self) -> None:
-        if self.version == 0 or self.status != OrderStatus.PENDING:
+        if self.version == 0 or self.status not in OPEN:
             raise Rejected("not_pending", f"order {self.id} is {self.status}, not pending")
 
 
@@ -91,7 +99,17 @@ def _moved(order: OrderAggregate, data: Mapping[str, Any], event_type: str) -> O
     return replace(order, status=STATUS_AFTER[event_type], reason=reason)
 
 
+def _noted(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+    """What is blocked past its confirmation stays confirmed: that much is true."""
+    if order.status not in OPEN:
+        return order
+    blocked = data["still_blocked"]
+    return replace(order, status=OrderStatus.BLOCKED if blocked else OrderStatus.PENDING)
+
+
 FOLDS: Mapping[str, Fold] = {
+    "StepBlocked": _noted,
+    "StepUnblocked": _noted,
     "OrderPlaced": _placed,
     "ItemAdded": _item_added,
     **dict.fromkeys(STATUS_AFTER, _moved),

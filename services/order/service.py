@@ -13,6 +13,7 @@ from contracts.orders import (
     OrderFilter,
     OrderPage,
     OrderStatus,
+    StepNote,
 )
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
@@ -75,6 +76,17 @@ class Orders:
         """Make sure that no late `confirm` of this saga can land; True if it had landed."""
         async with self._database.transaction() as tx:
             return await self._barrier.fence(tx, key)
+
+    async def note(self, key: StepKey, command: StepNote) -> StepNote:
+        """Record that a step is blocked, or no longer; a pending order shows it as its status."""
+
+        async def effect() -> StepNote:
+            if await self._events.version(tx, command.order_id):
+                await self._change(tx, command.order_id, lambda order: order.note(command))
+            return command
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(tx, key, StepNote, effect)
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""

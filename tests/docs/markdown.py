@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -28,10 +29,9 @@ class Block:
 def shell_blocks(document: Path) -> list[Block]:
     """The document's `sh` blocks, in order."""
     text = document.read_text()
-    fences = list(FENCED.finditer(text))
     blocks = []
-    for fence, after in zip(fences, [*fences[1:], None], strict=True):
-        if fence[1] != "sh":
+    for fence, after in pairwise([*FENCED.finditer(text), None]):
+        if fence is None or fence[1] != "sh":
             continue
         shown = after and after[1] == "text" and not text[fence.end() : after.start()].strip()
         shows = after[2].splitlines() if after and shown else ()

@@ -2,18 +2,17 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from typer.testing import CliRunner
 
-from api import sagas
 from cli.main import app
 from contracts.names import SEARCH_ATTRIBUTES
 from contracts.orders import OrderStatus
 from infrastructure.database import SERVER_SETTINGS
 from infrastructure.settings import ProviderSettings
-from saga.runner import BLOCKED_RETRY
-from saga.step import Step
 from sandbox.methods import METHODS
 from tests.docs.markdown import (
     ARCHITECTURE,
@@ -27,35 +26,125 @@ from tests.docs.markdown import (
     shell_blocks,
     table_rows,
 )
-from workers import queues
-from workflows.place_order import CHARGE_PAYMENT
 
 TO_COME = {OrderStatus.BLOCKED, OrderStatus.RETURNED}
 CODE = re.compile(r"`([^`\n]+)`")
 TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
-TIMES: dict[str, timedelta | str] = {
-    "Step.attempt": Step.attempt,
-    "Step.patience": Step.patience,
-    "CHARGE_PAYMENT": CHARGE_PAYMENT.attempt,
-    "payment_provider_timeout": timedelta(
-        seconds=ProviderSettings.model_fields["payment_provider_timeout"].default
-    ),
-    "BLOCKED_RETRY": BLOCKED_RETRY,
-    "STICKY_TIMEOUT": queues.STICKY_TIMEOUT,
-    "GRACEFUL_SHUTDOWN": queues.GRACEFUL_SHUTDOWN,
-    "RPC_TIMEOUT": sagas.RPC_TIMEOUT,
-    "UPDATE_TIMEOUT": sagas.UPDATE_TIMEOUT,
-    "CONCURRENT_ACTIVITIES": str(queues.CONCURRENT_ACTIVITIES),
-    "statement_timeout": SERVER_SETTINGS["statement_timeout"],
-    "lock_timeout": SERVER_SETTINGS["lock_timeout"],
-    "idle_in_transaction_session_timeout": SERVER_SETTINGS["idle_in_transaction_session_timeout"],
+# Where the code has what ARCHITECTURE's table of time-outs names; looked up late, so that a name
+# that has moved fails one test.
+TIMES = {
+    "Step.attempt": "saga.step:Step.attempt",
+    "Step.patience": "saga.step:Step.patience",
+    "CHARGE_PAYMENT": "workflows.place_order:CHARGE_PAYMENT.attempt",
+    "BLOCKED_RETRY": "saga.runner:BLOCKED_RETRY",
+    "STICKY_TIMEOUT": "workers.queues:STICKY_TIMEOUT",
+    "GRACEFUL_SHUTDOWN": "workers.queues:GRACEFUL_SHUTDOWN",
+    "CONCURRENT_ACTIVITIES": "workers.queues:CONCURRENT_ACTIVITIES",
+    "RPC_TIMEOUT": "api.sagas:RPC_TIMEOUT",
+    "UPDATE_TIMEOUT": "api.sagas:UPDATE_TIMEOUT",
 }
 
 
+def in_words(value: object) -> str:
+    """A duration or a limit as the documents write it."""
+    return f"{value.total_seconds():g} s" if isinstance(value, timedelta) else str(value)
+
+
 def commands_of(program: str) -> set[str]:
-    """Every command line of this program in the documents, in blocks and in running text."""
-    lines = [line for it in DOCUMENTS for block in shell_blocks(it) for line in block.commands.split("\n")]
-    inline = [code for it in DOCUMENTS for code in CODE.findall(prose(it))]
-    called = re.compile(rf"(?:^|[\s($])({program} [a-z-][^|;)]*)")
-    return {found[1].strip() for text in [*lines, *inline] if (found := called.search(text))}
+    """Every call of this program in the documents, in blocks and in running text."""
+    blocks = [block.commands for document in DOCUMENTS for block in shell_blocks(document)]
+    inline = [code for document in DOCUMENTS for code in CODE.findall(prose(document))]
+    call = re.compile(rf"(?<![\w/.-]){program} ([a-z-][^|;)\n]*)")
+    return {found.strip() for text in [*blocks, *inline] for found in call.findall(text)}
+
+
+def row_of(name: str) -> list[str]:
+    """The row of ARCHITECTURE's table of times that names this."""
+    rows = [row for row in table_rows(ARCHITECTURE) if len(row) == 4 and f"`{name}`" == row[2]]
+    assert len(rows) == 1, f"{name}: {rows}"
+    return rows[0]
+
+
+def first_column(header: str) -> set[str]:
+    """What is in code type in the first column of the README's table with this header."""
+    rows = [row for row in table_rows(README) if len(row) == 2]
+    begin = next(number for number, row in enumerate(rows) if row[0] == header) + 2
+    names: set[str] = set()
+    for cell, _ in rows[begin:]:
+        if not (found := CODE.findall(cell)):
+            break
+        names |= set(found)
+    return names
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda it: it.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in links(document):
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_saga_commands_and_options_exist() -> None:
+    calls = commands_of("saga")
+    assert len(calls) > 10
+    for call in calls:
+        words = call.split()
+        path = [word for word in words if re.fullmatch("[a-z]+", word)]
+        shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200"})
+        assert shown.exit_code == 0, f"saga {call}: {shown.output}"
+        for option in (word for word in words if word.startswith("--")):
+            assert f" {option} " in shown.output, f"saga {call}: no option {option}"
+
+
+def test_make_targets_exist_and_all_are_described() -> None:
+    targets = set(TARGET.findall((ROOT / "Makefile").read_text()))
+    assert {call.split()[0] for call in commands_of("make")} <= targets
+    described = {row[0] for row in table_rows(CONTRIBUTING)}
+    assert {f"`make {target}`" for target in targets} <= described
+
+
+def test_files_named_in_the_documents_exist() -> None:
+    """As far as they look like a path of the repository: a folder of ours, a slash, a name."""
+    ours = "|".join(it.name for it in ROOT.iterdir() if it.is_dir() and it.name[0] != ".")
+    path = re.compile(rf"(?<![\w./])((?:{ours})/[\w./]*)(?![\w<*])")
+    for document in DOCUMENTS:
+        for text in [
+            *CODE.findall(prose(document)),
+            *(it.commands for it in shell_blocks(document)),
+        ]:
+            for named in path.findall(text):
+                assert (ROOT / named).exists(), f"{document.name}: {named}"
+
+
+def test_the_readme_lists_all_payment_methods() -> None:
+    assert first_column("method") == set(METHODS)
+    for name, how in METHODS.items():
+        if how.decline:
+            row = next(row for row in table_rows(README) if f"`{name}`" in row[0])
+            assert row[1] == f"rejected: `{how.decline.decline_code}`"
+
+
+def test_the_readme_lists_all_statuses() -> None:
+    assert first_column("status") == set(OrderStatus) - TO_COME
+
+
+def test_search_attributes_are_listed() -> None:
+    named = {row[0].strip("`") for row in table_rows(ARCHITECTURE)}
+    assert named >= set(SEARCH_ATTRIBUTES)
+
+
+@pytest.mark.parametrize("name", TIMES)
+def test_times_and_limits_are_those_of_the_code(name: str) -> None:
+    assert row_of(name)[1] == in_words(resolve_name(TIMES[name]))
+
+
+def test_times_of_settings_are_those_of_the_code() -> None:
+    provider = ProviderSettings.model_fields["payment_provider_timeout"].default
+    assert row_of("payment_provider_timeout")[1] == f"{provider:g} s"
+    for name, value in SERVER_SETTINGS.items():
+        if name.endswith("_timeout"):
+            assert row_of(name)[1].replace(" ", "") == value

@@ -1,63 +1,20 @@
 """The kernel's promises, one by one, on a toy saga and the time-skipping server."""
 
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
-from uuid import uuid4
 
 import pytest
-import pytest_asyncio
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import (
-    Client,
     WorkflowExecutionStatus,
     WorkflowFailureError,
-    WorkflowHandle,
 )
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from saga import Kind, Step
+from tests.saga.environment import toy
 from tests.saga.toy import FAIL, QUEUE, REJECT, Script, Toy, ToySaga
 from tests.support.waiting import until
 from tests.support.world import World
-
-SERVER = str(Path(sys.executable).parent / "temporal-test-server")
-KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-
-
-@pytest_asyncio.fixture(scope="module")
-async def skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal that skips time."""
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=SERVER
-    ) as environment:
-        attributes = dict.fromkeys(("SagaState", "SagaStep"), KEYWORD)
-        await environment.client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace="default", search_attributes=attributes)
-        )
-        yield environment
-
-
-Handle = WorkflowHandle[ToySaga, str]
-
-
-@asynccontextmanager
-async def toy(client: Client, script: Script, style: str = "") -> AsyncIterator[Handle]:
-    """A toy saga, started, with its worker. Nothing is cached, so that everything is replayed."""
-    worker = Worker(
-        client,
-        task_queue=QUEUE,
-        workflows=[ToySaga],
-        activities=Toy(script).all(),
-        max_cached_workflows=0,
-    )
-    async with worker:
-        yield await client.start_workflow(ToySaga.run, style, id=f"toy-{uuid4()}", task_queue=QUEUE)
 
 
 async def ends(environment: WorkflowEnvironment, script: Script, style: str = "") -> str:
@@ -107,12 +64,48 @@ async def test_what_must_happen_is_tried_for_as_long_as_it_takes(
     assert what in script.log
 
 
-async def test_a_refused_compensation_blocks_the_saga_and_is_tried_again(
+async def test_the_deadline_undoes_a_saga_that_is_not_done(skipping: WorkflowEnvironment) -> None:
+    script = Script()
+    assert await ends(skipping, script, "deadline") == "deadline_exceeded"
+    assert script.log == ["one", "fence", "undo one"]
+
+
+async def test_steps_side_by_side_are_undone_in_reverse_of_their_start(
     skipping: WorkflowEnvironment,
 ) -> None:
-    script = Script({"two": [REJECT], "undo two": [REJECT, REJECT, "ok"]})
-    assert await ends(skipping, script) == "no"
-    assert script.log == ["one", "fence", "undo two", "undo one"]
+    script = Script({"pivot": [REJECT]})
+    assert await ends(skipping, script, "together") == "no"
+    assert sorted(script.log[:2]) == ["one", "two"]
+    assert script.log[2:] == ["fence", "undo two", "undo one"]
+
+
+async def test_one_of_several_side_by_side_fails_and_all_are_undone(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"one": [FAIL], "two": [REJECT]})
+    assert await ends(skipping, script, "together") == "no"
+    assert script.log == ["fence", "undo two", "undo one"]
+
+
+async def test_a_repeated_step_has_a_key_and_a_compensation_of_its_own(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"pivot": [REJECT]})
+    assert await ends(skipping, script, "repeated") == "no"
+    assert script.log == ["one", "two", "two", "fence", "undo two", "undo two", "undo one"]
+    assert script.keys["two"] == ["two", "two#2"]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_an_unknown_outcome_is_asked_for(skipping: WorkflowEnvironment, lost: bool) -> None:
+    script = Script({"two": [FAIL]}, lost=lost)
+    ended = await ends(skipping, script, "probed")
+    if lost:
+        assert ended == "two_timed_out"
+        assert script.log == ["one", "probe", "fence", "undo two", "undo one"]
+    else:
+        assert ended == "completed"
+        assert script.log == ["one", "probe", "pivot", "last"]
 
 
 @pytest.mark.parametrize("style", ["timer", "swallows"])

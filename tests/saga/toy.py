@@ -5,13 +5,14 @@ The script says what each activity does, attempt by attempt; the log says what h
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
-from saga import Call, Kind, Saga, SagaView, Step, rejection
+from saga import Call, Kind, Notice, Resolution, Saga, SagaView, Step, rejection
 
 QUEUE = "toy"
 REJECT, FAIL = "reject", "fail"
@@ -23,11 +24,15 @@ class Script:
 
     says: dict[str, list[str]] = field(default_factory=dict)
     fenced: bool = False
+    lost: bool = False
     log: list[str] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-    def act(self, name: str) -> str:
+    def act(self, name: str, call: Call | None = None) -> str:
         """One attempt."""
+        if call is not None:
+            self.keys[name].append(call.step)
         words = self.says.get(name, ["ok"])
         word = words[min(self.calls[name], len(words) - 1)]
         self.calls[name] += 1
@@ -56,7 +61,7 @@ class Toy:
 
     @activity.defn(name="toy.two")
     async def two(self, call: Call, command: str) -> str:
-        return self._script.act("two")
+        return self._script.act("two", call)
 
     @activity.defn(name="toy.undo_two")
     async def undo_two(self, call: Call, command: str) -> str:
@@ -75,12 +80,14 @@ class Toy:
     async def last(self, call: Call, command: str) -> str:
         return self._script.act("last")
 
+    @activity.defn(name="toy.probe")
+    async def probe(self, call: Call, command: str) -> str | None:
+        return None if self._script.act("probe") and self._script.lost else "two"
+
     def all(self) -> list[Any]:
         """For a worker."""
-        return [getattr(self, it) for it in ("one", "undo_one", "two", "undo_two", "pivot")] + [
-            self.fence,
-            self.last,
-        ]
+        names = ("one", "undo_one", "two", "undo_two", "pivot", "fence", "last", "probe")
+        return [getattr(self, it) for it in names]
 
 
 ONE = Step(
@@ -89,6 +96,7 @@ ONE = Step(
     queue=QUEUE,
     action=Toy.one,
     compensation=Toy.undo_one,
+    concludes=True,
 )
 TWO = Step(
     name="two",
@@ -97,6 +105,7 @@ TWO = Step(
     action=Toy.two,
     compensation=Toy.undo_two,
 )
+PROBED = replace(TWO, name="two", probe=Toy.probe)
 PIVOT = Step(name="pivot", kind=Kind.PIVOT, queue=QUEUE, action=Toy.pivot, fence=Toy.fence)
 LAST = Step(name="last", kind=Kind.RETRIABLE, queue=QUEUE, action=Toy.last)
 
@@ -107,19 +116,41 @@ class ToySaga:
 
     @workflow.init
     def __init__(self, style: str) -> None:
-        self._saga = Saga((ONE, TWO, PIVOT, LAST))
+        two = PROBED if style == "probed" else TWO
+        self._saga = Saga((ONE, two, PIVOT, LAST), notify=self._notify)
+        self._two = two
         self._style = style
         self._mended = False
+        self._notices: list[Notice] = []
 
     @workflow.run
     async def run(self, style: str) -> str:
-        outcome = await self._saga.run(self._forward)
+        deadline = timedelta(minutes=2) if style == "deadline" else None
+        outcome = await self._saga.run(self._forward, deadline=deadline)
         self._saga.close(outcome)
         return "completed" if outcome.cause is None else outcome.cause.code
 
     async def _forward(self) -> None:
-        await self._saga.step(ONE, "c")
-        if self._style == "timer":
+        step = self._saga.step
+        if self._style == "together":
+            await self._saga.together(step(ONE, "c"), step(TWO, "c"))
+        elif self._style == "repeated":
+            await step(ONE, "c")
+            await step(TWO, "c")
+            await step(TWO, "d", generation=2)
+        else:
+            await step(ONE, "c")
+            await self._misbehave()
+            await step(self._two, "c")
+        await step(PIVOT, "c")
+        if self._style == "unsound":
+            raise ApplicationError("something that is no step fails")
+        if self._style == "sleeps after the pivot":
+            await asyncio.sleep(60)
+        await step(LAST, "c")
+
+    async def _misbehave(self) -> None:
+        if self._style in {"timer", "deadline"}:
             await workflow.sleep(3600)
         if self._style == "swallows":
             try:
@@ -128,13 +159,23 @@ class ToySaga:
                 workflow.logger.info("swallowed")
         if self._style == "bug" and not self._mended:
             raise KeyError("a bug")
-        await self._saga.step(TWO, "c")
-        await self._saga.step(PIVOT, "c")
-        if self._style == "unsound":
-            raise ApplicationError("something that is no step fails")
-        if self._style == "sleeps after the pivot":
-            await asyncio.sleep(60)
-        await self._saga.step(LAST, "c")
+
+    async def _notify(self, notice: Notice) -> None:
+        self._notices.append(notice)
+
+    @workflow.query
+    def notices(self) -> list[Notice]:
+        """What was told for the record."""
+        return self._notices
+
+    @workflow.update
+    async def resolve(self, resolution: Resolution) -> None:
+        """An operator's word."""
+        self._saga.resolve(resolution)
+
+    @resolve.validator
+    def _check(self, resolution: Resolution) -> None:
+        self._saga.check(resolution)
 
     @workflow.query
     def saga(self) -> SagaView:

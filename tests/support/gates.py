@@ -50,12 +50,26 @@ class Gates(Interceptor):
 
     def __init__(self) -> None:
         self._gates: dict[Point, Gate] = {}
+        self._refusals: dict[tuple[str, str], Exception] = {}
         self.started: dict[tuple[str, str], int] = defaultdict(int)
 
     def close(self, workflow_id: str, activity_name: str, moment: str) -> Gate:
         """Close a gate at this point."""
         gate = self._gates[Point(workflow_id, activity_name, moment)] = Gate()
         return gate
+
+    def refuse(self, workflow_id: str, activity_name: str, error: Exception) -> None:
+        """Have every attempt fail with this instead of running, until `allow`."""
+        self._refusals[workflow_id, activity_name] = error
+
+    def allow(self, workflow_id: str) -> None:
+        """Refuse nothing of this workflow any more."""
+        for key in [it for it in self._refusals if it[0] == workflow_id]:
+            del self._refusals[key]
+
+    def refusal(self, workflow_id: str, activity_name: str) -> Exception | None:
+        """What to fail with, if anything."""
+        return self._refusals.get((workflow_id, activity_name))
 
     async def at(self, point: Point) -> None:
         """Wait here if there is a gate."""
@@ -81,6 +95,8 @@ class _Gated(ActivityInboundInterceptor):
         info = activity.info()
         workflow_id = info.workflow_id or ""
         self._gates.started[workflow_id, info.activity_type] += 1
+        if error := self._gates.refusal(workflow_id, info.activity_type):
+            raise error
         before, after = (Point(workflow_id, info.activity_type, it) for it in (BEFORE, AFTER))
         try:
             await self._gates.at(before)

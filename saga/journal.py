@@ -1,0 +1,67 @@
+"""Keeps a saga's view, its search attributes and its page in the Temporal Web UI up to date."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+
+from saga.step import Step, activity_name
+from saga.view import SagaState, SagaView, StepState, StepView
+
+SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
+SAGA_STEP = SearchAttributeKey.for_keyword("SagaStep")
+BEGINNINGS = {StepState.RUNNING, StepState.COMPENSATING}
+ENDS = {StepState.DONE, StepState.FAILED, StepState.COMPENSATED, StepState.SKIPPED}
+
+
+class Journal:
+    """Writes down what the kernel does; it decides nothing."""
+
+    def __init__(self, saga_id: str, steps: Sequence[Step[Any, Any]]) -> None:
+        self.view = SagaView(saga_id=saga_id, steps=[_view(step) for step in steps])
+        self._views = {view.name: view for view in self.view.steps}
+
+    def mark(self, step: Step[Any, Any], state: StepState, error: str | None = None) -> None:
+        """A step's new state."""
+        view, now = self._view_of(step), workflow.now().isoformat()
+        view.state, view.error = state, error or view.error
+        if state is StepState.RUNNING:
+            view.started_at, view.finished_at = now, None
+        elif state in ENDS:
+            view.finished_at = now
+        if state in BEGINNINGS:
+            workflow.upsert_search_attributes([SAGA_STEP.value_set(step.name)])
+        self._tell()
+
+    def _view_of(self, step: Step[Any, Any]) -> StepView:
+        """The step's line; a repeated step gets one of its own when it begins."""
+        if step.name not in self._views:
+            self._views[step.name] = _view(step)
+            self.view.steps.append(self._views[step.name])
+        return self._views[step.name]
+
+    def show(self, state: SagaState) -> None:
+        """The saga's new state."""
+        self.view.state = state
+        workflow.upsert_search_attributes([SAGA_STATE.value_set(state)])
+        self._tell()
+
+    def undoing(self, cause: str) -> None:
+        """Why the saga is undone; steps that were not reached never will be."""
+        self.view.cause = cause
+        for view in self.view.steps:
+            if view.state is StepState.PENDING:
+                view.state = StepState.SKIPPED
+
+    def _tell(self) -> None:
+        workflow.set_current_details(self.view.markdown())
+
+
+def _view(step: Step[Any, Any]) -> StepView:
+    return StepView(
+        name=step.name,
+        kind=step.kind,
+        action=activity_name(step.action),
+        compensation=activity_name(step.compensation) if step.compensation else None,
+    )

@@ -1,0 +1,149 @@
+"""What must succeed in the end: tried without limit, and parked until a person resolves it.
+
+A duty parks when the service refuses it, or when it has failed for longer than the step's
+`park_after`. Refused, it waits for an operator; failing, it is tried on meanwhile, so that a
+service that heals needs nobody.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import FailureError
+
+from saga.call import Ending, cause_of
+from saga.step import UNTIL_DONE, Step
+
+# Undoing goes ahead of new work in a backlog: 1 is first, and new work has the default of 3.
+URGENT = Priority(priority_key=1)
+
+
+class Resolving(StrEnum):
+    """What an operator may say of a parked step."""
+
+    RETRY = "retry"
+    SKIP = "skip"
+    MARK_DONE = "mark_done"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """An operator's word on a parked step. `evidence` says why it is true, `who` says it."""
+
+    step: str
+    action: Resolving
+    evidence: str
+    who: str
+
+
+async def execute(
+    step: Step[Any, Any],
+    what: Callable[..., Awaitable[Any]],
+    args: Sequence[Any],
+    *,
+    retry: RetryPolicy,
+    patience: timedelta | None,
+    summary: str = "",
+    priority: Priority = Priority.default,
+) -> Any:
+    """Run one activity of a step."""
+    return await workflow.execute_activity(
+        what,
+        args=args,
+        task_queue=step.queue,
+        start_to_close_timeout=step.attempt,
+        schedule_to_close_timeout=patience,
+        retry_policy=retry,
+        summary=f"{step.name}: {summary}" if summary else step.name,
+        priority=priority,
+    )
+
+
+class Duty:
+    """One activity that must succeed. `changed(duty)` hears when it parks and when that ends."""
+
+    def __init__(
+        self,
+        step: Step[Any, Any],
+        what: Callable[..., Awaitable[Any]],
+        args: Sequence[Any],
+        changed: Callable[["Duty"], None],
+        *,
+        priority: Priority = Priority.default,
+    ) -> None:
+        self.step = step
+        self.parked: str | None = None
+        self.resolution: Resolution | None = None
+        self._what = what
+        self._args = args
+        self._changed = changed
+        self._priority = priority
+        self._word: Resolution | None = None
+
+    def resolve(self, resolution: Resolution) -> None:
+        """Take an operator's word; the duty must be parked."""
+        self._word = resolution
+
+    async def fulfil(self) -> Any:
+        """Its reply; None if an operator resolved it otherwise."""
+        while True:
+            attempts = asyncio.create_task(self._attempts())
+            attempts.add_done_callback(_look_at)
+            try:
+                await workflow.wait_condition(partial(self._done_or_told, attempts))
+                if attempts.done() and self._refused(attempts):
+                    await workflow.wait_condition(lambda: self._word is not None)
+            finally:
+                attempts.cancel()  # one that is called off may land yet: the barrier's business
+            if attempts.done() and not attempts.cancelled() and attempts.exception() is None:
+                return self._end(attempts.result())
+            if self._word is not None:
+                self.resolution, self._word = self._word, None
+                if self.resolution.action is not Resolving.RETRY:
+                    return self._end(None)
+
+    def _done_or_told(self, attempts: "asyncio.Task[Any]") -> bool:
+        return attempts.done() or self._word is not None
+
+    def _refused(self, attempts: "asyncio.Task[Any]") -> bool:
+        """Park if the attempts failed; whether they were refused, so that trying on is idle."""
+        try:
+            attempts.result()
+        except FailureError as error:
+            cause = cause_of(error, self.step.name)
+            self._park(cause.detail)
+            return cause.ending is Ending.REJECTED
+        return False
+
+    async def _attempts(self) -> Any:
+        return await execute(
+            self.step,
+            self._what,
+            self._args,
+            retry=UNTIL_DONE,
+            patience=None if self.parked else self.step.park_after,
+            summary=self._what.__name__,
+            priority=self._priority,
+        )
+
+    def _park(self, why: str) -> None:
+        self.parked = why
+        self._changed(self)
+
+    def _end(self, reply: Any) -> Any:
+        if self.parked is not None:
+            self.parked = None
+            self._changed(self)
+        return reply
+
+
+def _look_at(task: "asyncio.Task[Any]") -> None:
+    """Nobody waits for attempts that were called off; asyncio would complain of their failure."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,127 @@
+"""A compensation or a step past the pivot that is refused waits for an operator, visibly."""
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from saga import Resolution, Resolving
+from tests.saga.environment import Handle, toy
+from tests.saga.toy import FAIL, REJECT, Script, ToySaga
+from tests.support.waiting import until
+
+
+def word(action: Resolving, step: str = "two", evidence: str = "ticket 7") -> Resolution:
+    return Resolution(step=step, action=action, evidence=evidence, who="ada")
+
+
+async def blocked(handle: Handle, *steps: str) -> None:
+    """Until just these steps are blocked, and the saga with them."""
+
+    async def is_blocked() -> bool:
+        view = await handle.query(ToySaga.saga)
+        found = [it.name for it in view.steps if it.state == "blocked"]
+        return view.state == "blocked" and found == list(steps)
+
+    await until(is_blocked)
+
+
+@pytest.mark.parametrize("action", list(Resolving))
+async def test_a_refused_compensation_waits_for_an_operator(
+    skipping: WorkflowEnvironment, action: Resolving
+) -> None:
+    script = Script({"two": [REJECT], "undo two": [REJECT, "ok"]})
+    async with toy(skipping.client, script) as handle:
+        await blocked(handle, "two")
+        await handle.execute_update(ToySaga.resolve, word(action))
+        assert await handle.result() == "no"
+        view = await handle.query(ToySaga.saga)
+        notices = await handle.query(ToySaga.notices)
+    undone = ["undo two"] if action is Resolving.RETRY else []
+    assert script.log == ["one", "fence", *undone, "undo one"]
+    assert view.state == "compensated"
+    ended = "skipped" if action is Resolving.SKIP else "compensated"
+    assert {it.name: it.state for it in view.steps}["two"] == ended
+    assert [(it.step, it.blocked, it.still_blocked) for it in notices] == [
+        ("two", "undo two says no", True),
+        ("two", None, False),
+    ]
+    assert notices[-1].resolution == word(action)
+
+
+async def test_a_retry_that_is_refused_again_blocks_again(skipping: WorkflowEnvironment) -> None:
+    script = Script({"two": [REJECT], "undo two": [REJECT, REJECT, "ok"]})
+    async with toy(skipping.client, script) as handle:
+        for attempt in (1, 2):
+            await blocked(handle, "two")
+            assert script.calls["undo two"] == attempt
+            await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY, evidence=""))
+
+            async def tried(count: int = attempt) -> bool:
+                return script.calls["undo two"] > count
+
+            await until(tried)
+        assert await handle.result() == "no"
+
+
+async def test_the_other_compensations_run_past_a_blocked_one_and_the_conclusion_waits(
+    skipping: WorkflowEnvironment,
+) -> None:
+    """`one` concludes: it says that all is undone, so it must not run before that is true."""
+    script = Script({"pivot": [REJECT], "undo two": [REJECT, REJECT, "ok"]})
+    async with toy(skipping.client, script, "repeated") as handle:
+        await blocked(handle, "two", "two#2")
+        assert script.log == ["one", "two", "two", "fence"]
+        await handle.execute_update(ToySaga.resolve, word(Resolving.SKIP, "two#2"))
+        await blocked(handle, "two")
+        assert "undo one" not in script.log
+        await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY, "two"))
+        assert await handle.result() == "no"
+    assert script.log[-2:] == ["undo two", "undo one"]
+
+
+async def test_a_refused_step_past_the_pivot_waits_for_an_operator(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"last": [REJECT, "ok"]})
+    async with toy(skipping.client, script) as handle:
+        await blocked(handle, "last")
+        assert not await handle.execute_update(ToySaga.cancel)
+        await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY, "last"))
+        assert await handle.result() == "completed"
+    assert script.log == ["one", "two", "pivot", "last"]
+
+
+async def test_what_keeps_failing_is_shown_as_blocked_and_heals_by_itself(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"two": [REJECT], "undo two": [FAIL] * 120 + ["ok"]})
+    async with toy(skipping.client, script) as handle:
+        assert await handle.result() == "no"
+        notices = await handle.query(ToySaga.notices)
+    assert script.log == ["one", "fence", "undo two", "undo one"]
+    assert [it.still_blocked for it in notices] == [True, False]
+    assert notices[-1].resolution is None
+
+
+@pytest.mark.parametrize(
+    ("resolution", "error"),
+    [
+        (word(Resolving.RETRY, "one"), "NotBlocked"),
+        (word(Resolving.RETRY, "nonsense"), "NotBlocked"),
+        (word(Resolving.SKIP, evidence=" "), "EvidenceMissing"),
+        (word(Resolving.MARK_DONE, evidence=""), "EvidenceMissing"),
+    ],
+)
+async def test_a_word_that_does_not_apply_is_refused(
+    skipping: WorkflowEnvironment, resolution: Resolution, error: str
+) -> None:
+    script = Script({"two": [REJECT], "undo two": [REJECT, "ok"]})
+    async with toy(skipping.client, script) as handle:
+        await blocked(handle, "two")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(ToySaga.resolve, resolution)
+        assert isinstance(refused.value.cause, ApplicationError)
+        assert refused.value.cause.type == error
+        await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY))
+        await handle.result()

@@ -1,0 +1,103 @@
+"""A blocked order: visible everywhere, resolved by REST, and on record with who and why."""
+
+from typing import Any
+
+import pytest
+
+from contracts.names import workflow_id
+from saga import rejection
+from tests.support.waiting import until
+from tests.support.world import World
+
+
+async def blocked_refund(world: World) -> tuple[str, str]:
+    """An order whose refund is refused: (order id, SKU). It was out of luck at the confirmation."""
+    sku, order_id = await world.product(), world.next_order_id()
+    world.gates.refuse(workflow_id(order_id), "order.confirm", rejection("no", "refused"))
+    world.gates.refuse(workflow_id(order_id), "payment.refund", rejection("no_refund", "the bank"))
+    await world.place(sku)
+
+    async def blocked() -> bool:
+        return bool((await world.rest(f"/v1/orders/{order_id}"))["status"] == "blocked")
+
+    await until(blocked)
+    return order_id, sku
+
+
+async def resolve(world: World, order_id: str, step: str, **body: Any) -> int:
+    path = f"/v1/sagas/{workflow_id(order_id)}/steps/{step}/resolve"
+    return (await world.http.post(path, json=body)).status_code
+
+
+async def test_a_blocked_order_shows_everywhere_while_the_rest_is_undone(world: World) -> None:
+    order_id, sku = await blocked_refund(world)
+    saga = await world.rest(f"/v1/orders/{order_id}/saga")
+    assert saga["state"] == "blocked"
+    states = {it["name"]: it["state"] for it in saga["steps"]}
+    assert states["charge_payment"] == "blocked"
+
+    async def stock_is_back() -> bool:
+        return await world.stock(sku) == (100, 0, 0)
+
+    await until(stock_is_back)  # past the blocked refund
+
+    async def listed() -> bool:
+        found = await world.rest("/v1/sagas?state=blocked")
+        return workflow_id(order_id) in {it["saga_id"] for it in found}
+
+    await until(listed)
+    world.gates.allow(workflow_id(order_id))
+    assert await resolve(world, order_id, "charge_payment", action="retry") == 202
+    await world.settled(order_id, sku, "rejected")
+
+
+async def test_who_resolved_what_and_why_is_in_the_orders_history(world: World) -> None:
+    order_id, _ = await blocked_refund(world)
+    word = {"action": "mark_done", "evidence": "refunded by hand, bank slip 12"}
+    assert await resolve(world, order_id, "charge_payment", **word) == 202
+    await world.handle(order_id).result()
+    events = await world.rest(f"/v1/orders/{order_id}/events")
+    assert [it["type"] for it in events][-3:] == ["StepBlocked", "StepUnblocked", "OrderRejected"]
+    noted = events[-2]["data"]
+    assert noted.items() >= {"step": "charge_payment", "who": "local", **word}.items()
+    assert (await world.order(order_id)).status == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "status"),
+    [
+        ("reserve_inventory", {"action": "retry"}, 409),
+        ("charge_payment", {"action": "skip"}, 422),
+        ("charge_payment", {"action": "forget"}, 422),
+    ],
+)
+async def test_a_word_that_does_not_apply_is_refused(
+    world: World, step: str, body: dict[str, str], status: int
+) -> None:
+    order_id, sku = await blocked_refund(world)
+    assert await resolve(world, order_id, step, **body) == status
+    world.gates.allow(workflow_id(order_id))
+    assert await resolve(world, order_id, "charge_payment", action="retry") == 202
+    await world.settled(order_id, sku, "rejected")
+
+
+async def test_resolving_an_unknown_saga_is_not_found(world: World) -> None:
+    assert await resolve(world, "ord_nope", "charge_payment", action="retry") == 404
+
+
+async def test_a_confirmed_order_whose_stock_is_not_committed_stays_confirmed_and_blocked(
+    world: World,
+) -> None:
+    sku, order_id = await world.product(), world.next_order_id()
+    world.gates.refuse(workflow_id(order_id), "inventory.commit", rejection("no", "refused"))
+    await world.place(sku)
+
+    async def blocked() -> bool:
+        return bool((await world.rest(f"/v1/orders/{order_id}/saga"))["state"] == "blocked")
+
+    await until(blocked)
+    assert (await world.rest(f"/v1/orders/{order_id}"))["status"] == "confirmed"
+    assert (await world.http.post(f"/v1/orders/{order_id}/cancel")).status_code == 409
+    world.gates.allow(workflow_id(order_id))
+    assert await resolve(world, order_id, "commit_inventory", action="retry") == 202
+    await world.settled(order_id, sku, "confirmed")
