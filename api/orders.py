@@ -92,9 +92,16 @@ async def cancel_order(
     if order.status == OrderStatus.CANCELLED:
         response.status_code = 200
     elif answer is not Cancelling.ACCEPTED:
-        detail = f"the order is {order.status} and can no longer be cancelled"
-        raise Problem(409, "too_late_to_cancel", detail)
+        raise _not_cancelled(order)
     return OrderOut.of(order)
+
+
+def _not_cancelled(order: Order) -> Problem:
+    if order.status == OrderStatus.PENDING:
+        detail = "the order's workflow was terminated; an operator must reset it, see README.md"
+        return Problem(409, "saga_terminated", detail)
+    detail = f"the order is {order.status} and can no longer be cancelled"
+    return Problem(409, "too_late_to_cancel", detail)
 
 
 @router.get("/{order_id}/events")

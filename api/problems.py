@@ -103,9 +103,18 @@ def of_service_error(error: ServiceError) -> Problem:
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
     faults = error.errors()
+    unread = any(it["loc"] == ("body",) and it["type"] != "missing" for it in faults)
+    if unread and not _says_json(request):
+        detail = "send JSON, and say so by the header Content-Type: application/json"
+        return _answer(request, Problem(415, "unsupported_media_type", detail))
     if any(fault["type"] == "json_invalid" for fault in faults):
         return _answer(request, Problem(400, "invalid_json", "the body is not valid JSON"))
     return _answer(request, invalid([_fault(fault) for fault in faults]))
+
+
+def _says_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:

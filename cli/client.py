@@ -25,7 +25,7 @@ class ApiError(Exception):
     """An answer that is an error: the problem document's status, code and detail."""
 
     def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(f"{status} {code}: {detail}")
+        super().__init__(f"{status} {code}: {detail}" if status else detail)
         self.status = status
         self.code = code
 

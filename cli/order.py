@@ -44,7 +44,7 @@ def place(
     url: Url = None,
 ) -> None:
     """Place an order."""
-    quantities = dict(_item(item) for item in items)
+    quantities = _quantities(items)
     with _errors():
         api = Api(api_url(url))
         order = api.place(customer, quantities, payment_method, key=key)
@@ -131,6 +131,15 @@ def styled(status: str) -> str:
 def money(amount: dict[str, Any]) -> str:
     """An amount for people; minor units are hundredths in most currencies, so it says which."""
     return f"{amount['minor'] / 100:.2f} {amount['currency']}"
+
+
+def _quantities(items: list[str]) -> dict[str, int]:
+    quantities: dict[str, int] = {}
+    for sku, quantity in map(_item, items):
+        if sku in quantities:
+            raise typer.BadParameter(f"{sku} is there twice: give each SKU once, with its sum")
+        quantities[sku] = quantity
+    return quantities
 
 
 def _item(text: str) -> tuple[str, int]:

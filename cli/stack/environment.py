@@ -40,6 +40,7 @@ def _temporal(options: Options, given: Given) -> dict[str, str]:
     return {
         "TEMPORAL_ADDRESS": f"{HOST}:{options.ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",
+        "TEMPORAL_UI_URL": f"http://{HOST}:{options.ports.temporal_ui}",
         # A profile of the user's would send us, and their API key, elsewhere.
         "TEMPORAL_CONFIG_FILE": os.devnull,
     }

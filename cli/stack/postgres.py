@@ -20,7 +20,7 @@ from cli.stack.runner import Quiet, Runner
 SETTINGS = {
     "listen_addresses": databases.HOST,
     "unix_socket_directories": "",
-    "max_connections": "300",
+    "max_connections": "500",
     "fsync": "on",
     "synchronous_commit": "on",
     "timezone": "UTC",

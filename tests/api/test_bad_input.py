@@ -127,6 +127,13 @@ async def test_a_body_that_is_no_json_is_refused(world: World, content: bytes) -
     assert not await started(world, key)
 
 
+@pytest.mark.parametrize("said", ["text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_that_does_not_say_that_it_is_json_is_told_so(world: World, said: str) -> None:
+    headers = {"Idempotency-Key": uuid4().hex, "Content-Type": said}
+    answer = await world.http.post("/v1/orders", content=b'{"customer_id": "x"}', headers=headers)
+    assert "Content-Type" in problem(answer, 415, "unsupported_media_type")["detail"]
+
+
 async def test_an_order_without_a_key_is_refused(world: World) -> None:
     body = await filled(world, good())
     problem(await post(world, json=body), 400, "idempotency_key_missing")

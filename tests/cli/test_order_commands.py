@@ -73,3 +73,18 @@ async def test_errors_name_the_field(stack: Stack, seeded: dict[str, str]) -> No
     done = stack.saga("order", "place", "NOPE=1", "--customer", seeded["customer"])
     assert done.returncode == 1
     assert "/items/0/sku" in done.stderr
+
+
+async def test_a_sku_given_twice_is_refused(stack: Stack, seeded: dict[str, str]) -> None:
+    twice = ("SHELL-1=1", "SHELL-1=2")
+    done = stack.saga("order", "place", *twice, "--customer", seeded["customer"])
+    assert done.returncode == 2
+    assert "twice" in done.stderr
+
+
+async def test_the_link_leads_to_this_stacks_web_ui(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded, "--wait")
+    shown = json.loads(stack.saga("order", "show", order["id"], "--json").stdout)
+    link = shown["saga"]["links"]["temporal_ui"]
+    assert link.startswith(stack.state.urls["temporal_ui"])
+    assert httpx2.get(link).status_code == 200

@@ -27,7 +27,7 @@ from tests.docs.markdown import (
     table_rows,
 )
 
-TO_COME = {OrderStatus.BLOCKED, OrderStatus.RETURNED}
+TO_COME = {OrderStatus.RETURNED}
 CODE = re.compile(r"`([^`\n]+)`")
 TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
@@ -37,7 +37,8 @@ TIMES = {
     "Step.attempt": "saga.step:Step.attempt",
     "Step.patience": "saga.step:Step.patience",
     "CHARGE_PAYMENT": "workflows.place_order:CHARGE_PAYMENT.attempt",
-    "BLOCKED_RETRY": "saga.runner:BLOCKED_RETRY",
+    "Step.park_after": "saga.step:Step.park_after",
+    "DEADLINE": "workflows.place_order:DEADLINE",
     "STICKY_TIMEOUT": "workers.queues:STICKY_TIMEOUT",
     "GRACEFUL_SHUTDOWN": "workers.queues:GRACEFUL_SHUTDOWN",
     "CONCURRENT_ACTIVITIES": "workers.queues:CONCURRENT_ACTIVITIES",

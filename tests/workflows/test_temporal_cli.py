@@ -131,6 +131,20 @@ async def test_a_cancel_of_a_reset_confirmed_order_cannot_undo_what_is_binding(
     assert await world.settled(order_id, sku, "confirmed") == order
 
 
+async def test_a_terminated_order_says_so_to_a_cancel_and_a_reset_repairs_it(world: World) -> None:
+    sku = await world.product()
+    order_id = world.next_order_id()
+    gate = world.gates.close(workflow_id(order_id), "payment.charge", AFTER)
+    await world.place(sku)
+    await gate.wait_reached()
+    await world.handle(order_id).terminate()
+    answer = await world.http.post(f"/v1/orders/{order_id}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "saga_terminated")
+    await gate.open()
+    await reset(world, order_id)
+    await world.settled(order_id, sku, "confirmed")
+
+
 async def reset(world: World, order_id: str) -> None:
     """As an operator does it."""
     which = ("-w", workflow_id(order_id), "--type", "FirstWorkflowTask", "--reason", "a test")
