@@ -35,12 +35,13 @@ test-chaos: setup-dev ## Kill processes at random during 200 orders (about three
 test-newcomer: ## From a fresh clone as an ordinary user: run, demo, stop, then all tests
 	tests/newcomer.sh --test
 
-check: setup-dev ## Lint, types, import rules, unused dependencies
+check: setup-dev ## Lint, types, import rules, unused dependencies, sagas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python -m workers.lint
 
 format: setup-dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

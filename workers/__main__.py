@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 from typing import Any
 
 from temporalio.client import Client
@@ -15,6 +16,7 @@ from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect, runtime_with_metrics
 from services.composition import open_services
 from workers.health import serving_health
+from workers.lint import findings
 from workers.queues import worker_for
 
 log = logging.getLogger("workers")
@@ -80,6 +82,8 @@ async def _connect_patiently(options: argparse.Namespace, stop: asyncio.Event) -
 
 def main() -> None:
     """Entry point."""
+    if wrong := findings():
+        sys.exit("\n".join(str(it) for it in wrong))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     asyncio.run(run(arguments()))
 

@@ -1,0 +1,1 @@
+"""Sagas as a newcomer might write them wrongly; the linter stops each."""

@@ -1,0 +1,1 @@
+"""A saga without a step table."""

@@ -1,0 +1,20 @@
+"""A compensation that needs something else than its action, which may have no result."""
+
+from typing import Any
+
+from temporalio import activity
+
+from saga import Call, Kind, Step
+from tests.saga.toy import QUEUE, Toy
+
+
+class Other:
+    """Undoes by a number that only the action knew."""
+
+    @activity.defn(name="other.undo")
+    async def undo(self, call: Call, command: int) -> str:
+        return ""
+
+
+UNDO: Any = Other.undo
+STEPS = (Step(name="one", kind=Kind.COMPENSATABLE, queue=QUEUE, action=Toy.one, compensation=UNDO),)
