@@ -6,8 +6,9 @@ promises that it keeps.
 """
 
 from saga.call import Call, Cause, Ending, rejection
+from saga.duties import Notice
 from saga.parking import Resolution, Resolving
-from saga.runner import Notice, Outcome, Saga
+from saga.runner import Outcome, Saga
 from saga.step import Kind, Step
 from saga.view import SagaState, SagaView, StepState, StepView
 

@@ -21,6 +21,7 @@ class Journal:
     def __init__(self, saga_id: str, steps: Sequence[Step[Any, Any]]) -> None:
         self.view = SagaView(saga_id=saga_id, steps=[_view(step) for step in steps])
         self._views = {view.name: view for view in self.view.steps}
+        self.phase = SagaState.RUNNING
 
     def mark(self, step: Step[Any, Any], state: StepState, error: str | None = None) -> None:
         """A step's new state."""
@@ -40,6 +41,11 @@ class Journal:
             self._views[step.name] = _view(step)
             self.view.steps.append(self._views[step.name])
         return self._views[step.name]
+
+    def enter(self, phase: SagaState) -> None:
+        """The saga's new phase: the state that it is in whenever nothing is blocked."""
+        self.phase = phase
+        self.show(phase)
 
     def show(self, state: SagaState) -> None:
         """The saga's new state."""

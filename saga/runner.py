@@ -8,17 +8,17 @@ not failures: they pass through and fail the workflow task, and so does eviction
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.common import Priority
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from saga.call import Call, Cause, Ending, cause_of
+from saga.duties import Duties, Notify, results
 from saga.journal import Journal
 from saga.parking import URGENT, Duty, Resolution, Resolving, execute
 from saga.step import FORWARD, UNTIL_DONE, Kind, Step
@@ -35,20 +35,6 @@ class Outcome:
 
     cause: Cause | None
     undone: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something for the record: a step was parked (`blocked` says why), or is so no longer.
-
-    `number` counts the saga's notices; `still_blocked` tells whether another step is parked.
-    """
-
-    number: int
-    step: str
-    blocked: str | None
-    still_blocked: bool
-    resolution: Resolution | None = None
 
 
 class _StepFailedError(Exception):
@@ -69,19 +55,16 @@ class Saga:
         self,
         steps: Sequence[Step[Any, Any]],
         *,
-        notify: Callable[[Notice], Coroutine[Any, Any, None]] | None = None,
+        notify: Notify | None = None,
     ) -> None:
         self._journal = Journal(workflow.info().workflow_id, steps)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
         self._begun: dict[str, tuple[Step[Any, Any], Any]] = {}
-        self._duties: dict[str, Duty] = {}
-        self._notify = notify
-        self._notices: list[asyncio.Task[None]] = []
+        self._duties = Duties(self._journal, notify)
         self._forward: asyncio.Task[None] | None = None
         self._abortion: Cause | None = None
         self._cancelled_by_temporal = False
         self._committed = False
-        self._phase = SagaState.RUNNING
 
     @property
     def view(self) -> SagaView:
@@ -99,15 +82,11 @@ class Saga:
 
     def check(self, resolution: Resolution) -> None:
         """ApplicationError if this cannot be said of this step: for an Update's validator."""
-        duty = self._duties.get(resolution.step)
-        if duty is None or duty.parked is None:
-            raise ApplicationError(f"step {resolution.step} is not blocked", type="NotBlocked")
-        if resolution.action is not Resolving.RETRY and not resolution.evidence.strip():
-            raise ApplicationError(f"{resolution.action} needs evidence", type="EvidenceMissing")
+        self._duties.check(resolution)
 
     def resolve(self, resolution: Resolution) -> None:
         """Take an operator's word on a parked step that `check` let pass."""
-        self._duties[resolution.step].resolve(resolution)
+        self._duties.resolve(resolution)
 
     def register(self, step: Step[C, R], command: C) -> None:
         """Have a step compensated even if the saga is cancelled before the step is reached."""
@@ -122,18 +101,18 @@ class Saga:
         """
         cause = await self._try(forward, deadline)
         if cause is not None and not self._committed:
-            self._enter(SagaState.COMPENSATING)
+            self._journal.enter(SagaState.COMPENSATING)
             if await self._finish(self._pivot_landed()):
                 # Only after a reset: an earlier run of this saga went past the pivot. So must we.
                 self._committed, self._abortion = True, None
-                self._enter(SagaState.RUNNING)
+                self._journal.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
         if cause is not None and self._committed:
             detail = f"unsound saga: past its pivot, {cause.step} failed: {cause.detail}"
             raise ApplicationError(detail, type="UnsoundSaga", non_retryable=True)
         undone = {} if cause is None else await self._finish(self._compensate(cause))
-        await self._finish(_results(self._notices))
-        self._enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
+        await self._finish(self._duties.told())
+        self._journal.enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
 
     async def step(
@@ -265,14 +244,15 @@ class Saga:
             if step.compensation is None:
                 continue
             if step.concludes:
-                await _results(undoing.values())
+                await results(undoing.values())
+                await self._duties.told()
             self.view.compensations.append(step.name)
             self._journal.mark(step, StepState.COMPENSATING)
             call = Call(self.view.saga_id, step.name, cause)
-            duty = self._duty(step, step.compensation, call, command, priority=URGENT)
+            duty = self._duties.new(step, step.compensation, call, command, priority=URGENT)
             undoing[step.name] = task = asyncio.create_task(self._undo(duty))
             await workflow.wait_condition(partial(_done_or_parked, task, duty))
-        return dict(zip(undoing, await _results(undoing.values()), strict=True))
+        return dict(zip(undoing, await results(undoing.values()), strict=True))
 
     async def _undo(self, duty: Duty) -> Any:
         reply = await duty.fulfil()
@@ -283,40 +263,7 @@ class Saga:
     async def _insist(
         self, step: Step[Any, Any], what: Callable[..., Awaitable[Any]], *args: Any
     ) -> Any:
-        return await self._duty(step, what, *args).fulfil()
-
-    def _duty(
-        self,
-        step: Step[Any, Any],
-        what: Callable[..., Awaitable[Any]],
-        *args: Any,
-        priority: Priority = Priority.default,
-    ) -> Duty:
-        duty = Duty(step, what, args, self._parked_or_not, priority=priority)
-        self._duties[step.name] = duty
-        return duty
-
-    def _parked_or_not(self, duty: Duty) -> None:
-        """A duty parked, or is parked no longer: show it, and have it put on record."""
-        undoing = self._phase is SagaState.COMPENSATING
-        before = StepState.COMPENSATING if undoing else StepState.RUNNING
-        self._journal.mark(duty.step, StepState.BLOCKED if duty.parked else before, duty.parked)
-        blocked = any(it.parked for it in self._duties.values())
-        self._journal.show(SagaState.BLOCKED if blocked else self._phase)
-        if self._notify is not None:
-            number = len(self._notices) + 1
-            notice = Notice(number, duty.step.name, duty.parked, blocked, duty.resolution)
-            self._notices.append(asyncio.create_task(self._tell(notice, *self._notices[-1:])))
-
-    async def _tell(self, notice: Notice, *earlier: asyncio.Task[None]) -> None:
-        """One notice after the other, so that the record has them in order."""
-        assert self._notify is not None  # noqa: S101 - asked before
-        await _results(earlier)
-        await self._notify(notice)
-
-    def _enter(self, phase: SagaState) -> None:
-        self._phase = phase
-        self._journal.show(phase)
+        return await self._duties.new(step, what, *args).fulfil()
 
     async def _finish(self, work: Coroutine[Any, Any, R]) -> R:
         """Run work that no cancellation may interrupt."""
@@ -336,13 +283,6 @@ class Saga:
                 accepted = self.request_cancel("cancelled_by_operator", "cancelled on Temporal")
                 self._cancelled_by_temporal = self._cancelled_by_temporal or accepted
         return task.result()
-
-
-async def _results(tasks: Iterable[asyncio.Task[R]]) -> list[R]:
-    """The results of all, when all have ended."""
-    if waiting := list(tasks):
-        await workflow.wait(waiting)
-    return [task.result() for task in waiting]
 
 
 def _done_or_parked(task: asyncio.Task[Any], duty: Duty) -> bool:
