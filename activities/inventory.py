@@ -27,3 +27,8 @@ class InventoryActivities:
     async def commit(self, call: Call, command: ReserveStock) -> Reservation:
         """Turn held pieces into sold ones."""
         return await self._inventory.commit(key_of(call), command)
+
+    @activity.defn(name="inventory.restock")
+    async def restock(self, call: Call, command: ReserveStock) -> Reservation:
+        """Put sold pieces back on the shelf."""
+        return await self._inventory.restock(key_of(call), command)

@@ -10,9 +10,10 @@ from contracts.orders import (
     Order,
     OrderService,
     OrderStatus,
+    StartReturn,
     StepNote,
 )
-from saga import Call
+from saga import Call, Cause
 
 
 class OrderActivities:
@@ -29,10 +30,8 @@ class OrderActivities:
     @activity.defn(name="order.close")
     async def close(self, call: Call, command: CreateOrder) -> Order:
         """End the order without effect, for the call's cause."""
-        if call.cause is None:
-            raise ValueError("order.close is a compensation: its call must have a cause")
-        status = OrderStatus(call.cause.ending)
-        reason = Reason(code=call.cause.code, detail=call.cause.detail)
+        cause = _cause(call)
+        status, reason = OrderStatus(cause.ending), _reason(cause)
         return await self._orders.close(key_of(call), command, status, reason)
 
     @activity.defn(name="order.confirm")
@@ -45,7 +44,32 @@ class OrderActivities:
         """Refuse a confirmation that has not landed; True if it had."""
         return await self._orders.fence_confirm(key_of(call))
 
+    @activity.defn(name="order.begin_return")
+    async def begin_return(self, call: Call, command: StartReturn) -> Order:
+        """Put on record that the order is being returned."""
+        return await self._orders.begin_return(key_of(call), command)
+
+    @activity.defn(name="order.abandon_return")
+    async def abandon_return(self, call: Call, command: StartReturn) -> Reason:
+        """End the return without effect, for the call's cause."""
+        return await self._orders.abandon_return(key_of(call), command, _reason(_cause(call)))
+
+    @activity.defn(name="order.complete_return")
+    async def complete_return(self, call: Call, command: StartReturn) -> Order:
+        """Put on record that the order is returned."""
+        return await self._orders.complete_return(key_of(call), command)
+
     @activity.defn(name="order.note")
     async def note(self, call: Call, command: StepNote) -> StepNote:
         """Put on record that a step of the saga is blocked, or no longer."""
         return await self._orders.note(key_of(call), command)
+
+
+def _cause(call: Call) -> Cause:
+    if call.cause is None:
+        raise ValueError(f"{call.step}: the call of a compensation must have a cause")
+    return call.cause
+
+
+def _reason(cause: Cause) -> Reason:
+    return Reason(code=cause.code, detail=cause.detail)

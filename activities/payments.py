@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.border import key_of
-from contracts.payments import ChargePayment, Payment, PaymentService
+from contracts.payments import ChargePayment, GiveBack, Payment, PaymentService
 from saga import Call
 
 
@@ -22,3 +22,13 @@ class PaymentActivities:
     async def refund(self, call: Call, command: ChargePayment) -> Payment:
         """Give captured money back, or make sure that none is captured."""
         return await self._payments.refund(key_of(call), command)
+
+    @activity.defn(name="payment.give_back")
+    async def give_back(self, call: Call, command: GiveBack) -> Payment:
+        """Give captured money back, as an action of a later saga."""
+        return await self._payments.give_back(key_of(call), command)
+
+    @activity.defn(name="payment.fence_give_back")
+    async def fence_give_back(self, call: Call) -> bool:
+        """Refuse a `give_back` that has not begun; True if it had."""
+        return await self._payments.fence_give_back(key_of(call))

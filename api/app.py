@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import catalogue, health, operators, orders, problems
+from api import catalogue, health, operators, orders, problems, returns
 from api.backend import Backend
 from api.request_id import RequestIds
 
@@ -23,7 +23,13 @@ def create_app(open_backend: Opening) -> FastAPI:
 
     app = FastAPI(title="Order saga", version="1", lifespan=lifespan)
     problems.install(app)
-    for router in (orders.router, operators.router, catalogue.router, health.router):
+    for router in (
+        orders.router,
+        returns.router,
+        operators.router,
+        catalogue.router,
+        health.router,
+    ):
         app.include_router(router)
     app.add_middleware(RequestIds)
     return app

@@ -83,7 +83,9 @@ class OrderOut(BaseModel):
     def of(cls, order: Order) -> "OrderOut":
         """The order, with where to go from it."""
         self = f"/v1/orders/{order.id}"
-        links = {"self": self} | {name: f"{self}/{name}" for name in ("saga", "events", "cancel")}
+        links = {"self": self} | {
+            name: f"{self}/{name}" for name in ("saga", "events", "cancel", "return")
+        }
         links["payment"] = f"/v1/payments/{order.id}"
         return cls(**order.model_dump(), links=links)
 

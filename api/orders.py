@@ -72,7 +72,7 @@ async def list_orders(
 @router.get("/{order_id}")
 async def get_order(order_id: str, deps: Deps) -> OrderOut:
     """One order, from the moment that it is accepted."""
-    return OrderOut.of(await _find(order_id, deps))
+    return OrderOut.of(await find_order(order_id, deps))
 
 
 @router.post("/{order_id}/cancel", status_code=202, responses={200: {"model": OrderOut}})
@@ -83,12 +83,12 @@ async def cancel_order(
     body: Annotated[CancelBody | None, Body()] = None,
 ) -> OrderOut:
     """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late."""
-    order = await _find(order_id, deps)
+    order = await find_order(order_id, deps)
     answer = Cancelling.OVER
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
         request = CancelOrder(reason=(body or CancelBody()).reason)
         answer = await deps.sagas.cancel(order_id, request)
-        order = await _find(order_id, deps)
+        order = await find_order(order_id, deps)
     if order.status == OrderStatus.CANCELLED:
         response.status_code = 200
     elif answer is not Cancelling.ACCEPTED:
@@ -117,16 +117,21 @@ async def order_events(order_id: str, deps: Deps) -> list[RecordedEvent]:
 @router.get("/{order_id}/saga")
 async def order_saga(order_id: str, deps: Deps) -> SagaOut:
     """How the order's saga stands, step by step."""
-    view, attempts = await deps.sagas.view(order_id)
-    links = {"temporal_ui": f"{deps.temporal_ui}/{workflow_id(order_id)}"}
-    return _saga(view, attempts, links)
+    return await saga_out(workflow_id(order_id), deps)
 
 
-async def _find(order_id: str, deps: Backend) -> Order:
+async def find_order(order_id: str, deps: Backend) -> Order:
+    """The order as recorded, or as accepted. NotFound if there is none."""
     try:
         return await deps.services.orders.get(order_id)
     except NotFound:
         return (await deps.sagas.accepted(order_id)).as_order()
+
+
+async def saga_out(saga_id: str, deps: Backend) -> SagaOut:
+    """How a saga stands, with a link to it. NotFound if there is none."""
+    view, attempts = await deps.sagas.view(saga_id)
+    return _saga(view, attempts, {"temporal_ui": f"{deps.temporal_ui}/{saga_id}"})
 
 
 def _saga(view: SagaView, attempts: dict[str, int], links: dict[str, str]) -> SagaOut:

@@ -1,4 +1,4 @@
-"""The API's door to Temporal: start, look at and cancel the workflow of an order.
+"""The API's door to Temporal: start, look at and cancel the workflows of an order.
 
 The start *is* the acceptance of an order: there is no second record that could disagree. What was
 accepted is kept in the workflow's memo, so that an order is visible before its first step ran and
@@ -6,9 +6,10 @@ a repeated request can be compared with the first.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import Any
 
 from temporalio.client import (
     Client,
@@ -30,11 +31,13 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import Message
-from contracts.names import Queue, workflow_id
-from contracts.orders import CreateOrder, Order, OrderStatus
+from contracts.names import Queue, return_id, workflow_id
+from contracts.orders import CreateOrder, Order, OrderStatus, StartReturn
 from contracts.sagas import TOO_LATE, CancelOrder, OrderOutcome
 from saga import Resolution, SagaState, SagaView
+from workflows.order_saga import OrderSaga
 from workflows.place_order import PlaceOrder
+from workflows.return_order import ReturnOrder
 
 RESOLVE = "resolve"  # the Update that every saga of ours has
 REFUSALS = {"NotBlocked": "step_not_blocked", "EvidenceMissing": "evidence_missing"}
@@ -93,30 +96,30 @@ class OrderSagas:
     async def start(self, accepted: Accepted) -> Accepted:
         """Start the saga, or find the one that the same key has started. Returns the first."""
         order = accepted.order
-        attributes = TypedSearchAttributes(
-            [
-                SearchAttributePair(ORDER_STATUS, OrderStatus.PENDING),
-                SearchAttributePair(CUSTOMER_ID, order.customer_id),
-            ]
-        )
         try:
             async with translated():
                 await self._client.start_workflow(
                     PlaceOrder.run,
                     order,
                     id=workflow_id(order.order_id),
-                    task_queue=Queue.ORDERS,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    search_attributes=attributes,
                     memo={"accepted": accepted},
-                    static_summary=f"{order.total.minor} {order.total.currency} (minor units), "
-                    f"{len(order.items)} lines",
-                    rpc_timeout=RPC_TIMEOUT,
+                    **_options(order, OrderStatus.PENDING),
                 )
         except WorkflowAlreadyStartedError:
             return await self.accepted(order.order_id)
         return accepted
+
+    async def start_return(self, order: Order, attempt: int) -> None:
+        """Start this attempt to return the order, if nobody has started it yet."""
+        start = StartReturn(order_id=order.id, items=order.items, total=order.total)
+        with suppress(WorkflowAlreadyStartedError):
+            async with translated():
+                await self._client.start_workflow(
+                    ReturnOrder.run,
+                    start,
+                    id=return_id(order.id, attempt),
+                    **_options(order, order.status),
+                )
 
     async def accepted(self, order_id: str) -> Accepted:
         """What was accepted under this id. NotFound if Temporal knows nothing of it."""
@@ -165,15 +168,32 @@ class OrderSagas:
             found = self._client.list_workflows(query, limit=limit, rpc_timeout=RPC_TIMEOUT)
             return [_found(it) async for it in found]
 
-    async def view(self, order_id: str) -> tuple[SagaView, dict[str, int]]:
+    async def view(self, saga_id: str) -> tuple[SagaView, dict[str, int]]:
         """The saga's own account, and how often each activity was started, by its name."""
-        handle = self._handle(order_id)
+        handle = self._client.get_workflow_handle(saga_id)
         async with translated():
-            view = await handle.query(PlaceOrder.saga, rpc_timeout=UPDATE_TIMEOUT)
+            view = await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
             return view, await _attempts(handle)
 
     def _handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
         return self._client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))
+
+
+def _options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, Any]:
+    """How every saga of an order is started: once under its id, for good."""
+    attributes = [
+        SearchAttributePair(ORDER_STATUS, status),
+        SearchAttributePair(CUSTOMER_ID, order.customer_id),
+    ]
+    money = f"{order.total.minor} {order.total.currency} (minor units)"
+    return {
+        "task_queue": Queue.ORDERS,
+        "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
+        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        "search_attributes": TypedSearchAttributes(attributes),
+        "static_summary": f"{money}, {len(order.items)} lines",
+        "rpc_timeout": RPC_TIMEOUT,
+    }
 
 
 def _found(execution: WorkflowExecution) -> SagaFound:
@@ -187,7 +207,7 @@ def _found(execution: WorkflowExecution) -> SagaFound:
     )
 
 
-async def _attempts(handle: WorkflowHandle[PlaceOrder, OrderOutcome]) -> dict[str, int]:
+async def _attempts(handle: WorkflowHandle[Any, Any]) -> dict[str, int]:
     """Attempts by activity name: from history for the finished ones, else from what is pending."""
     scheduled: dict[int, str] = {}
     attempts: dict[str, int] = {}

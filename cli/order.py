@@ -1,4 +1,4 @@
-"""`saga order place|show|list|cancel`: orders from a shell, by way of the REST API."""
+"""`saga order place|show|list|cancel|return`: orders from a shell, by way of the REST API."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from cli.client import Api, ApiError, api_url, fail
 
-app = typer.Typer(help="Place, show, list and cancel orders.", no_args_is_help=True)
+app = typer.Typer(help="Place, show, list, cancel and return orders.", no_args_is_help=True)
 console = Console()
 
 Url = Annotated[
@@ -27,6 +27,7 @@ STYLES = {
     "rejected": "yellow",
     "cancelled": "yellow",
     "timed_out": "red",
+    "returned": "magenta",
 }
 WAIT = 60.0
 POLL = 0.2
@@ -113,6 +114,23 @@ def cancel(
     _print(order, as_json)
 
 
+@app.command("return")
+def return_order(
+    order_id: OrderId,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Until the return has ended")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Return a confirmed order: the money and the goods go back."""
+    with _errors():
+        api = Api(api_url(url))
+        order = api.post(f"/v1/orders/{order_id}/return")
+        if wait and order["status"] != "returned":
+            order = _end_of_return(api, order_id)
+    _print(order, as_json)
+
+
 def wait_for(api: Api, order_id: str, done: Callable[[Any], bool]) -> Any:
     """Read the order until `done` says so. ApiError after a minute."""
     deadline = time.monotonic() + WAIT
@@ -121,6 +139,20 @@ def wait_for(api: Api, order_id: str, done: Callable[[Any], bool]) -> Any:
             raise ApiError(0, "still_pending", f"{order_id} is {order['status']} after {WAIT} s")
         time.sleep(POLL)
     return order
+
+
+def _end_of_return(api: Api, order_id: str) -> Any:
+    """The order when its return has ended. ApiError if it was abandoned."""
+    saga: dict[str, Any] = {}
+
+    def ended(_: Any) -> bool:
+        saga.update(api.get(f"/v1/orders/{order_id}/return"))
+        return saga["state"] in {"completed", "compensated"}
+
+    wait_for(api, order_id, ended)
+    if saga["state"] == "compensated":
+        raise ApiError(0, "return_abandoned", saga["cause"])
+    return api.get(f"/v1/orders/{order_id}")
 
 
 def styled(status: str) -> str:

@@ -49,7 +49,7 @@ class StockLine(Message):
 
 
 class ReserveStock(Message):
-    """Hold pieces for an order; the same command releases or commits them."""
+    """Hold pieces for an order; the same command releases, commits or restocks them."""
 
     order_id: str
     lines: tuple[StockLine, ...]
@@ -88,3 +88,10 @@ class InventoryService(Protocol):
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Move the reserved pieces to sold. Only after `reserve` under the same order."""
+
+    async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Move sold pieces back to available: the order was returned.
+
+        Unavailable while they are not sold yet: a confirmed order's stock is committed a moment
+        after its confirmation.
+        """

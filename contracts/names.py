@@ -18,3 +18,12 @@ SEARCH_ATTRIBUTES = ("OrderStatus", "CustomerId", "SagaState", "SagaStep")
 def workflow_id(order_id: str) -> str:
     """The id of the workflow that carries an order."""
     return f"order-{order_id}"
+
+
+def return_id(order_id: str, attempt: int = 1) -> str:
+    """The id of the workflow that returns an order; each attempt to return it has its own.
+
+    The workflow's id is the saga's, and so part of the barrier's keys: what an abandoned attempt
+    has tombstoned must not refuse the steps of the next.
+    """
+    return f"return-{order_id}" if attempt == 1 else f"return-{order_id}-{attempt}"

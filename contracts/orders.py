@@ -7,6 +7,9 @@ from typing import Protocol
 from contracts.events import RecordedEvent
 from contracts.message import Message, Money, Quantity, Reason, Sku, StepKey
 
+# The event with which an attempt to return an order ended without effect.
+RETURN_ABANDONED = "OrderReturnAbandoned"
+
 
 class OrderStatus(StrEnum):
     """Where an order stands. All but pending and blocked are final, save that confirmed may
@@ -44,6 +47,14 @@ class ConfirmOrder(Message):
     """Make the order binding."""
 
     order_id: str
+
+
+class StartReturn(Message):
+    """Return a confirmed order, as a whole: what goes back, and how much it was."""
+
+    order_id: str
+    items: tuple[OrderLine, ...]
+    total: Money
 
 
 class StepNote(Message):
@@ -109,6 +120,22 @@ class OrderService(Protocol):
 
     async def fence_confirm(self, key: StepKey) -> bool:
         """Make sure that no late `confirm` of this saga can land; True if it had landed."""
+
+    async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
+        """Record that the order is being returned; until that ends, no other saga may.
+
+        Rejected `not_returnable` unless it is confirmed and no return of it is under way.
+        """
+
+    async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
+        """Undo `begin_return` and say why; the reason that was recorded first.
+
+        A return that ended before it began is recorded as abandoned too, if the order could have
+        been returned: the number of abandoned returns tells which attempt is the next.
+        """
+
+    async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
+        """Record the order as returned. Rejected `not_returning` if not by this saga."""
 
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
         """Record that a step is blocked, or no longer; a pending order shows it as its status.

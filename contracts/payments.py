@@ -24,6 +24,13 @@ class ChargePayment(Message):
     payment_method: str
 
 
+class GiveBack(Message):
+    """Give this amount back: all that was charged for the order."""
+
+    order_id: str
+    amount: Money
+
+
 class Payment(Message):
     """The payment of an order; `intent_id` is the provider's name for it, once there is one."""
 
@@ -46,6 +53,19 @@ class PaymentService(Protocol):
 
     async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
         """Undo `charge`: refund what was captured, or cancel what was not, as the provider says."""
+
+    async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
+        """Refund a captured payment: a step of a later saga, which leaves the charge on record.
+
+        Rejected `nothing_to_return` if the amount is not captured. Unavailable while the
+        provider's answer is not known; ask again.
+        """
+
+    async def fence_give_back(self, key: StepKey) -> bool:
+        """Make sure that no late `give_back` of this saga can begin; True if it had begun.
+
+        What has begun cannot be called back from the provider, so it must be gone on with.
+        """
 
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""

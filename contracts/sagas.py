@@ -1,4 +1,4 @@
-"""What goes into and comes out of the order saga's workflow."""
+"""What goes into and comes out of the workflows of an order."""
 
 from contracts.message import Message, Reason
 from contracts.orders import OrderStatus
@@ -9,6 +9,14 @@ class OrderOutcome(Message):
 
     order_id: str
     status: OrderStatus
+    reason: Reason | None = None
+
+
+class ReturnOutcome(Message):
+    """How a return ended: returned, or abandoned for a reason, and the order is as before."""
+
+    order_id: str
+    returned: bool
     reason: Reason | None = None
 
 

@@ -130,11 +130,17 @@ class Barrier:
         state, reply = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
         return action_type.model_validate(reply) if state == State.COMPENSATED else None
 
-    async def fence(self, tx: AsyncConnection, key: StepKey) -> bool:
-        """Refuse an action that has not taken effect yet; True if it had, which then stands."""
-        transitions = {State.STARTED: State.TOMBSTONE}
+    async def fence(
+        self, tx: AsyncConnection, key: StepKey, *, started_stands: bool = False
+    ) -> bool:
+        """Refuse an action that has not taken effect yet; True if it had, which then stands.
+
+        `started_stands`: an action of several transactions stands as soon as it has begun, since
+        nobody can call back what it has sent out.
+        """
+        transitions = {} if started_stands else {State.STARTED: State.TOMBSTONE}
         state, _ = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
-        return state == State.DONE
+        return state in {State.STARTED, State.DONE}
 
     async def _upsert(
         self,

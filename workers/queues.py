@@ -16,6 +16,7 @@ from activities.users import UserActivities
 from contracts.names import Queue
 from services.composition import Services
 from workflows.place_order import PlaceOrder
+from workflows.return_order import ReturnOrder
 
 # Longer than the longest activity attempt (charge_payment, 10 s), so that a worker told to stop
 # finishes what it has begun; Temporal's default of 0 would cut every attempt short.
@@ -31,21 +32,30 @@ CONCURRENT_ACTIVITIES = 10
 
 PASSTHROUGH = ("activities", "contracts", "saga", "pydantic", "pydantic_core", "annotated_types")
 
-WORKFLOWS = {Queue.ORDERS: (PlaceOrder,)}
+WORKFLOWS = {Queue.ORDERS: (PlaceOrder, ReturnOrder)}
 
 
 def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., Any]]:
     """The activities of a queue, bound to the service that does the work."""
     if queue is Queue.ORDERS:
         orders = OrderActivities(services.orders)
-        return [orders.create, orders.close, orders.confirm, orders.fence_confirm, orders.note]
+        return [
+            orders.create,
+            orders.close,
+            orders.confirm,
+            orders.fence_confirm,
+            orders.begin_return,
+            orders.abandon_return,
+            orders.complete_return,
+            orders.note,
+        ]
     if queue is Queue.USERS:
         return [UserActivities(services.users).validate]
     if queue is Queue.INVENTORY:
         inventory = InventoryActivities(services.inventory)
-        return [inventory.reserve, inventory.release, inventory.commit]
+        return [inventory.reserve, inventory.release, inventory.commit, inventory.restock]
     payments = PaymentActivities(services.payments)
-    return [payments.charge, payments.refund]
+    return [payments.charge, payments.refund, payments.give_back, payments.fence_give_back]
 
 
 def worker_for(client: Client, queue: Queue, services: Services, **options: Any) -> Worker:

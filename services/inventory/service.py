@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import NotFound, Rejected
+from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import (
     AddStock,
     NewProduct,
@@ -116,6 +116,18 @@ class Inventory:
         async def effect() -> Reservation:
             for line in _in_lock_order(command.lines):
                 await _must_move(tx, line, "reserved", "sold")
+            return Reservation(order_id=command.order_id, lines=command.lines)
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(tx, key, Reservation, effect)
+
+    async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
+        """Move sold pieces back to available. Unavailable while they are not sold yet."""
+
+        async def effect() -> Reservation:
+            for line in _in_lock_order(command.lines):
+                if not await _move(tx, line, "sold", "available"):
+                    raise Unavailable(f"{line.quantity} x {line.sku} are not sold yet")
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:

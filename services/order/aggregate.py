@@ -7,7 +7,7 @@ from typing import Any
 from contracts.errors import Rejected
 from contracts.events import RecordedEvent
 from contracts.message import Money, Reason
-from contracts.orders import CreateOrder, OrderLine, OrderStatus, StepNote
+from contracts.orders import RETURN_ABANDONED, CreateOrder, OrderLine, OrderStatus, StepNote
 from infrastructure.event_store import NewEvent
 
 CLOSING = {
@@ -24,7 +24,10 @@ STATUS_AFTER = {
 
 @dataclass(frozen=True)
 class OrderAggregate:
-    """An order at some version. Deciding methods return new events and change nothing."""
+    """An order at some version. Deciding methods return new events and change nothing.
+
+    `returning` is the saga that returns it at present; its status is confirmed meanwhile.
+    """
 
     id: str
     version: int = 0
@@ -33,6 +36,7 @@ class OrderAggregate:
     items: tuple[OrderLine, ...] = ()
     total: Money | None = None
     reason: Reason | None = None
+    returning: str | None = None
 
     @classmethod
     def from_history(cls, order_id: str, events: Iterable[RecordedEvent]) -> "OrderAggregate":
@@ -73,6 +77,28 @@ class OrderAggregate:
         self._must_be_pending()
         return [NewEvent(CLOSING[status], reason.model_dump())]
 
+    def begin_return(self, saga_id: str) -> list[NewEvent]:
+        """Let this saga return it. Rejected `not_returnable`: not confirmed, or another does."""
+        if not self._returnable():
+            state = "being returned" if self.returning else f"{self.status}, not confirmed"
+            raise Rejected("not_returnable", f"order {self.id} is {state}")
+        return [NewEvent("OrderReturnStarted", {"saga_id": saga_id})]
+
+    def abandon_return(self, saga_id: str, reason: Reason) -> list[NewEvent]:
+        """End this saga's return, or note that it ended before it began; else nothing."""
+        if self.returning != saga_id and not self._returnable():
+            return []
+        return [NewEvent(RETURN_ABANDONED, {"saga_id": saga_id, **reason.model_dump()})]
+
+    def complete_return(self, saga_id: str) -> list[NewEvent]:
+        """It is returned. Rejected `not_returning` if this saga does not return it."""
+        if self.returning != saga_id:
+            raise Rejected("not_returning", f"order {self.id} is not being returned by {saga_id}")
+        return [NewEvent("OrderReturned", {})]
+
+    def _returnable(self) -> bool:
+        return self.status == OrderStatus.CONFIRMED and self.returning is None
+
     def note(self, note: StepNote) -> list[NewEvent]:
         """Record what became of a step of its saga."""
         event_type = "StepBlocked" if note.blocked else "StepUnblocked"
@@ -96,7 +122,16 @@ def _item_added(order: OrderAggregate, data: Mapping[str, Any], _: str) -> Order
 
 def _moved(order: OrderAggregate, data: Mapping[str, Any], event_type: str) -> OrderAggregate:
     reason = Reason.model_validate(data) if "code" in data else None
-    return replace(order, status=STATUS_AFTER[event_type], reason=reason)
+    return replace(order, status=STATUS_AFTER[event_type], reason=reason, returning=None)
+
+
+def _return_started(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+    return replace(order, returning=data["saga_id"])
+
+
+def _return_abandoned(order: OrderAggregate, _: Mapping[str, Any], __: str) -> OrderAggregate:
+    """Plainly confirmed again: why it was abandoned stays in the history."""
+    return replace(order, returning=None)
 
 
 def _noted(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
@@ -112,5 +147,7 @@ FOLDS: Mapping[str, Fold] = {
     "StepUnblocked": _noted,
     "OrderPlaced": _placed,
     "ItemAdded": _item_added,
+    "OrderReturnStarted": _return_started,
+    RETURN_ABANDONED: _return_abandoned,
     **dict.fromkeys(STATUS_AFTER, _moved),
 }

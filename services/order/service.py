@@ -13,6 +13,7 @@ from contracts.orders import (
     OrderFilter,
     OrderPage,
     OrderStatus,
+    StartReturn,
     StepNote,
 )
 from infrastructure.barrier import Barrier
@@ -77,6 +78,42 @@ class Orders:
         async with self._database.transaction() as tx:
             return await self._barrier.fence(tx, key)
 
+    async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
+        """Record that the order is being returned. Rejected `not_returnable`."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(
+                tx,
+                key,
+                Order,
+                lambda: self._change(
+                    tx, command.order_id, lambda order: order.begin_return(key.saga_id)
+                ),
+            )
+
+    async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
+        """Undo `begin_return` and say why; the reason that was recorded first."""
+
+        async def undo(_: Order | None) -> Reason:
+            order = await self._load(tx, command.order_id)
+            if decided := order.abandon_return(key.saga_id, reason):
+                await self._record(tx, order, decided)
+            return reason
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.compensation(tx, key, Order, Reason, undo)
+
+    async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
+        """Record the order as returned. Rejected `not_returning`."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(
+                tx,
+                key,
+                Order,
+                lambda: self._change(
+                    tx, command.order_id, lambda order: order.complete_return(key.saga_id)
+                ),
+            )
+
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
         """Record that a step is blocked, or no longer; a pending order shows it as its status."""
 
@@ -108,9 +145,16 @@ class Orders:
 
     async def _change(self, tx: AsyncConnection, order_id: str, decide: Decision) -> Order:
         """Fold the order, append what `decide` answers, and write the read model."""
-        order = OrderAggregate.from_history(order_id, await self._events.read(tx, order_id))
-        decided = decide(order)
-        await self._events.append(tx, order_id, decided, expected_version=order.version)
+        order = await self._load(tx, order_id)
+        return await self._record(tx, order, decide(order))
+
+    async def _load(self, tx: AsyncConnection, order_id: str) -> OrderAggregate:
+        return OrderAggregate.from_history(order_id, await self._events.read(tx, order_id))
+
+    async def _record(
+        self, tx: AsyncConnection, order: OrderAggregate, decided: Sequence[NewEvent]
+    ) -> Order:
+        await self._events.append(tx, order.id, decided, expected_version=order.version)
         for event in decided:
             order = order.apply(event.type, event.data)
         return await read_model.save(tx, order)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import StepKey
-from contracts.payments import ChargePayment, Payment, PaymentStatus
+from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
 from infrastructure.barrier import Barrier, Op
 from infrastructure.database import Database
 from services.payment import rows
@@ -58,7 +58,23 @@ class Payments:
         if payment.intent_id is None or refund_key is None:
             return payment
         refund_id = await self._give_back(payment.intent_id, refund_key)
-        return await self._close(key, command, refund_id)
+        return await self._close(key, command.order_id, refund_id, Op.COMPENSATION)
+
+    async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
+        """Refund a captured payment, as a step of a later saga. Rejected `nothing_to_return`.
+
+        The refund has the key that `refund` would give it: the money goes back once, whoever asks.
+        """
+        payment, refund_key = await self._begin_give_back(key, command)
+        if payment.intent_id is None or refund_key is None:
+            return payment
+        refund_id = await self._give_back(payment.intent_id, refund_key)
+        return await self._close(key, command.order_id, refund_id, Op.ACTION)
+
+    async def fence_give_back(self, key: StepKey) -> bool:
+        """Make sure that no late `give_back` of this saga can begin; True if it had begun."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.fence(tx, key, started_stands=True)
 
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""
@@ -132,6 +148,25 @@ class Payments:
                 voided = await rows.close(tx, command.order_id, PaymentStatus.VOIDED)
             return await self._barrier.finish(tx, key, voided, Op.COMPENSATION), None
 
+    async def _begin_give_back(self, key: StepKey, command: GiveBack) -> tuple[Payment, str | None]:
+        """The payment and the key to refund it by; no key if that is done.
+
+        From this commit on the step has begun. The charge stays as it is in the barrier: it did
+        happen, and a reset of its own saga must find it.
+        """
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment)
+            if stored is not None:
+                return stored, None
+            found = await rows.find(tx, command.order_id)
+            captured = found is not None and found.payment.status == PaymentStatus.CAPTURED
+            if found is None or not captured or found.payment.amount != command.amount:
+                detail = f"order {command.order_id} has no such captured payment"
+                raise Rejected("nothing_to_return", detail)
+            refund_key = _provider_key(found.owner, "refund")
+            await rows.attach_refund_key(tx, command.order_id, refund_key)
+            return found.payment, refund_key
+
     async def _void(self, tx: AsyncConnection, key: StepKey, order_id: str) -> rows.Found | None:
         """Void the charge: under the key of the compensation, and of the step that owns it."""
         await self._barrier.void(tx, key, Payment)
@@ -152,15 +187,15 @@ class Payments:
             return None
         raise _undecided(intent)
 
-    async def _close(self, key: StepKey, command: ChargePayment, refund_id: str | None) -> Payment:
+    async def _close(self, key: StepKey, order_id: str, refund_id: str | None, op: Op) -> Payment:
         """Write down how the money came back."""
         status = PaymentStatus.REFUNDED if refund_id else PaymentStatus.VOIDED
         async with self._database.transaction() as tx:
-            stored = await self._barrier.claim(tx, key, Payment, Op.COMPENSATION)
+            stored = await self._barrier.claim(tx, key, Payment, op)
             if stored is not None:
                 return stored
-            closed = await rows.close(tx, command.order_id, status, refund_id=refund_id)
-            return await self._barrier.finish(tx, key, closed, Op.COMPENSATION)
+            closed = await rows.close(tx, order_id, status, refund_id=refund_id)
+            return await self._barrier.finish(tx, key, closed, op)
 
 
 def _provider_key(key: StepKey, operation: str) -> str:

@@ -69,6 +69,24 @@ async def test_cancel_too_late_is_an_error_in_words(stack: Stack, seeded: dict[s
     assert "too_late_to_cancel" in done.stderr
 
 
+async def test_return_and_wait_until_returned(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded, "--wait")
+    for _ in range(2):
+        done = stack.saga("order", "return", order["id"], "--wait", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["status"] == "returned"
+    assert "returned" in stack.saga("order", "show", order["id"]).stdout
+
+
+async def test_return_of_an_order_that_is_not_confirmed_is_an_error_in_words(
+    stack: Stack, seeded: dict[str, str]
+) -> None:
+    order = place(stack, seeded, "--wait", "--payment-method", "pm_card_visa_chargeDeclined")
+    done = stack.saga("order", "return", order["id"], "--wait")
+    assert done.returncode == 1
+    assert "not_returnable" in done.stderr
+
+
 async def test_errors_name_the_field(stack: Stack, seeded: dict[str, str]) -> None:
     done = stack.saga("order", "place", "NOPE=1", "--customer", seeded["customer"])
     assert done.returncode == 1

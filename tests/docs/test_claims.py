@@ -27,7 +27,6 @@ from tests.docs.markdown import (
     table_rows,
 )
 
-TO_COME = {OrderStatus.RETURNED}
 CODE = re.compile(r"`([^`\n]+)`")
 TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
@@ -130,7 +129,7 @@ def test_the_readme_lists_all_payment_methods() -> None:
 
 
 def test_the_readme_lists_all_statuses() -> None:
-    assert first_column("status") == set(OrderStatus) - TO_COME
+    assert first_column("status") == set(OrderStatus)
 
 
 def test_search_attributes_are_listed() -> None:

@@ -8,7 +8,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from contracts.errors import Compensated, NotFound, Rejected
+from contracts.errors import Compensated, NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, NewProduct, Price, ReserveStock, StockLine
 from contracts.message import StepKey
 from infrastructure.database import Database
@@ -55,6 +55,23 @@ async def test_reserve_release_and_commit_move_pieces(inventory: Inventory) -> N
     await inventory.reserve(key("s2"), lines(A=3))
     await inventory.commit(key("s2", "commit"), lines(A=3))
     assert await stock(inventory) == (7, 0, 3)
+
+
+async def test_restock_puts_sold_pieces_back_once(inventory: Inventory) -> None:
+    await inventory.reserve(key("s1"), lines(A=4, B=2))
+    await inventory.commit(key("s1", "commit"), lines(A=4, B=2))
+    back = (key("r1", "restock"), lines(B=2, A=4))
+    replies = await asyncio.gather(*(inventory.restock(*back) for _ in range(20)))
+    assert {it.model_dump_json() for it in replies} == {replies[0].model_dump_json()}
+    assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((10, 0, 0), (5, 0, 0))
+
+
+async def test_restock_waits_until_all_lines_are_sold(inventory: Inventory) -> None:
+    await inventory.reserve(key("s1"), lines(A=4, B=2))
+    await inventory.commit(key("s1", "commit"), lines(A=4))
+    with pytest.raises(Unavailable):
+        await inventory.restock(key("r1", "restock"), lines(A=4, B=2))
+    assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((6, 0, 4), (3, 2, 0))
 
 
 async def test_a_line_that_is_out_of_stock_leaves_the_others_alone(inventory: Inventory) -> None:

@@ -81,6 +81,22 @@ async def test_a_word_that_does_not_apply_is_refused(
     await world.settled(order_id, sku, "rejected")
 
 
+async def test_a_closing_that_an_operator_does_by_hand_ends_the_saga(world: World) -> None:
+    sku, order_id = await world.product(stock=1), world.next_order_id()
+    world.gates.refuse(workflow_id(order_id), "order.close", rejection("no", "refused"))
+    await world.place(sku, quantity=2)
+
+    async def blocked() -> bool:
+        return bool((await world.rest(f"/v1/orders/{order_id}"))["status"] == "blocked")
+
+    await until(blocked)
+    word = {"action": "mark_done", "evidence": "closed in the old system"}
+    assert await resolve(world, order_id, "create_order", **word) == 202
+    result = await world.handle(order_id).result()
+    assert result.reason is not None
+    assert (result.status, result.reason.code) == ("rejected", "out_of_stock")
+
+
 async def test_resolving_an_unknown_saga_is_not_found(world: World) -> None:
     assert await resolve(world, "ord_nope", "charge_payment", action="retry") == 404
 

@@ -1,0 +1,58 @@
+"""`/v1/orders/{order_id}/return`: return a confirmed order, and look into the saga that does it.
+
+As for orders, the start of the saga is the acceptance. Its workflow's id is made of the order and
+the number of the attempt, which only grows when an attempt is on record as abandoned: a repeated
+request finds the same attempt, and one after an abandoned attempt starts the next.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from api.backend import Backend, backend
+from api.bodies import OrderOut, SagaOut
+from api.orders import find_order, saga_out
+from api.problems import Problem
+from contracts.errors import NotFound
+from contracts.names import return_id
+from contracts.orders import RETURN_ABANDONED, OrderStatus
+
+router = APIRouter(prefix="/v1/orders", tags=["orders"])
+Deps = Annotated[Backend, Depends(backend)]
+
+
+@router.post("/{order_id}/return", status_code=202, responses={200: {"model": OrderOut}})
+async def return_order(order_id: str, deps: Deps, response: Response) -> OrderOut:
+    """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed."""
+    order = await find_order(order_id, deps)
+    if order.status == OrderStatus.RETURNED:
+        response.status_code = 200
+    elif order.status == OrderStatus.CONFIRMED:
+        await deps.sagas.start_return(order, await _attempt(order_id, deps))
+    else:
+        detail = f"the order is {order.status}; only a confirmed one can be returned"
+        raise Problem(409, "not_returnable", detail)
+    response.headers["Location"] = f"/v1/orders/{order_id}"
+    return OrderOut.of(order)
+
+
+@router.get("/{order_id}/return")
+async def order_return(order_id: str, deps: Deps) -> SagaOut:
+    """How the latest attempt to return the order stands. 404 `unknown_return` if there is none."""
+    await find_order(order_id, deps)
+    attempt = await _attempt(order_id, deps)
+    try:
+        return await saga_out(return_id(order_id, attempt), deps)
+    except NotFound:
+        if attempt == 1:
+            raise NotFound("unknown_return", f"no return of order {order_id} was begun") from None
+    return await saga_out(return_id(order_id, attempt - 1), deps)
+
+
+async def _attempt(order_id: str, deps: Backend) -> int:
+    """The number of the attempt that is under way, or would be the next."""
+    try:
+        history = await deps.services.orders.history(order_id)
+    except NotFound:  # accepted, but nothing recorded yet
+        return 1
+    return 1 + sum(event.type == RETURN_ABANDONED for event in history)

@@ -1,0 +1,89 @@
+"""What every saga of an order has: its view, its cancel, its operators, its notes on record."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.orders import OrderActivities
+    from contracts.inventory import ReserveStock, StockLine
+    from contracts.message import Money
+    from contracts.names import Queue
+    from contracts.orders import OrderLine, OrderStatus, StepNote
+    from contracts.sagas import TOO_LATE, CancelOrder
+    from saga import Kind, Notice, Resolution, Saga, SagaView, Step
+
+# No step of the sagas is in a table for this: it is a note for the record, in the order's history.
+NOTE = Step(name="note", kind=Kind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
+
+ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+
+
+class OrderSaga:
+    """The base of a workflow that runs one saga of one order, as `self._saga`."""
+
+    def __init__(self, steps: Sequence[Step[Any, Any]], order_id: str) -> None:
+        self._order_id = order_id
+        self._saga = Saga(steps, notify=self._note)
+
+    @workflow.query
+    def saga(self) -> SagaView:
+        """Where the saga stands, step by step."""
+        return self._saga.view
+
+    @workflow.update
+    async def cancel(self, request: CancelOrder) -> None:
+        """Undo the saga. Returns as soon as that is certain to happen."""
+        self._saga.request_cancel("cancelled_by_customer", request.reason)
+
+    @cancel.validator
+    def _not_too_late(self, request: CancelOrder) -> None:
+        """Refusals leave no trace in history, so that a reset cannot replay a late cancel early."""
+        if not self._saga.cancellable:
+            raise ApplicationError("it can no longer be cancelled", type=TOO_LATE)
+
+    @workflow.update
+    async def resolve(self, resolution: Resolution) -> None:
+        """An operator's word on a blocked step: retry, skip or mark_done, with evidence."""
+        self._saga.resolve(resolution)
+
+    @resolve.validator
+    def _can_be_resolved(self, resolution: Resolution) -> None:
+        self._saga.check(resolution)
+
+    async def _note(self, notice: Notice) -> None:
+        said = notice.resolution
+        note = StepNote(
+            order_id=self._order_id,
+            step=notice.step,
+            blocked=notice.blocked,
+            still_blocked=notice.still_blocked,
+            action=said.action if said else None,
+            evidence=said.evidence if said else None,
+            who=said.who if said else None,
+        )
+        await self._saga.record(NOTE, note, notice.number)
+
+
+def show_status(status: OrderStatus) -> None:
+    """Have the workflow found by the order's status."""
+    workflow.upsert_search_attributes([ORDER_STATUS.value_set(status)])
+
+
+def stock_of(order_id: str, items: Sequence[OrderLine]) -> ReserveStock:
+    """The pieces of an order, as the inventory knows them."""
+    lines = tuple(StockLine(sku=item.sku, quantity=item.quantity) for item in items)
+    return ReserveStock(order_id=order_id, lines=lines)
+
+
+def pieces(stock: ReserveStock) -> str:
+    """The pieces for people, in a step's summary."""
+    return ", ".join(f"{line.quantity} x {line.sku}" for line in stock.lines[:3])
+
+
+def money(amount: Money) -> str:
+    """An amount for people, in a step's summary."""
+    return f"{amount.minor} minor units {amount.currency}"
