@@ -12,6 +12,9 @@ from cli.stack import logs, tether
 from cli.stack.child import Child
 from cli.stack.errors import StartFailed
 
+GONE_WITHIN = 2.0
+POLL = 0.01
+
 
 async def spawn(child: Child, log: Path) -> Process:
     """Start it in a session of its own, where a terminal's Ctrl-C does not reach it.
@@ -46,8 +49,7 @@ async def run_to_end(child: Child, log: Path) -> None:
         reason = f"not done in {child.start_within:g} s"
         raise StartFailed(child.name, reason, logs.tail(log, since=start)) from None
     finally:
-        kill_group(process.pid)
-        await process.wait()
+        await end_group(process)
     if code != 0:
         raise StartFailed(child.name, describe(code), logs.tail(log, since=start))
 
@@ -60,6 +62,29 @@ def describe(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
+
+
+async def end_group(process: Process) -> None:
+    """Kill our child and all below it, and wait until they are gone.
+
+    Those below are not ours to wait for, so the kernel is asked until the group is empty; the
+    bound is for a dead one that nobody collects.
+    """
+    kill_group(process.pid)
+    await process.wait()
+    deadline = time.monotonic() + GONE_WITHIN
+    while time.monotonic() < deadline and _exists(process.pid):
+        await asyncio.sleep(POLL)
+
+
+def _exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def kill_group(leader: int) -> None:

@@ -18,7 +18,7 @@ from cli.stack import logs, ready
 from cli.stack.child import Child
 from cli.stack.errors import StartFailed
 from cli.stack.identity import Identity, identify
-from cli.stack.process import describe, kill_group, spawn
+from cli.stack.process import describe, end_group, kill_group, spawn
 
 FIRST_DELAY = 0.2
 MAX_DELAY = 5.0
@@ -125,8 +125,7 @@ class Runner:
         return await self._exit()
 
     async def _sweep(self, process: Process) -> None:
-        kill_group(process.pid)
-        await process.wait()
+        await end_group(process)
         await asyncio.to_thread(self.child.tidy)
 
     async def _ready_or_exit(self, process: Process) -> int | None:
