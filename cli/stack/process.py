@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, STDOUT, Process
 from pathlib import Path
 
@@ -73,7 +74,7 @@ async def end_group(process: Process) -> None:
     kill_group(process.pid)
     await process.wait()
     deadline = time.monotonic() + GONE_WITHIN
-    while time.monotonic() < deadline and _exists(process.pid):
+    while time.monotonic() < deadline and _exists(process.pid):  # noqa: ASYNC110 - not our child
         await asyncio.sleep(POLL)
 
 
