@@ -40,7 +40,11 @@ from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder
 
 RESOLVE = "resolve"  # the Update that every saga of ours has
-REFUSALS = {"NotBlocked": "step_not_blocked", "EvidenceMissing": "evidence_missing"}
+REFUSALS = {
+    "NotBlocked": "step_not_blocked",
+    "EvidenceMissing": "evidence_missing",
+    "RetryOnly": "retry_only",
+}
 RPC_TIMEOUT = timedelta(seconds=5)
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")

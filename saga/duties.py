@@ -49,9 +49,10 @@ class Duties:
         what: Callable[..., Awaitable[Any]],
         *args: Any,
         priority: Priority = Priority.default,
+        refusable: bool = False,
     ) -> Duty:
         """A duty of this step, which is the one that operators speak of from now on."""
-        duty = Duty(step, what, args, self._changed, priority=priority)
+        duty = Duty(step, what, args, self._changed, priority=priority, refusable=refusable)
         self._duties[step.name] = duty
         return duty
 
@@ -60,7 +61,11 @@ class Duties:
         duty = self._duties.get(resolution.step)
         if duty is None or duty.parked is None:
             raise ApplicationError(f"step {resolution.step} is not blocked", type="NotBlocked")
-        if resolution.action is not Resolving.RETRY and not resolution.evidence.strip():
+        if resolution.action is Resolving.RETRY:
+            return
+        if duty.refusable:
+            raise ApplicationError("the pivot can only be retried", type="RetryOnly")
+        if not resolution.evidence.strip():
             raise ApplicationError(f"{resolution.action} needs evidence", type="EvidenceMissing")
 
     def resolve(self, resolution: Resolution) -> None:

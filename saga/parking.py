@@ -66,7 +66,10 @@ async def execute(
 
 
 class Duty:
-    """One activity that must succeed. `changed(duty)` hears when it parks and when that ends."""
+    """One activity that must succeed. `changed(duty)` hears when it parks and when that ends.
+
+    `refusable`: a refusal is an answer, and raised; it still parks when it fails for long.
+    """
 
     def __init__(
         self,
@@ -76,8 +79,10 @@ class Duty:
         changed: Callable[["Duty"], None],
         *,
         priority: Priority = Priority.default,
+        refusable: bool = False,
     ) -> None:
         self.step = step
+        self.refusable = refusable
         self.parked: str | None = None
         self.resolution: Resolution | None = None
         self._what = what
@@ -117,8 +122,12 @@ class Duty:
             attempts.result()
         except FailureError as error:
             cause = cause_of(error, self.step.name)
+            refused = cause.ending is Ending.REJECTED
+            if refused and self.refusable:
+                self._end(None)
+                raise
             self._park(cause.detail)
-            return cause.ending is Ending.REJECTED
+            return refused
         return False
 
     async def _attempts(self) -> Any:

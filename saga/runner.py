@@ -207,12 +207,15 @@ class Saga:
     async def _act(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
         """An action before or at the pivot; only the pivot is tried without limit."""
         pivot = step.kind is Kind.PIVOT
-        retry, patience = (UNTIL_DONE, None) if pivot else (FORWARD, step.patience)
         args = (call, command)
         try:
-            reply: R = await execute(
-                step, step.action, args, retry=retry, patience=patience, summary=summary
-            )
+            if pivot:
+                duty = self._duties.new(step, step.action, *args, refusable=True)
+                reply: R = await duty.fulfil()
+            else:
+                reply = await execute(
+                    step, step.action, args, retry=FORWARD, patience=step.patience, summary=summary
+                )
         except FailureError as error:
             if is_cancelled_exception(error):
                 self._journal.mark(step, StepState.FAILED, "cancelled")

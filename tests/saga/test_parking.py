@@ -1,5 +1,7 @@
 """A compensation or a step past the pivot that is refused waits for an operator, visibly."""
 
+import asyncio
+
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -104,6 +106,27 @@ async def test_what_keeps_failing_is_shown_as_blocked_and_heals_by_itself(
     assert notices[-1].resolution is None
 
 
+async def test_a_pivot_that_keeps_failing_is_blocked_and_heals_by_itself(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"pivot": [FAIL] * 120 + ["ok"]})
+    async with toy(skipping.client, script) as handle:
+        assert await handle.result() == "completed"
+        notices = await handle.query(ToySaga.notices)
+    assert [(it.step, it.still_blocked) for it in notices] == [("pivot", True), ("pivot", False)]
+
+
+async def test_a_blocked_pivot_that_is_refused_in_the_end_is_undone(
+    skipping: WorkflowEnvironment,
+) -> None:
+    script = Script({"pivot": [FAIL] * 120 + [REJECT]})
+    async with toy(skipping.client, script) as handle:
+        assert await handle.result() == "no"
+        view = await handle.query(ToySaga.saga)
+    assert view.state == "compensated"
+    assert script.log == ["one", "two", "fence", "undo two", "undo one"]
+
+
 @pytest.mark.parametrize(
     ("resolution", "error"),
     [
@@ -125,3 +148,17 @@ async def test_a_word_that_does_not_apply_is_refused(
         assert refused.value.cause.type == error
         await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY))
         await handle.result()
+
+
+async def test_a_blocked_pivot_can_only_be_retried(skipping: WorkflowEnvironment) -> None:
+    script = Script({"pivot": [FAIL]})
+    async with toy(skipping.client, script) as handle:
+        result = asyncio.create_task(handle.result())  # time is skipped while somebody waits
+        await blocked(handle, "pivot")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(ToySaga.resolve, word(Resolving.SKIP, "pivot"))
+        assert isinstance(refused.value.cause, ApplicationError)
+        assert refused.value.cause.type == "RetryOnly"
+        script.says["pivot"] = ["ok"]
+        await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY, "pivot"))
+        assert await result == "completed"
