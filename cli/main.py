@@ -23,6 +23,7 @@ from cli.stack.errors import StackError, StartFailed
 from cli.stack.options import Given, Options, Ports
 from cli.stack.plan import Programs
 from cli.stack.up import up as run_stack
+from cli.verify import verify
 
 DEGRADED = 3
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(order.app, name="order")
 app.command()(demo)
+app.command()(verify)
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Listen here on 127.0.0.1")]
 Base = Annotated[int, typer.Option(min=1, max=65000, help="Worker n listens on this plus n")]

@@ -1,0 +1,1 @@
+"""The verifier passes what is right, and fails what is wrong."""

@@ -1,0 +1,60 @@
+"""The invariant that every saga has: its barriers tell of one effect and one undoing a step."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import MetaData, select
+
+from infrastructure.barrier import Op, State
+from saga import Kind, Step
+from services.inventory.tables import metadata as inventory
+from services.order.tables import metadata as order
+from services.payment.tables import metadata as payment
+from verifier.subject import Case, Ending, Invariant
+from verifier.world import World
+
+METADATA: dict[str, MetaData] = {"order": order, "inventory": inventory, "payment": payment}
+Rows = dict[tuple[str, Op], State]
+
+
+async def rows_of(world: World, saga_id: str) -> Rows:
+    """The state of every action and compensation of a saga."""
+    found: Rows = {}
+    for service, metadata in METADATA.items():
+        table = metadata.tables["barrier"]
+        async with world.databases[service].transaction() as tx:
+            for row in await tx.execute(select(table).where(table.c.saga_id == saga_id)):
+                found[row.step, Op(row.op)] = State(row.state)
+    return found
+
+
+def barriers_hold(steps: Sequence[Step[Any, Any]], completed: str) -> Invariant:
+    """Every step is done and not undone if the saga completed; else none is left done."""
+
+    async def invariant(world: World, case: Case, ending: Ending) -> list[str]:
+        rows = await rows_of(world, case.workflow_id)
+        wrong = [
+            f"{step} {op} is left started" for (step, op), it in rows.items() if it == "started"
+        ]
+        for step in steps:
+            if step.kind is not Kind.READ:
+                wrong += _judge(step, rows, whole=ending.status == completed)
+        return wrong
+
+    return invariant
+
+
+def _judge(step: Step[Any, Any], rows: Rows, *, whole: bool) -> list[str]:
+    action = rows.get((step.name, Op.ACTION))
+    compensation = rows.get((step.name, Op.COMPENSATION))
+    if whole:
+        right = action is State.DONE and compensation is None
+    elif step.kind is Kind.COMPENSATABLE:
+        undone = action in {State.COMPENSATED, State.TOMBSTONE} and compensation is State.DONE
+        right = undone or (action is None and compensation is None)
+    else:
+        right = action in {None, State.TOMBSTONE}
+    if right:
+        return []
+    how = "completed" if whole else "undone"
+    return [f"{step.name} of a saga that is {how}: action {action}, compensation {compensation}"]

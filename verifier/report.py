@@ -1,0 +1,132 @@
+"""What a verification found, for people, for programs, and as a page with a matrix."""
+
+import html
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from verifier.faults import Kind, Site
+from verifier.run import Result
+
+
+@dataclass(frozen=True)
+class Report:
+    """The results of one subject; `seconds` is how long all took together.
+
+    Of two faults the first may keep the saga from reaching the other; a single one must strike.
+    """
+
+    subject: str
+    results: Sequence[Result]
+    seconds: float
+    seed: int
+
+    @property
+    def failures(self) -> list[Result]:
+        """Results with a violation, the simplest first, or with a single fault never reached."""
+        failed = [it for it in self.results if it.violations or never_reached(it)]
+        return sorted(failed, key=lambda it: (len(it.schedule.all), len(it.diary)))
+
+    @property
+    def coverage(self) -> Counter[tuple[Site, Kind]]:
+        """How often each kind of fault struck at each site."""
+        struck: Counter[tuple[Site, Kind]] = Counter()
+        for result in self.results:
+            missed = set(result.unreached)
+            struck.update((it.site, it.kind) for it in result.schedule.all if it not in missed)
+        return struck
+
+    def summary(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "saga": self.subject,
+            "schedules": len(self.results),
+            "seconds": round(self.seconds, 1),
+            "seed": self.seed,
+            "shadowed": sum(bool(it.unreached) for it in self.results if not never_reached(it)),
+            "failures": [
+                {
+                    "schedule": it.schedule.name,
+                    "violations": [*it.violations, *never_reached(it)],
+                    "steps": it.diary,
+                    "reproduce": reproduce(self.subject, it, self.seed),
+                }
+                for it in self.failures
+            ],
+            "coverage": [
+                {"step": site.step, "activity": site.activity, "fault": kind, "runs": runs}
+                for (site, kind), runs in sorted(self.coverage.items())
+            ],
+        }
+
+
+def never_reached(result: Result) -> list[str]:
+    """Complaints of faults that should have struck and did not."""
+    if len(result.schedule.faults) > 1:
+        return []
+    return [f"never reached: {fault}" for fault in result.unreached]
+
+
+def reproduce(subject: str, result: Result, seed: int) -> str:
+    """The command line that runs this schedule again."""
+    pairs = f" --pairs 1000 --seed {seed}" if len(result.schedule.faults) > 1 else ""
+    return f"saga verify {subject}{pairs} --only '{result.schedule.name}'"
+
+
+def story(subject: str, result: Result, seed: int) -> str:
+    """A failure as a person can follow it: what is wrong, step by step how, and how again."""
+    wrong = [f"  violated: {it}" for it in [*result.violations, *never_reached(result)]]
+    steps = [f"  {number:3}. {it}" for number, it in enumerate(result.diary, start=1)]
+    again = f"  again: {reproduce(subject, result, seed)}"
+    return "\n".join(["", f"FAILED {result.schedule.name}", *wrong, *steps, again])
+
+
+def matrix(report: Report) -> tuple[list[Site], list[Kind]]:
+    """The sites and the kinds that were struck, in order of appearance and definition."""
+    sites = list(dict.fromkeys(site for site, _ in report.coverage))
+    kinds = {kind for _, kind in report.coverage}
+    return sites, [kind for kind in Kind if kind in kinds]
+
+
+STYLE = """body{font:14px system-ui;margin:2em}td,th{border:1px solid #ccc;padding:3px 6px}
+table{border-collapse:collapse}.good{background:#cfc}.bad{background:#f99}pre{font-size:12px}"""
+
+
+def page(report: Report) -> str:
+    """A self-contained page: step by fault, each cell opens its runs' timelines."""
+    sites, kinds = matrix(report)
+    head = "".join(f"<th>{html.escape(str(site))}</th>" for site in sites)
+    rows = "".join(
+        f"<tr><th>{kind}</th>{''.join(_cell(report, site, kind) for site in sites)}</tr>"
+        for kind in kinds
+    )
+    title = f"{report.subject}: {len(report.results)} schedules, {len(report.failures)} failures"
+    return (
+        f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
+        f"<h1>{title}</h1><p>{report.seconds:.0f} s, seed {report.seed}</p>"
+        f"<table><tr><th></th>{head}</tr>{rows}</table>"
+    )
+
+
+def _cell(report: Report, site: Site, kind: Kind) -> str:
+    runs = [
+        it
+        for it in report.results
+        if any((fault.site, fault.kind) == (site, kind) for fault in it.schedule.faults)
+    ]
+    if not runs:
+        return "<td></td>"
+    bad = sum(bool(it.violations or never_reached(it)) for it in runs)
+    told = "\n\n".join("\n".join([it.schedule.name, *it.violations, *it.diary]) for it in runs)
+    count = f"{bad} of {len(runs)}" if bad else str(len(runs))
+    return (
+        f'<td class="{"bad" if bad else "good"}"><details><summary>{count}</summary>'
+        f"<pre>{html.escape(told)}</pre></details></td>"
+    )
+
+
+def as_json(reports: Sequence[Report]) -> str:
+    """All reports, for programs."""
+    return json.dumps([report.summary() for report in reports], indent=2)

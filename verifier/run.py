@@ -1,0 +1,186 @@
+"""Runs one schedule: starts the saga, lets the faults strike, plays the operator, and judges."""
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import (
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.service import RPCError
+
+from saga import Resolution, SagaState, SagaView, StepState
+from saga.parking import Resolving
+from saga.step import activity_name
+from verifier.faults import LASTING, Fault, Kind, Schedule, Site, Way
+from verifier.resets import reset
+from verifier.script import END, Script
+from verifier.subject import Case, Ending, Subject
+from verifier.world import World, queue_of
+
+PATIENCE = 180.0
+LOOK = 0.5
+
+
+@dataclass
+class Result:
+    """What came of a schedule. `violations` is empty if all is well; `unreached` likewise."""
+
+    schedule: Schedule
+    violations: list[str] = field(default_factory=list)
+    unreached: list[Fault] = field(default_factory=list)
+    diary: list[str] = field(default_factory=list)
+    calls: list[Site] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Run:
+    """One run of a subject under a schedule."""
+
+    def __init__(self, world: World, subject: Subject, schedule: Schedule) -> None:
+        self._world = world
+        self._subject = subject
+        undoing = {
+            it.name: activity_name(it.compensation) for it in subject.steps if it.compensation
+        }
+        self._script = Script(schedule, undoing, self._ask)
+        self._accepted = False
+        self._handle: WorkflowHandle[object, object] | None = None
+
+    async def result(self) -> Result:
+        """Run it to its end, and past it."""
+        began, script = time.monotonic(), self._script
+        try:
+            violations = await self._violations()
+        except Exception as error:  # noqa: BLE001 - whatever it is, this schedule brought it up
+            violations = [f"the verifier failed: {error!r}"]
+        schedule = script.schedule
+        unreached = [fault for fault in schedule.all if fault not in script.fired]
+        seconds = time.monotonic() - began
+        return Result(schedule, violations, unreached, script.diary, script.calls, seconds)
+
+    async def _violations(self) -> list[str]:
+        case = await self._subject.make(self._world)
+        self._world.injector.scripts[case.workflow_id] = self._script
+        await self._start(case)
+        operator = asyncio.create_task(self._operate())
+        try:
+            ending = await self._ending()
+            found = [f"at the end: {it}" for it in await self._judge(case, ending)]
+            if self._script.bodies:
+                await self._script.settled()
+                landed = await self._judge(case, ending)
+                found += [f"when all has landed: {it}" for it in landed]
+            for fault in self._script.schedule.faults:
+                if fault.kind is Kind.RESET:
+                    found += await self._reset(case, fault)
+        finally:
+            operator.cancel()
+            self._script.reach(END)
+            self._world.injector.scripts.pop(case.workflow_id)
+        return list(dict.fromkeys(found))
+
+    async def _start(self, case: Case) -> None:
+        self._handle = await self._world.client.start_workflow(
+            self._subject.workflow.run,
+            case.argument,
+            id=case.workflow_id,
+            task_queue=queue_of(self._script.schedule.mode),
+            task_timeout=timedelta(seconds=10),
+        )
+
+    @property
+    def handle(self) -> WorkflowHandle[object, object]:
+        """The workflow, once started."""
+        if self._handle is None:
+            raise RuntimeError("the run has not been started")
+        return self._handle
+
+    async def _ending(self) -> Ending:
+        """Wait for the end. A workflow that is stuck is ended, so that it disturbs nobody."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                outcome = await self.handle.result()
+        except WorkflowFailureError as error:
+            status = (await self.handle.describe()).status
+            if status is WorkflowExecutionStatus.CANCELED:
+                return self._said("cancelled", "Canceled")
+            return self._said(None, f"the workflow failed: {error.cause}")
+        except TimeoutError:
+            with contextlib.suppress(RPCError):
+                await self.handle.terminate("stuck")
+            return self._said(None, f"the workflow was open after {PATIENCE:.0f} s")
+        reason = getattr(getattr(outcome, "reason", None), "code", "no reason")
+        return self._said(str(getattr(outcome, "status", outcome)), f"Completed, {reason}")
+
+    def _said(self, status: str | None, how: str) -> Ending:
+        self._script.say(f"the workflow ended: {how}, {status}")
+        return Ending(status, how, self._accepted)
+
+    async def _judge(self, case: Case, ending: Ending) -> list[str]:
+        found = [] if ending.status else [ending.how]
+        expected = self._script.schedule.expects
+        if ending.status and expected and ending.status not in expected:
+            found.append(f"ended as {ending.status}, not as {' or '.join(sorted(expected))}")
+        for invariant in self._subject.invariants:
+            found += await invariant(self._world, case, ending)
+        return found
+
+    async def _reset(self, case: Case, fault: Fault) -> list[str]:
+        """Reset the finished run to where it scheduled the site; all must be as before."""
+        self._handle = await reset(self._world.client, self.handle, fault.site.activity)
+        self._script.fire(fault)
+        ending = await self._ending()
+        return [f"after the reset: {it}" for it in await self._judge(case, ending)]
+
+    async def _ask(self, way: Way) -> None:
+        """A cancel, and its answer."""
+        if way is Way.TEMPORAL:
+            await self.handle.cancel()
+            await self._cancel_is_processed()
+            self._script.say("cancelled by Temporal")
+            return
+        try:
+            await self.handle.execute_update("cancel", self._subject.cancel)
+        except WorkflowUpdateFailedError as refused:
+            self._script.say(f"the customer's cancel was refused: {refused.cause}")
+        else:
+            self._accepted = True
+            self._script.say("the customer's cancel was accepted")
+
+    async def _cancel_is_processed(self) -> None:
+        asked = False
+        async for event in self.handle.fetch_history_events(wait_new_event=True):
+            asked = asked or (
+                event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
+            )
+            if asked and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                return
+
+    async def _operate(self) -> None:
+        """Play the operator: mend what is broken when a step is blocked, then have it retried."""
+        lasting = [fault for fault in self._script.schedule.all if fault.kind in LASTING]
+        while lasting:
+            await asyncio.sleep(LOOK)
+            if self._script.fired.isdisjoint(lasting):
+                continue
+            with contextlib.suppress(RPCError, WorkflowUpdateFailedError, WorkflowQueryFailedError):
+                view: SagaView = await self.handle.query("saga", result_type=SagaView)
+                if view.state is SagaState.BLOCKED:
+                    await self._resolve(view)
+
+    async def _resolve(self, view: SagaView) -> None:
+        lasting = {it.site.step for it in self._script.schedule.all if it.kind in LASTING}
+        for step in view.steps:
+            if step.state is StepState.BLOCKED and step.name in lasting:
+                self._script.heal(step.name)
+                word = Resolution(step.name, Resolving.RETRY, "mended", "the verifier")
+                self._script.say(f"the operator has {step.name} retried")
+                await self.handle.execute_update("resolve", word)

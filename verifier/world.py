@@ -1,0 +1,147 @@
+"""What a saga runs in while it is verified: services, provider, Temporal and workers, all real.
+
+The Temporal is the development server with a clock of its own for every workflow, which skips
+whatever nobody works through; so runs do not wait for each other's time, as they would on the
+older test server, whose clock is global.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
+from temporalio.testing import TimeSkipper, WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner
+
+from activities.border import ServiceErrors
+from contracts.names import SEARCH_ATTRIBUTES, Queue
+from infrastructure.database import Database
+from infrastructure.settings import DatabaseSettings, ProviderSettings
+from sandbox.app import create_app
+from services.composition import Services
+from services.inventory.service import Inventory
+from services.migrate import SERVICES
+from services.order.service import Orders
+from services.payment.provider import Provider
+from services.payment.service import Payments
+from services.user.service import Users
+from verifier.faults import Mode
+from verifier.injector import Injector
+from workers.queues import worker_for
+
+KEY = "sk_test_of_the_verifier"
+PROVIDER = "http://provider.test"
+POOL = 20
+SLOTS = 500
+
+# A skip is a timer of the server: by default it looks at them once a second, and 20 times at most.
+DYNAMIC = (
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    "history.transferProcessorMaxPollRPS=200",
+    "history.timerProcessorMaxPollRPS=500",
+    'history.timerProcessorMaxTimeShift="10ms"',
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything a run needs, and everything an invariant may look at.
+
+    `databases` are by service; `provider` speaks to the provider as its operator may.
+    """
+
+    client: Client
+    services: Services
+    databases: dict[str, Database]
+    provider: httpx2.AsyncClient
+    injector: Injector
+
+
+def queue_of(mode: Mode) -> str:
+    """The task queue whose worker runs workflows in this mode."""
+    return f"{Queue.ORDERS}-{mode}" if mode is Mode.EVICTED else Queue.ORDERS
+
+
+@asynccontextmanager
+async def running_world(settings: DatabaseSettings) -> AsyncIterator[World]:
+    """Start all of it on migrated databases; stop it at the end."""
+    async with AsyncExitStack() as stack:
+        databases = {
+            it: Database(getattr(settings, f"{it}_database_url"), pool_size=POOL) for it in SERVICES
+        }
+        for database in databases.values():
+            stack.push_async_callback(database.close)
+        transport = await stack.enter_async_context(_sandbox())
+        services = _services(databases, transport)
+        client = await stack.enter_async_context(_temporal())
+        injector = Injector()
+        for worker in _workers(client, services, injector):
+            await stack.enter_async_context(worker)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        provider = httpx2.AsyncClient(transport=transport, base_url=PROVIDER, headers=headers)
+        yield World(
+            client, services, databases, await stack.enter_async_context(provider), injector
+        )
+
+
+@asynccontextmanager
+async def _sandbox() -> AsyncIterator[httpx2.ASGITransport]:
+    app = create_app(KEY, Path(":memory:"))
+    async with app.router.lifespan_context(app):
+        yield httpx2.ASGITransport(app)
+
+
+def _services(databases: dict[str, Database], transport: httpx2.AsyncBaseTransport) -> Services:
+    settings = ProviderSettings(payment_provider_url=PROVIDER, payment_provider_key=SecretStr(KEY))
+    return Services(
+        users=Users(databases["user"]),
+        orders=Orders(databases["order"]),
+        inventory=Inventory(databases["inventory"]),
+        payments=Payments(databases["payment"], Provider(settings, transport=transport)),
+        probes={},
+    )
+
+
+@asynccontextmanager
+async def _temporal() -> AsyncIterator[Client]:
+    """A client whose workflows skip time, each on a clock of its own."""
+    options = [word for value in DYNAMIC for word in ("--dynamic-config-value", value)]
+    # Silent: what they would complain of are the faults that we make.
+    runtime = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="off")))
+    environment = await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        dev_server_extra_args=["--output", "none", *options],
+        dev_server_log_level="never",
+        runtime=runtime,
+        search_attributes=[SearchAttributeKey.for_keyword(name) for name in SEARCH_ATTRIBUTES],
+    )
+    async with environment:
+        host = environment.client.service_client.config.target_host
+        client = await Client.connect(host, data_converter=pydantic_data_converter, runtime=runtime)
+        yield TimeSkipper(client).client
+
+
+def _workers(client: Client, services: Services, injector: Injector) -> Sequence[Any]:
+    """The project's workers for all queues, and one of workflows for each other mode.
+
+    Without Temporal's sandbox, so that a mutant and a shorter deadline can be patched in. A
+    workflow that is not deterministic fails on replay, in the evicted mode, anyway.
+    """
+    options: dict[str, Any] = {
+        "interceptors": [injector, ServiceErrors()],
+        "max_concurrent_activities": SLOTS,
+        "workflow_runner": UnsandboxedWorkflowRunner(),
+    }
+    evicted = {"task_queue": queue_of(Mode.EVICTED), "max_cached_workflows": 0, **options}
+    return [
+        *(worker_for(client, queue, services, **options) for queue in Queue),
+        worker_for(client, Queue.ORDERS, services, **evicted),
+    ]
