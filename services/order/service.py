@@ -36,13 +36,7 @@ class Orders:
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
         """Record the order as pending."""
-        async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx,
-                key,
-                Order,
-                lambda: self._change(tx, command.order_id, lambda order: order.place(command)),
-            )
+        return await self._once(key, command.order_id, lambda order: order.place(command))
 
     async def close(
         self, key: StepKey, command: CreateOrder, status: OrderStatus, reason: Reason
@@ -65,13 +59,7 @@ class Orders:
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
         """Confirm a pending order. Rejected `not_pending` if it is closed."""
-        async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx,
-                key,
-                Order,
-                lambda: self._change(tx, command.order_id, OrderAggregate.confirm),
-            )
+        return await self._once(key, command.order_id, OrderAggregate.confirm)
 
     async def fence_confirm(self, key: StepKey) -> bool:
         """Make sure that no late `confirm` of this saga can land; True if it had landed."""
@@ -80,15 +68,9 @@ class Orders:
 
     async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record that the order is being returned. Rejected `not_returnable`."""
-        async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx,
-                key,
-                Order,
-                lambda: self._change(
-                    tx, command.order_id, lambda order: order.begin_return(key.saga_id)
-                ),
-            )
+        return await self._once(
+            key, command.order_id, lambda order: order.begin_return(key.saga_id)
+        )
 
     async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
         """Undo `begin_return` and say why; the reason that was recorded first."""
@@ -104,15 +86,9 @@ class Orders:
 
     async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record the order as returned. Rejected `not_returning`."""
-        async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx,
-                key,
-                Order,
-                lambda: self._change(
-                    tx, command.order_id, lambda order: order.complete_return(key.saga_id)
-                ),
-            )
+        return await self._once(
+            key, command.order_id, lambda order: order.complete_return(key.saga_id)
+        )
 
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
         """Record that a step is blocked, or no longer; a pending order shows it as its status."""
@@ -142,6 +118,13 @@ class Orders:
         if not found:
             raise read_model.unknown(order_id)
         return found
+
+    async def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
+        """Change the order as a step's action; a repetition gets the first reply."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(
+                tx, key, Order, lambda: self._change(tx, order_id, decide)
+            )
 
     async def _change(self, tx: AsyncConnection, order_id: str, decide: Decision) -> Order:
         """Fold the order, append what `decide` answers, and write the read model."""
