@@ -107,6 +107,7 @@ TWO = Step(
 )
 PROBED = replace(TWO, name="two", probe=Toy.probe)
 PIVOT = Step(name="pivot", kind=Kind.PIVOT, queue=QUEUE, action=Toy.pivot, fence=Toy.fence)
+IMPATIENT = replace(PIVOT, park_after=timedelta(seconds=1))
 LAST = Step(name="last", kind=Kind.RETRIABLE, queue=QUEUE, action=Toy.last)
 
 
@@ -117,8 +118,9 @@ class ToySaga:
     @workflow.init
     def __init__(self, style: str) -> None:
         two = PROBED if style == "probed" else TWO
-        self._saga = Saga((ONE, two, PIVOT, LAST), notify=self._notify)
-        self._two = two
+        pivot = IMPATIENT if style == "impatient" else PIVOT
+        self._saga = Saga((ONE, two, pivot, LAST), notify=self._notify)
+        self._two, self._pivot = two, pivot
         self._style = style
         self._mended = False
         self._notices: list[Notice] = []
@@ -142,7 +144,7 @@ class ToySaga:
             await step(ONE, "c")
             await self._misbehave()
             await step(self._two, "c")
-        await step(PIVOT, "c")
+        await step(self._pivot, "c")
         if self._style == "unsound":
             raise ApplicationError("something that is no step fails")
         if self._style == "sleeps after the pivot":
