@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -75,4 +74,4 @@ def is_transient(error: Exception) -> bool:
             return True
         sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
         return sqlstate.startswith(TRANSIENT_SQLSTATES)
-    return isinstance(error, asyncpg.PostgresConnectionError)
+    return False

@@ -31,7 +31,7 @@ from contracts.orders import Order, OrderStatus
 from contracts.sagas import OrderOutcome
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import Services, open_services
-from tests.support.gates import Gates
+from tests.support.gates import Gate, Gates
 from tests.support.ports import free_port, free_ports
 from workers.queues import worker_for
 from workflows.place_order import PlaceOrder
@@ -111,6 +111,18 @@ class World:
         assert answer.status_code == 202, answer.text
         order_id: str = answer.json()["id"]
         return order_id
+
+    async def stopped_at(
+        self, activity: str, moment: str, method: str = "pm_card_visa"
+    ) -> tuple[str, str, Gate]:
+        """An order whose saga stands at this point: (order id, SKU, gate)."""
+        sku = await self.product()
+        user = await self.user()
+        order_id = self.next_order_id()
+        gate = self.gates.close(workflow_id(order_id), activity, moment)
+        assert await self.place(sku, user=user, method=method) == order_id
+        await gate.wait_reached()
+        return order_id, sku, gate
 
     def handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
         """The order's workflow."""

@@ -10,7 +10,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from contracts.names import workflow_id
 from contracts.orders import Order
-from tests.support.gates import AFTER, BEFORE, Gate
+from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -19,19 +19,6 @@ FROM_PIVOT_ON = ("order.confirm", "inventory.commit")
 COMPENSATIONS = ("order.fence_confirm", "payment.refund", "inventory.release", "order.close")
 MOMENTS = (BEFORE, AFTER)
 WAYS = ("rest", "temporal")
-
-
-async def stopped_at(
-    world: World, activity: str, moment: str, method: str = "pm_card_visa"
-) -> tuple[str, str, Gate]:
-    """An order whose saga stands at this point: (order id, SKU, gate)."""
-    sku = await world.product()
-    user = await world.user()
-    order_id = world.next_order_id()
-    gate = world.gates.close(workflow_id(order_id), activity, moment)
-    assert await world.place(sku, user=user, method=method) == order_id
-    await gate.wait_reached()
-    return order_id, sku, gate
 
 
 async def cancel(world: World, order_id: str, way: str) -> int | None:
@@ -53,7 +40,7 @@ async def ended_as(world: World, order: Order) -> WorkflowExecutionStatus | None
 async def test_a_cancel_before_the_pivot_undoes_everything(
     world: World, activity: str, moment: str, way: str
 ) -> None:
-    order_id, sku, gate = await stopped_at(world, activity, moment)
+    order_id, sku, gate = await world.stopped_at(activity, moment)
     assert await cancel(world, order_id, way) in {202, None}
     order = await world.settled(order_id, sku, "cancelled")
     await gate.open()  # the stopped attempt comes late: it must change nothing
@@ -72,7 +59,7 @@ async def test_a_cancel_before_the_pivot_undoes_everything(
 async def test_a_cancel_from_the_pivot_on_is_too_late_and_changes_nothing(
     world: World, activity: str, moment: str, way: str
 ) -> None:
-    order_id, sku, gate = await stopped_at(world, activity, moment)
+    order_id, sku, gate = await world.stopped_at(activity, moment)
     assert await cancel(world, order_id, way) in {409, None}
     await gate.open()
     order = await world.settled(order_id, sku, "confirmed")
@@ -86,7 +73,7 @@ async def test_a_cancel_in_the_middle_of_compensating_does_not_stop_it(
     world: World, activity: str, moment: str, way: str
 ) -> None:
     declined = "pm_card_visa_chargeDeclined"
-    order_id, sku, gate = await stopped_at(world, activity, moment, declined)
+    order_id, sku, gate = await world.stopped_at(activity, moment, declined)
     assert await cancel(world, order_id, way) in {409, None}
     await gate.open()
     order = await world.settled(order_id, sku, "rejected")
@@ -99,7 +86,7 @@ async def test_a_cancel_in_the_middle_of_compensating_does_not_stop_it(
 async def test_a_second_cancel_while_the_first_is_undone_refunds_once(
     world: World, first: str, second: str
 ) -> None:
-    order_id, sku, gate = await stopped_at(world, "payment.charge", AFTER)
+    order_id, sku, gate = await world.stopped_at("payment.charge", AFTER)
     refund = world.gates.close(workflow_id(order_id), "payment.refund", BEFORE)
     await cancel(world, order_id, first)
     await refund.wait_reached()
@@ -127,7 +114,7 @@ async def test_a_cancel_while_the_provider_is_answering_refunds_the_charge(
 
 
 async def test_a_cancelled_order_says_so_to_a_repeated_cancel(world: World) -> None:
-    order_id, sku, gate = await stopped_at(world, "payment.charge", BEFORE)
+    order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
     assert await cancel(world, order_id, "rest") == 202
     await world.settled(order_id, sku, "cancelled")
     assert await cancel(world, order_id, "rest") == 200

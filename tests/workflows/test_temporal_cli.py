@@ -73,11 +73,7 @@ async def test_query_tells_where_the_saga_stands(world: World) -> None:
 
 
 async def test_cancel_undoes_an_order(world: World) -> None:
-    sku = await world.product()
-    order_id = world.next_order_id()
-    gate = world.gates.close(workflow_id(order_id), "payment.charge", AFTER)
-    await world.place(sku)
-    await gate.wait_reached()
+    order_id, sku, gate = await world.stopped_at("payment.charge", AFTER)
     await temporal(world, "workflow", "cancel", "-w", workflow_id(order_id))
     order = await world.settled(order_id, sku, "cancelled")
     assert await world.provider.moved(order_id) == (order.total.minor, order.total.minor)
@@ -104,11 +100,7 @@ async def test_a_finished_order_reset_to_its_first_task_runs_again_without_effec
 
 async def test_a_late_cancel_is_not_replayed_early_by_a_reset(world: World) -> None:
     """Both kinds of cancel came after the pivot; a reset must not bring them before it."""
-    sku = await world.product()
-    order_id = world.next_order_id()
-    gate = world.gates.close(workflow_id(order_id), "inventory.commit", BEFORE)
-    await world.place(sku)
-    await gate.wait_reached()
+    order_id, sku, gate = await world.stopped_at("inventory.commit", BEFORE)
     await world.handle(order_id).cancel()
     assert (await world.http.post(f"/v1/orders/{order_id}/cancel")).status_code == 409
     await gate.open()
@@ -132,11 +124,7 @@ async def test_a_cancel_of_a_reset_confirmed_order_cannot_undo_what_is_binding(
 
 
 async def test_a_terminated_order_says_so_to_a_cancel_and_a_reset_repairs_it(world: World) -> None:
-    sku = await world.product()
-    order_id = world.next_order_id()
-    gate = world.gates.close(workflow_id(order_id), "payment.charge", AFTER)
-    await world.place(sku)
-    await gate.wait_reached()
+    order_id, sku, gate = await world.stopped_at("payment.charge", AFTER)
     await world.handle(order_id).terminate()
     answer = await world.http.post(f"/v1/orders/{order_id}/cancel")
     assert (answer.status_code, answer.json()["code"]) == (409, "saga_terminated")
