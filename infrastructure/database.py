@@ -26,14 +26,18 @@ TRANSIENT_SQLSTATES = ("08", "40", "53", "57", "55P03", "25P03")
 
 
 class Database:
-    """A lazily connected pool; making one opens nothing."""
+    """A lazily connected pool; making one opens nothing.
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    `pre_ping`: make sure of a connection before each use, which costs three round trips; without
+    it, the first use after the database was restarted is Unavailable.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5, pre_ping: bool = True) -> None:
         self._engine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
+            pool_pre_ping=pre_ping,
             pool_timeout=CONNECT_TIMEOUT,
             connect_args={"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT},
         )

@@ -15,8 +15,9 @@ from verifier.script import END, Script, begun, ended
 Body = Callable[[], Awaitable[Any]]
 HOUR = timedelta(hours=1)
 
-# What a failing service asks for with Retry-After: it spares most of the attempts of an hour.
-AGAIN = timedelta(seconds=55)
+# What a failing service asks for with Retry-After: it spares most of the attempts of an hour, and
+# still has a step's patience (5 min) and a duty's (10 min) run out by more than one.
+AGAIN = timedelta(minutes=4)
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,16 @@ async def replies_lost(it: Attempt) -> Any:
     await it.body()
     it.fire()
     raise down(AGAIN)
+
+
+async def done_by_hand(it: Attempt) -> Any:
+    """Refused, and somebody does its work elsewhere, so that an operator need not have it retried.
+
+    The body stands for that somebody.
+    """
+    await it.body()
+    it.fire()
+    raise rejection("injected", "refused by the verifier")
 
 
 async def twice(it: Attempt) -> Any:
@@ -187,6 +198,8 @@ BEHAVIOURS: dict[Kind, Behaviour] = {
     Kind.REJECTED: is_rejected,
     Kind.REPLY_LOST: reply_lost,
     Kind.REPLIES_LOST: replies_lost,
+    Kind.MARKED_DONE: done_by_hand,
+    Kind.SKIPPED: done_by_hand,
     Kind.TWICE: twice,
     Kind.AT_ONCE: at_once,
     Kind.SLOW_BEFORE: slow_before,

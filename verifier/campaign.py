@@ -16,19 +16,21 @@ SIDE_BY_SIDE = 16
 
 
 async def record(world: World, subject: Subject) -> Recording:
-    """What a run calls that completes, and what one calls that is refused at its pivot."""
-    forward = await Run(
-        world, subject, Schedule((), expects=frozenset({subject.completed}))
-    ).result()
-    if forward.violations:
-        raise RuntimeError(f"{subject.name} fails without a fault: {forward.violations}")
+    """What it calls when nothing goes wrong, and what besides in two runs with a fault."""
+    forward = await _calls(world, subject, Schedule(()))
     pivots = {step.name for step in subject.steps if step.kind is StepKind.PIVOT}
-    pivot = next(site for site in forward.calls if site.step in pivots)
-    refused = await Run(world, subject, Schedule((Fault(pivot, Kind.REJECTED),))).result()
-    if refused.violations:
-        raise RuntimeError(f"{subject.name} fails if refused at its pivot: {refused.violations}")
-    undoing: list[Site] = [site for site in refused.calls if site not in forward.calls]
-    return Recording(forward.calls, undoing)
+    pivot = next(site for site in forward if site.step in pivots)
+    refused = await _calls(world, subject, Schedule((Fault(pivot, Kind.REJECTED),)))
+    blocked = await _calls(world, subject, Schedule((Fault(forward[-1], Kind.REJECTED),)))
+    undoing, notes = ([it for it in calls if it not in forward] for calls in (refused, blocked))
+    return Recording(forward, undoing, notes)
+
+
+async def _calls(world: World, subject: Subject, schedule: Schedule) -> list[Site]:
+    result = await Run(world, subject, schedule).result()
+    if result.violations:
+        raise RuntimeError(f"{subject.name}, {schedule.name}: {result.violations}")
+    return result.calls
 
 
 async def plan(world: World, subject: Subject) -> Plan:
@@ -58,6 +60,7 @@ async def verify(
         ended()
         return result
 
+    # Two phases, since the deadline is one for the whole process.
     hurried = [it for it in schedules if it.mode is Mode.HASTY]
     results = await asyncio.gather(*(one(it) for it in schedules if it.mode is not Mode.HASTY))
     with patch.object(subject.module, "DEADLINE", HASTE):

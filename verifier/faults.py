@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from saga import Resolving
+
 
 class Kind(StrEnum):
     """What happens to an attempt, or to the saga while the attempt is there."""
@@ -13,6 +15,8 @@ class Kind(StrEnum):
     REJECTED = "is rejected"
     REPLY_LOST = "reply is lost"
     REPLIES_LOST = "every reply is lost"
+    MARKED_DONE = "is refused and done by hand"
+    SKIPPED = "is refused, done by hand and skipped"
     TWICE = "is delivered twice"
     AT_ONCE = "is delivered twice at once"
     SLOW_BEFORE = "is slow before its effect"
@@ -60,8 +64,14 @@ AFTER = {
 }
 CANCELS = (*BEFORE, *AFTER)
 LATE = (Kind.LATE_UNDOING, Kind.LATE_UNDONE, Kind.LATE_END)
-# What only an operator ends, where it cannot be given up.
-LASTING = {Kind.FAILS_FOR_EVER, Kind.REJECTED, Kind.REPLIES_LOST}
+# What only an operator ends, where it cannot be given up, and how.
+ENDED_BY = {
+    Kind.FAILS_FOR_EVER: Resolving.RETRY,
+    Kind.REJECTED: Resolving.RETRY,
+    Kind.REPLIES_LOST: Resolving.RETRY,
+    Kind.MARKED_DONE: Resolving.MARK_DONE,
+    Kind.SKIPPED: Resolving.SKIP,
+}
 
 
 class Mode(StrEnum):
@@ -69,6 +79,7 @@ class Mode(StrEnum):
 
     CACHED = "cached"
     EVICTED = "evicted"  # its cache is empty at every task: everything is replayed
+    LOST = "lost"  # it is lost at every task, with what it has decided: another one replays
     HASTY = "hasty"  # the saga's deadline is shortened to `subject.HASTE`
 
 

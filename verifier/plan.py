@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 from saga import Kind as StepKind
 from verifier.faults import CANCELS, LATE, Fault, Kind, Mode, Schedule, Site
@@ -17,15 +18,23 @@ MENDED = (
     *(Kind.SLOW_BEFORE, Kind.SLOW_AFTER, Kind.OVERTAKEN),
 )
 GIVEN_UP = (Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST, Kind.LATE_PATIENCE)
-PARKED = (Kind.FAILS_AN_HOUR, Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST, Kind.REJECTED)
+PARKED = (Kind.FAILS_AN_HOUR, Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST)
+RESOLVED = (Kind.REJECTED, Kind.MARKED_DONE, Kind.SKIPPED)
+
+# How long each takes that waits for a real time-out, about; the others take a second.
+SLOW = {Kind.SLOW_BEFORE, Kind.SLOW_AFTER, Kind.OVERTAKEN}
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What was called, in order: by a run that completed, and when one was undone at its pivot."""
+    """What was called, in order: by a run that completed; by one that was undone at its pivot;
+
+    and for the record, when the last step of all was blocked for a while.
+    """
 
     forward: Sequence[Site]
     undoing: Sequence[Site]
+    notes: Sequence[Site]
 
 
 class Plan:
@@ -40,22 +49,39 @@ class Plan:
         self._before, self._binding = recording.forward[:pivot], recording.forward[pivot:]
 
     def singles(self) -> list[Schedule]:
-        """Every single fault, each with a worker that caches and with one that does not."""
-        cached = [*self._undoable(), *self._bound(), *self._undone(), *self._resets()]
-        evicted = [replace(it, mode=Mode.EVICTED) for it in cached]
-        return [*cached, *evicted, *self._deadlines()]
+        """Every single fault at every call, in each way in which the saga may get there.
 
-    def pairs(self, number: int, seed: int) -> list[Schedule]:
-        """Two faults at once, at different sites; the same seed gives the same."""
-        dice = random.Random(seed)  # noqa: S311 - no secret
-        singles = [it for it in self.singles() if not _alone(it)]
+        Going forward, each once with a worker that caches, and once with one that does not or that
+        is lost, in turn; undoing, each once for each trigger, and with each kind of worker.
+        """
+        forward = [*self._undoable(), *self._bound(), *self._noted()]
+        alternate = cycle((Mode.EVICTED, Mode.LOST))
+        again = [replace(it, mode=mode) for it, mode in zip(forward, alternate, strict=False)]
+        every = [*forward, *again, *self._undone(), *self._resets(), *self._deadlines()]
+        return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
+
+    def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
+        """So many faults at once, at different sites; the same seed gives the same."""
+        dice = random.Random(f"{size} {seed}")  # noqa: S311 - no secret
+        groups = [it for it in self._groups() if len({one.site for one in it.faults}) >= size]
+        weights = [len(it.faults) for it in groups]
         chosen: dict[str, Schedule] = {}
         while len(chosen) < number:
-            one, other = dice.choice(singles), dice.choice(singles)
-            if one.mode is other.mode and one.trigger == other.trigger and _apart(one, other):
-                both = Schedule((*one.faults, *other.faults), one.trigger, one.mode)
-                chosen[both.name] = both
+            (group,) = dice.choices(groups, weights)
+            faults = dice.sample(group.faults, size)
+            if len({it.site for it in faults}) == size:
+                mode = dice.choice((Mode.CACHED, Mode.EVICTED, Mode.LOST))
+                schedule = Schedule(tuple(faults), group.trigger, mode)
+                chosen[schedule.name] = schedule
         return list(chosen.values())
+
+    def _groups(self) -> list[Schedule]:
+        """The single faults that can go together, by what makes the saga undo itself first."""
+        together: dict[Fault | None, dict[Fault, None]] = {}
+        for single in self.singles():
+            if single.mode is not Mode.HASTY and single.faults[0].kind is not Kind.RESET:
+                together.setdefault(single.trigger, {})[single.faults[0]] = None
+        return [Schedule(tuple(faults), trigger) for trigger, faults in together.items()]
 
     def triggers(self) -> list[tuple[Fault, frozenset[str]]]:
         """What makes the saga undo all its steps, and the status that it then has."""
@@ -80,18 +106,25 @@ class Plan:
     def _bound(self) -> Iterator[Schedule]:
         """From the pivot on: it must complete, save that the pivot may be refused."""
         for site in self._binding:
-            yield from _at(site, (*MENDED, *CANCELS, Kind.FAILS_AN_HOUR), self._completed)
+            yield from _at(site, (*MENDED, *CANCELS, *PARKED), self._completed)
             if self._steps[site.step].kind is StepKind.PIVOT:
                 yield from _at(site, (Kind.REJECTED,), REJECTED)
             else:
-                yield from _at(site, PARKED[1:], self._completed)
+                yield from _at(site, RESOLVED, self._completed)
+
+    def _noted(self) -> Iterator[Schedule]:
+        """While it is put on record that the last step is blocked, and that it is so no longer."""
+        trigger = Fault(self._binding[-1], Kind.REJECTED)
+        for site in self._recording.notes:
+            for schedule in _at(site, (*MENDED, *CANCELS, Kind.FAILS_AN_HOUR), self._completed):
+                yield replace(schedule, trigger=trigger)
 
     def _undone(self) -> Iterator[Schedule]:
-        for trigger, status in self.triggers():
+        modes = (Mode.CACHED, Mode.EVICTED, Mode.LOST)
+        for (trigger, status), mode in zip(self.triggers(), modes, strict=False):
             for site in self._recording.undoing:
-                kinds = (*MENDED, *PARKED, *CANCELS)
-                for schedule in _at(site, kinds, status):
-                    yield replace(schedule, trigger=trigger)
+                for schedule in _at(site, (*MENDED, *PARKED, *RESOLVED, *CANCELS), status):
+                    yield replace(schedule, trigger=trigger, mode=mode)
 
     def _deadlines(self) -> Iterator[Schedule]:
         for site in self._before:
@@ -106,9 +139,15 @@ class Plan:
                     yield replace(schedule, trigger=trigger, mode=Mode.HASTY)
 
     def _resets(self) -> Iterator[Schedule]:
-        last = Site("workflow", LAST)
-        for site in (*self._recording.forward, last):
-            yield from _at(site, (Kind.RESET,), self._completed)
+        """Reset to each task that scheduled something, and to the last one."""
+        last, first_note = Site("workflow", LAST), self._recording.notes[:1]
+        for mode in (Mode.CACHED, Mode.EVICTED):
+            for site in (*self._recording.forward, last):
+                for schedule in _at(site, (Kind.RESET,), self._completed):
+                    yield replace(schedule, mode=mode)
+        for site in (*self._recording.forward, *first_note, last):
+            for schedule in _at(site, (Kind.RESET,), self._completed):
+                yield replace(schedule, trigger=Fault(self._binding[-1], Kind.REJECTED))
         for trigger, status in self.triggers():
             pivots = self._binding[:1] if trigger.kind is Kind.REJECTED else ()
             for site in (*self._before, *pivots, *self._recording.undoing, last):
@@ -119,12 +158,3 @@ class Plan:
 def _at(site: Site, kinds: Sequence[Kind], expects: frozenset[str]) -> Iterator[Schedule]:
     for kind in kinds:
         yield Schedule((Fault(site, kind),), expects=expects)
-
-
-def _alone(schedule: Schedule) -> bool:
-    """Whether it goes with no other: a reset is of a finished run."""
-    return any(fault.kind is Kind.RESET for fault in schedule.faults)
-
-
-def _apart(one: Schedule, other: Schedule) -> bool:
-    return one.faults[0].site != other.faults[0].site

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,14 +17,13 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from saga import Resolution, SagaState, SagaView, StepState
-from saga.parking import Resolving
+from saga import Resolution, Resolving, SagaState, SagaView, StepState
 from saga.step import activity_name
-from verifier.faults import LASTING, Fault, Kind, Schedule, Site, Way
+from verifier.faults import ENDED_BY, Fault, Kind, Schedule, Site, Way
 from verifier.resets import reset
 from verifier.script import END, Script
 from verifier.subject import Case, Ending, Subject
-from verifier.world import World, queue_of
+from verifier.world import World
 
 PATIENCE = 180.0
 LOOK = 0.5
@@ -92,7 +92,7 @@ class Run:
             self._subject.workflow.run,
             case.argument,
             id=case.workflow_id,
-            task_queue=queue_of(self._script.schedule.mode),
+            task_queue=self._world.queue(self._script.schedule.mode),
             task_timeout=timedelta(seconds=10),
         )
 
@@ -118,7 +118,7 @@ class Run:
                 await self.handle.terminate("stuck")
             return self._said(None, f"the workflow was open after {PATIENCE:.0f} s")
         reason = getattr(getattr(outcome, "reason", None), "code", "no reason")
-        return self._said(str(getattr(outcome, "status", outcome)), f"Completed, {reason}")
+        return self._said(self._subject.status(outcome), f"Completed, {reason}")
 
     def _said(self, status: str | None, how: str) -> Ending:
         self._script.say(f"the workflow ended: {how}, {status}")
@@ -165,8 +165,8 @@ class Run:
                 return
 
     async def _operate(self) -> None:
-        """Play the operator: mend what is broken when a step is blocked, then have it retried."""
-        lasting = [fault for fault in self._script.schedule.all if fault.kind in LASTING]
+        """Play the operator: when a step is blocked, mend what is broken and say so."""
+        lasting = {it: ENDED_BY[it.kind] for it in self._script.schedule.all if it.kind in ENDED_BY}
         while lasting:
             await asyncio.sleep(LOOK)
             if self._script.fired.isdisjoint(lasting):
@@ -174,13 +174,12 @@ class Run:
             with contextlib.suppress(RPCError, WorkflowUpdateFailedError, WorkflowQueryFailedError):
                 view: SagaView = await self.handle.query("saga", result_type=SagaView)
                 if view.state is SagaState.BLOCKED:
-                    await self._resolve(view)
+                    await self._resolve(view, {it.site.step: lasting[it] for it in lasting})
 
-    async def _resolve(self, view: SagaView) -> None:
-        lasting = {it.site.step for it in self._script.schedule.all if it.kind in LASTING}
+    async def _resolve(self, view: SagaView, words: Mapping[str, Resolving]) -> None:
         for step in view.steps:
-            if step.state is StepState.BLOCKED and step.name in lasting:
+            if step.state is StepState.BLOCKED and step.name in words:
                 self._script.heal(step.name)
-                word = Resolution(step.name, Resolving.RETRY, "mended", "the verifier")
-                self._script.say(f"the operator has {step.name} retried")
+                word = Resolution(step.name, words[step.name], "mended", "the verifier")
+                self._script.say(f"the operator says {word.action} of {step.name}")
                 await self.handle.execute_update("resolve", word)

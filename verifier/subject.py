@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
+from contracts.orders import CreateOrder
 from saga import Step
 from verifier.world import World
 
@@ -15,14 +16,11 @@ HASTE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Case:
-    """A fresh saga: its workflow's id and argument, and what its invariants look at."""
+    """A fresh saga: its workflow's id and argument, and the order that it is about."""
 
     workflow_id: str
     argument: Any
-    order_id: str
-    sku: str
-    quantity: int
-    total: int
+    order: CreateOrder
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ Invariant = Callable[[World, Case, Ending], Awaitable[list[str]]]
 class Subject:
     """One saga. An invariant answers with what is violated, in words; nothing if it holds.
 
-    `module` has the saga's `DEADLINE`. `completed` is the status of a run without a fault.
+    `module` has the saga's `DEADLINE`. `status` reads what the workflow's outcome claims:
+    `completed` after a run without a fault, else `rejected`, `cancelled` or `timed_out`.
     """
 
     name: str
@@ -53,5 +52,6 @@ class Subject:
     steps: Sequence[Step[Any, Any]]
     make: Callable[[World], Awaitable[Case]]
     cancel: Any
+    status: Callable[[Any], str]
     completed: str
     invariants: Sequence[Invariant]

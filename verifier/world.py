@@ -6,9 +6,10 @@ older test server, whose clock is global.
 """
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,16 @@ from services.payment.service import Payments
 from services.user.service import Users
 from verifier.faults import Mode
 from verifier.injector import Injector
+from verifier.losses import LosingRunner
 from workers.queues import worker_for
 
 KEY = "sk_test_of_the_verifier"
 PROVIDER = "http://provider.test"
 POOL = 20
 SLOTS = 500
+
+# A worker without a cache works on one task at a time.
+EVICTED_WORKERS = 4
 
 # A skip is a timer of the server: by default it looks at them once a second, and 20 times at most.
 DYNAMIC = (
@@ -63,11 +68,21 @@ class World:
     databases: dict[str, Database]
     provider: httpx2.AsyncClient
     injector: Injector
+    turn: Iterator[int] = field(default_factory=lambda: cycle(range(EVICTED_WORKERS)))
+
+    def queue(self, mode: Mode) -> str:
+        """A task queue whose worker runs workflows in this mode."""
+        if mode is Mode.EVICTED:
+            return evicted_queue(next(self.turn))
+        return LOST_QUEUE if mode is Mode.LOST else Queue.ORDERS
 
 
-def queue_of(mode: Mode) -> str:
-    """The task queue whose worker runs workflows in this mode."""
-    return f"{Queue.ORDERS}-{mode}" if mode is Mode.EVICTED else Queue.ORDERS
+LOST_QUEUE = f"{Queue.ORDERS}-{Mode.LOST}"
+
+
+def evicted_queue(number: int) -> str:
+    """One for each worker, since a queue has one worker of a process."""
+    return f"{Queue.ORDERS}-{Mode.EVICTED}-{number}"
 
 
 @asynccontextmanager
@@ -75,7 +90,8 @@ async def running_world(settings: DatabaseSettings) -> AsyncIterator[World]:
     """Start all of it on migrated databases; stop it at the end."""
     async with AsyncExitStack() as stack:
         databases = {
-            it: Database(getattr(settings, f"{it}_database_url"), pool_size=POOL) for it in SERVICES
+            it: Database(getattr(settings, f"{it}_database_url"), pool_size=POOL, pre_ping=False)
+            for it in SERVICES
         }
         for database in databases.values():
             stack.push_async_callback(database.close)
@@ -140,8 +156,13 @@ def _workers(client: Client, services: Services, injector: Injector) -> Sequence
         "max_concurrent_activities": SLOTS,
         "workflow_runner": UnsandboxedWorkflowRunner(),
     }
-    evicted = {"task_queue": queue_of(Mode.EVICTED), "max_cached_workflows": 0, **options}
+    evicted = {"max_cached_workflows": 0, **options}
+    lost = {**options, "task_queue": LOST_QUEUE, "workflow_runner": LosingRunner()}
     return [
         *(worker_for(client, queue, services, **options) for queue in Queue),
-        worker_for(client, Queue.ORDERS, services, **evicted),
+        *(
+            worker_for(client, Queue.ORDERS, services, task_queue=evicted_queue(it), **evicted)
+            for it in range(EVICTED_WORKERS)
+        ),
+        worker_for(client, Queue.ORDERS, services, **lost),
     ]

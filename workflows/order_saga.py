@@ -10,11 +10,11 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from contracts.inventory import ReserveStock, StockLine
-    from contracts.message import Money
+    from contracts.message import Money, Reason
     from contracts.names import Queue
     from contracts.orders import OrderLine, OrderStatus, StepNote
     from contracts.sagas import TOO_LATE, CancelOrder
-    from saga import Kind, Notice, Resolution, Saga, SagaView, Step
+    from saga import Cause, Kind, Notice, Resolution, Saga, SagaView, Step
 
 # No step of the sagas is in a table for this: it is a note for the record, in the order's history.
 NOTE = Step(name="note", kind=Kind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
@@ -71,6 +71,11 @@ class OrderSaga:
 def show_status(status: OrderStatus) -> None:
     """Have the workflow found by the order's status."""
     workflow.upsert_search_attributes([ORDER_STATUS.value_set(status)])
+
+
+def reason_of(cause: Cause) -> Reason:
+    """Why a saga was undone, as callers of the API are told."""
+    return Reason(code=cause.code, detail=cause.detail)
 
 
 def stock_of(order_id: str, items: Sequence[OrderLine]) -> ReserveStock:

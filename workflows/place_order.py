@@ -13,14 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from activities.payments import PaymentActivities
     from activities.users import UserActivities
-    from contracts.message import Reason
     from contracts.names import Queue
     from contracts.orders import ConfirmOrder, CreateOrder, Order, OrderStatus
     from contracts.payments import ChargePayment
     from contracts.sagas import OrderOutcome
     from contracts.users import ValidateUser
     from saga import Kind, Notice, Outcome, Step
-    from workflows.order_saga import OrderSaga, money, pieces, show_status, stock_of
+    from workflows.order_saga import OrderSaga, money, pieces, reason_of, show_status, stock_of
 
 CREATE_ORDER = Step(
     name="create_order",
@@ -121,7 +120,7 @@ def _result(order: CreateOrder, outcome: Outcome) -> OrderOutcome:
     # if an operator skipped the closing, or marked it as done.
     closed: Order | None = outcome.undone[CREATE_ORDER.name]
     if closed is None:
-        reason = Reason(code=outcome.cause.code, detail=outcome.cause.detail)
         status = OrderStatus(outcome.cause.ending)
+        reason = reason_of(outcome.cause)
         return OrderOutcome(order_id=order.order_id, status=status, reason=reason)
     return OrderOutcome(order_id=order.order_id, status=closed.status, reason=closed.reason)

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.payments import GiveBack
     from contracts.sagas import ReturnOutcome
     from saga import Kind, Step
-    from workflows.order_saga import OrderSaga, money, pieces, show_status, stock_of
+    from workflows.order_saga import OrderSaga, money, pieces, reason_of, show_status, stock_of
 
 BEGIN_RETURN = Step(
     name="begin_return",
@@ -73,9 +73,11 @@ class ReturnOrder(OrderSaga):
             show_status(OrderStatus.RETURNED)
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._saga.close(outcome)
+        if outcome.cause is None:
+            return ReturnOutcome(order_id=order.order_id, returned=True)
         # Of a saga that was reset, the order's own record knows best why it was abandoned.
-        reason = outcome.undone[BEGIN_RETURN.name] if outcome.cause else None
-        return ReturnOutcome(order_id=order.order_id, returned=outcome.cause is None, reason=reason)
+        reason = outcome.undone[BEGIN_RETURN.name] or reason_of(outcome.cause)
+        return ReturnOutcome(order_id=order.order_id, returned=False, reason=reason)
 
     async def _return(self, order: StartReturn) -> None:
         stock = stock_of(order.order_id, order.items)

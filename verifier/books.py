@@ -1,0 +1,92 @@
+"""What the books of an order must say, whatever its sagas did: stock, money, who was promised."""
+
+from collections.abc import Sequence
+from itertools import count
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from contracts.inventory import NewProduct, Price
+from contracts.message import Money
+from contracts.orders import CreateOrder, OrderLine
+from contracts.payments import PaymentStatus
+from contracts.users import NewUser
+from services.order.tables import events
+from services.payment.tables import payments
+from verifier.subject import Case, Ending
+from verifier.world import World
+
+STOCK, QUANTITY, PRICE = 10, 2, Money(minor=500, currency="EUR")
+TOTAL = PRICE * QUANTITY
+_numbers = count(1)
+
+
+async def new_order(world: World) -> CreateOrder:
+    """An order of two pieces, not placed yet, with a customer and a product of its own."""
+    unique = f"{uuid4().hex[:12]}-{next(_numbers)}"
+    user = await world.services.users.create(NewUser(name="Test", email="test@example.com"))
+    price = Price(minor=PRICE.minor, currency=PRICE.currency)
+    product = NewProduct(sku=f"SKU-{unique}", name="Thing", price=price, stock=STOCK)
+    await world.services.inventory.create_product(product)
+    return CreateOrder(
+        order_id=f"ord_{unique}",
+        customer_id=user.id,
+        items=(OrderLine(sku=product.sku, quantity=QUANTITY, unit_price=PRICE),),
+        total=TOTAL,
+        payment_method="pm_card_visa",
+    )
+
+
+async def stock_is_conserved(world: World, case: Case, *, sold: bool) -> list[str]:
+    """The order's pieces are sold, or back on the shelf; none is reserved or gone."""
+    product = await world.services.inventory.get_product(case.order.items[0].sku)
+    pieces = QUANTITY if sold else 0
+    found = (product.stocked, product.available, product.reserved, product.sold)
+    right = (STOCK, STOCK - pieces, 0, pieces)
+    if found == right:
+        return []
+    return [f"stock (stocked, available, reserved, sold) is {found}, not {right}"]
+
+
+async def money_is_conserved(world: World, case: Case, *, kept: bool) -> list[str]:
+    """The total is kept, or what was captured is refunded; once at most. The ledger balances."""
+    ledger = (await world.provider.get("/ledger", params={"order": case.order.order_id})).json()
+    kinds = [entry["kind"] for entry in ledger["entries"]]
+    captured, refunded = (sum(ledger[it].values()) for it in ("captured", "refunded"))
+    wrong = []
+    if not ledger["balanced"]:
+        wrong.append("the ledger does not balance")
+    if max(kinds.count("capture"), kinds.count("refund")) > 1:
+        wrong.append(f"money moved more than once: {kinds}")
+    right = TOTAL.minor if kept else 0
+    if captured - refunded != right:
+        wrong.append(f"captured {captured} and refunded {refunded}: {right} should be left")
+    return wrong + await _payment_agrees(world, case, captured, refunded)
+
+
+async def _payment_agrees(world: World, case: Case, captured: int, refunded: int) -> list[str]:
+    """The payment's row says what the provider's ledger says."""
+    async with world.databases["payment"].transaction() as tx:
+        query = select(payments.c.status).where(payments.c.order_id == case.order.order_id)
+        status = (await tx.execute(query)).scalar_one_or_none()
+    said = (
+        TOTAL.minor if status in {PaymentStatus.CAPTURED, PaymentStatus.REFUNDED} else 0,
+        TOTAL.minor if status == PaymentStatus.REFUNDED else 0,
+    )
+    if said == (captured, refunded):
+        return []
+    return [f"the payment is {status}, but {captured} was captured and {refunded} refunded"]
+
+
+async def recorded(world: World, case: Case) -> Sequence[str]:
+    """The types of the order's events, oldest first."""
+    async with world.databases["order"].transaction() as tx:
+        query = select(events.c.type).where(events.c.stream_id == case.order.order_id)
+        return [row.type for row in await tx.execute(query.order_by(events.c.version))]
+
+
+async def an_accepted_cancel_cancels(_: World, __: Case, ending: Ending) -> list[str]:
+    """Who was told that the saga will be undone was told the truth."""
+    if ending.accepted and ending.status != "cancelled":
+        return [f"a customer's cancel was accepted, and the saga ended as {ending.status}"]
+    return []

@@ -1,0 +1,96 @@
+"""ReturnOrder as a subject: the order is returned, or it is as confirmed as it was before."""
+
+import workflows.return_order as module
+from contracts.inventory import ReserveStock, StockLine
+from contracts.message import StepKey
+from contracts.names import return_id, workflow_id
+from contracts.orders import RETURN_ABANDONED, ConfirmOrder, CreateOrder, OrderStatus, StartReturn
+from contracts.payments import ChargePayment
+from contracts.sagas import CancelOrder, ReturnOutcome
+from verifier.barriers import barriers_hold
+from verifier.books import (
+    an_accepted_cancel_cancels,
+    money_is_conserved,
+    new_order,
+    recorded,
+    stock_is_conserved,
+)
+from verifier.subject import Case, Ending, Subject
+from verifier.world import World
+
+RETURNED = OrderStatus.RETURNED.value
+
+
+async def make(world: World) -> Case:
+    """An order that is confirmed and about to be returned."""
+    order = await new_order(world)
+    await _confirm(world, order)
+    start = StartReturn(order_id=order.order_id, items=order.items, total=order.total)
+    return Case(return_id(order.order_id), start, order)
+
+
+async def _confirm(world: World, order: CreateOrder) -> None:
+    """What PlaceOrder does, without a workflow."""
+    services, placing = world.services, workflow_id(order.order_id)
+    lines = tuple(StockLine(sku=it.sku, quantity=it.quantity) for it in order.items)
+    stock = ReserveStock(order_id=order.order_id, lines=lines)
+    charge = ChargePayment(
+        order_id=order.order_id, amount=order.total, payment_method=order.payment_method
+    )
+    await services.orders.create(StepKey(saga_id=placing, step="create_order"), order)
+    await services.inventory.reserve(StepKey(saga_id=placing, step="reserve_inventory"), stock)
+    await services.payments.charge(StepKey(saga_id=placing, step="charge_payment"), charge)
+    confirm = ConfirmOrder(order_id=order.order_id)
+    await services.orders.confirm(StepKey(saga_id=placing, step="confirm_order"), confirm)
+    await services.inventory.commit(StepKey(saga_id=placing, step="commit_inventory"), stock)
+
+
+async def stock_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
+    """Back on the shelf if the order is returned, else sold as before."""
+    return await stock_is_conserved(world, case, sold=ending.status != RETURNED)
+
+
+async def money_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
+    """Refunded if the order is returned, else kept as before."""
+    return await money_is_conserved(world, case, kept=ending.status != RETURNED)
+
+
+async def the_record_says_the_truth(world: World, case: Case, ending: Ending) -> list[str]:
+    """Returned or confirmed, as the workflow says; one return, and it has ended."""
+    order = await world.services.orders.get(case.order.order_id)
+    right = RETURNED if ending.status == RETURNED else OrderStatus.CONFIRMED
+    wrong = [] if order.status == right else [f"the order is {order.status}, not {right}"]
+    types = await recorded(world, case)
+    ends = [it for it in types if it in {"OrderReturned", RETURN_ABANDONED}]
+    if types.count("OrderReturnStarted") > 1 or len(ends) != 1:
+        wrong.append(f"the return did not begin and end once: {types}")
+    return wrong
+
+
+def status(outcome: ReturnOutcome) -> str:
+    """Returned, or why not, by the code that is on record."""
+    if outcome.returned:
+        return RETURNED
+    code = outcome.reason.code if outcome.reason else "no reason"
+    if code.startswith("cancelled_by_"):
+        return "cancelled"
+    return "timed_out" if code.endswith(("_timed_out", "deadline_exceeded")) else "rejected"
+
+
+RETURN_ORDER = Subject(
+    name="ReturnOrder",
+    workflow=module.ReturnOrder,
+    module=module,
+    steps=module.STEPS,
+    make=make,
+    cancel=CancelOrder(),
+    status=status,
+    completed=RETURNED,
+    invariants=(
+        stock_is_where_the_status_says,
+        money_is_where_the_status_says,
+        the_record_says_the_truth,
+        an_accepted_cancel_cancels,
+        barriers_hold(module.STEPS, RETURNED),
+    ),
+)
