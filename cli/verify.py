@@ -6,8 +6,7 @@ What it runs is heavy to import, so that is done when it is asked for.
 import asyncio
 import logging
 import tempfile
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,27 +19,18 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from infrastructure.settings import DatabaseSettings
+    from verifier.campaign import Asked
     from verifier.report import Report
 
-SAGAS = ("PlaceOrder",)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the command line asks for. `shard` is (i, n), i from 1."""
-
-    sagas: tuple[str, ...]
-    pairs: int
-    seed: int
-    only: str
-    shard: tuple[int, int]
+SAGAS = ("PlaceOrder", "ReturnOrder")
 
 
 def verify(
     saga: Annotated[str, typer.Argument(help="Which saga; all if none is named")] = "",
     *,
-    pairs: Annotated[int, typer.Option(min=0, help="Also this many pairs of faults")] = 0,
-    seed: Annotated[int, typer.Option(help="Chooses the pairs")] = 1,
+    pairs: Annotated[int, typer.Option(min=0, help="Also this many pairs of faults a saga")] = 0,
+    triples: Annotated[int, typer.Option(min=0, help="… and this many triples")] = 0,
+    seed: Annotated[int, typer.Option(help="Chooses the pairs and triples")] = 1,
     shard: Annotated[str, typer.Option(help="Run the i-th of n parts only")] = "1/1",
     only: Annotated[str, typer.Option(help="Only schedules whose name contains this")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs")] = False,
@@ -49,9 +39,13 @@ def verify(
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
     if saga not in {"", *SAGAS}:
         raise typer.BadParameter(f"there is no saga {saga}: choose from {', '.join(SAGAS)}")
-    asked = Asked((saga,) if saga else SAGAS, pairs, seed, only, _shard(shard))
+    from verifier.campaign import Asked  # noqa: PLC0415 - heavy
+
+    asked = Asked(pairs, triples, seed, only, _shard(shard))
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
-    reports = asyncio.run(_verify(asked))
+    reports = asyncio.run(_verify((saga,) if saga else SAGAS, asked))
+    if not any(report.results for report in reports):
+        raise typer.BadParameter("no schedule is left: loosen --only or --shard")
     _tell(reports, as_json=as_json)
     if html is not None:
         _write(html, reports)
@@ -65,7 +59,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-async def _verify(asked: Asked) -> "list[Report]":
+async def _verify(sagas: Sequence[str], asked: "Asked") -> "list[Report]":
     """On a PostgreSQL of its own, which is gone afterwards."""
     from cli.stack.databases import OWNER  # noqa: PLC0415 - heavy
     from cli.stack.ports import free_port  # noqa: PLC0415 - heavy
@@ -80,38 +74,32 @@ async def _verify(asked: Asked) -> "list[Report]":
             urls = {f"{it}_database_url": postgres.url(role) for it, role in OWNER.items()}
             settings = DatabaseSettings.model_validate(urls)
             await migrate(settings)
-            return await _campaign(asked, settings)
+            return await _campaign(sagas, asked, settings)
         finally:
             await postgres.stop()
             postgres.remove()
 
 
-async def _campaign(asked: Asked, settings: "DatabaseSettings") -> "list[Report]":
+async def _campaign(
+    sagas: Sequence[str], asked: "Asked", settings: "DatabaseSettings"
+) -> "list[Report]":
     from verifier import campaign  # noqa: PLC0415 - heavy
     from verifier.place_order import PLACE_ORDER  # noqa: PLC0415 - heavy
-    from verifier.report import Report  # noqa: PLC0415 - heavy
+    from verifier.return_order import RETURN_ORDER  # noqa: PLC0415 - heavy
     from verifier.world import running_world  # noqa: PLC0415 - heavy
 
-    reports = []
-    async with running_world(settings) as world:
-        for subject in (it for it in (PLACE_ORDER,) if it.name in asked.sagas):
-            plan = await campaign.plan(world, subject)
-            schedules = [*plan.singles(), *plan.pairs(asked.pairs, asked.seed)]
-            chosen = campaign.select(schedules, asked.only, asked.shard)
-            began = time.monotonic()
-            with Progress(console=Console(stderr=True)) as progress:
-                advance = partial(
-                    progress.advance, progress.add_task(subject.name, total=len(chosen))
-                )
-                results = await campaign.verify(world, subject, chosen, advance)
-            seconds = time.monotonic() - began
-            reports.append(Report(subject.name, results, seconds, asked.seed))
-    return reports
+    subjects = [it for it in (PLACE_ORDER, RETURN_ORDER) if it.name in sagas]
+    with Progress(console=Console(stderr=True)) as bar:
+
+        def progress(part: str, size: int) -> Callable[[], None]:
+            return partial(bar.advance, bar.add_task(part, total=size))
+
+        async with running_world(settings) as world:
+            return await campaign.run(world, subjects, asked, progress)
 
 
 def _tell(reports: "list[Report]", *, as_json: bool) -> None:
     from verifier.report import as_json as to_json  # noqa: PLC0415 - heavy
-    from verifier.report import story  # noqa: PLC0415 - heavy
 
     if as_json:
         typer.echo(to_json(reports))
@@ -120,23 +108,26 @@ def _tell(reports: "list[Report]", *, as_json: bool) -> None:
     for report in reports:
         console.print(_table(report))
         for failure in report.failures:
-            console.print(escape(story(report.subject, failure, report.seed)))
-        console.print(
-            f"{report.subject}: {len(report.results)} schedules in {report.seconds:.1f} s, "
-            f"seed {report.seed}, [bold]{len(report.failures)} failures[/]"
-        )
+            console.print(escape(report.story(failure)))
+        console.print(f"{report.subject}: {len(report.failures)} failures, seed {report.seed}")
+    for part, seconds in reports[0].seconds.items():
+        several = part == "combinations"
+        number = sum((len(it.schedule.faults) > 1) is several for r in reports for it in r.results)
+        console.print(f"[bold]{number} {part} in {seconds:.0f} s[/]")
 
 
 def _table(report: "Report") -> Table:
+    """Numbers in the head, so that it fits on a terminal; the caption says what they stand for."""
     from verifier.report import matrix  # noqa: PLC0415 - heavy
 
     sites, kinds = matrix(report)
     table = Table(title=f"{report.subject}: runs in which a fault struck an activity")
-    table.add_column("fault")
-    for site in sites:
-        table.add_column(site.activity, justify="right")
+    table.add_column("fault", no_wrap=True)
+    for number, _ in enumerate(sites, start=1):
+        table.add_column(str(number), justify="right", no_wrap=True)
     for kind in kinds:
         table.add_row(kind, *(str(report.coverage[site, kind] or "") for site in sites))
+    table.caption = "  ".join(f"{number} {site}" for number, site in enumerate(sites, start=1))
     return table
 
 

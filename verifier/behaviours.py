@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 from saga import rejection
 from verifier.faults import AFTER, BEFORE, LATE, Fault, Kind, Way
-from verifier.script import END, Script, begun, ended
+from verifier.script import END, Script, begun, ended, healed
 
 Body = Callable[[], Awaitable[Any]]
 HOUR = timedelta(hours=1)
@@ -18,6 +18,7 @@ HOUR = timedelta(hours=1)
 # What a failing service asks for with Retry-After: it spares most of the attempts of an hour, and
 # still has a step's patience (5 min) and a duty's (10 min) run out by more than one.
 AGAIN = timedelta(minutes=4)
+BEFORE_PARKED = 3
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ async def fails_an_hour(it: Attempt) -> Any:
 async def fails_for_ever(it: Attempt) -> Any:
     """Until it is healed."""
     it.fire()
+    await _operator(it)
     raise down(AGAIN)
 
 
@@ -79,6 +81,14 @@ async def is_rejected(it: Attempt) -> Any:
     """Until it is healed."""
     it.fire()
     raise rejection("injected", "refused by the verifier")
+
+
+async def refused(it: Attempt) -> Any:
+    """Something has changed since the saga began, and its service says so."""
+    if it.number == 1:
+        it.fire()
+        await it.script.refuse(it.fault.site.activity)
+    return await it.body()
 
 
 async def reply_lost(it: Attempt) -> Any:
@@ -94,7 +104,14 @@ async def replies_lost(it: Attempt) -> Any:
     """Its effect lands, and nobody hears of it."""
     await it.body()
     it.fire()
+    await _operator(it)
     raise down(AGAIN)
+
+
+async def _operator(it: Attempt) -> None:
+    """Once the step is parked, wait for the operator: skipped time would fill with attempts."""
+    if it.number > BEFORE_PARKED:
+        await it.script.until(healed(it.fault.site.step))
 
 
 async def done_by_hand(it: Attempt) -> Any:
@@ -155,6 +172,14 @@ async def late_patience(it: Attempt) -> Any:
     return await it.body()
 
 
+async def late_refused(it: Attempt) -> Any:
+    """A zombie, and its retry is refused."""
+    if it.number > 1:
+        raise rejection("injected", "refused by the verifier")
+    await it.held(END)
+    return await it.body()
+
+
 async def late(it: Attempt) -> Any:
     """The customer cancels while the attempt is on its way; it lands all the same."""
     if it.number == 1:
@@ -196,6 +221,7 @@ BEHAVIOURS: dict[Kind, Behaviour] = {
     Kind.FAILS_FOR_EVER: fails_for_ever,
     Kind.DEADLINE: fails_for_ever,
     Kind.REJECTED: is_rejected,
+    Kind.REFUSED: refused,
     Kind.REPLY_LOST: reply_lost,
     Kind.REPLIES_LOST: replies_lost,
     Kind.MARKED_DONE: done_by_hand,
@@ -206,6 +232,7 @@ BEHAVIOURS: dict[Kind, Behaviour] = {
     Kind.SLOW_AFTER: slow_after,
     Kind.OVERTAKEN: overtaken,
     Kind.LATE_PATIENCE: late_patience,
+    Kind.LATE_REFUSED: late_refused,
     **dict.fromkeys(LATE, late),
     **dict.fromkeys(BEFORE, cancelled_before),
     **dict.fromkeys(AFTER, cancelled_after),

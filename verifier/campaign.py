@@ -1,18 +1,78 @@
 """Runs many schedules side by side and sums up what came of them."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from unittest.mock import patch
 
 from saga import Kind as StepKind
 from verifier.faults import Fault, Kind, Mode, Schedule, Site
 from verifier.plan import Plan, Recording
+from verifier.report import Report, never_reached
 from verifier.run import Result, Run
 from verifier.subject import HASTE, Subject
 from verifier.world import World
 
 # Enough of others beside held attempts, which wait for their real time-out and cost nothing.
-SIDE_BY_SIDE = 16
+SIDE_BY_SIDE = 24
+
+# Of so many failing combinations the shortest failing part is looked for; more say the same.
+SHORTENED = 3
+
+Advance = Callable[[], None]
+Progress = Callable[[str, int], Advance]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to run: every single fault, and of each saga so many seeded pairs and triples.
+
+    `only` is contained in a schedule's name; `shard` is (i, n), i from 1: every n-th of these.
+    """
+
+    pairs: int = 0
+    triples: int = 0
+    seed: int = 1
+    only: str = ""
+    shard: tuple[int, int] = (1, 1)
+
+
+async def run(
+    world: World, subjects: Sequence[Subject], asked: Asked, progress: Progress
+) -> list[Report]:
+    """Verify all subjects: first every single fault, then the combinations.
+
+    `progress` is told of each part's name and size, and gives what to call after each schedule.
+    """
+    plans = [await plan(world, subject) for subject in subjects]
+    singles = [select(it.singles(), asked) for it in plans]
+    several = [
+        select(
+            [
+                *it.combinations(asked.pairs, 2, asked.seed),
+                *it.combinations(asked.triples, 3, asked.seed),
+            ],
+            asked,
+        )
+        for it in plans
+    ]
+    reports = [Report(it.name, asked.pairs, asked.triples, asked.seed) for it in subjects]
+    for part, lists in (("single faults", singles), ("combinations", several)):
+        if any(lists):
+            began = time.monotonic()
+            advance, slots = progress(part, sum(map(len, lists))), asyncio.Semaphore(SIDE_BY_SIDE)
+            jobs = zip(subjects, lists, strict=True)
+            found = await asyncio.gather(
+                *(verify(world, subject, them, advance, slots) for subject, them in jobs)
+            )
+            for report, results in zip(reports, found, strict=True):
+                report.results += results
+                report.seconds[part] = time.monotonic() - began
+    for subject, report in zip(subjects, reports, strict=True):
+        await _shorten(world, subject, report)
+    return reports
 
 
 async def record(world: World, subject: Subject) -> Recording:
@@ -34,25 +94,25 @@ async def _calls(world: World, subject: Subject, schedule: Schedule) -> list[Sit
 
 
 async def plan(world: World, subject: Subject) -> Plan:
-    """The subject's plan, after a recording run."""
+    """The subject's plan, after its recording runs."""
     return Plan(subject, await record(world, subject))
 
 
-def select(schedules: Sequence[Schedule], only: str, shard: tuple[int, int]) -> list[Schedule]:
-    """Those whose name contains `only`, and of these every n-th, from the i-th (from 1) on."""
-    number, of = shard
-    return [it for it in schedules if only in it.name][number - 1 :: of]
+def select(schedules: Sequence[Schedule], asked: Asked) -> list[Schedule]:
+    """Those that are asked for."""
+    number, of = asked.shard
+    return [it for it in schedules if asked.only in it.name][number - 1 :: of]
 
 
 async def verify(
     world: World,
     subject: Subject,
     schedules: Sequence[Schedule],
-    ended: Callable[[], None] = lambda: None,
-    side_by_side: int = SIDE_BY_SIDE,
+    ended: Advance = lambda: None,
+    slots: asyncio.Semaphore | None = None,
 ) -> list[Result]:
     """Run all, and last those with a shortened deadline. `ended` is called for each."""
-    slots = asyncio.Semaphore(side_by_side)
+    slots = slots or asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def one(schedule: Schedule) -> Result:
         async with slots:
@@ -65,3 +125,22 @@ async def verify(
     results = await asyncio.gather(*(one(it) for it in schedules if it.mode is not Mode.HASTY))
     with patch.object(subject.module, "DEADLINE", HASTE):
         return [*results, *await asyncio.gather(*map(one, hurried))]
+
+
+async def _shorten(world: World, subject: Subject, report: Report) -> None:
+    """Put the shortest failing parts in the place of the first failing combinations."""
+    failing = [it for it in report.failures if len(it.schedule.faults) > 1]
+    for result in failing[:SHORTENED]:
+        report.results[report.results.index(result)] = await shortest(world, subject, result)
+
+
+async def shortest(world: World, subject: Subject, failed: Result) -> Result:
+    """The failing result with the fewest faults that are part of this one's; it, if none is."""
+    whole = failed.schedule
+    for size in range(1, len(whole.faults)):
+        for faults in combinations(whole.faults, size):
+            part = replace(whole, faults=faults, expects=frozenset())
+            result = await Run(world, subject, part).result()
+            if result.violations and not never_reached(result):
+                return replace(result, cut_from=whole)
+    return failed

@@ -8,6 +8,7 @@ from services.order.aggregate import CLOSING
 from verifier.barriers import barriers_hold
 from verifier.books import (
     an_accepted_cancel_cancels,
+    clear_the_shelf,
     money_is_conserved,
     new_order,
     recorded,
@@ -24,6 +25,11 @@ async def make(world: World) -> Case:
     """An order that is about to be placed."""
     order = await new_order(world)
     return Case(workflow_id(order.order_id), order, order)
+
+
+async def close_the_account(world: World, case: Case) -> None:
+    """The customer's account is deactivated."""
+    await world.services.users.deactivate(case.order.customer_id)
 
 
 async def stock_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
@@ -71,4 +77,5 @@ PLACE_ORDER = Subject(
         an_accepted_cancel_cancels,
         barriers_hold(module.STEPS, CONFIRMED),
     ),
+    refusals={"inventory.reserve": clear_the_shelf, "user.validate": close_the_account},
 )

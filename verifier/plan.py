@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle
+from itertools import chain, cycle
 
 from saga import Kind as StepKind
 from verifier.faults import CANCELS, LATE, Fault, Kind, Mode, Schedule, Site
@@ -22,7 +22,7 @@ PARKED = (Kind.FAILS_AN_HOUR, Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST)
 RESOLVED = (Kind.REJECTED, Kind.MARKED_DONE, Kind.SKIPPED)
 
 # How long each takes that waits for a real time-out, about; the others take a second.
-SLOW = {Kind.SLOW_BEFORE, Kind.SLOW_AFTER, Kind.OVERTAKEN}
+SLOW = {Kind.SLOW_BEFORE, Kind.SLOW_AFTER, Kind.OVERTAKEN, Kind.LATE_REFUSED}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Plan:
     def __init__(self, subject: Subject, recording: Recording) -> None:
         self._steps = {step.name: step for step in subject.steps}
         self._completed = frozenset({subject.completed})
+        self._refusals = subject.refusals
         self._recording = recording
         kinds = [self._steps[site.step].kind for site in recording.forward]
         pivot = kinds.index(StepKind.PIVOT) if StepKind.PIVOT in kinds else 0
@@ -54,10 +55,11 @@ class Plan:
         Going forward, each once with a worker that caches, and once with one that does not or that
         is lost, in turn; undoing, each once for each trigger, and with each kind of worker.
         """
-        forward = [*self._undoable(), *self._bound(), *self._noted()]
+        forward = [*self._undoable(), *self._bound()]
         alternate = cycle((Mode.EVICTED, Mode.LOST))
         again = [replace(it, mode=mode) for it, mode in zip(forward, alternate, strict=False)]
-        every = [*forward, *again, *self._undone(), *self._resets(), *self._deadlines()]
+        others = (self._noted(), self._undone(), self._resets(), self._deadlines())
+        every = [*forward, *again, *chain(*others)]
         return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
 
     def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
@@ -99,6 +101,8 @@ class Plan:
             yield from _at(site, MENDED, self._completed)
             yield from _at(site, GIVEN_UP, TIMED_OUT)
             yield from _at(site, (Kind.REJECTED,), REJECTED)
+            if site.activity in self._refusals:
+                yield from _at(site, (Kind.REFUSED,), REJECTED)
             compensated = self._steps[site.step].compensation is not None
             yield from _at(site, LATE if compensated else (Kind.LATE_END,), CANCELLED)
             yield from _at(site, CANCELS, CANCELLED)
@@ -108,7 +112,7 @@ class Plan:
         for site in self._binding:
             yield from _at(site, (*MENDED, *CANCELS, *PARKED), self._completed)
             if self._steps[site.step].kind is StepKind.PIVOT:
-                yield from _at(site, (Kind.REJECTED,), REJECTED)
+                yield from _at(site, (Kind.REJECTED, Kind.LATE_REFUSED), REJECTED)
             else:
                 yield from _at(site, RESOLVED, self._completed)
 

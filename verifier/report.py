@@ -4,24 +4,27 @@ import html
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from verifier.faults import Kind, Site
 from verifier.run import Result
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
-    """The results of one subject; `seconds` is how long all took together.
+    """The results of one subject, and what combinations were asked for.
 
-    Of two faults the first may keep the saga from reaching the other; a single one must strike.
+    `seconds`: how long each part took, together with that of the other subjects. Of several faults
+    one may keep the saga from reaching the others; a single one must strike.
     """
 
     subject: str
-    results: Sequence[Result]
-    seconds: float
-    seed: int
+    pairs: int = 0
+    triples: int = 0
+    seed: int = 1
+    results: list[Result] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def failures(self) -> list[Result]:
@@ -43,7 +46,8 @@ class Report:
         return {
             "saga": self.subject,
             "schedules": len(self.results),
-            "seconds": round(self.seconds, 1),
+            "single_faults": sum(len(it.schedule.faults) == 1 for it in self.results),
+            "seconds": {part: round(seconds, 1) for part, seconds in self.seconds.items()},
             "seed": self.seed,
             "shadowed": sum(bool(it.unreached) for it in self.results if not never_reached(it)),
             "failures": [
@@ -51,7 +55,7 @@ class Report:
                     "schedule": it.schedule.name,
                     "violations": [*it.violations, *never_reached(it)],
                     "steps": it.diary,
-                    "reproduce": reproduce(self.subject, it, self.seed),
+                    "reproduce": self.reproduce(it),
                 }
                 for it in self.failures
             ],
@@ -61,26 +65,27 @@ class Report:
             ],
         }
 
+    def reproduce(self, result: Result) -> str:
+        """The command line that runs this schedule again."""
+        schedule = result.cut_from or result.schedule
+        seeded = f" --pairs {self.pairs} --triples {self.triples} --seed {self.seed}"
+        several = seeded if len(schedule.faults) > 1 else ""
+        return f"saga verify {self.subject}{several} --only '{schedule.name}'"
+
+    def story(self, result: Result) -> str:
+        """A failure as a person can follow it: what is wrong, step by step how, and how again."""
+        cut = [f"  the shortest part of {result.cut_from.name}"] if result.cut_from else []
+        wrong = [f"  violated: {it}" for it in [*result.violations, *never_reached(result)]]
+        steps = [f"  {number:3}. {it}" for number, it in enumerate(result.diary, start=1)]
+        again = f"  again: {self.reproduce(result)}"
+        return "\n".join(["", f"FAILED {result.schedule.name}", *cut, *wrong, *steps, again])
+
 
 def never_reached(result: Result) -> list[str]:
     """Complaints of faults that should have struck and did not."""
     if len(result.schedule.faults) > 1:
         return []
     return [f"never reached: {fault}" for fault in result.unreached]
-
-
-def reproduce(subject: str, result: Result, seed: int) -> str:
-    """The command line that runs this schedule again."""
-    pairs = f" --pairs 1000 --seed {seed}" if len(result.schedule.faults) > 1 else ""
-    return f"saga verify {subject}{pairs} --only '{result.schedule.name}'"
-
-
-def story(subject: str, result: Result, seed: int) -> str:
-    """A failure as a person can follow it: what is wrong, step by step how, and how again."""
-    wrong = [f"  violated: {it}" for it in [*result.violations, *never_reached(result)]]
-    steps = [f"  {number:3}. {it}" for number, it in enumerate(result.diary, start=1)]
-    again = f"  again: {reproduce(subject, result, seed)}"
-    return "\n".join(["", f"FAILED {result.schedule.name}", *wrong, *steps, again])
 
 
 def matrix(report: Report) -> tuple[list[Site], list[Kind]]:
@@ -105,7 +110,7 @@ def page(report: Report) -> str:
     title = f"{report.subject}: {len(report.results)} schedules, {len(report.failures)} failures"
     return (
         f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
-        f"<h1>{title}</h1><p>{report.seconds:.0f} s, seed {report.seed}</p>"
+        f"<h1>{title}</h1><p>seed {report.seed}</p>"
         f"<table><tr><th></th>{head}</tr>{rows}</table>"
     )
 

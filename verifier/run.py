@@ -31,7 +31,10 @@ LOOK = 0.5
 
 @dataclass
 class Result:
-    """What came of a schedule. `violations` is empty if all is well; `unreached` likewise."""
+    """What came of a schedule. `violations` is empty if all is well; `unreached` likewise.
+
+    `cut_from` is the longer schedule that failed first, if this is the shortest part that does.
+    """
 
     schedule: Schedule
     violations: list[str] = field(default_factory=list)
@@ -39,6 +42,7 @@ class Result:
     diary: list[str] = field(default_factory=list)
     calls: list[Site] = field(default_factory=list)
     seconds: float = 0.0
+    cut_from: Schedule | None = None
 
 
 class Run:
@@ -50,8 +54,9 @@ class Run:
         undoing = {
             it.name: activity_name(it.compensation) for it in subject.steps if it.compensation
         }
-        self._script = Script(schedule, undoing, self._ask)
+        self._script = Script(schedule, undoing, self._ask, self._refuse)
         self._accepted = False
+        self._case: Case | None = None
         self._handle: WorkflowHandle[object, object] | None = None
 
     async def result(self) -> Result:
@@ -67,7 +72,7 @@ class Run:
         return Result(schedule, violations, unreached, script.diary, script.calls, seconds)
 
     async def _violations(self) -> list[str]:
-        case = await self._subject.make(self._world)
+        self._case = case = await self._subject.make(self._world)
         self._world.injector.scripts[case.workflow_id] = self._script
         await self._start(case)
         operator = asyncio.create_task(self._operate())
@@ -154,6 +159,10 @@ class Run:
         else:
             self._accepted = True
             self._script.say("the customer's cancel was accepted")
+
+    async def _refuse(self, activity: str) -> None:
+        if self._case is not None:
+            await self._subject.refusals[activity](self._world, self._case)
 
     async def _cancel_is_processed(self) -> None:
         asked = False

@@ -13,14 +13,22 @@ END = "the end"
 BOUND = 45.0
 
 Ask = Callable[[Way], Awaitable[None]]
+Refuse = Callable[[str], Awaitable[None]]
 
 
 class Script:
-    """One run's faults and its diary. `ask` sends a cancel and returns when it is processed."""
+    """One run's faults and its diary.
 
-    def __init__(self, schedule: Schedule, undoing: dict[str, str], ask: Ask) -> None:
+    `ask` sends a cancel and returns when it is processed; `refuse` has an activity's service
+    refuse it from now on.
+    """
+
+    def __init__(
+        self, schedule: Schedule, undoing: dict[str, str], ask: Ask, refuse: Refuse
+    ) -> None:
         self.schedule = schedule
         self.ask = ask
+        self.refuse = refuse
         self.fired: set[Fault] = set()
         self.calls: list[Site] = []
         self.attempts: Counter[Site] = Counter()
@@ -50,6 +58,7 @@ class Script:
     def heal(self, step: str) -> None:
         """Nothing fails any more at this step."""
         self.say(f"{step} is healed")
+        self.reach(healed(step))
         self._healed |= {fault.site for fault in self.schedule.all if fault.site.step == step}
 
     def undoing_of(self, site: Site) -> Site:
@@ -82,6 +91,11 @@ class Script:
 def begun(site: Site, attempt: int = 1) -> str:
     """The milestone of an attempt's begin."""
     return f"{site} attempt {attempt} begins"
+
+
+def healed(step: str) -> str:
+    """The milestone of a step's being mended."""
+    return f"{step} is healed"
 
 
 def ended(site: Site) -> str:

@@ -1,7 +1,7 @@
 """A saga to verify: how to start a fresh one, and what must be true when it has ended."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -36,6 +36,7 @@ class Ending:
 
 
 Invariant = Callable[[World, Case, Ending], Awaitable[list[str]]]
+Refusal = Callable[[World, Case], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Subject:
 
     `module` has the saga's `DEADLINE`. `status` reads what the workflow's outcome claims:
     `completed` after a run without a fault, else `rejected`, `cancelled` or `timed_out`.
+    `refusals`, by activity: changes the world so that its service refuses it.
     """
 
     name: str
@@ -55,3 +57,4 @@ class Subject:
     status: Callable[[Any], str]
     completed: str
     invariants: Sequence[Invariant]
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)

@@ -47,11 +47,12 @@ SLOTS = 500
 # A worker without a cache works on one task at a time.
 EVICTED_WORKERS = 4
 
-# A skip is a timer of the server: by default it looks at them once a second, and 20 times at most.
+# A skip is a timer of the server, which looks at its timers once a second and 20 times at most by
+# default. At 60 a second nobody waits, and the server has a tenth less to do than at 500.
 DYNAMIC = (
     "frontend.WorkflowTimeSkippingEnabled=true",
-    "history.transferProcessorMaxPollRPS=200",
-    "history.timerProcessorMaxPollRPS=500",
+    "history.transferProcessorMaxPollRPS=60",
+    "history.timerProcessorMaxPollRPS=60",
     'history.timerProcessorMaxTimeShift="10ms"',
 )
 

@@ -1,31 +1,52 @@
-"""The product with one of its safety mechanisms taken out."""
+"""The product with one of its safety mechanisms taken out: what each mutant puts in its place."""
 
-from typing import Any
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from sqlalchemy import text, update
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+from contracts.errors import Conflict
 from contracts.message import StepKey
 from infrastructure.barrier import Barrier, Op, State
-from saga import Saga, Step
+from saga import Saga, SagaState, Step
+from saga.journal import Journal
+from saga.parking import Duty, execute
+from saga.step import FORWARD
+from services.inventory import service as inventory
+from services.inventory.tables import products
+from verifier.place_order import PLACE_ORDER
+from verifier.return_order import RETURN_ORDER
+from verifier.subject import Subject
+from verifier.world import World
 
-_step = Saga.step
+_step, _claim, _init, _attempts = Saga.step, Barrier.claim, Journal.__init__, Duty._attempts
 
 
-async def claim_without_refusal(
+async def remember_nothing(
     self: Barrier, tx: Any, key: StepKey, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
-    """A late action is let in after its compensation."""
+    """A repeated action takes effect again."""
+    stored = await _claim(self, tx, key, reply_type, op)
+    return stored if op is Op.COMPENSATION else None
+
+
+async def let_the_late_in(
+    self: Barrier, tx: Any, key: StepKey, reply_type: Any, op: Op = Op.ACTION
+) -> Any:
+    """An action is let in after its compensation."""
     state, reply = await self._upsert(tx, key, op, State.STARTED, {})
     return reply_type.model_validate(reply) if state is State.DONE else None
 
 
-async def claim_without_memory(
+async def forget_the_reply(
     self: Barrier, tx: Any, key: StepKey, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
-    """A repeated action takes effect again."""
-    stored = await claim(self, tx, key, reply_type, op)
-    return stored if op is Op.COMPENSATION else None
-
-
-claim = Barrier.claim
+    """A repeated action is turned away: its effect is there, its reply is not."""
+    if await _claim(self, tx, key, reply_type, op) is not None:
+        raise Conflict("it is done already", expected=0, actual=1)
 
 
 async def register_after_the_action(
@@ -44,3 +65,208 @@ async def register_after_the_action(
 async def finish_without_a_shield(self: Saga, work: Any) -> Any:
     """A cancel interrupts compensations."""
     return await work
+
+
+async def give_up(self: Duty) -> Any:
+    """A compensation that keeps failing is given up, logged and forgotten."""
+    try:
+        return await _once(self)
+    except FailureError:
+        if self.refusable:
+            raise
+        return None
+
+
+async def forget_what_is_refused(self: Duty) -> Any:
+    """A compensation that is refused is logged and forgotten."""
+    while True:
+        try:
+            return await _attempts(self)
+        except FailureError as error:
+            if self.refusable or "Rejected" not in repr(error.cause):
+                raise
+            return None
+
+
+async def _once(duty: Duty) -> Any:
+    patience = duty.step.patience
+    return await execute(duty.step, duty._what, duty._args, retry=FORWARD, patience=patience)
+
+
+def key_of_the_run(self: Journal, saga_id: str, steps: Sequence[Step[Any, Any]]) -> None:
+    """A run that was reset has keys of its own."""
+    info = workflow.info()
+    again = info.run_id != info.first_execution_run_id or info.continued_run_id
+    _init(self, f"{saga_id}/{info.run_id}" if again else saga_id, steps)
+
+
+async def move_what_is_not_there(tx: Any, line: Any, source: str, target: str) -> bool:
+    """Stock may become negative."""
+    from_, to = products.c[source], products.c[target]
+    values = {from_: from_ - line.quantity, to: to + line.quantity}
+    statement = update(products).where(products.c.sku == line.sku).values(values)
+    return bool((await tx.execute(statement)).rowcount)
+
+
+async def ignore_cancellation(self: Saga, task: "asyncio.Task[Any]") -> Any:
+    """Temporal's cancel is swallowed."""
+    while not task.done():
+        try:
+            await workflow.wait([task])
+        except asyncio.CancelledError:
+            if (current := asyncio.current_task()) is not None:
+                current.uncancel()
+    return task.result()
+
+
+async def never_landed(_: Saga) -> bool:
+    """Nobody refuses a pivot that is still on its way."""
+    return False
+
+
+def cancel_at_any_time(self: Saga) -> bool:
+    """A cancel is honoured past the pivot, too."""
+    self._committed = False
+    return self.view.state is SagaState.RUNNING
+
+
+async def no_constraint(world: World) -> None:
+    """Let stock be what it likes in the database, too."""
+    async with world.databases["inventory"].transaction() as tx:
+        await tx.execute(text("ALTER TABLE products DROP CONSTRAINT products_not_negative"))
+
+
+async def constraint(world: World) -> None:
+    """As it was; what the mutant has left is removed."""
+    async with world.databases["inventory"].transaction() as tx:
+        await tx.execute(text("DELETE FROM products WHERE available < 0"))
+        await tx.execute(
+            text(
+                "ALTER TABLE products ADD CONSTRAINT products_not_negative"
+                " CHECK (available >= 0 AND reserved >= 0 AND sold >= 0)"
+            )
+        )
+
+
+class Mutant(NamedTuple):
+    """A missing mechanism: what replaces what, the schedules that find it, and what they say."""
+
+    mechanism: str
+    owner: Any
+    name: str
+    replacement: Any
+    schedule: str
+    says: str
+    subject: Subject = PLACE_ORDER
+    before: Callable[[World], Any] | None = None
+    after: Callable[[World], Any] | None = None
+
+
+RESERVE, RELEASE, CHARGE = (
+    "reserve_inventory:inventory.reserve",
+    "reserve_inventory:inventory.release",
+    "charge_payment:payment.charge",
+)
+NOT_RELEASED = "reserve_inventory of a saga that is undone: action done, compensation None"
+
+MUTANTS = (
+    Mutant(
+        "barrier",
+        Barrier,
+        "claim",
+        remember_nothing,
+        f"{RESERVE} is delivered twice",
+        "(10, 6, 2, 2), not (10, 8, 0, 2)",
+    ),
+    Mutant(
+        "tombstone",
+        Barrier,
+        "claim",
+        let_the_late_in,
+        f"{RESERVE} lands after it is undone",
+        "(10, 8, 2, 0), not (10, 10, 0, 0)",
+    ),
+    Mutant(
+        "stored reply",
+        Barrier,
+        "claim",
+        forget_the_reply,
+        f"{CHARGE} reply is lost",
+        "ended as timed_out, not as confirmed",
+    ),
+    Mutant(
+        "register before the action",
+        Saga,
+        "step",
+        register_after_the_action,
+        f"{RESERVE} every reply is lost",
+        NOT_RELEASED,
+    ),
+    Mutant(
+        "shield of compensations",
+        Saga,
+        "_finish",
+        finish_without_a_shield,
+        f"{RELEASE} cancel before",
+        "(10, 8, 2, 0), not (10, 10, 0, 0)",
+    ),
+    Mutant(
+        "unlimited retries of compensations",
+        Duty,
+        "fulfil",
+        give_up,
+        f"{RELEASE} fails for an hour",
+        NOT_RELEASED,
+    ),
+    Mutant(
+        "stable keys",
+        Journal,
+        "__init__",
+        key_of_the_run,
+        f"{RESERVE} workflow reset",
+        "after the reset: the workflow was open",
+    ),
+    Mutant(
+        "stock constraint",
+        inventory,
+        "_move",
+        move_what_is_not_there,
+        f"{RESERVE} is refused by its service",
+        "ended as confirmed, not as rejected",
+        before=no_constraint,
+        after=constraint,
+    ),
+    Mutant(
+        "cancellation handling",
+        Saga,
+        "_finish_task",
+        ignore_cancellation,
+        f"{CHARGE} cancel after",
+        "ended as confirmed, not as cancelled",
+    ),
+    Mutant(
+        "pivot check",
+        Saga,
+        "cancellable",
+        property(cancel_at_any_time),
+        "commit_inventory:inventory.commit customer cancels before",
+        "a customer's cancel was accepted, and the saga ended as confirmed",
+    ),
+    Mutant(
+        "fence of the pivot",
+        Saga,
+        "_pivot_landed",
+        never_landed,
+        "refund_payment:payment.give_back lands after the end, refused meanwhile",
+        "captured 1000 and refunded 1000: 1000 should be left",
+        subject=RETURN_ORDER,
+    ),
+    Mutant(
+        "parking",
+        Duty,
+        "_attempts",
+        forget_what_is_refused,
+        f"{RELEASE} is rejected",
+        NOT_RELEASED,
+    ),
+)

@@ -2,45 +2,52 @@
 
 import pytest
 
+from infrastructure.barrier import Barrier
+from tests.verifier import mutants
 from verifier import campaign
+from verifier.campaign import Asked
 from verifier.faults import Fault, Kind, Schedule, Site
 from verifier.place_order import PLACE_ORDER
 from verifier.plan import Plan
-from verifier.report import Report, page, story
+from verifier.report import Report, page
+from verifier.return_order import RETURN_ORDER
 from verifier.world import World
 
 pytestmark = pytest.mark.verifier
 
-PART = 30  # of so many schedules, one
+PART = 40  # of so many schedules, one
+SUBJECTS = (PLACE_ORDER, RETURN_ORDER)
 
 
 async def report(world: World, *schedules: Schedule) -> Report:
     results = await campaign.verify(world, PLACE_ORDER, schedules)
-    return Report("PlaceOrder", results, 1.0, seed=1)
+    return Report("PlaceOrder", results=results)
 
 
-async def test_a_part_of_all_single_faults_breaks_nothing(verified: World, plan: Plan) -> None:
-    found = await report(verified, *campaign.select(plan.singles(), "", (1, PART)))
-    assert len(found.results) >= 25
-    assert not found.failures, story("PlaceOrder", found.failures[0], 1)
+async def test_a_part_of_all_schedules_breaks_nothing(verified: World) -> None:
+    asked = Asked(pairs=4 * PART, triples=2 * PART, shard=(1, PART))
+    reports = await campaign.run(verified, SUBJECTS, asked, lambda *_: lambda: None)
+    for found in reports:
+        assert len(found.results) >= 15
+        assert not found.failures, found.story(found.failures[0])
 
 
-async def test_some_pairs_break_nothing(verified: World, plan: Plan) -> None:
-    found = await report(verified, *plan.pairs(5, seed=1))
-    assert not found.failures, story("PlaceOrder", found.failures[0], 1)
+async def test_there_are_a_thousand_single_faults(verified: World, plan: Plan) -> None:
+    returning = await campaign.plan(verified, RETURN_ORDER)
+    assert len(plan.singles()) + len(returning.singles()) >= 1000
 
 
 async def test_a_fault_that_is_never_reached_fails(verified: World) -> None:
     refund = Fault(Site("charge_payment", "payment.refund"), Kind.FAILS_ONCE)
     found = await report(verified, Schedule((refund,)))
     assert [it.unreached for it in found.failures] == [[refund]]
-    assert "never reached" in story("PlaceOrder", found.failures[0], 1)
+    assert "never reached" in found.story(found.failures[0])
 
 
 async def test_an_ending_that_is_not_expected_fails(verified: World) -> None:
     reserve = Fault(Site("reserve_inventory", "inventory.reserve"), Kind.REJECTED)
     found = await report(verified, Schedule((reserve,), expects=frozenset({"confirmed"})))
-    assert "ended as rejected, not as confirmed" in story("PlaceOrder", found.failures[0], 1)
+    assert "ended as rejected, not as confirmed" in found.story(found.failures[0])
     assert "is rejected" in page(found)
 
 
@@ -63,15 +70,34 @@ async def test_every_call_forward_and_back_gets_every_fault_that_it_can_have(pla
         }
 
 
-async def test_names_are_unique_and_a_seed_repeats_its_pairs(plan: Plan) -> None:
+async def test_names_are_unique_and_a_seed_repeats_its_combinations(plan: Plan) -> None:
     names = [schedule.name for schedule in plan.singles()]
     assert len(set(names)) == len(names)
-    assert plan.pairs(20, seed=7) == plan.pairs(20, seed=7)
-    assert plan.pairs(20, seed=7) != plan.pairs(20, seed=8)
+    for size in (2, 3):
+        chosen = plan.combinations(20, size, seed=7)
+        assert {len({fault.site for fault in it.faults}) for it in chosen} == {size}
+        assert chosen == plan.combinations(20, size, seed=7)
+        assert chosen != plan.combinations(20, size, seed=8)
+
+
+async def test_of_a_failing_combination_the_shortest_part_is_told(
+    verified: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Barrier, "claim", mutants.remember_nothing)
+    user, reserve = (
+        Fault(Site("validate_user", "user.validate"), Kind.FAILS_ONCE),
+        Fault(Site("reserve_inventory", "inventory.reserve"), Kind.TWICE),
+    )
+    whole = await report(verified, Schedule((user, reserve)))
+    cut = await campaign.shortest(verified, PLACE_ORDER, whole.results[0])
+    assert cut.schedule.faults == (reserve,)
+    told = Report("PlaceOrder", pairs=9, seed=3, results=[cut]).story(cut)
+    assert "the shortest part of" in told
+    assert f"--pairs 9 --triples 0 --seed 3 --only '{whole.results[0].schedule.name}'" in told
 
 
 def test_shards_are_all_together_and_none_twice() -> None:
     site = Site("step", "activity")
     every = [Schedule((Fault(site, kind),)) for kind in Kind]
-    shards = [campaign.select(every, "", (number, 3)) for number in (1, 2, 3)]
+    shards = [campaign.select(every, Asked(shard=(number, 3))) for number in (1, 2, 3)]
     assert sorted(it.name for shard in shards for it in shard) == sorted(it.name for it in every)
