@@ -12,7 +12,7 @@ from tests.support.stack import Stack
 @pytest_asyncio.fixture(scope="module")
 async def seeded(stack: Stack) -> dict[str, str]:
     """A customer and a product."""
-    with httpx2.Client(base_url=stack.api) as http:
+    with httpx2.Client(base_url=stack.api, headers=stack.bearer()) as http:
         user = http.post("/v1/users", json={"name": "Ada", "email": "ada@example.com"}).json()
         price = {"minor": 1250, "currency": "EUR"}
         product = {"sku": "SHELL-1", "name": "Thing", "price": price, "stock": 100}
