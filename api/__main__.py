@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import uvicorn
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 
 from api.app import create_app
 from api.backend import Backend
 from infrastructure.jwks import demand_usable, open_keys
-from infrastructure.settings import AuthSettings, DatabaseSettings, ProviderSettings
+from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect
-from infrastructure.tokens import Verifier
+from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import open_services
 
 WITHOUT_KEYS = """\
@@ -30,6 +30,21 @@ class ApiSettings(BaseSettings):
     """TEMPORAL_UI_URL: where links to the Temporal Web UI lead."""
 
     temporal_ui_url: str = "http://127.0.0.1:8233"
+
+
+class AuthSettings(BaseSettings):
+    """Whose tokens the API takes: API_AUTH_ISSUER, API_AUTH_AUDIENCE and API_AUTH_JWKS.
+
+    There are no defaults for these: without keys, nobody could be told from anybody else.
+    """
+
+    api_auth_issuer: str = Field(min_length=1, description="The claim iss, exactly")
+    api_auth_audience: str = Field(min_length=1, description="One of the claim aud, exactly")
+    api_auth_jwks: str = Field(min_length=1, description="URL or file of the public keys (JWKS)")
+    api_auth_leeway: float = Field(
+        default=10.0, ge=0, le=MAX_LEEWAY, description="Seconds that clocks may differ"
+    )
+    api_auth_max_token_bytes: int = Field(default=MAX_BYTES, ge=256, le=16384)
 
 
 def auth_settings() -> AuthSettings:

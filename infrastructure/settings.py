@@ -8,8 +8,6 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 
-from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY
-
 
 def with_driver(url: str) -> str:
     """The URL as SQLAlchemy wants it; `postgres://` and `postgresql://` are welcome too."""
@@ -37,18 +35,3 @@ class ProviderSettings(BaseSettings):
     payment_provider_url: str
     payment_provider_key: SecretStr
     payment_provider_timeout: float = Field(default=3.0, gt=0, description="Seconds per request")
-
-
-class AuthSettings(BaseSettings):
-    """Whose tokens the API takes: API_AUTH_ISSUER, API_AUTH_AUDIENCE and API_AUTH_JWKS.
-
-    There are no defaults for these: without keys, nobody could be told from anybody else.
-    """
-
-    api_auth_issuer: str = Field(min_length=1, description="The claim iss, exactly")
-    api_auth_audience: str = Field(min_length=1, description="One of the claim aud, exactly")
-    api_auth_jwks: str = Field(min_length=1, description="URL or file of the public keys (JWKS)")
-    api_auth_leeway: float = Field(
-        default=10.0, ge=0, le=MAX_LEEWAY, description="Seconds that clocks may differ"
-    )
-    api_auth_max_token_bytes: int = Field(default=MAX_BYTES, ge=256, le=16384)

@@ -87,6 +87,27 @@ async def test_return_of_an_order_that_is_not_confirmed_is_an_error_in_words(
     assert "not_returnable" in done.stderr
 
 
+async def test_with_saga_token_a_customer_sees_its_own_orders_only(
+    stack: Stack, seeded: dict[str, str]
+) -> None:
+    order = place(stack, seeded, "--wait")
+    mine, another = (
+        stack.saga("token", "--customer", it).stdout.strip()
+        for it in (seeded["customer"], "usr_another")
+    )
+    assert order["id"] in stack.saga("order", "list", token=mine).stdout
+    assert order["id"] not in stack.saga("order", "list", token=another).stdout
+    refused = stack.saga("order", "show", order["id"], token=another)
+    assert (refused.returncode, "unknown_order" in refused.stderr) == (1, True)
+
+
+async def test_a_token_of_another_issuer_is_told_so(stack: Stack) -> None:
+    done = stack.saga("order", "list", token="of.somebody.else")
+    assert done.returncode == 1
+    assert "invalid_token" in done.stderr
+    assert "SAGA_TOKEN" in done.stderr
+
+
 async def test_errors_name_the_field(stack: Stack, seeded: dict[str, str]) -> None:
     done = stack.saga("order", "place", "NOPE=1", "--customer", seeded["customer"])
     assert done.returncode == 1

@@ -4,8 +4,13 @@ import base64
 import hashlib
 from datetime import timedelta
 
+import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP384R1,
+    EllipticCurvePublicKey,
+    generate_private_key,
+)
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from infrastructure.signing import SigningKey
@@ -47,6 +52,27 @@ async def test_a_token_between_services_is_over_soon() -> None:
 async def test_two_tokens_are_never_the_same() -> None:
     first, second = (WORKERS.mint("payment", "worker-1", []) for _ in range(2))
     assert first != second
+
+
+class AnyName:
+    """Keys that have the right one under every name."""
+
+    async def find(self, kid: str) -> EllipticCurvePublicKey | None:
+        return WORKERS.key.private.public_key()
+
+
+@pytest.mark.parametrize(
+    "kid", ["", "../../dev/null", "x' OR 'x'='x", "a b", "k" * 129, "é", "x\n"]
+)
+async def test_a_name_that_could_be_no_keys_is_not_even_looked_for(kid: str) -> None:
+    good = WORKERS.mint("payment", "worker-1", ["service"])
+    payload = jwt.decode(good, options={"verify_signature": False})
+    verifier = Verifier(AnyName(), issuer="workers", audience="payment")
+    assert await verifier.verify(good)
+    header = {"typ": "at+jwt", "kid": kid}
+    named = jwt.encode(payload, WORKERS.key.private, algorithm="ES256", headers=header)
+    with pytest.raises(TokenRefused, match="kid"):
+        await verifier.verify(named)
 
 
 @pytest.mark.parametrize("leeway", [-1, MAX_LEEWAY + 1])

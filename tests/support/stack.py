@@ -59,11 +59,12 @@ class Stack:
         token = signing.operators_token(issuer, timedelta(hours=1))
         return {"Authorization": f"Bearer {token}"}
 
-    def saga(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a `saga` command in the stack's folder."""
+    def saga(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a `saga` command in the stack's folder, with this SAGA_TOKEN."""
         return subprocess.run(
             [str(SAGA), *arguments],
             cwd=self.state_dir.parent,
+            env={**os.environ, "SAGA_TOKEN": token},
             capture_output=True,
             text=True,
             check=False,

@@ -34,5 +34,5 @@ def verifier() -> Verifier:
 
 def bearer(subject: str = OPERATOR, *scopes: str) -> dict[str, str]:
     """The header of a request by this subject; an operator's if nothing else is said."""
-    token = ISSUER.mint(AUDIENCE, subject, scopes or (Scope.OPERATOR,), timedelta(hours=1))
+    token = ISSUER.mint(AUDIENCE, subject, scopes or (Scope.OPERATOR,), timedelta(hours=12))
     return {"Authorization": f"Bearer {token}"}
