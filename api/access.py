@@ -110,18 +110,19 @@ def need_of(method: str, path: str) -> Need:
         raise UndeclaredRoute(f"{method} {path}: say in api/access.py what it needs") from None
 
 
-def routes_of(app: FastAPI) -> list[tuple[str, str, bool]]:
-    """Every route of the app: method (or what it is instead), path, and whether it is guarded."""
+def routes_of(app: FastAPI) -> list[tuple[str, str, Need]]:
+    """Every route of the app: method (or what it is instead), path, and what it really asks for."""
     found = []
     for context in iter_route_contexts(app.routes):
         route = context.original_route
+        need = route.need if isinstance(route, Guarded) else Need.NOTHING
         methods = (context.methods or {type(route).__name__.upper()}) - {"HEAD"}
-        found += [(it, context.path or "", isinstance(route, Guarded)) for it in sorted(methods)]
+        found += [(it, context.path or "", need) for it in sorted(methods)]
     return found
 
 
 def check(app: FastAPI) -> None:
-    """UndeclaredRoute if a route of the app is not declared, or not guarded as declared."""
-    for method, path, guarded in routes_of(app):
-        if need_of(method, path) is not Need.NOTHING and not guarded:
+    """UndeclaredRoute if a route of the app is not declared, or asks for something else."""
+    for method, path, need in routes_of(app):
+        if need is not need_of(method, path):
             raise UndeclaredRoute(f"{method} {path}: make its router with route_class=Guarded")
