@@ -1,18 +1,29 @@
 """`python -m api`: serves the REST front end."""
 
 import argparse
-import ipaddress
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import uvicorn
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 
 from api.app import create_app
 from api.backend import Backend
+from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect
+from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import open_services
+
+WITHOUT_KEYS = """\
+The API does not start without keys that tell its callers apart. Set
+  API_AUTH_ISSUER    who signs the tokens: their claim iss
+  API_AUTH_AUDIENCE  what they must be for: their claim aud
+  API_AUTH_JWKS      the signer's public keys: an https URL, or a file
+`saga up` sets them for the local stack. More is in docs/authentication.md."""
 
 
 class ApiSettings(BaseSettings):
@@ -21,29 +32,61 @@ class ApiSettings(BaseSettings):
     temporal_ui_url: str = "http://127.0.0.1:8233"
 
 
-def loopback(host: str) -> str:
-    """The address, if it is this machine's own: nobody is asked who they are yet."""
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-        raise argparse.ArgumentTypeError("there is no authentication yet: only loopback is served")
-    return host
+class AuthSettings(BaseSettings):
+    """Whose tokens the API takes: API_AUTH_ISSUER, API_AUTH_AUDIENCE and API_AUTH_JWKS.
+
+    There are no defaults for these: without keys, nobody could be told from anybody else.
+    """
+
+    api_auth_issuer: str = Field(min_length=1, description="The claim iss, exactly")
+    api_auth_audience: str = Field(min_length=1, description="One of the claim aud, exactly")
+    api_auth_jwks: str = Field(min_length=1, description="URL or file of the public keys (JWKS)")
+    api_auth_leeway: float = Field(
+        default=10.0, ge=0, le=MAX_LEEWAY, description="Seconds that clocks may differ"
+    )
+    api_auth_max_token_bytes: int = Field(default=MAX_BYTES, ge=256, le=16384)
+
+
+def auth_settings() -> AuthSettings:
+    """Whose tokens are taken. Ends the program, saying what to set, if nobody's could be."""
+    try:
+        settings = AuthSettings()
+    except ValidationError as error:
+        faults = [f"{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors()]
+        sys.exit("\n".join([WITHOUT_KEYS, *faults]))
+    try:
+        demand_usable(settings.api_auth_jwks)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{WITHOUT_KEYS}\nAPI_AUTH_JWKS: {settings.api_auth_jwks}: {error}")
+    return settings
 
 
 @asynccontextmanager
-async def open_backend() -> AsyncIterator[Backend]:
+async def open_backend(auth: AuthSettings) -> AsyncIterator[Backend]:
     """The backend from the environment. Connections are made when first needed."""
     client = await connect(lazy=True, identity="api")
-    async with open_services(DatabaseSettings(), ProviderSettings()) as services:
-        yield Backend.of(client, services, ApiSettings().temporal_ui_url)
+    async with (
+        open_keys(auth.api_auth_jwks) as keys,
+        open_services(DatabaseSettings(), ProviderSettings()) as services,
+    ):
+        verifier = Verifier(
+            keys,
+            issuer=auth.api_auth_issuer,
+            audience=auth.api_auth_audience,
+            leeway=auth.api_auth_leeway,
+            max_bytes=auth.api_auth_max_token_bytes,
+        )
+        yield Backend.of(client, services, verifier, ApiSettings().temporal_ui_url)
 
 
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", type=loopback)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8000, type=int)
     options = parser.parse_args()
     uvicorn.run(
-        create_app(open_backend),
+        create_app(partial(open_backend, auth_settings())),
         host=options.host,
         port=options.port,
         timeout_graceful_shutdown=10,

@@ -17,8 +17,6 @@ from contracts.message import Money
 from contracts.orders import CreateOrder, OrderLine
 from contracts.users import UserService
 
-CALLER = "local"  # who calls, until authentication tells
-
 
 def order_id_for(caller: str, key: str) -> str:
     """The id of the order that this caller makes with this Idempotency-Key, however often."""
@@ -40,12 +38,12 @@ class Acceptance:
         self._inventory = inventory
         self._sagas = sagas
 
-    async def accept(self, key: str, body: PlaceOrderBody) -> Accepted:
-        """Start the order's saga once; a repetition gets what the first one got.
+    async def accept(self, caller: str, key: str, body: PlaceOrderBody) -> Accepted:
+        """Start the order's saga once; a repetition by this caller gets what the first one got.
 
         Problem 422 `idempotency_key_reused` if the key came with another body before.
         """
-        order_id = order_id_for(CALLER, key)
+        order_id = order_id_for(caller, key)
         try:
             order = await self._priced(order_id, body)
         except Problem:

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import catalogue, health, operators, orders, problems, returns
+from api import access, catalogue, health, operators, orders, problems, returns
 from api.backend import Backend
 from api.request_id import RequestIds
 
@@ -32,4 +32,5 @@ def create_app(open_backend: Opening) -> FastAPI:
     ):
         app.include_router(router)
     app.add_middleware(RequestIds)
+    access.check(app)
     return app

@@ -7,26 +7,34 @@ from temporalio.client import Client
 
 from api.acceptance import Acceptance
 from api.sagas import OrderSagas
+from infrastructure.tokens import Verifier
 from services.composition import Services
 
 
 @dataclass(frozen=True)
 class Backend:
-    """Services, Temporal, and what is made of both. `temporal_ui` is the URL before the id."""
+    """Services, Temporal, and what is made of both; and who judges tokens.
+
+    `temporal_ui` is the URL before the id.
+    """
 
     client: Client
     services: Services
+    verifier: Verifier
     sagas: OrderSagas
     acceptance: Acceptance
     temporal_ui: str
 
     @classmethod
-    def of(cls, client: Client, services: Services, temporal_ui: str) -> "Backend":
+    def of(
+        cls, client: Client, services: Services, verifier: Verifier, temporal_ui: str
+    ) -> "Backend":
         """Put the parts together."""
         sagas = OrderSagas(client)
         return cls(
             client=client,
             services=services,
+            verifier=verifier,
             sagas=sagas,
             acceptance=Acceptance(services.users, services.inventory, sagas),
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",

@@ -4,13 +4,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from api.access import Guarded
+from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import AddStockBody, NewProductBody, NewUserBody
+from api.orders import find_order
+from contracts.errors import NotFound
 from contracts.inventory import Product
 from contracts.payments import Payment
 from contracts.users import User
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
 
 
@@ -23,8 +27,10 @@ async def create_user(body: NewUserBody, deps: Deps, response: Response) -> User
 
 
 @router.get("/users/{user_id}", tags=["users"])
-async def get_user(user_id: str, deps: Deps) -> User:
-    """One account."""
+async def get_user(user_id: str, me: Me, deps: Deps) -> User:
+    """One account. A customer has its own; the others are not there for it."""
+    if not me.may_see(user_id):
+        raise NotFound("unknown_user", "there is no such user")
     return await deps.services.users.get(user_id)
 
 
@@ -61,6 +67,8 @@ async def add_stock(sku: str, body: AddStockBody, deps: Deps) -> Product:
 
 
 @router.get("/payments/{order_id}", tags=["payments"])
-async def get_payment(order_id: str, deps: Deps) -> Payment:
+async def get_payment(order_id: str, me: Me, deps: Deps) -> Payment:
     """The payment of an order."""
+    if me.customer is not None:
+        await find_order(order_id, me, deps)
     return await deps.services.payments.for_order(order_id)

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
 from temporalio.service import RPCError
 
+from api.access import Guarded
 from api.backend import Backend, backend
 from contracts.errors import ServiceError
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], route_class=Guarded)
 PATIENCE = 3.0
 
 

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from api.acceptance import CALLER
+from api.access import Guarded
+from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import ResolveBody
 from api.sagas import SagaFound
 from saga import Resolution, SagaState
 
-router = APIRouter(prefix="/v1/sagas", tags=["sagas"])
+router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
 
 
@@ -25,8 +26,11 @@ async def list_sagas(
 
 
 @router.post("/{saga_id}/steps/{step}/resolve", status_code=202)
-async def resolve_step(saga_id: str, step: str, body: ResolveBody, deps: Deps) -> dict[str, str]:
-    """Say what is to become of a blocked step. 409 if it is not blocked."""
-    resolution = Resolution(step=step, action=body.action, evidence=body.evidence, who=CALLER)
+async def resolve_step(
+    saga_id: str, step: str, body: ResolveBody, me: Me, deps: Deps
+) -> dict[str, str]:
+    """Say what is to become of a blocked step; who said so is kept. 409 if it is not blocked."""
+    who = me.subject
+    resolution = Resolution(step=step, action=body.action, evidence=body.evidence, who=who)
     await deps.sagas.resolve(saga_id, resolution)
     return {"saga_id": saga_id, "step": step, "action": body.action}

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Response
 
+from api.access import Guarded, Need
+from api.auth import Caller, Me, insufficient_scope
 from api.backend import Backend, backend
 from api.bodies import (
     CancelBody,
@@ -16,7 +18,7 @@ from api.bodies import (
     StepOut,
 )
 from api.problems import Problem
-from api.sagas import Cancelling
+from api.sagas import UNKNOWN_ORDER, Cancelling
 from contracts.errors import NotFound
 from contracts.events import RecordedEvent
 from contracts.names import workflow_id
@@ -24,7 +26,7 @@ from contracts.orders import Order, OrderFilter, OrderStatus
 from contracts.sagas import CancelOrder
 from saga import SagaView
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
 KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 
@@ -46,49 +48,61 @@ def idempotency_key(
 async def place_order(
     body: PlaceOrderBody,
     key: Annotated[str, Depends(idempotency_key)],
+    me: Me,
     deps: Deps,
     response: Response,
 ) -> OrderOut:
-    """Accept an order. The same key and body may be sent again: it stays one order."""
-    accepted = await deps.acceptance.accept(key, body)
+    """Accept an order. The same key and body may be sent again: it stays one order.
+
+    403 if a customer orders in the name of another, or of nobody.
+    """
+    if not me.may_see(body.customer_id):
+        detail = "with the scope customer, customer_id must be the token's own subject"
+        raise insufficient_scope(detail, Need.SERVICE.value)
+    accepted = await deps.acceptance.accept(me.subject, key, body)
     response.headers["Location"] = f"/v1/orders/{accepted.order.order_id}"
     return OrderOut.of(accepted.as_order())
 
 
 @router.get("")
 async def list_orders(
+    me: Me,
     deps: Deps,
+    *,
     status: OrderStatus | None = None,
     customer_id: str | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: str | None = None,
 ) -> OrderList:
-    """Orders, newest first."""
-    only = OrderFilter(status=status, customer_id=customer_id)
+    """Orders, newest first. A customer has its own only."""
+    if customer_id is not None and not me.may_see(customer_id):
+        return OrderList(items=[], next_cursor=None)
+    only = OrderFilter(status=status, customer_id=me.customer or customer_id)
     page = await deps.services.orders.page(only, limit=limit, cursor=cursor)
     return OrderList(items=[OrderOut.of(it) for it in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/{order_id}")
-async def get_order(order_id: str, deps: Deps) -> OrderOut:
+async def get_order(order_id: str, me: Me, deps: Deps) -> OrderOut:
     """One order, from the moment that it is accepted."""
-    return OrderOut.of(await find_order(order_id, deps))
+    return OrderOut.of(await find_order(order_id, me, deps))
 
 
 @router.post("/{order_id}/cancel", status_code=202, responses={200: {"model": OrderOut}})
 async def cancel_order(
     order_id: str,
+    me: Me,
     deps: Deps,
     response: Response,
     body: Annotated[CancelBody | None, Body()] = None,
 ) -> OrderOut:
     """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late."""
-    order = await find_order(order_id, deps)
+    order = await find_order(order_id, me, deps)
     answer = Cancelling.OVER
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
         request = CancelOrder(reason=(body or CancelBody()).reason)
         answer = await deps.sagas.cancel(order_id, request)
-        order = await find_order(order_id, deps)
+        order = await find_order(order_id, me, deps)
     if order.status == OrderStatus.CANCELLED:
         response.status_code = 200
     elif answer is not Cancelling.ACCEPTED:
@@ -105,8 +119,10 @@ def _not_cancelled(order: Order) -> Problem:
 
 
 @router.get("/{order_id}/events")
-async def order_events(order_id: str, deps: Deps) -> list[RecordedEvent]:
+async def order_events(order_id: str, me: Me, deps: Deps) -> list[RecordedEvent]:
     """What happened to the order, oldest first."""
+    if me.customer is not None:
+        await find_order(order_id, me, deps)
     try:
         return await deps.services.orders.history(order_id)
     except NotFound:
@@ -115,17 +131,28 @@ async def order_events(order_id: str, deps: Deps) -> list[RecordedEvent]:
 
 
 @router.get("/{order_id}/saga")
-async def order_saga(order_id: str, deps: Deps) -> SagaOut:
+async def order_saga(order_id: str, me: Me, deps: Deps) -> SagaOut:
     """How the order's saga stands, step by step."""
+    if me.customer is not None:
+        await find_order(order_id, me, deps)
     return await saga_out(workflow_id(order_id), deps)
 
 
-async def find_order(order_id: str, deps: Backend) -> Order:
-    """The order as recorded, or as accepted. NotFound if there is none."""
+async def find_order(order_id: str, me: Caller, deps: Backend) -> Order:
+    """The order as recorded, or as accepted. NotFound if there is none for this caller.
+
+    One of somebody else's is looked for as long as one that is not there, and answered alike:
+    nobody learns that it exists.
+    """
     try:
-        return await deps.services.orders.get(order_id)
+        order = await deps.services.orders.get(order_id)
     except NotFound:
-        return (await deps.sagas.accepted(order_id)).as_order()
+        order = None
+    if order is None or not me.may_see(order.customer_id):
+        order = (await deps.sagas.accepted(order_id)).as_order()
+    if not me.may_see(order.customer_id):
+        raise NotFound("unknown_order", UNKNOWN_ORDER)
+    return order
 
 
 async def saga_out(saga_id: str, deps: Backend) -> SagaOut:

@@ -9,6 +9,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
+from api.access import Guarded
+from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import OrderOut, SagaOut
 from api.orders import find_order, saga_out
@@ -17,14 +19,14 @@ from contracts.errors import NotFound
 from contracts.names import return_id
 from contracts.orders import RETURN_ABANDONED, OrderStatus
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"])
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
 
 
 @router.post("/{order_id}/return", status_code=202, responses={200: {"model": OrderOut}})
-async def return_order(order_id: str, deps: Deps, response: Response) -> OrderOut:
+async def return_order(order_id: str, me: Me, deps: Deps, response: Response) -> OrderOut:
     """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed."""
-    order = await find_order(order_id, deps)
+    order = await find_order(order_id, me, deps)
     if order.status == OrderStatus.RETURNED:
         response.status_code = 200
     elif order.status == OrderStatus.CONFIRMED:
@@ -37,9 +39,9 @@ async def return_order(order_id: str, deps: Deps, response: Response) -> OrderOu
 
 
 @router.get("/{order_id}/return")
-async def order_return(order_id: str, deps: Deps) -> SagaOut:
+async def order_return(order_id: str, me: Me, deps: Deps) -> SagaOut:
     """How the latest attempt to return the order stands. 404 `unknown_return` if there is none."""
-    await find_order(order_id, deps)
+    await find_order(order_id, me, deps)
     attempt = await _attempt(order_id, deps)
     try:
         return await saga_out(return_id(order_id, attempt), deps)

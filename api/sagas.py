@@ -47,6 +47,7 @@ REFUSALS = {
 }
 RPC_TIMEOUT = timedelta(seconds=5)
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
+UNKNOWN_ORDER = "there is no such order"
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
 
@@ -239,7 +240,7 @@ async def translated() -> AsyncIterator[None]:
         raise Unavailable(f"query failed: {error}") from error
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
-            raise NotFound("unknown_order", "there is no such order") from error
+            raise NotFound("unknown_order", UNKNOWN_ORDER) from error
         raise Unavailable(f"Temporal: {error.message}") from error
     except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
         raise Unavailable(f"Temporal: {error}") from error

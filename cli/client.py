@@ -1,16 +1,26 @@
-"""The REST API as the commands use it, and where it is: `--url`, SAGA_URL, or the local stack."""
+"""The REST API as the commands use it, and where it is: `--url`, SAGA_URL, or the local stack.
 
+They call as SAGA_TOKEN says, or else, on this machine, as an operator of the local stack.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
 import typer
 
-from cli.stack import state
+from cli.stack import signing, state
+from cli.stack.files import StateDir
+from infrastructure.jwks import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 STATE_DIR = Path(".saga")
+LIFETIME = timedelta(minutes=15)  # longer than any command takes
 
 
 def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
@@ -19,6 +29,16 @@ def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
         return given
     stack = state.running(state_dir.absolute())
     return stack.urls["api"] if stack else DEFAULT_URL
+
+
+def api_token(url: str, state_dir: Path, environ: Mapping[str, str]) -> str | None:
+    """SAGA_TOKEN; else an operator's of the local stack, which is never sent to another machine."""
+    if given := environ.get("SAGA_TOKEN"):
+        return given
+    layout = StateDir(state_dir.absolute())
+    if not is_loopback(urlsplit(url).hostname) or not layout.signing_key.exists():
+        return None
+    return signing.operators_token(signing.load(layout), LIFETIME)
 
 
 class ApiError(Exception):
@@ -33,9 +53,16 @@ class ApiError(Exception):
 class Api:
     """Synchronous calls; every method returns the decoded body. ApiError for an error answer."""
 
-    def __init__(self, url: str, http: httpx2.Client | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
-        self._http = http or httpx2.Client(base_url=url, timeout=15)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx2.Client(base_url=url, timeout=15, headers=headers)
+
+    @classmethod
+    def at(cls, given: str | None, state_dir: Path = STATE_DIR) -> "Api":
+        """The API at this URL, or the local one, called by whoever `api_token` says."""
+        url = api_url(given, state_dir)
+        return cls(url, api_token(url, state_dir, os.environ))
 
     def get(self, path: str, **query: Any) -> Any:
         """GET, without the parameters that are None."""
@@ -71,7 +98,8 @@ class Api:
             f"{fault.get('pointer') or fault.get('parameter')}: {fault['detail']}"
             for fault in problem.get("errors", [])
         ]
-        detail = "; ".join([problem["detail"], *faults])
+        hints = ["set SAGA_TOKEN to a token of its issuer"] if answer.status_code == 401 else []
+        detail = "; ".join([problem["detail"], *faults, *hints])
         raise ApiError(answer.status_code, problem["code"], detail)
 
 

@@ -23,6 +23,7 @@ from cli.stack.errors import StackError, StartFailed
 from cli.stack.options import Given, Options, Ports
 from cli.stack.plan import Programs
 from cli.stack.up import up as run_stack
+from cli.token import token
 from cli.verify import verify
 
 DEGRADED = 3
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(order.app, name="order")
 app.command()(demo)
+app.command()(token)
 app.command()(verify)
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Listen here on 127.0.0.1")]
@@ -63,7 +65,8 @@ def up(
     """Start the whole stack, and keep it up until Ctrl-C.
 
     What runs already is used instead: set TEMPORAL_ADDRESS, USER_DATABASE_URL,
-    ORDER_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL or PAYMENT_PROVIDER_URL.
+    ORDER_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL, PAYMENT_PROVIDER_URL or
+    API_AUTH_JWKS.
     """
     ports = Ports(
         api=api_port,

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from cli.client import Api, ApiError, api_url, fail
+from cli.client import Api, ApiError, fail
 
 app = typer.Typer(help="Place, show, list, cancel and return orders.", no_args_is_help=True)
 console = Console()
@@ -47,7 +47,7 @@ def place(
     """Place an order."""
     quantities = _quantities(items)
     with _errors():
-        api = Api(api_url(url))
+        api = Api.at(url)
         order = api.place(customer, quantities, payment_method, key=key)
         if wait:
             order = wait_for(api, order["id"], lambda it: it["status"] != "pending")
@@ -58,7 +58,7 @@ def place(
 def show(order_id: OrderId, as_json: AsJson = False, url: Url = None) -> None:
     """Show an order and its saga."""
     with _errors():
-        api = Api(api_url(url))
+        api = Api.at(url)
         order = api.get(f"/v1/orders/{order_id}")
         order["saga"] = api.get(f"/v1/orders/{order_id}/saga")
     _print(order, as_json)
@@ -76,7 +76,7 @@ def list_orders(
 ) -> None:
     """List orders, newest first."""
     with _errors():
-        page = Api(api_url(url)).get(
+        page = Api.at(url).get(
             "/v1/orders", status=status, customer_id=customer, limit=limit, cursor=cursor
         )
     if as_json:
@@ -107,7 +107,7 @@ def cancel(
 ) -> None:
     """Cancel an order, if it is not too late."""
     with _errors():
-        api = Api(api_url(url))
+        api = Api.at(url)
         order = api.post(f"/v1/orders/{order_id}/cancel", {"reason": reason})
         if wait:
             order = wait_for(api, order_id, lambda it: it["status"] != "pending")
@@ -124,7 +124,7 @@ def return_order(
 ) -> None:
     """Return a confirmed order: the money and the goods go back."""
     with _errors():
-        api = Api(api_url(url))
+        api = Api.at(url)
         order = api.post(f"/v1/orders/{order_id}/return")
         if wait and order["status"] != "returned":
             order = _end_of_return(api, order_id)

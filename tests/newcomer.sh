@@ -33,7 +33,8 @@ for _ in $(seq 180); do
     sleep 0.5
 done
 cat run.log
-curl --silent --fail --show-error http://127.0.0.1:8000/v1/products
+token=$(.venv/bin/saga token --scope operator)
+curl --silent --fail --show-error -H "Authorization: Bearer $token" http://127.0.0.1:8000/v1/products
 .venv/bin/saga demo
 .venv/bin/saga down
 wait "$stack" || true

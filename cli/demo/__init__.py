@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from cli.client import STATE_DIR, Api, ApiError, api_url, fail
+from cli.client import STATE_DIR, Api, ApiError, fail
 from cli.demo import screen
 from cli.demo.books import Books, balance
 from cli.demo.meddling import LocalStack
@@ -32,7 +32,7 @@ def demo(
     stack = None if url else state.running(state_dir.absolute())
     local = LocalStack(stack) if stack else None
     try:
-        stories, books = _run(Demo(Api(api_url(url, state_dir)), local), console)
+        stories, books = _run(Demo(Api.at(url, state_dir), local), console)
     except ApiError as error:
         raise fail(error) from error
     if as_json:

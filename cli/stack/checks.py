@@ -93,13 +93,13 @@ def clock() -> Finding:
     )
 
 
-def secrets(path: Path) -> Finding:
-    """Whether the passwords are their owner's alone."""
+def private(name: str, path: Path) -> Finding:
+    """Whether what only its owner may read is so."""
     if not path.exists():
-        return Finding(name="secrets", ok=True, detail="none yet")
+        return Finding(name=name, ok=True, detail="none yet")
     mode = stat.S_IMODE(path.stat().st_mode)
     detail = f"{path} has mode {mode:04o}"
-    return Finding(name="secrets", ok=mode & 0o077 == 0, detail=detail, fix=f"chmod 600 {path}")
+    return Finding(name=name, ok=mode & 0o077 == 0, detail=detail, fix=f"chmod 600 {path}")
 
 
 def _unmet(line: str) -> str | None:

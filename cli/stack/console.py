@@ -8,8 +8,12 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+TOKEN_HINTS = (
+    "A token for an hour:  TOKEN={token}",
+    "Another one:          saga token --scope operator, or --customer usr_…",
+)
 HINTS = (
-    "First, the products:  curl -s {api}/v1/products",
+    'First, the products:  curl -s {api}/v1/products -H "Authorization: Bearer $TOKEN"',
     "Then, six orders:     saga demo",
     "To stop everything:   Ctrl-C here, or `saga down`",
 )
@@ -65,12 +69,12 @@ class Reporter:
         except OSError:
             self._console.quiet = True
 
-    def up(self, urls: Mapping[str, str], state_dir: Path) -> None:
-        """Where everything is, and what to do first."""
+    def up(self, urls: Mapping[str, str], state_dir: Path, token: str | None) -> None:
+        """Where everything is, and what to do first; with a token, if the issuer is ours."""
         self.table(urls)
         self.say(f"Logs: {state_dir / 'logs'}")
-        for hint in HINTS:
-            self.say(hint.format(api=urls["api"]))
+        for hint in (*(TOKEN_HINTS if token else ()), *HINTS):
+            self.say(hint.format(api=urls["api"], token=token))
 
     def table(self, urls: Mapping[str, str]) -> None:
         """A table of URLs."""

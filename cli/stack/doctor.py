@@ -27,7 +27,8 @@ def examine(options: Options, given: Given) -> list[Finding]:
 
 
 def _of_the_state(options: Options, given: Given, layout: StateDir) -> Iterator[Finding]:
-    yield checks.secrets(layout.secrets)
+    yield checks.private("secrets", layout.secrets)
+    yield checks.private("signing key", layout.signing_key)
     stack = state.running(layout.path)
     if stack is not None:
         yield from _children(stack)

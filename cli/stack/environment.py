@@ -3,8 +3,10 @@
 import os
 from collections.abc import Mapping
 
+from cli.stack import signing
 from cli.stack.credentials import Credentials
 from cli.stack.databases import OWNER
+from cli.stack.files import StateDir
 from cli.stack.options import HOST, Given, Options, database_variable
 
 
@@ -24,7 +26,7 @@ def of_the_stack(
     else:
         ours["PAYMENT_PROVIDER_URL"] = given.provider
         ours["PAYMENT_PROVIDER_KEY"] = environ["PAYMENT_PROVIDER_KEY"]
-    return ours | _temporal(options, given)
+    return ours | _auth(options, given, environ) | _temporal(options, given)
 
 
 def inherited(given: Given, environ: Mapping[str, str]) -> dict[str, str]:
@@ -32,6 +34,11 @@ def inherited(given: Given, environ: Mapping[str, str]) -> dict[str, str]:
     ours = [] if given.temporal is not None else ["TEMPORAL_"]
     ours += [] if given.all_databases else ["PG"]
     return {name: value for name, value in environ.items() if not name.startswith(tuple(ours))}
+
+
+def _auth(options: Options, given: Given, environ: Mapping[str, str]) -> dict[str, str]:
+    ours = signing.environment(StateDir(options.state_dir))
+    return {name: environ[name] for name in ours} if given.issuer else ours
 
 
 def _temporal(options: Options, given: Given) -> dict[str, str]:

@@ -19,6 +19,16 @@ class StateDir:
         return self.path / "secrets.json"
 
     @property
+    def signing_key(self) -> Path:
+        """The private key of the stack's tokens; see `signing`."""
+        return self.path / "signing-key.pem"
+
+    @property
+    def jwks(self) -> Path:
+        """Its public half, as the API reads it."""
+        return self.path / "jwks.json"
+
+    @property
     def stack(self) -> Path:
         """What runs; see `state`."""
         return self.path / "stack.json"

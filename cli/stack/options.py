@@ -46,18 +46,25 @@ class Given:
     databases: Mapping[str, str] = field(default_factory=dict)  # service: URL
     temporal: str | None = None
     provider: str | None = None
+    issuer: bool = False  # of the API's tokens
 
     @classmethod
     def by(cls, environ: Mapping[str, str]) -> "Given":
-        """Read TEMPORAL_ADDRESS, PAYMENT_PROVIDER_URL and the services' database URLs."""
+        """Read TEMPORAL_ADDRESS, PAYMENT_PROVIDER_URL, API_AUTH_JWKS and the database URLs."""
         provider = environ.get("PAYMENT_PROVIDER_URL") or None
         if provider and not environ.get("PAYMENT_PROVIDER_KEY"):
             raise StackError("PAYMENT_PROVIDER_URL is set, so PAYMENT_PROVIDER_KEY is needed too")
+        issuer = bool(environ.get("API_AUTH_JWKS"))
+        if issuer and not (environ.get("API_AUTH_ISSUER") and environ.get("API_AUTH_AUDIENCE")):
+            raise StackError(
+                "API_AUTH_JWKS is set, so API_AUTH_ISSUER and API_AUTH_AUDIENCE are needed too"
+            )
         urls = {service: environ.get(database_variable(service), "") for service in OWNER}
         return cls(
             databases={service: url for service, url in urls.items() if url},
             temporal=environ.get("TEMPORAL_ADDRESS") or None,
             provider=provider,
+            issuer=issuer,
         )
 
     @property

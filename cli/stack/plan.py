@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from cli.stack import cluster, environment, ready, temporal
+from cli.stack import cluster, environment, ready, signing, temporal
 from cli.stack.child import Child, Job, Lane, Stage
 from cli.stack.credentials import Credentials, load_or_make
 from cli.stack.files import StateDir
@@ -17,6 +17,7 @@ from cli.stack.options import HOST, Given, Options
 from cli.stack.postgres import Postgres
 from cli.stack.process import run_to_end
 from cli.stack.urls import urls
+from infrastructure.tokens import Issuer
 
 # -P: a folder `api` or `workers` where the user happens to be is not ours.
 PYTHON = (sys.executable, "-P", "-m")
@@ -39,18 +40,20 @@ class Plan(NamedTuple):
     stages: tuple[Stage, ...]
     environment: dict[str, str]  # what leads to the parts of the stack; holds passwords
     urls: dict[str, str]  # for eyes
+    issuer: Issuer | None  # of the API's tokens, if it is ours
 
 
 def make_plan(
     options: Options, given: Given, environ: Mapping[str, str], programs: Programs
 ) -> Plan:
-    """The plan for these options. Finds PostgreSQL's place and the passwords, starts nothing."""
+    """The plan for these options. Finds PostgreSQL's place, passwords and key; starts nothing."""
     layout = StateDir(options.state_dir)
     credentials = load_or_make(layout.secrets)
+    issuer = None if given.issuer else signing.load_or_make(layout)
     ours = environment.of_the_stack(options, given, environ, credentials)
     all_of_it = environment.inherited(given, environ) | ours
     planner = _Planner(options, given, layout, credentials, all_of_it)
-    return Plan(planner.stages(programs), ours, urls(options, given, ours))
+    return Plan(planner.stages(programs), ours, urls(options, given, ours), issuer)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
-from cli.stack import state
+from cli.stack import signing, state
 from cli.stack.console import Reporter
 from cli.stack.files import StateDir
 from cli.stack.identity import identify
@@ -20,6 +21,7 @@ from cli.stack.runner import ChildState, Runner
 from cli.stack.state import Phase, StackState
 from cli.stack.supervisor import Supervisor
 
+FIRST_TOKEN = timedelta(hours=1)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -64,7 +66,12 @@ class Session:
         await self._supervisor.start(self._plan.stages)
         self._enter(Phase.UP)
         self._reporter.close()
-        self._reporter.up(self._plan.urls, self._layout.path)
+        self._reporter.up(self._plan.urls, self._layout.path, self._token())
+
+    def _token(self) -> str | None:
+        """An operator's, for the first calls of whoever started the stack."""
+        issuer = self._plan.issuer
+        return signing.operators_token(issuer, FIRST_TOKEN) if issuer else None
 
     async def _end(self) -> None:
         self._reporter.close()

@@ -7,7 +7,8 @@ import httpx2
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.acceptance import CALLER, order_id_for
+from api.acceptance import order_id_for
+from tests.support.tokens import OPERATOR
 from tests.support.world import World
 
 GOOD_ITEM = {"sku": "__sku__", "quantity": 1}
@@ -39,7 +40,7 @@ async def post(world: World, *, key: str | None = None, **request: Any) -> httpx
 
 async def started(world: World, key: str) -> bool:
     try:
-        await world.handle(order_id_for(CALLER, key)).describe()
+        await world.handle(order_id_for(OPERATOR, key)).describe()
     except RPCError as error:
         return error.status != RPCStatusCode.NOT_FOUND
     return True

@@ -10,10 +10,11 @@ import httpx2
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.acceptance import CALLER, order_id_for
+from api.acceptance import order_id_for
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port
+from tests.support.tokens import OPERATOR
 from tests.support.waiting import until
 from tests.support.world import World, running_api
 
@@ -74,7 +75,7 @@ async def test_a_repetition_is_judged_by_what_was_accepted_not_by_todays_catalog
 
 async def test_an_accepted_order_is_visible_before_its_first_step(world: World) -> None:
     sku, key = await world.product(), uuid4().hex
-    order_id = order_id_for(CALLER, key)
+    order_id = order_id_for(OPERATOR, key)
     gate = world.gates.close(workflow_id(order_id), "order.create", BEFORE)
     accepted = (await post(world, key, await body_of(world, sku))).json()
     await gate.wait_reached()
@@ -117,7 +118,7 @@ async def test_temporal_away_answers_503_and_the_same_key_works_afterwards(world
         answer = await without_temporal.post("/v1/orders", json=body, headers=headers)
     unavailable(answer)
     assert (await post(world, key, body)).status_code == 202
-    await world.settled(order_id_for(CALLER, key), sku, "confirmed")
+    await world.settled(order_id_for(OPERATOR, key), sku, "confirmed")
 
 
 async def test_a_start_whose_outcome_is_unknown_answers_503_and_stays_one_order(
@@ -137,7 +138,7 @@ async def test_a_start_whose_outcome_is_unknown_answers_503_and_stays_one_order(
         return (await post(world, key, body)).status_code == 202
 
     await until(accepted, within=30)
-    await world.settled(order_id_for(CALLER, key), sku, "confirmed")
+    await world.settled(order_id_for(OPERATOR, key), sku, "confirmed")
 
 
 def unavailable(answer: httpx2.Response) -> None:

@@ -12,7 +12,7 @@ from tests.support.stack import Stack
 @pytest_asyncio.fixture(scope="module")
 async def seeded(stack: Stack) -> dict[str, str]:
     """A customer and a product."""
-    with httpx2.Client(base_url=stack.api) as http:
+    with httpx2.Client(base_url=stack.api, headers=stack.bearer()) as http:
         user = http.post("/v1/users", json={"name": "Ada", "email": "ada@example.com"}).json()
         price = {"minor": 1250, "currency": "EUR"}
         product = {"sku": "SHELL-1", "name": "Thing", "price": price, "stock": 100}
@@ -85,6 +85,27 @@ async def test_return_of_an_order_that_is_not_confirmed_is_an_error_in_words(
     done = stack.saga("order", "return", order["id"], "--wait")
     assert done.returncode == 1
     assert "not_returnable" in done.stderr
+
+
+async def test_with_saga_token_a_customer_sees_its_own_orders_only(
+    stack: Stack, seeded: dict[str, str]
+) -> None:
+    order = place(stack, seeded, "--wait")
+    mine, another = (
+        stack.saga("token", "--customer", it).stdout.strip()
+        for it in (seeded["customer"], "usr_another")
+    )
+    assert order["id"] in stack.saga("order", "list", token=mine).stdout
+    assert order["id"] not in stack.saga("order", "list", token=another).stdout
+    refused = stack.saga("order", "show", order["id"], token=another)
+    assert (refused.returncode, "unknown_order" in refused.stderr) == (1, True)
+
+
+async def test_a_token_of_another_issuer_is_told_so(stack: Stack) -> None:
+    done = stack.saga("order", "list", token="of.somebody.else")
+    assert done.returncode == 1
+    assert "invalid_token" in done.stderr
+    assert "SAGA_TOKEN" in done.stderr
 
 
 async def test_errors_name_the_field(stack: Stack, seeded: dict[str, str]) -> None:

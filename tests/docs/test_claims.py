@@ -8,14 +8,19 @@ from pkgutil import resolve_name
 import pytest
 from typer.testing import CliRunner
 
+from api.__main__ import AuthSettings
+from api.auth import Scope
 from cli.main import app
 from contracts.names import SEARCH_ATTRIBUTES
 from contracts.orders import OrderStatus
 from infrastructure.database import SERVER_SETTINGS
+from infrastructure.jwks import MAX_AGE, MIN_INTERVAL
 from infrastructure.settings import ProviderSettings
+from infrastructure.tokens import MAX_LEEWAY
 from sandbox.methods import METHODS
 from tests.docs.markdown import (
     ARCHITECTURE,
+    AUTHENTICATION,
     CONTRIBUTING,
     DOCUMENTS,
     README,
@@ -140,6 +145,19 @@ def test_search_attributes_are_listed() -> None:
 @pytest.mark.parametrize("name", TIMES)
 def test_times_and_limits_are_those_of_the_code(name: str) -> None:
     assert row_of(name)[1] == in_words(resolve_name(TIMES[name]))
+
+
+def test_the_page_on_authentication_has_the_settings_and_scopes_of_the_code() -> None:
+    rows = {row[0].strip("`"): row[-1] for row in table_rows(AUTHENTICATION)}
+    assert set(AuthSettings.model_fields) == {it.lower() for it in rows if it.startswith("API_")}
+    assert set(Scope) <= set(rows)
+    defaults = {name: it.default for name, it in AuthSettings.model_fields.items()}
+    leeway = f"{defaults['api_auth_leeway']:g} unless set, {MAX_LEEWAY:g} at most"
+    assert leeway in rows["API_AUTH_LEEWAY"]
+    assert f"{defaults['api_auth_max_token_bytes']} unless" in rows["API_AUTH_MAX_TOKEN_BYTES"]
+    text = prose(AUTHENTICATION)
+    assert f"trusted for {MAX_AGE / 60:g} minutes more" in text
+    assert f"not more often than every {MIN_INTERVAL:g} seconds" in text
 
 
 def test_times_of_settings_are_those_of_the_code() -> None:

@@ -1,4 +1,4 @@
-"""The README's commands, pasted one after the other into one shell beside a fresh stack."""
+"""The documents' commands, pasted one after the other into one shell beside a fresh stack."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from shutil import which
 
 import pytest
 
-from tests.docs.markdown import README, Block, shell_blocks
+from tests.docs.markdown import AUTHENTICATION, README, Block, shell_blocks
 from tests.support.stack import Stack, running_stack
 
 PROGRAMS = Path(sys.executable).parent
@@ -89,6 +89,7 @@ async def test_the_readme_can_be_pasted_from_top_to_bottom(
     chosen = [block for block in blocks if pasted(block)]
     async with running_stack(tmp_path) as stack:
         usual = usual_ports(stack)
+        run(stack, script(stack, shell_blocks(AUTHENTICATION)))
         output = run(stack, script(stack, chosen))
         assert not stack.state_dir.exists()  # the last command removes it
     for place, ours in usual.items():

@@ -7,6 +7,7 @@ import pytest
 
 from cli.stack.child import Child, Job
 from cli.stack.errors import PortsTaken, StackError
+from cli.stack.files import StateDir
 from cli.stack.options import Given, Options, Ports, wanted_ports
 from cli.stack.plan import Plan, Programs, make_plan
 from cli.stack.ports import demand
@@ -46,6 +47,14 @@ def test_everything_is_started_where_nothing_runs(tmp_path: Path) -> None:
     )
 
 
+def test_the_api_trusts_the_stacks_own_key_where_no_issuer_is_given(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, {})
+    assert plan.issuer is not None
+    auth = child(plan, "api").env
+    assert auth["API_AUTH_ISSUER"] == plan.issuer.name
+    assert Path(auth["API_AUTH_JWKS"]).read_text() == plan.issuer.key.jwks
+
+
 def test_what_runs_is_used(tmp_path: Path) -> None:
     given = {
         **URLS,
@@ -53,12 +62,17 @@ def test_what_runs_is_used(tmp_path: Path) -> None:
         "TEMPORAL_API_KEY": "key",
         "PAYMENT_PROVIDER_URL": "https://provider.example",
         "PAYMENT_PROVIDER_KEY": "sk_test_mine",
+        "API_AUTH_JWKS": "https://issuer.example/jwks",
+        "API_AUTH_ISSUER": "https://issuer.example",
+        "API_AUTH_AUDIENCE": "orders",
     }
     plan = plan_for(tmp_path, given)
     assert names(plan) == ["migrations", "search attributes", "api", "worker-1", "worker-2"]
     assert given.items() <= child(plan, "api").env.items()
     assert "secret" not in str(plan.urls)
     assert not (tmp_path / "postgres").exists()
+    assert plan.issuer is None
+    assert not StateDir(tmp_path).signing_key.exists()
 
 
 def test_one_database_of_four_is_used(tmp_path: Path) -> None:

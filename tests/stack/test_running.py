@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ def test_up_prints_where_everything_is_and_no_password(stack: Stack) -> None:
     assert f"curl -s http://127.0.0.1:{stack.ports['api']}/v1/products" in said
     assert all(url in said for url in found.urls.values())
     secrets = json.loads((stack.state_dir / "secrets.json").read_text())
+    assert 'v1/products -H "Authorization: Bearer $TOKEN"' in said
+    assert re.search(r"TOKEN=[\w-]+\.[\w-]+\.[\w-]+$", said, re.MULTILINE)
+    assert "PRIVATE KEY" not in said
     assert not any(password in said for password in secrets["roles"].values())
 
 
@@ -85,7 +89,7 @@ def test_killed_child_is_started_again_and_reported(stack: Stack, name: str) -> 
 
 
 def test_only_the_owner_can_read_passwords_and_state(stack: Stack) -> None:
-    for name in ("secrets.json", "stack.json", "lock"):
+    for name in ("secrets.json", "signing-key.pem", "stack.json", "lock"):
         assert (stack.state_dir / name).stat().st_mode & 0o077 == 0, name
 
 
@@ -96,3 +100,4 @@ def test_doctor_knows_the_ports_of_the_running_stack(stack: Stack) -> None:
     assert by_name["PostgreSQL"]["detail"].startswith("postgres (PostgreSQL)")
     assert by_name["Temporal"]["detail"].startswith("temporal version")
     assert by_name["secrets"]["ok"] is True
+    assert by_name["signing key"]["ok"] is True

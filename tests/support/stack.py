@@ -8,11 +8,13 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
 
-from cli.stack import state
+from cli.stack import signing, state
+from cli.stack.files import StateDir
 from cli.stack.state import ChildRecord, StackState
 from tests.support.ports import quiet_block
 from tests.support.waiting import until
@@ -51,11 +53,18 @@ class Stack:
         if child.alive and child.pid is not None:
             os.kill(child.pid, signal.SIGKILL)
 
-    def saga(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a `saga` command in the stack's folder."""
+    def bearer(self) -> dict[str, str]:
+        """The header of an operator's requests, good for an hour."""
+        issuer = signing.load(StateDir(self.state_dir))
+        token = signing.operators_token(issuer, timedelta(hours=1))
+        return {"Authorization": f"Bearer {token}"}
+
+    def saga(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a `saga` command in the stack's folder, with this SAGA_TOKEN."""
         return subprocess.run(
             [str(SAGA), *arguments],
             cwd=self.state_dir.parent,
+            env={**os.environ, "SAGA_TOKEN": token},
             capture_output=True,
             text=True,
             check=False,
@@ -104,5 +113,5 @@ def remove_elsewhere(state_dir: Path) -> None:
 
 
 def client(stack: Stack) -> httpx2.AsyncClient:
-    """An HTTP client of the stack's API."""
-    return httpx2.AsyncClient(base_url=stack.api, timeout=15)
+    """An HTTP client of the stack's API: an operator."""
+    return httpx2.AsyncClient(base_url=stack.api, timeout=15, headers=stack.bearer())

@@ -19,7 +19,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.border import ServiceErrors
-from api.acceptance import CALLER, order_id_for
+from api.acceptance import order_id_for
 from api.app import create_app
 from api.backend import Backend
 from cli.stack import attributes, temporal
@@ -33,6 +33,7 @@ from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import Services, open_services
 from tests.support.gates import Gate, Gates
 from tests.support.ports import free_port, free_ports
+from tests.support.tokens import OPERATOR, bearer, verifier
 from workers.queues import worker_for
 from workflows.place_order import PlaceOrder
 
@@ -93,7 +94,7 @@ class World:
 
     def next_order_id(self) -> str:
         """The id of the order that `place` places next."""
-        return order_id_for(CALLER, f"test-{self.placed + 1}")
+        return order_id_for(OPERATOR, f"test-{self.placed + 1}")
 
     async def place(
         self, sku: str, *, user: str | None = None, method: str = "pm_card_visa", quantity: int = 2
@@ -213,16 +214,16 @@ async def running_world(directory: Path, databases: DatabaseSettings) -> AsyncIt
 
 @asynccontextmanager
 async def running_api(client: Client, services: Services) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API in this process, spoken to without a socket."""
+    """The API in this process, spoken to without a socket, by an operator."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Backend]:
-        yield Backend.of(client, services, "http://127.0.0.1:8233")
+        yield Backend.of(client, services, verifier(), "http://127.0.0.1:8233")
 
     app = create_app(opened)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://api") as http,
+        httpx2.AsyncClient(transport=transport, base_url="http://api", headers=bearer()) as http,
     ):
         yield http

@@ -6,6 +6,7 @@ import pytest
 
 from contracts.names import workflow_id
 from saga import rejection
+from tests.support.tokens import OPERATOR
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -59,7 +60,7 @@ async def test_who_resolved_what_and_why_is_in_the_orders_history(world: World) 
     events = await world.rest(f"/v1/orders/{order_id}/events")
     assert [it["type"] for it in events][-3:] == ["StepBlocked", "StepUnblocked", "OrderRejected"]
     noted = events[-2]["data"]
-    assert noted.items() >= {"step": "charge_payment", "who": "local", **word}.items()
+    assert noted.items() >= {"step": "charge_payment", "who": OPERATOR, **word}.items()
     assert (await world.order(order_id)).status == "rejected"
 
 

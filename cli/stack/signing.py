@@ -1,0 +1,68 @@
+"""The local stack's own signing key: made once, kept for us alone, and the tokens that it signs.
+
+It is worth nothing elsewhere: no other API has its public half.
+"""
+
+import getpass
+import os
+from datetime import timedelta
+
+from cli.stack.errors import StackError
+from cli.stack.files import StateDir, write_private
+from infrastructure.signing import SigningKey
+from infrastructure.tokens import Issuer
+
+ISSUER = "urn:order-saga:local"
+AUDIENCE = "order-saga-api"
+
+
+def load_or_make(layout: StateDir) -> Issuer:
+    """The issuer of this stack, whose key is made where there is none.
+
+    Its public half is written beside it, for the API. StackError if the key is unreadable.
+    """
+    if not layout.signing_key.exists():
+        write_private(layout.signing_key, SigningKey.generate().pem)
+    issuer = load(layout)
+    write_private(layout.jwks, issuer.key.jwks)
+    return issuer
+
+
+def load(layout: StateDir) -> Issuer:
+    """The issuer of this stack. StackError if it has none."""
+    path = layout.signing_key
+    try:
+        return Issuer(ISSUER, SigningKey.from_pem(path.read_bytes()))
+    except FileNotFoundError:
+        raise StackError(
+            f"there is no key to sign tokens with in {path.parent}: run `saga up`, "
+            "or set SAGA_TOKEN to a token of the API's issuer"
+        ) from None
+    except (OSError, ValueError) as error:
+        who = "root" if os.geteuid() == 0 else "you"
+        raise StackError(
+            f"{path} cannot be read by {who} ({error.__class__.__name__}): run `saga` as the "
+            "user who made it, or delete it and run `saga up` again"
+        ) from error
+
+
+def operators_token(issuer: Issuer, lifetime: timedelta) -> str:
+    """A token of whoever runs this: on their own stack, they are an operator."""
+    return issuer.mint(AUDIENCE, username(), ["operator"], lifetime)
+
+
+def username() -> str:
+    """Who runs this; their number, where the system has no name for them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
+
+
+def environment(layout: StateDir) -> dict[str, str]:
+    """What has an API trust this issuer."""
+    return {
+        "API_AUTH_ISSUER": ISSUER,
+        "API_AUTH_AUDIENCE": AUDIENCE,
+        "API_AUTH_JWKS": str(layout.jwks),
+    }

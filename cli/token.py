@@ -1,0 +1,66 @@
+"""`saga token`: a token of the local stack, for curl and for other programs."""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.client import STATE_DIR
+from cli.stack import signing
+from cli.stack.files import StateDir
+
+LIFETIME = timedelta(hours=1)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+
+
+class Role(StrEnum):
+    """The scopes that there are; what each may do is in docs/authentication.md."""
+
+    CUSTOMER = "customer"
+    SERVICE = "service"
+    OPERATOR = "operator"
+
+
+def token(
+    customer: Annotated[
+        str | None, typer.Option("--customer", help="usr_…: a token of this customer")
+    ] = None,
+    scope: Annotated[
+        Role | None, typer.Option("--scope", help="Else `customer`, if there is one")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Who a service or an operator is; else you")
+    ] = None,
+    expires: Annotated[
+        str, typer.Option("--expires", help="Valid for so long: 90s, 15m, 1h or 7d")
+    ] = "1h",
+    state_dir: Annotated[Path, typer.Option("--state-dir")] = STATE_DIR,
+) -> None:
+    """Print a token of the local stack: --customer usr_…, or --scope operator or service.
+
+    curl -H "Authorization: Bearer $(saga token --scope operator)" …
+    """
+    role, who = _bearer(customer, scope, subject)
+    issuer = signing.load(StateDir(state_dir.absolute()))
+    typer.echo(issuer.mint(signing.AUDIENCE, who, [role], _lifetime(expires)))
+
+
+def _bearer(customer: str | None, scope: Role | None, subject: str | None) -> tuple[Role, str]:
+    """As what, and who."""
+    if customer:
+        if scope not in {None, Role.CUSTOMER} or subject:
+            raise typer.BadParameter("--customer says it all: leave out --scope and --subject")
+        return Role.CUSTOMER, customer
+    if scope is None or scope is Role.CUSTOMER:
+        raise typer.BadParameter("say whose token: --customer usr_…, or --scope operator")
+    return scope, subject or signing.username()
+
+
+def _lifetime(text: str) -> timedelta:
+    if not (found := SPAN.fullmatch(text)):
+        raise typer.BadParameter(f"{text!r}: say a number and a unit, such as 90s, 15m, 1h or 7d")
+    return timedelta(**{UNITS[found[2]]: int(found[1])})
