@@ -54,6 +54,10 @@ DYNAMIC = (
     "history.transferProcessorMaxPollRPS=60",
     "history.timerProcessorMaxPollRPS=60",
     'history.timerProcessorMaxTimeShift="10ms"',
+    # Now and then, under load, the server skips time and does not look at its timers: the run then
+    # stood still for up to 90 s, until it did so by itself. So it does every second.
+    'history.timerProcessorMaxPollInterval="1s"',
+    'history.transferProcessorMaxPollInterval="1s"',
 )
 
 
