@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from api.app import create_app
 from api.backend import Backend
+from api.server import SERVING
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect
 from services.composition import open_services
@@ -46,8 +47,7 @@ def main() -> None:
         create_app(open_backend),
         host=options.host,
         port=options.port,
-        timeout_graceful_shutdown=10,
-        server_header=False,
+        **SERVING,
     )
 
 

@@ -1,9 +1,10 @@
 """`/v1/orders`: place, read, list, cancel, and look into the saga."""
 
 import re
+from contextlib import ExitStack, suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 
 from api.backend import Backend, backend
 from api.bodies import (
@@ -15,9 +16,10 @@ from api.bodies import (
     SagaOut,
     StepOut,
 )
-from api.problems import Problem
+from api.preferences import preferred_wait, wait_for
+from api.problems import RETRY_AFTER, Problem
 from api.sagas import Cancelling
-from contracts.errors import NotFound
+from contracts.errors import NotFound, ServiceError
 from contracts.events import RecordedEvent
 from contracts.names import workflow_id
 from contracts.orders import Order, OrderFilter, OrderStatus
@@ -27,12 +29,16 @@ from saga import SagaView
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 Deps = Annotated[Backend, Depends(backend)]
 KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
+STATUS_OF_ENDED = {OrderStatus.CONFIRMED: 201, OrderStatus.PENDING: 202, OrderStatus.BLOCKED: 202}
 
 
 def idempotency_key(
+    request: Request,
     idempotency_key: Annotated[str | None, Header(description="1 to 255 printable")] = None,
 ) -> str:
-    """The header Idempotency-Key, which must be there."""
+    """The header Idempotency-Key, which must be there, and once."""
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        raise Problem(400, "idempotency_key_invalid", "send Idempotency-Key once")
     if idempotency_key is None:
         detail = "send an Idempotency-Key header: a value of your choice, new for each new order"
         raise Problem(400, "idempotency_key_missing", detail)
@@ -44,15 +50,33 @@ def idempotency_key(
 
 @router.post("", status_code=202)
 async def place_order(
+    *,
     body: PlaceOrderBody,
     key: Annotated[str, Depends(idempotency_key)],
+    wait: Annotated[int | None, Depends(preferred_wait)],
+    request: Request,
     deps: Deps,
     response: Response,
 ) -> OrderOut:
-    """Accept an order. The same key and body may be sent again: it stays one order."""
-    accepted = await deps.acceptance.accept(key, body)
-    response.headers["Location"] = f"/v1/orders/{accepted.order.order_id}"
-    return OrderOut.of(accepted.as_order())
+    """Accept an order. The same key and body may be sent again: it stays one order.
+
+    202 as soon as it is accepted. With `Prefer: wait=N`, the order when it has ended, 201 if it is
+    confirmed and 200 if not, or 202 if it has not ended within N seconds.
+    """
+    order, replayed = await deps.acceptance.accept(key, body)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    with ExitStack() as places:
+        if wait is not None and places.enter_context(deps.waiting.place()):
+            response.headers["Preference-Applied"] = f"wait={wait}"
+            await wait_for(deps.sagas.ended(order.id), request, wait)
+            with suppress(ServiceError):  # what is certain is that it was accepted
+                order = await find_order(order.id, deps)
+    response.headers["Location"] = f"/v1/orders/{order.id}"
+    response.status_code = STATUS_OF_ENDED.get(order.status, 200)
+    if response.status_code == 202:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return OrderOut.of(order)
 
 
 @router.get("")

@@ -34,13 +34,19 @@ class OrderLine(Message):
 
 
 class CreateOrder(Message):
-    """An accepted order, complete: it can be recorded, and closed, from this alone."""
+    """An accepted order, complete: it can be recorded, and closed, from this alone.
+
+    The fingerprint of the request that asked for it, and when it was accepted, are kept so that a
+    repetition of the request can be answered. Orders from before these were kept have None.
+    """
 
     order_id: str
     customer_id: str
     items: tuple[OrderLine, ...]
     total: Money
     payment_method: str
+    fingerprint: str | None = None
+    accepted_at: datetime | None = None
 
 
 class ConfirmOrder(Message):
@@ -84,6 +90,16 @@ class Order(Message):
     version: int
     created_at: datetime
     updated_at: datetime
+
+
+class AcceptedOrder(Message):
+    """The order as its caller was told of it when it was accepted, and of which request.
+
+    `fingerprint` is None for an order from before fingerprints were recorded.
+    """
+
+    order: Order
+    fingerprint: str | None
 
 
 class OrderPage(Message):
@@ -145,6 +161,9 @@ class OrderService(Protocol):
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""
+
+    async def accepted(self, order_id: str) -> AcceptedOrder:
+        """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
 
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""

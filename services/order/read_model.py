@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected
 from contracts.message import Money
-from contracts.orders import Order, OrderFilter, OrderPage
+from contracts.orders import AcceptedOrder, Order, OrderFilter, OrderPage, OrderStatus
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
 
@@ -27,6 +27,8 @@ async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
         "items": [item.model_dump() for item in order.items],
         "total_minor": order.total.minor,
         "currency": order.total.currency,
+        "fingerprint": order.fingerprint,
+        "accepted_at": order.accepted_at,
     }
     statement = (
         insert(orders)
@@ -41,10 +43,16 @@ async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
 
 async def find(tx: AsyncConnection, order_id: str) -> Order:
     """The order. NotFound if there is none."""
-    row = (await tx.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
-    if row is None:
-        raise unknown(order_id)
-    return _order(row)
+    return _order(await _row(tx, order_id))
+
+
+async def accepted(tx: AsyncConnection, order_id: str) -> AcceptedOrder:
+    """The order as it looked when it was accepted. NotFound if there is none."""
+    row = await _row(tx, order_id)
+    then = row["accepted_at"] or row["created_at"]
+    as_accepted = {"status": OrderStatus.PENDING, "reason": None, "version": 0}
+    order = _order(row).model_copy(update=as_accepted | {"created_at": then, "updated_at": then})
+    return AcceptedOrder(order=order, fingerprint=row["fingerprint"])
 
 
 async def page(
@@ -65,6 +73,13 @@ async def page(
 def unknown(order_id: str) -> NotFound:
     """The error for an order that is not there."""
     return NotFound("unknown_order", f"there is no order {order_id}")
+
+
+async def _row(tx: AsyncConnection, order_id: str) -> RowMapping:
+    row = (await tx.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
+    if row is None:
+        raise unknown(order_id)
+    return row
 
 
 def _encode(order: Order) -> str:
