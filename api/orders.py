@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from pydantic import AwareDatetime
 
 from api.backend import Backend, backend
 from api.bodies import (
@@ -16,6 +17,7 @@ from api.bodies import (
     SagaOut,
     StepOut,
 )
+from api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag
 from api.preferences import preferred_wait, wait_for
 from api.problems import RETRY_AFTER, Problem
 from api.sagas import Cancelling
@@ -81,33 +83,58 @@ async def place_order(
 
 @router.get("")
 async def list_orders(
+    *,
     deps: Deps,
+    request: Request,
+    response: Response,
     status: OrderStatus | None = None,
     customer_id: str | None = None,
+    created_from: Annotated[AwareDatetime | None, Query(description="At or after")] = None,
+    created_to: Annotated[AwareDatetime | None, Query(description="Before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: str | None = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> OrderList:
-    """Orders, newest first."""
-    only = OrderFilter(status=status, customer_id=customer_id)
+    """Orders, newest first. The header Link leads to the next page, if there is one."""
+    only = OrderFilter(
+        status=status,
+        customer_id=customer_id,
+        created_from=created_from,
+        created_to=created_to,
+    )
     page = await deps.services.orders.page(only, limit=limit, cursor=cursor)
+    if page.next_cursor is not None:
+        further = request.url.include_query_params(cursor=page.next_cursor)
+        response.headers["Link"] = f'<{further.path}?{further.query}>; rel="next"'
     return OrderList(items=[OrderOut.of(it) for it in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/{order_id}")
-async def get_order(order_id: str, deps: Deps) -> OrderOut:
-    """One order, from the moment that it is accepted."""
-    return OrderOut.of(await find_order(order_id, deps))
+@router.get("/{order_id}", responses=NOT_MODIFIED, response_model=OrderOut)
+async def get_order(
+    order_id: str, if_none_match: IfNoneMatch, deps: Deps, response: Response
+) -> OrderOut | Response:
+    """One order, from the moment that it is accepted. 304 if it is as `If-None-Match` says."""
+    order = await find_order(order_id, deps)
+    if if_none_match.matches(order):
+        return Response(status_code=304, headers={"ETag": etag(order)})
+    response.headers["ETag"] = etag(order)
+    return OrderOut.of(order)
 
 
 @router.post("/{order_id}/cancel", status_code=202, responses={200: {"model": OrderOut}})
 async def cancel_order(
+    *,
     order_id: str,
+    if_match: IfMatch,
     deps: Deps,
     response: Response,
     body: Annotated[CancelBody | None, Body()] = None,
 ) -> OrderOut:
-    """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late."""
+    """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late.
+
+    412 if the order is no longer as `If-Match` says.
+    """
     order = await find_order(order_id, deps)
+    if_match.check(order)
     answer = Cancelling.OVER
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
         request = CancelOrder(reason=(body or CancelBody()).reason)

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Response
 
 from api.backend import Backend, backend
 from api.bodies import OrderOut, SagaOut
+from api.etags import IfMatch
 from api.orders import find_order, saga_out
 from api.problems import Problem
 from contracts.errors import NotFound
@@ -22,9 +23,15 @@ Deps = Annotated[Backend, Depends(backend)]
 
 
 @router.post("/{order_id}/return", status_code=202, responses={200: {"model": OrderOut}})
-async def return_order(order_id: str, deps: Deps, response: Response) -> OrderOut:
-    """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed."""
+async def return_order(
+    order_id: str, if_match: IfMatch, deps: Deps, response: Response
+) -> OrderOut:
+    """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed.
+
+    412 if the order is no longer as `If-Match` says.
+    """
     order = await find_order(order_id, deps)
+    if_match.check(order)
     if order.status == OrderStatus.RETURNED:
         response.status_code = 200
     elif order.status == OrderStatus.CONFIRMED:

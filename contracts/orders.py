@@ -4,6 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import AwareDatetime
+
 from contracts.events import RecordedEvent
 from contracts.message import Message, Money, Quantity, Reason, Sku, StepKey
 
@@ -110,10 +112,12 @@ class OrderPage(Message):
 
 
 class OrderFilter(Message):
-    """Which orders to list."""
+    """Which orders to list. Recorded at or after `created_from`, and before `created_to`."""
 
     status: OrderStatus | None = None
     customer_id: str | None = None
+    created_from: AwareDatetime | None = None
+    created_to: AwareDatetime | None = None
 
 
 class OrderService(Protocol):

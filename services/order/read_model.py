@@ -2,9 +2,10 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, null, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, func, null, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,8 +62,7 @@ async def page(
     """A page, newest first, by keyset: its cost does not grow with the pages before it."""
     keyset = tuple_(orders.c.created_at, orders.c.id)
     statement = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc())
-    for column, wanted in only.model_dump(exclude_none=True).items():
-        statement = statement.where(orders.c[column] == wanted)
+    statement = statement.where(*_conditions(only))
     if cursor is not None:
         statement = statement.where(keyset < tuple_(*_decode(cursor)))
     rows = (await tx.execute(statement.limit(limit + 1))).mappings().all()
@@ -73,6 +73,17 @@ async def page(
 def unknown(order_id: str) -> NotFound:
     """The error for an order that is not there."""
     return NotFound("unknown_order", f"there is no order {order_id}")
+
+
+def _conditions(only: OrderFilter) -> Iterator[ColumnElement[bool]]:
+    if only.status is not None:
+        yield orders.c.status == only.status
+    if only.customer_id is not None:
+        yield orders.c.customer_id == only.customer_id
+    if only.created_from is not None:
+        yield orders.c.created_at >= only.created_from
+    if only.created_to is not None:
+        yield orders.c.created_at < only.created_to
 
 
 async def _row(tx: AsyncConnection, order_id: str) -> RowMapping:

@@ -163,6 +163,9 @@ async def test_several_faults_are_told_at_once(world: World) -> None:
         ("/v1/payments/ord_nope", 404, "unknown_payment"),
         ("/v1/orders?limit=0", 422, "validation_failed"),
         ("/v1/orders?status=nice", 422, "validation_failed"),
+        ("/v1/orders?limit=101", 422, "validation_failed"),
+        ("/v1/orders?created_from=2026-01-01T00:00:00", 422, "validation_failed"),  # no time zone
+        ("/v1/orders?created_to=yesterday", 422, "validation_failed"),
         ("/v1/orders?cursor=nice", 400, "invalid_cursor"),
         ("/v2", 404, "not_found"),
     ],
