@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from api import catalogue, health, operators, orders, problems, returns
 from api.backend import Backend
+from api.intake import Intake
 from api.request_id import RequestIds
 
 Opening = Callable[[], AbstractAsyncContextManager[Backend]]
@@ -21,7 +22,7 @@ def create_app(open_backend: Opening) -> FastAPI:
             app.state.backend = opened
             yield
 
-    app = FastAPI(title="Order saga", version="1", lifespan=lifespan)
+    app = FastAPI(title="Order saga", version="1", lifespan=lifespan, redirect_slashes=False)
     problems.install(app)
     for router in (
         orders.router,
@@ -31,5 +32,6 @@ def create_app(open_backend: Opening) -> FastAPI:
         health.router,
     ):
         app.include_router(router)
-    app.add_middleware(RequestIds)
+    app.add_middleware(Intake)
+    app.add_middleware(RequestIds)  # the outermost
     return app

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.inventory import AddStock, NewProduct
-from contracts.message import Identifier, Money, Quantity, Reason, Sku
+from contracts.message import NO_NUL, Identifier, Money, Quantity, Reason, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
 from contracts.users import NewUser
 from saga import Resolving
@@ -55,14 +55,16 @@ class PlaceOrderBody(Body):
 class CancelBody(Body):
     """Why the customer cancels."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)] = "cancelled by the customer"
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_NUL)] = (
+        "cancelled by the customer"
+    )
 
 
 class ResolveBody(Body):
     """An operator's word on a blocked step; `skip` and `mark_done` need evidence."""
 
     action: Resolving
-    evidence: Annotated[str, Field(max_length=2000)] = ""
+    evidence: Annotated[str, Field(max_length=2000, pattern=NO_NUL)] = ""
 
 
 class OrderOut(BaseModel):

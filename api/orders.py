@@ -5,7 +5,6 @@ from contextlib import ExitStack, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
-from pydantic import AwareDatetime
 
 from api.backend import Backend, backend
 from api.bodies import (
@@ -23,6 +22,7 @@ from api.problems import RETRY_AFTER, Problem
 from api.sagas import Cancelling
 from contracts.errors import NotFound, ServiceError
 from contracts.events import RecordedEvent
+from contracts.message import Moment
 from contracts.names import workflow_id
 from contracts.orders import Order, OrderFilter, OrderStatus
 from contracts.sagas import CancelOrder
@@ -89,8 +89,8 @@ async def list_orders(
     response: Response,
     status: OrderStatus | None = None,
     customer_id: str | None = None,
-    created_from: Annotated[AwareDatetime | None, Query(description="At or after")] = None,
-    created_to: Annotated[AwareDatetime | None, Query(description="Before")] = None,
+    created_from: Annotated[Moment | None, Query(description="At or after")] = None,
+    created_to: Annotated[Moment | None, Query(description="Before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> OrderList:

@@ -1,15 +1,24 @@
 """The base of every message, and the values that several services speak of."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 MAX_MINOR = 10**10  # 100 lines x 1,000 pieces x this still fits a 64-bit column
 
 Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["ANVIL-1"])]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+NO_NUL = r"^[^\x00]*$"  # no text of PostgreSQL can hold it
 Quantity = Annotated[int, Field(ge=1, le=1000, strict=True)]
+
+
+# A moment that every time zone and database can express.
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
+]
 
 
 class Message(BaseModel):

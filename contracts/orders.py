@@ -4,10 +4,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from pydantic import AwareDatetime
-
 from contracts.events import RecordedEvent
-from contracts.message import Message, Money, Quantity, Reason, Sku, StepKey
+from contracts.message import Message, Moment, Money, Quantity, Reason, Sku, StepKey
 
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"
@@ -116,8 +114,8 @@ class OrderFilter(Message):
 
     status: OrderStatus | None = None
     customer_id: str | None = None
-    created_from: AwareDatetime | None = None
-    created_to: AwareDatetime | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
 
 
 class OrderService(Protocol):

@@ -5,15 +5,18 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, RowMapping, func, null, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected
-from contracts.message import Money
+from contracts.message import Moment, Money
 from contracts.orders import AcceptedOrder, Order, OrderFilter, OrderPage, OrderStatus
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
+
+MOMENT = TypeAdapter[datetime](Moment)
 
 
 async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
@@ -101,10 +104,10 @@ def _encode(order: Order) -> str:
 def _decode(cursor: str) -> tuple[datetime, str]:
     try:
         created_at, order_id = json.loads(base64.urlsafe_b64decode(cursor))
-        moment = datetime.fromisoformat(created_at)
+        moment = MOMENT.validate_python(created_at)
     except (ValueError, TypeError) as error:
         raise Rejected("invalid_cursor", "use `next_cursor` as it was given") from error
-    if moment.tzinfo is None or not isinstance(order_id, str):
+    if not isinstance(order_id, str) or "\0" in order_id:
         raise Rejected("invalid_cursor", "use `next_cursor` as it was given")
     return moment, order_id
 
