@@ -7,7 +7,7 @@ that, and then what is asked for is judged by the saga's own rules.
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
@@ -15,7 +15,6 @@ from api.problems import Problem
 from contracts.orders import Order
 
 TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as you have it"}}
 
 
 def etag(order: Order) -> str:
@@ -59,14 +58,18 @@ class Only(Tags):
 
 def _unless(
     request: Request,
-    if_none_match: Annotated[str | None, Header(description="ETags of what you have")] = None,
+    if_none_match: Annotated[
+        str | None, Header(alias="If-None-Match", description="ETags of what you have")
+    ] = None,
 ) -> Unless:
     return Unless(_all_of(request, "if-none-match") if if_none_match is not None else None)
 
 
 def _only(
     request: Request,
-    if_match: Annotated[str | None, Header(description="The ETag of what you saw")] = None,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", description="The ETag of what you saw")
+    ] = None,
 ) -> Only:
     return Only(_all_of(request, "if-match") if if_match is not None else None)
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from api.acceptance import CALLER
 from api.backend import Backend, backend
 from api.bodies import ResolveBody
+from api.openapi import errors
 from api.sagas import SagaFound
 from saga import Resolution, SagaState
 
@@ -24,7 +25,7 @@ async def list_sagas(
     return await deps.sagas.in_state(state, limit)
 
 
-@router.post("/{saga_id}/steps/{step}/resolve", status_code=202)
+@router.post("/{saga_id}/steps/{step}/resolve", status_code=202, responses=errors(404, 409, 422))
 async def resolve_step(saga_id: str, step: str, body: ResolveBody, deps: Deps) -> dict[str, str]:
     """Say what is to become of a blocked step. 409 if it is not blocked."""
     resolution = Resolution(step=step, action=body.action, evidence=body.evidence, who=CALLER)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 
+from api.answers import LISTED, NOT_MODIFIED, PLACED
 from api.backend import Backend, backend
 from api.bodies import (
     CancelBody,
@@ -16,7 +17,8 @@ from api.bodies import (
     SagaOut,
     StepOut,
 )
-from api.etags import NOT_MODIFIED, IfMatch, IfNoneMatch, etag
+from api.etags import IfMatch, IfNoneMatch, etag
+from api.openapi import errors
 from api.preferences import preferred_wait, wait_for
 from api.problems import RETRY_AFTER, Problem
 from api.sagas import Cancelling
@@ -36,7 +38,9 @@ STATUS_OF_ENDED = {OrderStatus.CONFIRMED: 201, OrderStatus.PENDING: 202, OrderSt
 
 def idempotency_key(
     request: Request,
-    idempotency_key: Annotated[str | None, Header(description="1 to 255 printable")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", description="1 to 255 printable ASCII")
+    ] = None,
 ) -> str:
     """The header Idempotency-Key, which must be there, and once."""
     if len(request.headers.getlist("idempotency-key")) > 1:
@@ -50,7 +54,7 @@ def idempotency_key(
     return idempotency_key
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=PLACED)
 async def place_order(
     *,
     body: PlaceOrderBody,
@@ -81,7 +85,7 @@ async def place_order(
     return OrderOut.of(order)
 
 
-@router.get("")
+@router.get("", responses=LISTED | errors(422))
 async def list_orders(
     *,
     deps: Deps,
@@ -108,7 +112,7 @@ async def list_orders(
     return OrderList(items=[OrderOut.of(it) for it in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/{order_id}", responses=NOT_MODIFIED, response_model=OrderOut)
+@router.get("/{order_id}", responses=NOT_MODIFIED | errors(404), response_model=OrderOut)
 async def get_order(
     order_id: str, if_none_match: IfNoneMatch, deps: Deps, response: Response
 ) -> OrderOut | Response:
@@ -120,7 +124,14 @@ async def get_order(
     return OrderOut.of(order)
 
 
-@router.post("/{order_id}/cancel", status_code=202, responses={200: {"model": OrderOut}})
+@router.post(
+    "/{order_id}/cancel",
+    status_code=202,
+    responses={
+        200: {"model": OrderOut, "description": "It is cancelled"},
+        **errors(404, 409, 412, 422),
+    },
+)
 async def cancel_order(
     *,
     order_id: str,
@@ -155,7 +166,7 @@ def _not_cancelled(order: Order) -> Problem:
     return Problem(409, "too_late_to_cancel", detail)
 
 
-@router.get("/{order_id}/events")
+@router.get("/{order_id}/events", responses=errors(404))
 async def order_events(order_id: str, deps: Deps) -> list[RecordedEvent]:
     """What happened to the order, oldest first."""
     try:
@@ -165,7 +176,7 @@ async def order_events(order_id: str, deps: Deps) -> list[RecordedEvent]:
         return []
 
 
-@router.get("/{order_id}/saga")
+@router.get("/{order_id}/saga", responses=errors(404))
 async def order_saga(order_id: str, deps: Deps) -> SagaOut:
     """How the order's saga stands, step by step."""
     return await saga_out(workflow_id(order_id), deps)

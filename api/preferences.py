@@ -35,7 +35,8 @@ def wait_of(prefer: Sequence[str]) -> int | None:
 def preferred_wait(
     request: Request,
     prefer: Annotated[
-        str | None, Header(description="`wait=N`: answer when the order has ended, or in N seconds")
+        str | None,
+        Header(alias="Prefer", description="`wait=N`: answer at the end, or in N s"),
     ] = None,
 ) -> int | None:
     """The dependency of a route that can wait. `prefer` is the header's place in the document."""

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Response
 from api.backend import Backend, backend
 from api.bodies import OrderOut, SagaOut
 from api.etags import IfMatch
+from api.openapi import errors
 from api.orders import find_order, saga_out
 from api.problems import Problem
 from contracts.errors import NotFound
@@ -22,7 +23,11 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"])
 Deps = Annotated[Backend, Depends(backend)]
 
 
-@router.post("/{order_id}/return", status_code=202, responses={200: {"model": OrderOut}})
+@router.post(
+    "/{order_id}/return",
+    status_code=202,
+    responses={200: {"model": OrderOut, "description": "It is returned"}, **errors(404, 409, 412)},
+)
 async def return_order(
     order_id: str, if_match: IfMatch, deps: Deps, response: Response
 ) -> OrderOut:
@@ -43,7 +48,7 @@ async def return_order(
     return OrderOut.of(order)
 
 
-@router.get("/{order_id}/return")
+@router.get("/{order_id}/return", responses=errors(404))
 async def order_return(order_id: str, deps: Deps) -> SagaOut:
     """How the latest attempt to return the order stands. 404 `unknown_return` if there is none."""
     await find_order(order_id, deps)
