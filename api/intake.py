@@ -7,6 +7,7 @@ that a route reads; here one place counts both.
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,9 +37,9 @@ class ClientGoneError(Exception):
 class Intake:
     """Middleware: refuses what is out of bounds with a problem document."""
 
-    def __init__(self, app: ASGIApp, *, body_timeout: float = BODY_TIMEOUT) -> None:
+    def __init__(self, app: ASGIApp, *, body_timeout: timedelta = BODY_TIMEOUT) -> None:
         self._app = app
-        self._body_timeout = body_timeout
+        self._body_timeout = body_timeout.total_seconds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -156,7 +157,7 @@ async def _cut_off(scope: Scope, problem: Problem, receive: Receive, send: Send)
     )
     await answer(scope, closing)(scope, receive, send_start)
     with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER):
+        async with asyncio.timeout(LINGER.total_seconds()):
             await _drop(receive)
     await send(END)
 

@@ -6,11 +6,12 @@ What is malformed or unknown is ignored, as the RFC asks: a preference is never 
 import asyncio
 import re
 from collections.abc import Awaitable, Sequence
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Header, Request
 
-LONGEST_WAIT = 30  # seconds; who wants more asks again with the same key
+LONGEST_WAIT = timedelta(seconds=30)  # who wants more asks again with the same key
 
 # preference = token [ = word ] *( ; parameter ), and a list of these behind commas. A quoted word
 # may hold commas of its own.
@@ -28,7 +29,7 @@ def wait_of(prefer: Sequence[str]) -> int | None:
             name = re.split("[=;]", preference, maxsplit=1)[0].strip().lower()
             if name == "wait":
                 found = WAIT.fullmatch(preference)
-                return min(int(found[1]), LONGEST_WAIT) if found else None
+                return min(int(found[1]), LONGEST_WAIT.seconds) if found else None
     return None
 
 

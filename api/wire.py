@@ -58,7 +58,7 @@ class Wire(H11Protocol):
         if self.conn.their_state is not h11.IDLE:
             self._unwatch()
         elif self._timer is None:
-            self._timer = self.loop.call_later(self.head_timeout, self._too_slow)
+            self._timer = self.loop.call_later(self.head_timeout.total_seconds(), self._too_slow)
 
     def _unwatch(self) -> None:
         if self._timer is not None:

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ JSON = {"Content-Type": "application/json"}
 HEAD = b"POST /v1/users HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 MEBIBYTE = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
-SHORT = 0.5  # seconds, for what is a time-out of many in earnest
+SHORT = timedelta(seconds=0.5)  # for what is a time-out of many in earnest
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -126,7 +127,7 @@ async def test_a_slow_body_is_cut_off() -> None:
             trickling = asyncio.create_task(trickle(connection.send))
             began = time.monotonic()
             refused(await connection.answer(), 408, "request_timeout")
-            assert time.monotonic() - began < SHORT + 5
+            assert time.monotonic() - began < SHORT.total_seconds() + 5
             assert await connection.is_closed()
             trickling.cancel()
             await asyncio.gather(trickling, return_exceptions=True)
@@ -161,7 +162,7 @@ async def test_a_request_that_takes_longer_than_its_head_may_is_answered() -> No
 
     @app.get("/slow")
     async def slow() -> str:
-        await asyncio.sleep(SHORT * 2)
+        await asyncio.sleep(2 * SHORT.total_seconds())
         return "done"
 
     async with served(app, http=Hurried) as api:
@@ -172,7 +173,7 @@ async def trickle(send: Any) -> None:
     """A byte now and then, until the other end has had enough."""
     while True:
         await send(b"a")
-        await asyncio.sleep(SHORT / 5)
+        await asyncio.sleep(SHORT.total_seconds() / 5)
 
 
 @pytest.mark.parametrize(

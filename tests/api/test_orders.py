@@ -177,20 +177,3 @@ def unavailable(answer: httpx2.Response) -> None:
     assert answer.status_code == 503, answer.text
     assert answer.json()["code"] == "unavailable"
     assert int(answer.headers["retry-after"]) >= 1
-
-
-async def test_health_names_what_is_wrong(world: World) -> None:
-    async def ready() -> bool:
-        return (await world.http.get("/health/ready")).status_code == 200
-
-    await until(ready)
-    assert (await world.rest("/health/live")) == {"status": "live"}
-    checks = (await world.rest("/health/ready"))["checks"]
-    assert set(checks) == {
-        "users_database",
-        "orders_database",
-        "inventory_database",
-        "payments_database",
-        "temporal",
-    }
-    assert set(checks.values()) == {"ok"}

@@ -40,7 +40,7 @@ def headers(key: str, prefer: str) -> dict[str, str]:
         (['x="a, wait=3", wait=10'], 10),
         (["wait=10, wait=20"], 10),
         (["wait=0"], 0),
-        (["wait=999999999"], LONGEST_WAIT),
+        (["wait=999999999"], LONGEST_WAIT.seconds),
         (["wait=99999999999999999999"], None),
         (["wait"], None),
         (["wait="], None),
