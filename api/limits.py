@@ -7,9 +7,7 @@ Sizes are in bytes. The server enforces the first group before the app is reache
 from datetime import timedelta
 
 MAX_HEAD = 32 * 1024  # request line and headers while they arrive; more is not even parsed
-HEAD_TIMEOUT = timedelta(
-    seconds=10
-)  # from a request's first byte, or the connection, to the end of its headers
+HEAD_TIMEOUT = timedelta(seconds=10)  # for the head, from its first byte or the connection on
 
 MAX_URI = 8 * 1024  # path and query
 MAX_HEADERS = 100  # how many

@@ -18,6 +18,7 @@ ANY = (400, 406, 408, 413, 414, 431, 500, 503)  # whatever is asked
 ANY_WITH_BODY = (415,)
 METHODS_WITH_BODY = {"post", "put", "patch"}
 KEY = "Idempotency-Key"
+KEY_PATTERN = r"^[\x20-\x7e]{1,255}$"
 SCHEMAS_OF_FASTAPI = ("HTTPValidationError", "ValidationError")  # we have our own
 Responses = dict[int | str, dict[str, Any]]
 
@@ -124,7 +125,7 @@ def _complete(method: str, operation: dict[str, Any]) -> set[int]:
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == KEY:
             # Optional to the framework only: the route answers 400 itself, where that says 422.
-            parameter |= {"required": True, "schema": {"type": "string", "maxLength": 255}}
+            parameter |= {"required": True, "schema": {"type": "string", "pattern": KEY_PATTERN}}
     return ours
 
 

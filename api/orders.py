@@ -18,7 +18,7 @@ from api.bodies import (
     StepOut,
 )
 from api.etags import IfMatch, IfNoneMatch, etag
-from api.openapi import errors
+from api.openapi import KEY_PATTERN, errors
 from api.preferences import preferred_wait, wait_for
 from api.problems import RETRY_AFTER, Problem
 from api.sagas import Cancelling
@@ -32,7 +32,6 @@ from saga import SagaView
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 Deps = Annotated[Backend, Depends(backend)]
-KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
 STATUS_OF_ENDED = {OrderStatus.CONFIRMED: 201, OrderStatus.PENDING: 202, OrderStatus.BLOCKED: 202}
 
 
@@ -48,7 +47,7 @@ def idempotency_key(
     if idempotency_key is None:
         detail = "send an Idempotency-Key header: a value of your choice, new for each new order"
         raise Problem(400, "idempotency_key_missing", detail)
-    if not KEY.match(idempotency_key):
+    if not re.match(KEY_PATTERN, idempotency_key):
         detail = "Idempotency-Key must be 1 to 255 printable ASCII characters"
         raise Problem(400, "idempotency_key_invalid", detail)
     return idempotency_key
