@@ -36,7 +36,11 @@ def order_id_for(caller: str, key: str) -> str:
 
 
 def fingerprint(body: PlaceOrderBody) -> str:
-    """Equal for equal requests, whatever their white space and order of fields."""
+    """Equal for equal requests, whatever their white space and order of fields.
+
+    It is on record for good, so the same request must have the same one in every later release: a
+    new field of the body must be left out of it where it is not given.
+    """
     canonical = json.dumps(body.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 

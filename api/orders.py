@@ -47,7 +47,7 @@ def idempotency_key(
     if idempotency_key is None:
         detail = "send an Idempotency-Key header: a value of your choice, new for each new order"
         raise Problem(400, "idempotency_key_missing", detail)
-    if not re.match(KEY_PATTERN, idempotency_key):
+    if not re.fullmatch(KEY_PATTERN, idempotency_key):
         detail = "Idempotency-Key must be 1 to 255 printable ASCII characters"
         raise Problem(400, "idempotency_key_invalid", detail)
     return idempotency_key

@@ -180,6 +180,8 @@ async def test_several_faults_are_told_at_once(world: World) -> None:
             "invalid_cursor",
         ),
         (f"/v1/orders?cursor={cursor('2026-01-01T00:00:00', 'ord_x')}", 400, "invalid_cursor"),
+        ("/v1/orders?created_to=0.5", 422, "validation_failed"),
+        ("/v1/orders?created_to=-1", 422, "validation_failed"),
         ("/v1/orders?created_to=yesterday", 422, "validation_failed"),
         ("/v1/orders?cursor=nice", 400, "invalid_cursor"),
         (f"/v1/orders?cursor={cursor('2026-01-01T00:00:00Z', chr(0))}", 400, "invalid_cursor"),

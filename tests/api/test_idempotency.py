@@ -11,7 +11,9 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.acceptance import order_id_for
+from api.acceptance import fingerprint, order_id_for
+from api.bodies import ItemBody, PlaceOrderBody
+from contracts.message import Money
 from contracts.names import workflow_id
 from infrastructure.database import Database
 from tests.support.waiting import until
@@ -170,3 +172,12 @@ async def test_two_keys_in_one_request_are_refused(world: World) -> None:
 def test_the_order_of_a_key_never_changes() -> None:
     """A caller who repeats a request after an upgrade must find the order of before it."""
     assert order_id_for("local", "key-1") == "ord_s7lixyzfwgki524fuliwfcwnxd"
+
+
+def test_the_fingerprint_of_a_request_never_changes() -> None:
+    """It is compared with what was recorded by an earlier release."""
+    items = [ItemBody(sku="ANVIL-1", quantity=2)]
+    body = PlaceOrderBody(customer_id="usr_1", items=items, payment_method="pm_card_visa")
+    assert fingerprint(body) == "6261cf953644be07c2b46301dba50c9e87a045cfcf1c0d86ccd2a9b2e9c506c7"
+    total = body.model_copy(update={"expected_total": Money(minor=5000, currency="EUR")})
+    assert fingerprint(total) == "73de2480c5792b394a6c2f9f9d1ded04bd48bac221dfc620712b6de9b5e56145"
