@@ -14,7 +14,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help setup setup-dev run test test-chaos test-verifier test-newcomer check format lock clean
+.PHONY: help setup setup-dev run test test-chaos test-verifier test-newcomer check format openapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,6 +49,9 @@ check: setup-dev ## Lint, types, import rules, unused dependencies, sagas
 format: setup-dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: setup-dev ## Write docs/openapi.json anew; BREAKING=yes if that may break clients
+	$(BIN)/python -m tests.support.openapi $(if $(BREAKING),--breaking)
 
 lock: setup-dev ## Resolve the dependencies again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.lock

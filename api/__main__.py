@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 
 from api.app import create_app
 from api.backend import Backend
+from api.server import SERVING
 from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect
@@ -89,8 +90,7 @@ def main() -> None:
         create_app(partial(open_backend, auth_settings())),
         host=options.host,
         port=options.port,
-        timeout_graceful_shutdown=10,
-        server_header=False,
+        **SERVING,
     )
 
 

@@ -16,6 +16,7 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
 from api.auth import Scope, authenticate, insufficient_scope
+from api.openapi import errors
 
 
 class Need(Enum):
@@ -56,15 +57,10 @@ NEEDS = {
     "GET /health/ready": Need.NOTHING,
     "GET /openapi.json": Need.NOTHING,
     "GET /docs": Need.NOTHING,
-    "GET /docs/oauth2-redirect": Need.NOTHING,
-    "GET /redoc": Need.NOTHING,
+    "MOUNT /docs/assets": Need.NOTHING,
 }
 
 BEARER = HTTPBearer(bearerFormat="JWT", description="See docs/authentication.md", auto_error=False)
-REFUSALS = {
-    401: {"description": "No token, or one that does not hold; see WWW-Authenticate"},
-    403: {"description": "The token's scope does not reach so far; see WWW-Authenticate"},
-}
 
 
 class UndeclaredRoute(Exception):
@@ -81,7 +77,7 @@ class Guarded(APIRoute):
         self.need = needs.pop()
         if self.need is not Need.NOTHING:
             options["dependencies"] = [*(options.get("dependencies") or ()), Security(BEARER)]
-            options["responses"] = REFUSALS | (options.get("responses") or {})
+            options["responses"] = errors(401, 403) | (options.get("responses") or {})
         super().__init__(path, endpoint, **options)
 
     async def handle(self, scope: Connection, receive: Receive, send: Send) -> None:

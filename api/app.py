@@ -5,8 +5,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import access, catalogue, health, operators, orders, problems, returns
+from api import access, catalogue, docs, health, openapi, operators, orders, problems, returns
 from api.backend import Backend
+from api.intake import Intake
 from api.request_id import RequestIds
 
 Opening = Callable[[], AbstractAsyncContextManager[Backend]]
@@ -21,7 +22,15 @@ def create_app(open_backend: Opening) -> FastAPI:
             app.state.backend = opened
             yield
 
-    app = FastAPI(title="Order saga", version="1", lifespan=lifespan)
+    app = FastAPI(
+        title="Order saga",
+        version="1",
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
+    )
     problems.install(app)
     for router in (
         orders.router,
@@ -31,6 +40,9 @@ def create_app(open_backend: Opening) -> FastAPI:
         health.router,
     ):
         app.include_router(router)
-    app.add_middleware(RequestIds)
+    docs.install(app)
+    openapi.install(app)
+    app.add_middleware(Intake)
+    app.add_middleware(RequestIds)  # the outermost
     access.check(app)
     return app

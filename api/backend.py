@@ -6,16 +6,21 @@ from fastapi import Request
 from temporalio.client import Client
 
 from api.acceptance import Acceptance
+from api.bound import Bound
 from api.sagas import OrderSagas
 from infrastructure.tokens import Verifier
 from services.composition import Services
+
+MOST_STARTS = 200  # an order takes milliseconds to accept; so many at once mean that it does not
+MOST_WAITING = 500  # each is a long poll, of which Temporal serves 1200 a namespace by default
 
 
 @dataclass(frozen=True)
 class Backend:
     """Services, Temporal, and what is made of both; and who judges tokens.
 
-    `temporal_ui` is the URL before the id.
+    `temporal_ui` is the URL before the id. `waiting` bounds how many requests wait for an order's
+    end; past it, nobody is made to wait.
     """
 
     client: Client
@@ -23,20 +28,30 @@ class Backend:
     verifier: Verifier
     sagas: OrderSagas
     acceptance: Acceptance
+    waiting: Bound
     temporal_ui: str
 
     @classmethod
     def of(
-        cls, client: Client, services: Services, verifier: Verifier, temporal_ui: str
+        cls,
+        client: Client,
+        services: Services,
+        verifier: Verifier,
+        temporal_ui: str,
+        *,
+        starts: int = MOST_STARTS,
     ) -> "Backend":
-        """Put the parts together."""
+        """Put the parts together. `starts` is how many orders are accepted at once."""
         sagas = OrderSagas(client)
         return cls(
             client=client,
             services=services,
             verifier=verifier,
             sagas=sagas,
-            acceptance=Acceptance(services.users, services.inventory, sagas),
+            acceptance=Acceptance(
+                services.users, services.orders, services.inventory, sagas, Bound(starts)
+            ),
+            waiting=Bound(MOST_WAITING),
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
         )
 

@@ -1,17 +1,34 @@
 """What callers send and get. Requests refuse unknown fields, so that a typo is not ignored."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.inventory import AddStock, NewProduct
-from contracts.message import Identifier, Money, Quantity, Reason, Sku
+from contracts.message import NO_NUL, Identifier, Money, Quantity, Reason, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
 from contracts.users import NewUser
 from saga import Resolving
 
 MAX_LINES = 100
+ORDER = {
+    "id": "ord_pz3kwc5ydsjtdw3rpyvm2tbwqe",
+    "status": "confirmed",
+    "customer_id": "usr_1",
+    "items": [{"sku": "ANVIL-1", "quantity": 2, "unit_price": {"minor": 2500, "currency": "EUR"}}],
+    "total": {"minor": 5000, "currency": "EUR"},
+    "reason": None,
+    "version": 3,
+    "created_at": "2026-01-01T12:00:00.000000Z",
+    "updated_at": "2026-01-01T12:00:00.250000Z",
+    "links": {"self": "/v1/orders/ord_pz3kwc5ydsjtdw3rpyvm2tbwqe"},
+}
+
+
+def example(**fields: Any) -> ConfigDict:
+    """A model's settings: an example for the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"example": fields})
 
 
 class Body(BaseModel):
@@ -23,13 +40,21 @@ class Body(BaseModel):
 class NewUserBody(Body, NewUser):
     """Open an account."""
 
+    model_config = example(name="Ada", email="ada@example.com")
+
 
 class NewProductBody(Body, NewProduct):
     """Offer a product."""
 
+    model_config = example(
+        sku="ANVIL-1", name="Anvil", price={"minor": 2500, "currency": "EUR"}, stock=10
+    )
+
 
 class AddStockBody(Body, AddStock):
     """Put pieces on the shelf."""
+
+    model_config = example(quantity=5)
 
 
 class ItemBody(Body):
@@ -41,6 +66,12 @@ class ItemBody(Body):
 
 class PlaceOrderBody(Body):
     """An order. Each SKU at most once; the price is the product's when the order is accepted."""
+
+    model_config = example(
+        customer_id="usr_1",
+        items=[{"sku": "ANVIL-1", "quantity": 2}],
+        payment_method="pm_card_visa",
+    )
 
     customer_id: Identifier
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=MAX_LINES)]
@@ -55,18 +86,26 @@ class PlaceOrderBody(Body):
 class CancelBody(Body):
     """Why the customer cancels."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=500)] = "cancelled by the customer"
+    model_config = example(reason="changed my mind")
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_NUL)] = (
+        "cancelled by the customer"
+    )
 
 
 class ResolveBody(Body):
     """An operator's word on a blocked step; `skip` and `mark_done` need evidence."""
 
+    model_config = example(action="mark_done", evidence="refunded by hand, bank reference 4711")
+
     action: Resolving
-    evidence: Annotated[str, Field(max_length=2000)] = ""
+    evidence: Annotated[str, Field(max_length=2000, pattern=NO_NUL)] = ""
 
 
 class OrderOut(BaseModel):
     """An order. `version` counts its events; 0 means accepted, but not recorded yet."""
+
+    model_config = example(**ORDER)
 
     id: str
     status: OrderStatus

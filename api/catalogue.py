@@ -8,6 +8,7 @@ from api.access import Guarded
 from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import AddStockBody, NewProductBody, NewUserBody
+from api.openapi import errors
 from api.orders import find_order
 from contracts.errors import NotFound
 from contracts.inventory import Product
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/v1", route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
 
 
-@router.post("/users", status_code=201, tags=["users"])
+@router.post("/users", status_code=201, tags=["users"], responses=errors(422))
 async def create_user(body: NewUserBody, deps: Deps, response: Response) -> User:
     """Open an account."""
     user = await deps.services.users.create(body)
@@ -26,7 +27,7 @@ async def create_user(body: NewUserBody, deps: Deps, response: Response) -> User
     return user
 
 
-@router.get("/users/{user_id}", tags=["users"])
+@router.get("/users/{user_id}", tags=["users"], responses=errors(404))
 async def get_user(user_id: str, me: Me, deps: Deps) -> User:
     """One account. A customer has its own; the others are not there for it."""
     if not me.may_see(user_id):
@@ -34,13 +35,13 @@ async def get_user(user_id: str, me: Me, deps: Deps) -> User:
     return await deps.services.users.get(user_id)
 
 
-@router.post("/users/{user_id}/deactivate", tags=["users"])
+@router.post("/users/{user_id}/deactivate", tags=["users"], responses=errors(404))
 async def deactivate_user(user_id: str, deps: Deps) -> User:
     """Close an account for new orders."""
     return await deps.services.users.deactivate(user_id)
 
 
-@router.post("/products", status_code=201, tags=["products"])
+@router.post("/products", status_code=201, tags=["products"], responses=errors(409, 422))
 async def create_product(body: NewProductBody, deps: Deps, response: Response) -> Product:
     """Offer a product. 409 `sku_exists` if the SKU is taken."""
     product = await deps.services.inventory.create_product(body)
@@ -54,19 +55,19 @@ async def list_products(deps: Deps) -> list[Product]:
     return await deps.services.inventory.list_products()
 
 
-@router.get("/products/{sku}", tags=["products"])
+@router.get("/products/{sku}", tags=["products"], responses=errors(404))
 async def get_product(sku: str, deps: Deps) -> Product:
     """One product with its stock."""
     return await deps.services.inventory.get_product(sku)
 
 
-@router.post("/products/{sku}/stock", tags=["products"])
+@router.post("/products/{sku}/stock", tags=["products"], responses=errors(404, 422))
 async def add_stock(sku: str, body: AddStockBody, deps: Deps) -> Product:
     """Put pieces on the shelf. Added, never set; not idempotent."""
     return await deps.services.inventory.add_stock(sku, body)
 
 
-@router.get("/payments/{order_id}", tags=["payments"])
+@router.get("/payments/{order_id}", tags=["payments"], responses=errors(404))
 async def get_payment(order_id: str, me: Me, deps: Deps) -> Payment:
     """The payment of an order."""
     if me.customer is not None:

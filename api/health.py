@@ -1,4 +1,7 @@
-"""`/health/live` asks nothing of others; `/health/ready` asks the databases and Temporal."""
+"""`/health/live` asks nothing of others; `/health/ready` asks the databases and Temporal.
+
+Nothing of it is needed to start: whatever is missing may come later, in any order.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
@@ -12,6 +15,7 @@ from temporalio.service import RPCError
 from api.access import Guarded
 from api.backend import Backend, backend
 from contracts.errors import ServiceError
+from contracts.names import SEARCH_ATTRIBUTES
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=Guarded)
 PATIENCE = 3.0
@@ -35,6 +39,7 @@ async def ready(deps: Annotated[Backend, Depends(backend)], response: Response) 
     """Everything that an order needs to be accepted answers."""
     probes = {name: probe() for name, probe in deps.services.probes.items()}
     probes["temporal"] = _temporal(deps)
+    probes["search_attributes"] = _search_attributes(deps)
     answers = await asyncio.gather(*(_check(probe) for probe in probes.values()))
     checks = dict(zip(probes, answers, strict=True))
     healthy = all(answer == "ok" for answer in answers)
@@ -44,6 +49,12 @@ async def ready(deps: Annotated[Backend, Depends(backend)], response: Response) 
 
 async def _temporal(deps: Backend) -> None:
     await deps.client.service_client.check_health(timeout=timedelta(seconds=PATIENCE))
+
+
+async def _search_attributes(deps: Backend) -> None:
+    """Ask for what nobody has: Temporal refuses a query by an attribute that is not registered."""
+    query = " AND ".join(f"{name} = 'none'" for name in SEARCH_ATTRIBUTES)
+    await deps.client.count_workflows(query, rpc_timeout=timedelta(seconds=PATIENCE))
 
 
 async def _check(probe: Awaitable[None]) -> str:

@@ -8,6 +8,7 @@ from api.access import Guarded
 from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import ResolveBody
+from api.openapi import errors
 from api.sagas import SagaFound
 from saga import Resolution, SagaState
 
@@ -25,7 +26,7 @@ async def list_sagas(
     return await deps.sagas.in_state(state, limit)
 
 
-@router.post("/{saga_id}/steps/{step}/resolve", status_code=202)
+@router.post("/{saga_id}/steps/{step}/resolve", status_code=202, responses=errors(404, 409, 422))
 async def resolve_step(
     saga_id: str, step: str, body: ResolveBody, me: Me, deps: Deps
 ) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """`/v1/orders`: place, read, list, cancel, and look into the saga."""
 
 import re
+from contextlib import ExitStack, suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 
 from api.access import Guarded, Need
+from api.answers import LISTED, NOT_MODIFIED, PLACED
 from api.auth import Caller, Me, insufficient_scope
 from api.backend import Backend, backend
 from api.bodies import (
@@ -17,10 +19,14 @@ from api.bodies import (
     SagaOut,
     StepOut,
 )
-from api.problems import Problem
+from api.etags import IfMatch, IfNoneMatch, etag
+from api.openapi import KEY_PATTERN, errors
+from api.preferences import preferred_wait, wait_for
+from api.problems import RETRY_AFTER, Problem
 from api.sagas import UNKNOWN_ORDER, Cancelling
-from contracts.errors import NotFound
+from contracts.errors import NotFound, ServiceError
 from contracts.events import RecordedEvent
+from contracts.message import Moment
 from contracts.names import workflow_id
 from contracts.orders import Order, OrderFilter, OrderStatus
 from contracts.sagas import CancelOrder
@@ -28,76 +34,131 @@ from saga import SagaView
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
-KEY = re.compile(r"^[\x20-\x7e]{1,255}$")
+STATUS_OF_ENDED = {OrderStatus.CONFIRMED: 201, OrderStatus.PENDING: 202, OrderStatus.BLOCKED: 202}
 
 
 def idempotency_key(
-    idempotency_key: Annotated[str | None, Header(description="1 to 255 printable")] = None,
+    request: Request,
+    idempotency_key: Annotated[
+        str | None, Header(alias="Idempotency-Key", description="1 to 255 printable ASCII")
+    ] = None,
 ) -> str:
-    """The header Idempotency-Key, which must be there."""
+    """The header Idempotency-Key, which must be there, and once."""
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        raise Problem(400, "idempotency_key_invalid", "send Idempotency-Key once")
     if idempotency_key is None:
         detail = "send an Idempotency-Key header: a value of your choice, new for each new order"
         raise Problem(400, "idempotency_key_missing", detail)
-    if not KEY.match(idempotency_key):
+    if not re.fullmatch(KEY_PATTERN, idempotency_key):
         detail = "Idempotency-Key must be 1 to 255 printable ASCII characters"
         raise Problem(400, "idempotency_key_invalid", detail)
     return idempotency_key
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=PLACED)
 async def place_order(
+    *,
     body: PlaceOrderBody,
     key: Annotated[str, Depends(idempotency_key)],
+    wait: Annotated[int | None, Depends(preferred_wait)],
+    request: Request,
     me: Me,
     deps: Deps,
     response: Response,
 ) -> OrderOut:
     """Accept an order. The same key and body may be sent again: it stays one order.
 
-    403 if a customer orders in the name of another, or of nobody.
+    202 as soon as it is accepted. With `Prefer: wait=N`, the order when it has ended, 201 if it is
+    confirmed and 200 if not, or 202 if it has not ended within N seconds. 403 if a customer orders
+    in the name of another, or of nobody.
     """
     if not me.may_see(body.customer_id):
         detail = "with the scope customer, customer_id must be the token's own subject"
         raise insufficient_scope(detail, Need.SERVICE.value)
-    accepted = await deps.acceptance.accept(me.subject, key, body)
-    response.headers["Location"] = f"/v1/orders/{accepted.order.order_id}"
-    return OrderOut.of(accepted.as_order())
+    order, replayed = await deps.acceptance.accept(me.subject, key, body)
+    if replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    with ExitStack() as places:
+        if wait is not None and places.enter_context(deps.waiting.place()):
+            response.headers["Preference-Applied"] = f"wait={wait}"
+            await wait_for(deps.sagas.ended(order.id), request, wait)
+            with suppress(ServiceError):  # what is certain is that it was accepted
+                order = await find_order(order.id, me, deps)
+    response.headers["Location"] = f"/v1/orders/{order.id}"
+    response.status_code = STATUS_OF_ENDED.get(order.status, 200)
+    if response.status_code == 202:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return OrderOut.of(order)
 
 
-@router.get("")
+@router.get("", responses=LISTED | errors(422))
 async def list_orders(
+    *,
     me: Me,
     deps: Deps,
-    *,
+    request: Request,
+    response: Response,
     status: OrderStatus | None = None,
     customer_id: str | None = None,
+    created_from: Annotated[Moment | None, Query(description="At or after")] = None,
+    created_to: Annotated[Moment | None, Query(description="Before")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: str | None = None,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> OrderList:
-    """Orders, newest first. A customer has its own only."""
+    """Orders, newest first. A customer has its own only.
+
+    The header Link leads to the next page, if there is one.
+    """
     if customer_id is not None and not me.may_see(customer_id):
         return OrderList(items=[], next_cursor=None)
-    only = OrderFilter(status=status, customer_id=me.customer or customer_id)
+    only = OrderFilter(
+        status=status,
+        customer_id=me.customer or customer_id,
+        created_from=created_from,
+        created_to=created_to,
+    )
     page = await deps.services.orders.page(only, limit=limit, cursor=cursor)
+    if page.next_cursor is not None:
+        further = request.url.include_query_params(cursor=page.next_cursor)
+        response.headers["Link"] = f'<{further.path}?{further.query}>; rel="next"'
     return OrderList(items=[OrderOut.of(it) for it in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/{order_id}")
-async def get_order(order_id: str, me: Me, deps: Deps) -> OrderOut:
-    """One order, from the moment that it is accepted."""
-    return OrderOut.of(await find_order(order_id, me, deps))
+@router.get("/{order_id}", responses=NOT_MODIFIED | errors(404), response_model=OrderOut)
+async def get_order(
+    order_id: str, if_none_match: IfNoneMatch, me: Me, deps: Deps, response: Response
+) -> OrderOut | Response:
+    """One order, from the moment that it is accepted. 304 if it is as `If-None-Match` says."""
+    order = await find_order(order_id, me, deps)
+    if if_none_match.matches(order):
+        return Response(status_code=304, headers={"ETag": etag(order)})
+    response.headers["ETag"] = etag(order)
+    return OrderOut.of(order)
 
 
-@router.post("/{order_id}/cancel", status_code=202, responses={200: {"model": OrderOut}})
+@router.post(
+    "/{order_id}/cancel",
+    status_code=202,
+    responses={
+        200: {"model": OrderOut, "description": "It is cancelled"},
+        **errors(404, 409, 412, 422),
+    },
+)
 async def cancel_order(
+    *,
     order_id: str,
+    if_match: IfMatch,
     me: Me,
     deps: Deps,
     response: Response,
     body: Annotated[CancelBody | None, Body()] = None,
 ) -> OrderOut:
-    """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late."""
+    """Cancel an order: 202 once that is certain, 200 when it is done, 409 when it is too late.
+
+    412 if the order is no longer as `If-Match` says.
+    """
     order = await find_order(order_id, me, deps)
+    if_match.check(order)
     answer = Cancelling.OVER
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
         request = CancelOrder(reason=(body or CancelBody()).reason)
@@ -118,7 +179,7 @@ def _not_cancelled(order: Order) -> Problem:
     return Problem(409, "too_late_to_cancel", detail)
 
 
-@router.get("/{order_id}/events")
+@router.get("/{order_id}/events", responses=errors(404))
 async def order_events(order_id: str, me: Me, deps: Deps) -> list[RecordedEvent]:
     """What happened to the order, oldest first."""
     if me.customer is not None:
@@ -130,7 +191,7 @@ async def order_events(order_id: str, me: Me, deps: Deps) -> list[RecordedEvent]
         return []
 
 
-@router.get("/{order_id}/saga")
+@router.get("/{order_id}/saga", responses=errors(404))
 async def order_saga(order_id: str, me: Me, deps: Deps) -> SagaOut:
     """How the order's saga stands, step by step."""
     if me.customer is not None:

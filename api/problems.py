@@ -13,10 +13,14 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+from starlette.types import Scope
 
 from contracts.errors import Conflict, NotFound, Rejected, ServiceError, Unavailable
 
+MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds; what is down here is restarted in about that
 STATUS_OF_CODE = {"invalid_cursor": 400, "evidence_missing": 422}
 
@@ -60,30 +64,33 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
-def _answer(request: Request, problem: Problem) -> JSONResponse:
+def document(problem: Problem, request_id: str | None) -> dict[str, Any]:
+    """The problem as JSON."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
-        "request_id": request.scope.get("request_id"),
+        "request_id": request_id,
     }
-    if problem.errors:
-        body["errors"] = list(problem.errors)
-    return JSONResponse(
-        body, problem.status, problem.headers, media_type="application/problem+json"
-    )
+    return body | {"errors": list(problem.errors)} if problem.errors else body
+
+
+def answer(scope: Scope, problem: Problem) -> JSONResponse:
+    """The answer to this request."""
+    body = document(problem, scope.get("request_id"))
+    return JSONResponse(body, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
 async def _on_problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101 - registered for this type
-    return _answer(request, error)
+    return answer(request.scope, error)
 
 
 async def _on_service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)  # noqa: S101 - registered for this type
-    return _answer(request, of_service_error(error))
+    return answer(request.scope, of_service_error(error))
 
 
 def of_service_error(error: ServiceError) -> Problem:
@@ -103,18 +110,7 @@ def of_service_error(error: ServiceError) -> Problem:
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
     faults = error.errors()
-    unread = any(it["loc"] == ("body",) and it["type"] != "missing" for it in faults)
-    if unread and not _says_json(request):
-        detail = "send JSON, and say so by the header Content-Type: application/json"
-        return _answer(request, Problem(415, "unsupported_media_type", detail))
-    if any(fault["type"] == "json_invalid" for fault in faults):
-        return _answer(request, Problem(400, "invalid_json", "the body is not valid JSON"))
-    return _answer(request, invalid([_fault(fault) for fault in faults]))
-
-
-def _says_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return media_type == "application/json" or media_type.endswith("+json")
+    return answer(request.scope, invalid([_fault(fault) for fault in faults]))
 
 
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
@@ -133,9 +129,21 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     problem = Problem(error.status_code, code, str(error.detail), headers=error.headers)
-    return _answer(request, problem)
+    if error.status_code == 405:
+        problem.headers = {"Allow": ", ".join(sorted(_methods(request)))}
+    return answer(request.scope, problem)
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of this path: the framework names only those of the first route that has it."""
+    return {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.path is not None and compile_path(route.path)[0].match(request.url.path)
+        for method in route.methods or ()
+    }
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
     detail = "an unexpected error; tell the operator the request_id"
-    return _answer(request, Problem(500, "internal_error", detail))
+    return answer(request.scope, Problem(500, "internal_error", detail))

@@ -13,6 +13,8 @@ from api.access import Guarded
 from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import OrderOut, SagaOut
+from api.etags import IfMatch
+from api.openapi import errors
 from api.orders import find_order, saga_out
 from api.problems import Problem
 from contracts.errors import NotFound
@@ -23,10 +25,20 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
 
 
-@router.post("/{order_id}/return", status_code=202, responses={200: {"model": OrderOut}})
-async def return_order(order_id: str, me: Me, deps: Deps, response: Response) -> OrderOut:
-    """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed."""
+@router.post(
+    "/{order_id}/return",
+    status_code=202,
+    responses={200: {"model": OrderOut, "description": "It is returned"}, **errors(404, 409, 412)},
+)
+async def return_order(
+    order_id: str, if_match: IfMatch, me: Me, deps: Deps, response: Response
+) -> OrderOut:
+    """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed.
+
+    412 if the order is no longer as `If-Match` says.
+    """
     order = await find_order(order_id, me, deps)
+    if_match.check(order)
     if order.status == OrderStatus.RETURNED:
         response.status_code = 200
     elif order.status == OrderStatus.CONFIRMED:
@@ -38,7 +50,7 @@ async def return_order(order_id: str, me: Me, deps: Deps, response: Response) ->
     return OrderOut.of(order)
 
 
-@router.get("/{order_id}/return")
+@router.get("/{order_id}/return", responses=errors(404))
 async def order_return(order_id: str, me: Me, deps: Deps) -> SagaOut:
     """How the latest attempt to return the order stands. 404 `unknown_return` if there is none."""
     await find_order(order_id, me, deps)

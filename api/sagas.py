@@ -14,6 +14,7 @@ from typing import Any
 from temporalio.client import (
     Client,
     WorkflowExecution,
+    WorkflowFailureError,
     WorkflowHandle,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -32,7 +33,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import Message
 from contracts.names import Queue, return_id, workflow_id
-from contracts.orders import CreateOrder, Order, OrderStatus, StartReturn
+from contracts.orders import AcceptedOrder, CreateOrder, Order, OrderStatus, StartReturn
 from contracts.sagas import TOO_LATE, CancelOrder, OrderOutcome
 from saga import Resolution, SagaState, SagaView
 from workflows.order_saga import OrderSaga
@@ -58,6 +59,15 @@ class Accepted(Message):
     order: CreateOrder
     fingerprint: str
     accepted_at: datetime
+
+    def command(self) -> CreateOrder:
+        """The saga's input: it takes all of this to the record, which outlives the memo."""
+        extra = {"fingerprint": self.fingerprint, "accepted_at": self.accepted_at}
+        return self.order.model_copy(update=extra)
+
+    def told(self) -> AcceptedOrder:
+        """What the caller is told, then and whenever the request is repeated."""
+        return AcceptedOrder(order=self.as_order(), fingerprint=self.fingerprint)
 
     def as_order(self) -> Order:
         """The order as it looks before its first step."""
@@ -98,9 +108,9 @@ class OrderSagas:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def start(self, accepted: Accepted) -> Accepted:
-        """Start the saga, or find the one that the same key has started. Returns the first."""
-        order = accepted.order
+    async def start(self, accepted: Accepted) -> bool:
+        """Start the saga; False if this order's has been started before. Atomic on Temporal."""
+        order = accepted.command()
         try:
             async with translated():
                 await self._client.start_workflow(
@@ -111,8 +121,17 @@ class OrderSagas:
                     **_options(order, OrderStatus.PENDING),
                 )
         except WorkflowAlreadyStartedError:
-            return await self.accepted(order.order_id)
-        return accepted
+            return False
+        return True
+
+    async def ended(self, order_id: str) -> None:
+        """Return when the saga has ended, however it did, or Temporal no longer knows it.
+
+        A long poll at Temporal, which nobody but the caller bounds.
+        """
+        with suppress(WorkflowFailureError, NotFound):
+            async with translated():
+                await self._handle(order_id).result()
 
     async def start_return(self, order: Order, attempt: int) -> None:
         """Start this attempt to return the order, if nobody has started it yet."""

@@ -21,6 +21,7 @@ from infrastructure.jwks import is_loopback
 DEFAULT_URL = "http://127.0.0.1:8000"
 STATE_DIR = Path(".saga")
 LIFETIME = timedelta(minutes=15)  # longer than any command takes
+PATIENCE = 15.0  # seconds for an answer
 
 
 def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
@@ -56,7 +57,7 @@ class Api:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx2.Client(base_url=url, timeout=15, headers=headers)
+        self._http = httpx2.Client(base_url=url, timeout=PATIENCE, headers=headers)
 
     @classmethod
     def at(cls, given: str | None, state_dir: Path = STATE_DIR) -> "Api":
@@ -69,18 +70,29 @@ class Api:
         given = {name: value for name, value in query.items() if value is not None}
         return self._call("GET", path, params=given)
 
-    def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
-        """POST, with an Idempotency-Key if one is given."""
+    def post(
+        self, path: str, body: Any = None, *, key: str | None = None, wait: int | None = None
+    ) -> Any:
+        """POST, with an Idempotency-Key if one is given; the server may take `wait` seconds."""
         headers = {"Idempotency-Key": key} if key else {}
-        return self._call("POST", path, json=body, headers=headers)
+        if wait is not None:
+            headers["Prefer"] = f"wait={wait}"
+        timeout = PATIENCE + (wait or 0)
+        return self._call("POST", path, json=body, headers=headers, timeout=timeout)
 
     def place(
-        self, customer: str, items: dict[str, int], method: str, *, key: str | None = None
+        self,
+        customer: str,
+        items: dict[str, int],
+        method: str,
+        *,
+        key: str | None = None,
+        wait: int | None = None,
     ) -> Any:
-        """Place an order of these quantities by SKU."""
+        """Place an order of these quantities by SKU; with `wait`, its end if it comes in time."""
         lines = [{"sku": sku, "quantity": quantity} for sku, quantity in items.items()]
         body = {"customer_id": customer, "items": lines, "payment_method": method}
-        return self.post("/v1/orders", body, key=key or uuid4().hex)
+        return self.post("/v1/orders", body, key=key or uuid4().hex, wait=wait)
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         try:

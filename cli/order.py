@@ -29,6 +29,7 @@ STYLES = {
     "timed_out": "red",
     "returned": "magenta",
 }
+LONG = 30  # seconds that the API is asked to wait; most orders end well before
 WAIT = 60.0
 POLL = 0.2
 
@@ -48,7 +49,8 @@ def place(
     quantities = _quantities(items)
     with _errors():
         api = Api.at(url)
-        order = api.place(customer, quantities, payment_method, key=key)
+        asked = LONG if wait else None
+        order = api.place(customer, quantities, payment_method, key=key, wait=asked)
         if wait:
             order = wait_for(api, order["id"], lambda it: it["status"] != "pending")
     _print(order, as_json)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.events import RecordedEvent
-from contracts.message import Message, Money, Quantity, Reason, Sku, StepKey
+from contracts.message import Message, Moment, Money, Quantity, Reason, Sku, StepKey
 
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"
@@ -34,13 +34,19 @@ class OrderLine(Message):
 
 
 class CreateOrder(Message):
-    """An accepted order, complete: it can be recorded, and closed, from this alone."""
+    """An accepted order, complete: it can be recorded, and closed, from this alone.
+
+    The fingerprint of the request that asked for it, and when it was accepted, are kept so that a
+    repetition of the request can be answered. Orders from before these were kept have None.
+    """
 
     order_id: str
     customer_id: str
     items: tuple[OrderLine, ...]
     total: Money
     payment_method: str
+    fingerprint: str | None = None
+    accepted_at: datetime | None = None
 
 
 class ConfirmOrder(Message):
@@ -86,6 +92,16 @@ class Order(Message):
     updated_at: datetime
 
 
+class AcceptedOrder(Message):
+    """The order as its caller was told of it when it was accepted, and of which request.
+
+    `fingerprint` is None for an order from before fingerprints were recorded.
+    """
+
+    order: Order
+    fingerprint: str | None
+
+
 class OrderPage(Message):
     """Orders, newest first; `next_cursor` continues the list, if there is more."""
 
@@ -94,10 +110,12 @@ class OrderPage(Message):
 
 
 class OrderFilter(Message):
-    """Which orders to list."""
+    """Which orders to list. Recorded at or after `created_from`, and before `created_to`."""
 
     status: OrderStatus | None = None
     customer_id: str | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = None
 
 
 class OrderService(Protocol):
@@ -145,6 +163,9 @@ class OrderService(Protocol):
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""
+
+    async def accepted(self, order_id: str) -> AcceptedOrder:
+        """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
 
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""

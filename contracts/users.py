@@ -5,14 +5,14 @@ from typing import Protocol
 
 from pydantic import Field
 
-from contracts.message import Message
+from contracts.message import NO_NUL, Message
 
 
 class NewUser(Message):
     """Who wants an account."""
 
-    name: str = Field(min_length=1, max_length=200)
-    email: str = Field(min_length=3, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")
+    name: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
+    email: str = Field(min_length=3, max_length=320, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")
 
 
 class User(Message):

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -56,11 +55,6 @@ class Database:
             if is_transient(error):
                 raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
             raise
-
-    async def ping(self) -> None:
-        """Do nothing, but do it in the database. Raises Unavailable if it is away."""
-        async with self.transaction() as tx:
-            await tx.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Close all connections."""

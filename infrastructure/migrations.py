@@ -1,13 +1,19 @@
 """Runs a service's Alembic history. Several processes may migrate at once: one does the work."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+
+from contracts.errors import Unavailable
+from infrastructure.database import Database
 
 LOCK = 0x5A6A  # any number, the same for all who migrate one database
 
@@ -24,6 +30,28 @@ def config_for(migrations: Path, url: str) -> Config:
 async def upgrade(migrations: Path, url: str) -> None:
     """Bring the database to the newest revision; does nothing if it is there."""
     await asyncio.to_thread(command.upgrade, config_for(migrations, url), "head")
+
+
+async def check(database: Database, migrations: Path) -> None:
+    """Unavailable unless the database has all migrations that this code knows, or more.
+
+    More is well: a release only adds to a schema, so the one before it goes on working.
+    """
+    newest, *older = _revisions(migrations)
+    try:
+        async with database.transaction() as tx:
+            found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+    except ProgrammingError:  # there is no such table
+        found = None
+    if found is None or found in older:
+        detail = f"schema is {found or 'missing'}, not {newest}: run python -m services.migrate"
+        raise Unavailable(detail)
+
+
+@cache
+def _revisions(migrations: Path) -> tuple[str, ...]:
+    """Newest first. They come with the code, so they are read once."""
+    return tuple(it.revision for it in ScriptDirectory(str(migrations)).walk_revisions())
 
 
 def run_env(metadata: MetaData) -> None:

@@ -3,18 +3,28 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from contracts.inventory import InventoryService
 from contracts.orders import OrderService
 from contracts.payments import PaymentService
 from contracts.users import UserService
 from infrastructure.database import Database
+from infrastructure.migrations import check
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.inventory.service import Inventory
+from services.migrate import SERVICES, migrations_of
 from services.order.service import Orders
 from services.payment.provider import Provider
 from services.payment.service import Payments
 from services.user.service import Users
+
+PROBES = {
+    "users_database": "user",
+    "orders_database": "order",
+    "inventory_database": "inventory",
+    "payments_database": "payment",
+}
 
 
 @dataclass(frozen=True)
@@ -37,10 +47,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """The services in process; their connections are opened when needed and closed at the end."""
     databases = {
-        "users_database": Database(settings.user_database_url),
-        "orders_database": Database(settings.order_database_url),
-        "inventory_database": Database(settings.inventory_database_url),
-        "payments_database": Database(settings.payment_database_url),
+        service: Database(getattr(settings, f"{service}_database_url")) for service in SERVICES
     }
     gateway = Provider(provider)
     async with AsyncExitStack() as stack:
@@ -48,9 +55,12 @@ async def open_services(
         for database in databases.values():
             stack.push_async_callback(database.close)
         yield Services(
-            users=Users(databases["users_database"]),
-            orders=Orders(databases["orders_database"]),
-            inventory=Inventory(databases["inventory_database"]),
-            payments=Payments(databases["payments_database"], gateway),
-            probes={name: database.ping for name, database in databases.items()},
+            users=Users(databases["user"]),
+            orders=Orders(databases["order"]),
+            inventory=Inventory(databases["inventory"]),
+            payments=Payments(databases["payment"], gateway),
+            probes={
+                name: partial(check, databases[service], migrations_of(service))
+                for name, service in PROBES.items()
+            },
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from contracts.errors import Rejected
@@ -35,6 +36,8 @@ class OrderAggregate:
     status: OrderStatus = OrderStatus.PENDING
     items: tuple[OrderLine, ...] = ()
     total: Money | None = None
+    fingerprint: str | None = None
+    accepted_at: datetime | None = None
     reason: Reason | None = None
     returning: str | None = None
 
@@ -63,6 +66,9 @@ class OrderAggregate:
                 "customer_id": command.customer_id,
                 "total": command.total.model_dump(),
                 "payment_method": command.payment_method,
+                **command.model_dump(
+                    mode="json", include={"fingerprint", "accepted_at"}, exclude_none=True
+                ),
             },
         )
         return [placed, *(NewEvent("ItemAdded", item.model_dump()) for item in command.items)]
@@ -113,7 +119,14 @@ Fold = Callable[[OrderAggregate, Mapping[str, Any], str], OrderAggregate]
 
 
 def _placed(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
-    return replace(order, customer_id=data["customer_id"], total=Money(**data["total"]))
+    accepted_at = data.get("accepted_at")
+    return replace(
+        order,
+        customer_id=data["customer_id"],
+        total=Money(**data["total"]),
+        fingerprint=data.get("fingerprint"),
+        accepted_at=datetime.fromisoformat(accepted_at) if accepted_at else None,
+    )
 
 
 def _item_added(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:

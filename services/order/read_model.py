@@ -2,17 +2,21 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, null, select, tuple_
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, RowMapping, func, null, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected
-from contracts.message import Money
-from contracts.orders import Order, OrderFilter, OrderPage
+from contracts.message import Moment, Money
+from contracts.orders import AcceptedOrder, Order, OrderFilter, OrderPage, OrderStatus
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
+
+MOMENT = TypeAdapter[datetime](Moment)
 
 
 async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
@@ -27,6 +31,8 @@ async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
         "items": [item.model_dump() for item in order.items],
         "total_minor": order.total.minor,
         "currency": order.total.currency,
+        "fingerprint": order.fingerprint,
+        "accepted_at": order.accepted_at,
     }
     statement = (
         insert(orders)
@@ -41,10 +47,16 @@ async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
 
 async def find(tx: AsyncConnection, order_id: str) -> Order:
     """The order. NotFound if there is none."""
-    row = (await tx.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
-    if row is None:
-        raise unknown(order_id)
-    return _order(row)
+    return _order(await _row(tx, order_id))
+
+
+async def accepted(tx: AsyncConnection, order_id: str) -> AcceptedOrder:
+    """The order as it looked when it was accepted. NotFound if there is none."""
+    row = await _row(tx, order_id)
+    then = row["accepted_at"] or row["created_at"]
+    as_accepted = {"status": OrderStatus.PENDING, "reason": None, "version": 0}
+    order = _order(row).model_copy(update=as_accepted | {"created_at": then, "updated_at": then})
+    return AcceptedOrder(order=order, fingerprint=row["fingerprint"])
 
 
 async def page(
@@ -53,8 +65,7 @@ async def page(
     """A page, newest first, by keyset: its cost does not grow with the pages before it."""
     keyset = tuple_(orders.c.created_at, orders.c.id)
     statement = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc())
-    for column, wanted in only.model_dump(exclude_none=True).items():
-        statement = statement.where(orders.c[column] == wanted)
+    statement = statement.where(*_conditions(only))
     if cursor is not None:
         statement = statement.where(keyset < tuple_(*_decode(cursor)))
     rows = (await tx.execute(statement.limit(limit + 1))).mappings().all()
@@ -67,6 +78,24 @@ def unknown(order_id: str) -> NotFound:
     return NotFound("unknown_order", f"there is no order {order_id}")
 
 
+def _conditions(only: OrderFilter) -> Iterator[ColumnElement[bool]]:
+    if only.status is not None:
+        yield orders.c.status == only.status
+    if only.customer_id is not None:
+        yield orders.c.customer_id == only.customer_id
+    if only.created_from is not None:
+        yield orders.c.created_at >= only.created_from
+    if only.created_to is not None:
+        yield orders.c.created_at < only.created_to
+
+
+async def _row(tx: AsyncConnection, order_id: str) -> RowMapping:
+    row = (await tx.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
+    if row is None:
+        raise unknown(order_id)
+    return row
+
+
 def _encode(order: Order) -> str:
     keyset = json.dumps([order.created_at.isoformat(), order.id])
     return base64.urlsafe_b64encode(keyset.encode()).decode()
@@ -75,10 +104,10 @@ def _encode(order: Order) -> str:
 def _decode(cursor: str) -> tuple[datetime, str]:
     try:
         created_at, order_id = json.loads(base64.urlsafe_b64decode(cursor))
-        moment = datetime.fromisoformat(created_at)
+        moment = MOMENT.validate_python(created_at)
     except (ValueError, TypeError) as error:
         raise Rejected("invalid_cursor", "use `next_cursor` as it was given") from error
-    if moment.tzinfo is None or not isinstance(order_id, str):
+    if not isinstance(order_id, str) or "\0" in order_id:
         raise Rejected("invalid_cursor", "use `next_cursor` as it was given")
     return moment, order_id
 

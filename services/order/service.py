@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.events import RecordedEvent
 from contracts.message import Reason, StepKey
 from contracts.orders import (
+    AcceptedOrder,
     ConfirmOrder,
     CreateOrder,
     Order,
@@ -105,6 +106,11 @@ class Orders:
         """Read an order. NotFound if there is none."""
         async with self._database.transaction() as tx:
             return await read_model.find(tx, order_id)
+
+    async def accepted(self, order_id: str) -> AcceptedOrder:
+        """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
+        async with self._database.transaction() as tx:
+            return await read_model.accepted(tx, order_id)
 
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""

@@ -30,6 +30,8 @@ orders = Table(
     Column("currency", Text, nullable=False),
     Column("reason", JSONB),
     Column("version", Integer, nullable=False),
+    Column("fingerprint", Text),
+    Column("accepted_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("total_minor >= 0", name="orders_total_not_negative"),

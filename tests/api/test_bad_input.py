@@ -1,5 +1,7 @@
 """Bad input gets a problem document that names the field, and nothing is started."""
 
+import base64
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +14,11 @@ from tests.support.tokens import OPERATOR
 from tests.support.world import World
 
 GOOD_ITEM = {"sku": "__sku__", "quantity": 1}
+
+
+def cursor(created_at: str, order_id: str) -> str:
+    """A forged one."""
+    return base64.urlsafe_b64encode(json.dumps([created_at, order_id]).encode()).decode()
 
 
 def good(**changes: Any) -> dict[str, Any]:
@@ -164,7 +171,21 @@ async def test_several_faults_are_told_at_once(world: World) -> None:
         ("/v1/payments/ord_nope", 404, "unknown_payment"),
         ("/v1/orders?limit=0", 422, "validation_failed"),
         ("/v1/orders?status=nice", 422, "validation_failed"),
+        ("/v1/orders?limit=101", 422, "validation_failed"),
+        ("/v1/orders?created_from=2026-01-01T00:00:00", 422, "validation_failed"),  # no time zone
+        ("/v1/orders?created_from=0001-01-01T00:00:00%2B14:00", 422, "validation_failed"),
+        ("/v1/orders?created_to=9999-12-31T23:59:59-14:00", 422, "validation_failed"),
+        (
+            f"/v1/orders?cursor={cursor('0001-01-01T00:00:00+14:00', 'ord_x')}",
+            400,
+            "invalid_cursor",
+        ),
+        (f"/v1/orders?cursor={cursor('2026-01-01T00:00:00', 'ord_x')}", 400, "invalid_cursor"),
+        ("/v1/orders?created_to=0.5", 422, "validation_failed"),
+        ("/v1/orders?created_to=-1", 422, "validation_failed"),
+        ("/v1/orders?created_to=yesterday", 422, "validation_failed"),
         ("/v1/orders?cursor=nice", 400, "invalid_cursor"),
+        (f"/v1/orders?cursor={cursor('2026-01-01T00:00:00Z', chr(0))}", 400, "invalid_cursor"),
         ("/v2", 404, "not_found"),
     ],
 )

@@ -47,6 +47,11 @@ TIMES = {
     "GRACEFUL_SHUTDOWN": "workers.queues:GRACEFUL_SHUTDOWN",
     "CONCURRENT_ACTIVITIES": "workers.queues:CONCURRENT_ACTIVITIES",
     "RPC_TIMEOUT": "api.sagas:RPC_TIMEOUT",
+    "HEAD_TIMEOUT": "api.limits:HEAD_TIMEOUT",
+    "BODY_TIMEOUT": "api.limits:BODY_TIMEOUT",
+    "LONGEST_WAIT": "api.preferences:LONGEST_WAIT",
+    "MOST_STARTS": "api.backend:MOST_STARTS",
+    "MOST_WAITING": "api.backend:MOST_WAITING",
     "UPDATE_TIMEOUT": "api.sagas:UPDATE_TIMEOUT",
 }
 

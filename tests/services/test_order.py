@@ -1,6 +1,7 @@
 """Orders: event-sourced, closed once, and always leaving a record."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
@@ -116,3 +117,23 @@ async def test_an_unknown_order_is_not_found(orders: Orders) -> None:
     for reading in (orders.get("ord_x"), orders.history("ord_x")):
         with pytest.raises(NotFound):
             await reading
+
+
+async def test_what_was_accepted_is_told_as_it_was_whatever_became_of_the_order(
+    orders: Orders,
+) -> None:
+    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    asked = command().model_copy(update={"fingerprint": "f", "accepted_at": moment})
+    await orders.close(key(CREATE), asked, OrderStatus.REJECTED, OUT)
+    accepted = await orders.accepted("ord_1")
+    assert accepted.fingerprint == "f"
+    assert (accepted.order.status, accepted.order.version) == ("pending", 0)
+    assert (accepted.order.created_at, accepted.order.updated_at) == (moment, moment)
+    assert (accepted.order.items, accepted.order.reason) == (asked.items, None)
+    folded = OrderAggregate.from_history("ord_1", await orders.history("ord_1"))
+    assert (folded.fingerprint, folded.accepted_at) == ("f", moment)
+
+
+async def test_nothing_is_told_of_an_order_that_is_not_recorded(orders: Orders) -> None:
+    with pytest.raises(NotFound):
+        await orders.accepted("ord_nope")

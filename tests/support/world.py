@@ -14,6 +14,7 @@ from unittest.mock import patch
 from uuid import uuid4
 
 import httpx2
+from fastapi import FastAPI
 from pydantic import SecretStr
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -64,6 +65,7 @@ class World:
     client: Client
     address: str
     temporal: Runner
+    databases: DatabaseSettings
     services: Services
     provider: Provider
     gates: Gates
@@ -209,18 +211,25 @@ async def running_world(directory: Path, databases: DatabaseSettings) -> AsyncIt
             worker = worker_for(client, queue, services, interceptors=interceptors)
             await stack.enter_async_context(worker)
         http = await stack.enter_async_context(running_api(client, services))
-        yield World(client, address, server, services, provider, gates, http)
+        yield World(client, address, server, databases, services, provider, gates, http)
 
 
-@asynccontextmanager
-async def running_api(client: Client, services: Services) -> AsyncIterator[httpx2.AsyncClient]:
-    """The API in this process, spoken to without a socket, by an operator."""
+def api_app(client: Client, services: Services, **options: Any) -> FastAPI:
+    """The API over these parts; options are `Backend.of`'s."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Backend]:
-        yield Backend.of(client, services, verifier(), "http://127.0.0.1:8233")
+        yield Backend.of(client, services, verifier(), "http://127.0.0.1:8233", **options)
 
-    app = create_app(opened)
+    return create_app(opened)
+
+
+@asynccontextmanager
+async def running_api(
+    client: Client, services: Services, **options: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """The API in this process, spoken to without a socket."""
+    app = api_app(client, services, **options)
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

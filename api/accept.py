@@ -1,0 +1,28 @@
+"""The request header `Accept` (RFC 9110, section 12.5.1): whether an answer in JSON would do."""
+
+import re
+from collections.abc import Iterator
+
+from starlette.datastructures import Headers
+
+RANGE = re.compile(r"\s*([\w!#$&^.+*-]+/[\w!#$&^.+*-]+)\s*((?:;[^,]*)?)")
+QUALITY = re.compile(r";\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*(?:;|$)", re.IGNORECASE)
+
+
+def accepts(headers: Headers, offered: str) -> bool:
+    """Whether the client takes this media type: the most specific range that names it decides.
+
+    No header, or one without a well-formed range, takes everything.
+    """
+    ranges = dict(_ranges(",".join(headers.getlist("accept"))))
+    if not ranges:
+        return True
+    wider = (offered, f"{offered.partition('/')[0]}/*", "*/*")
+    return next((ranges[it] for it in wider if it in ranges), 0.0) > 0
+
+
+def _ranges(header: str) -> Iterator[tuple[str, float]]:
+    for part in header.split(","):
+        if found := RANGE.fullmatch(part):
+            quality = QUALITY.search(found[2])
+            yield found[1].lower(), float(quality[1]) if quality else 1.0
