@@ -40,6 +40,7 @@ class Kind(StrEnum):
     BOTH_AFTER = "both cancel after"
     DEADLINE = "fails until the deadline"
     RESET = "workflow reset"
+    WORKER_LOST = "worker is lost"
 
 
 class Way(StrEnum):

@@ -5,6 +5,7 @@ replays the workflow and decides again. A worker that dies looks the same, only 
 loss is reported at once instead of after the task's time-out.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -15,10 +16,11 @@ Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
 
 
 class LosingRunner(UnsandboxedWorkflowRunner):
-    """Loses each task once."""
+    """Loses each task once. `losses` counts them, by workflow id."""
 
     def __init__(self) -> None:
         self._lost: set[str] = set()
+        self.losses: Counter[str] = Counter()
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """An instance whose decisions get lost."""
@@ -27,7 +29,10 @@ class LosingRunner(UnsandboxedWorkflowRunner):
 
         def activate(activation: WorkflowActivation) -> WorkflowActivationCompletion:
             decided = decide(activation)
-            return _loss(activation) if self._loses(activation) else decided
+            if not self._loses(activation):
+                return decided
+            self.losses[det.info.workflow_id] += 1
+            return _loss(activation)
 
         setattr(instance, "activate", activate)  # noqa: B010 - mypy knows it as a method
         return instance

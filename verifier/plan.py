@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, cycle
+from itertools import chain
 
 from saga import Kind as StepKind
 from verifier.faults import CANCELS, LATE, Fault, Kind, Mode, Schedule, Site
@@ -20,6 +20,8 @@ MENDED = (
 GIVEN_UP = (Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST, Kind.LATE_PATIENCE)
 PARKED = (Kind.FAILS_AN_HOUR, Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST)
 RESOLVED = (Kind.REJECTED, Kind.MARKED_DONE, Kind.SKIPPED)
+
+EVERY_TASK = Site("workflow", "every task")
 
 # How long each takes that waits for a real time-out, about; the others take a second.
 SLOW = {Kind.SLOW_BEFORE, Kind.SLOW_AFTER, Kind.OVERTAKEN, Kind.LATE_REFUSED}
@@ -52,13 +54,12 @@ class Plan:
     def singles(self) -> list[Schedule]:
         """Every single fault at every call, in each way in which the saga may get there.
 
-        Going forward, each once with a worker that caches, and once with one that does not or that
-        is lost, in turn; undoing, each once for each trigger, and with each kind of worker.
+        Going forward, each once with a worker that caches and once with one that does not; undoing,
+        each once for each trigger, with both kinds of worker.
         """
         forward = [*self._undoable(), *self._bound()]
-        alternate = cycle((Mode.EVICTED, Mode.LOST))
-        again = [replace(it, mode=mode) for it, mode in zip(forward, alternate, strict=False)]
-        others = (self._noted(), self._undone(), self._resets(), self._deadlines())
+        again = [replace(it, mode=Mode.EVICTED) for it in forward]
+        others = (self._noted(), self._undone(), self._resets(), self._deadlines(), self._lost())
         every = [*forward, *again, *chain(*others)]
         return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
 
@@ -72,7 +73,7 @@ class Plan:
             (group,) = dice.choices(groups, weights)
             faults = dice.sample(group.faults, size)
             if len({it.site for it in faults}) == size:
-                mode = dice.choice((Mode.CACHED, Mode.EVICTED, Mode.LOST))
+                mode = dice.choice((Mode.CACHED, Mode.EVICTED))
                 schedule = Schedule(tuple(faults), group.trigger, mode)
                 chosen[schedule.name] = schedule
         return list(chosen.values())
@@ -81,7 +82,7 @@ class Plan:
         """The single faults that can go together, by what makes the saga undo itself first."""
         together: dict[Fault | None, dict[Fault, None]] = {}
         for single in self.singles():
-            if single.mode is not Mode.HASTY and single.faults[0].kind is not Kind.RESET:
+            if single.mode in {Mode.CACHED, Mode.EVICTED} and not _is_reset(single):
                 together.setdefault(single.trigger, {})[single.faults[0]] = None
         return [Schedule(tuple(faults), trigger) for trigger, faults in together.items()]
 
@@ -124,7 +125,7 @@ class Plan:
                 yield replace(schedule, trigger=trigger)
 
     def _undone(self) -> Iterator[Schedule]:
-        modes = (Mode.CACHED, Mode.EVICTED, Mode.LOST)
+        modes = (Mode.CACHED, Mode.EVICTED, Mode.CACHED)
         for (trigger, status), mode in zip(self.triggers(), modes, strict=False):
             for site in self._recording.undoing:
                 for schedule in _at(site, (*MENDED, *PARKED, *RESOLVED, *CANCELS), status):
@@ -157,6 +158,19 @@ class Plan:
             for site in (*self._before, *pivots, *self._recording.undoing, last):
                 for schedule in _at(site, (Kind.RESET,), status):
                     yield replace(schedule, trigger=trigger)
+
+    def _lost(self) -> Iterator[Schedule]:
+        """With a worker that is lost at every task: forward, blocked, and undone in each way."""
+        blocked = Fault(self._binding[-1], Kind.REJECTED)
+        ways = ((None, self._completed), (blocked, self._completed), *self.triggers())
+        for trigger, status in ways:
+            for schedule in _at(EVERY_TASK, (Kind.WORKER_LOST,), status):
+                yield replace(schedule, trigger=trigger, mode=Mode.LOST)
+
+
+def _is_reset(schedule: Schedule) -> bool:
+    """Whether it goes with no other: a reset is of a finished run."""
+    return schedule.faults[0].kind is Kind.RESET
 
 
 def _at(site: Site, kinds: Sequence[Kind], expects: frozenset[str]) -> Iterator[Schedule]:

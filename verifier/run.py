@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import uuid4
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
@@ -15,7 +16,7 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
 )
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from saga import Resolution, Resolving, SagaState, SagaView, StepState
 from saga.step import activity_name
@@ -79,6 +80,7 @@ class Run:
         try:
             ending = await self._ending()
             found = [f"at the end: {it}" for it in await self._judge(case, ending)]
+            self._note_losses(case)
             if self._script.bodies:
                 await self._script.settled()
                 landed = await self._judge(case, ending)
@@ -91,6 +93,12 @@ class Run:
             self._script.reach(END)
             self._world.injector.scripts.pop(case.workflow_id)
         return list(dict.fromkeys(found))
+
+    def _note_losses(self, case: Case) -> None:
+        if self._world.losing.losses[case.workflow_id] >= len(self._script.calls):
+            for fault in self._script.schedule.faults:
+                if fault.kind is Kind.WORKER_LOST:
+                    self._script.fire(fault)
 
     async def _start(self, case: Case) -> None:
         self._handle = await self._world.client.start_workflow(
@@ -153,12 +161,26 @@ class Run:
             self._script.say("cancelled by Temporal")
             return
         try:
-            await self.handle.execute_update("cancel", self._subject.cancel)
+            await self._cancel_as_a_customer()
         except WorkflowUpdateFailedError as refused:
             self._script.say(f"the customer's cancel was refused: {refused.cause}")
         else:
             self._accepted = True
             self._script.say("the customer's cancel was accepted")
+
+    async def _cancel_as_a_customer(self) -> None:
+        """Until there is an answer: what cannot be asked now is asked again, as of our API."""
+        asked = str(uuid4())
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self.handle.execute_update("cancel", self._subject.cancel, id=asked)
+                except RPCError as error:
+                    if error.status is RPCStatusCode.NOT_FOUND:
+                        raise
+                    await asyncio.sleep(LOOK)
+                else:
+                    return
 
     async def _refuse(self, activity: str) -> None:
         if self._case is not None:

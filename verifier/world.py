@@ -73,6 +73,7 @@ class World:
     databases: dict[str, Database]
     provider: httpx2.AsyncClient
     injector: Injector
+    losing: LosingRunner
     turn: Iterator[int] = field(default_factory=lambda: cycle(range(EVICTED_WORKERS)))
 
     def queue(self, mode: Mode) -> str:
@@ -103,14 +104,13 @@ async def running_world(settings: DatabaseSettings) -> AsyncIterator[World]:
         transport = await stack.enter_async_context(_sandbox())
         services = _services(databases, transport)
         client = await stack.enter_async_context(_temporal())
-        injector = Injector()
-        for worker in _workers(client, services, injector):
+        injector, losing = Injector(), LosingRunner()
+        for worker in _workers(client, services, injector, losing):
             await stack.enter_async_context(worker)
         headers = {"Authorization": f"Bearer {KEY}"}
         provider = httpx2.AsyncClient(transport=transport, base_url=PROVIDER, headers=headers)
-        yield World(
-            client, services, databases, await stack.enter_async_context(provider), injector
-        )
+        await stack.enter_async_context(provider)
+        yield World(client, services, databases, provider, injector, losing)
 
 
 @asynccontextmanager
@@ -150,7 +150,9 @@ async def _temporal() -> AsyncIterator[Client]:
         yield TimeSkipper(client).client
 
 
-def _workers(client: Client, services: Services, injector: Injector) -> Sequence[Any]:
+def _workers(
+    client: Client, services: Services, injector: Injector, losing: LosingRunner
+) -> Sequence[Any]:
     """The project's workers for all queues, and one of workflows for each other mode.
 
     Without Temporal's sandbox, so that a mutant and a shorter deadline can be patched in. A
@@ -162,7 +164,7 @@ def _workers(client: Client, services: Services, injector: Injector) -> Sequence
         "workflow_runner": UnsandboxedWorkflowRunner(),
     }
     evicted = {"max_cached_workflows": 0, **options}
-    lost = {**options, "task_queue": LOST_QUEUE, "workflow_runner": LosingRunner()}
+    lost = {**options, "task_queue": LOST_QUEUE, "workflow_runner": losing}
     return [
         *(worker_for(client, queue, services, **options) for queue in Queue),
         *(
