@@ -16,6 +16,9 @@ from saga.view import SagaState, StepState
 
 R = TypeVar("R")
 
+# Metrics of the workers, by workflow type and step: how often. `SagaState` tells which are so now.
+BLOCKED, UNBLOCKED = "saga_steps_blocked", "saga_steps_unblocked"
+
 
 @dataclass(frozen=True)
 class Notice:
@@ -81,6 +84,8 @@ class Duties:
         undoing = self._journal.phase is SagaState.COMPENSATING
         before = StepState.COMPENSATING if undoing else StepState.RUNNING
         self._journal.mark(duty.step, StepState.BLOCKED if duty.parked else before, duty.parked)
+        counter = workflow.metric_meter().create_counter(BLOCKED if duty.parked else UNBLOCKED)
+        counter.add(1, {"step": duty.step.name})
         blocked = any(it.parked for it in self._duties.values())
         self._journal.show(SagaState.BLOCKED if blocked else self._journal.phase)
         if self._notify is not None:

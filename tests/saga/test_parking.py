@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
+from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 from temporalio.testing import WorkflowEnvironment
 
 from saga import Resolution, Resolving
@@ -50,6 +51,29 @@ async def test_a_refused_compensation_waits_for_an_operator(
         ("two", None, False),
     ]
     assert notices[-1].resolution == word(action)
+
+
+async def test_workers_count_what_is_blocked_and_what_is_so_no_longer(
+    skipping: WorkflowEnvironment,
+) -> None:
+    metrics = MetricBuffer(10_000)
+    host = skipping.client.service_client.config.target_host
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    client = await Client.connect(host, runtime=runtime)
+    script = Script({"two": [REJECT], "undo two": [REJECT, "ok"]})
+    async with toy(client, script) as handle:
+        await blocked(handle, "two")
+        await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY))
+        assert await handle.result() == "no"
+    counted = [
+        (it.metric.name, it.attributes["workflow_type"], it.attributes["step"], it.value)
+        for it in metrics.retrieve_updates()
+        if it.metric.name.startswith("saga_")
+    ]
+    assert counted == [
+        ("saga_steps_blocked", "ToySaga", "two", 1),
+        ("saga_steps_unblocked", "ToySaga", "two", 1),
+    ]
 
 
 async def test_a_retry_that_is_refused_again_blocks_again(skipping: WorkflowEnvironment) -> None:
