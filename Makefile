@@ -27,7 +27,7 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but chaos and verifier
-	$(BIN)/python -m pytest -m "not chaos and not verifier"
+	$(BIN)/python -m pytest -m "not chaos and not verifier" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during 200 orders (about three minutes)
 	$(BIN)/python -m pytest -m chaos -s

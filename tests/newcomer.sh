@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A newcomer's first minutes, from a fresh clone: `make run` until the stack answers, `saga demo`,
-# an orderly stop that leaves no process behind; then `make test`, if asked for by `--test`.
+# an orderly stop that leaves no process behind; then `make test`, if asked for by `--test`, or the
+# tests in the paths that follow it.
 #
 # Started by root, it does all of that as an ordinary user who owns nothing but the clone.
 set -euo pipefail
@@ -47,5 +48,5 @@ fi
 echo "the newcomer's stack came up, told its six stories and left nothing behind"
 
 if [ "${2:-}" = "--test" ]; then
-    make test
+    make test TESTS="${*:3}"
 fi
