@@ -68,7 +68,7 @@ class UndeclaredRoute(Exception):
 
 
 class Guarded(APIRoute):
-    """A route that asks for what NEEDS says, before it reads a body."""
+    """A route that asks for what NEEDS says, before it looks at the body's fields."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         needs = {need_of(method, path) for method in options.get("methods") or ("GET",)}

@@ -1,7 +1,7 @@
 """Who calls: from the request's bearer token (RFC 6750) to a caller, or a refusal.
 
-What a route asks of its callers is declared in `access`. Neither reads a body, so that nobody who
-may not call makes us read one, and no Idempotency-Key is spent on a refusal.
+What a route asks of its callers is declared in `access`. Neither looks at a body, so that no
+Idempotency-Key is spent on a refusal; what bounds every request comes before, see `intake`.
 """
 
 from collections.abc import Mapping
