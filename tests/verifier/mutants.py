@@ -208,7 +208,7 @@ MUTANTS = (
         "_finish",
         finish_without_a_shield,
         f"{RELEASE} cancel before",
-        "(10, 8, 2, 0), not (10, 10, 0, 0)",
+        "the order is pending, its workflow says cancelled",
     ),
     Mutant(
         "unlimited retries of compensations",
