@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.inventory import AddStock, NewProduct
 from contracts.message import NO_NUL, Identifier, Money, Quantity, Reason, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
+from contracts.records import StepRecord
 from contracts.users import NewUser
 from saga import Resolving
 
@@ -166,3 +167,9 @@ class SagaOut(BaseModel):
     steps: list[StepOut]
     compensations: list[CompensationOut]
     links: dict[str, str]
+
+
+class ServiceRecord(StepRecord):
+    """What one service has on record of a step."""
+
+    service: str

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from api.access import Guarded
 from api.auth import Me
 from api.backend import Backend, backend
-from api.bodies import ResolveBody
+from api.bodies import ResolveBody, ServiceRecord
 from api.openapi import errors
 from api.sagas import SagaFound
 from saga import Resolution, SagaState
@@ -24,6 +24,22 @@ async def list_sagas(
 ) -> list[SagaFound]:
     """Sagas in a state, the blocked ones unless another is asked for."""
     return await deps.sagas.in_state(state, limit)
+
+
+@router.get("/{saga_id}/records")
+async def saga_records(saga_id: str, deps: Deps) -> list[ServiceRecord]:
+    """What the services have on record of a saga, whatever Temporal knows of it. May be empty."""
+    services = deps.services
+    found = [
+        ServiceRecord(service=name, **record.model_dump())
+        for name, service in (
+            ("order", services.orders),
+            ("inventory", services.inventory),
+            ("payment", services.payments),
+        )
+        for record in await service.recorded(saga_id)
+    ]
+    return sorted(found, key=lambda it: it.recorded_at)
 
 
 @router.post("/{saga_id}/steps/{step}/resolve", status_code=202, responses=errors(404, 409, 422))

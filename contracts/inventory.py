@@ -6,6 +6,7 @@ from typing import Protocol
 from pydantic import Field
 
 from contracts.message import MAX_MINOR, NO_NUL, Message, Money, Quantity, Sku, StepKey
+from contracts.records import StepRecord
 
 
 class Price(Money):
@@ -95,3 +96,6 @@ class InventoryService(Protocol):
         Unavailable while they are not sold yet: a confirmed order's stock is committed a moment
         after its confirmation.
         """
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga's steps here, oldest first; empty if there is nothing."""

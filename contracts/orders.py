@@ -6,6 +6,7 @@ from typing import Protocol
 
 from contracts.events import RecordedEvent
 from contracts.message import Message, Moment, Money, Quantity, Reason, Sku, StepKey
+from contracts.records import StepRecord
 
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"
@@ -172,3 +173,6 @@ class OrderService(Protocol):
 
     async def history(self, order_id: str) -> list[RecordedEvent]:
         """All events of an order, oldest first. NotFound if there is none."""
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga's steps here, oldest first; empty if there is nothing."""

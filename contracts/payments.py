@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.message import Message, Money, StepKey
+from contracts.records import StepRecord
 
 
 class PaymentStatus(StrEnum):
@@ -69,3 +70,6 @@ class PaymentService(Protocol):
 
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga's steps here, oldest first; empty if there is nothing."""

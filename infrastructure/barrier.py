@@ -13,35 +13,19 @@ Concurrent attempts meet at the row's lock and see each other's outcome. The ide
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import Column, DateTime, MetaData, Table, Text, case, func, update
+from sqlalchemy import Column, DateTime, MetaData, Table, Text, case, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Compensated
 from contracts.message import StepKey
+from contracts.records import Op, State, StepRecord
 
 R = TypeVar("R", bound=BaseModel)
 A = TypeVar("A", bound=BaseModel)
-
-
-class Op(StrEnum):
-    """Which half of a step a row stands for."""
-
-    ACTION = "action"
-    COMPENSATION = "compensation"
-
-
-class State(StrEnum):
-    """What is known of an attempt; see the module's table."""
-
-    STARTED = "started"
-    DONE = "done"
-    COMPENSATED = "compensated"
-    TOMBSTONE = "tombstone"
 
 
 def barrier_table(metadata: MetaData) -> Table:
@@ -141,6 +125,16 @@ class Barrier:
         transitions = {} if started_stands else {State.STARTED: State.TOMBSTONE}
         state, _ = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
         return state in {State.STARTED, State.DONE}
+
+    async def records(self, tx: AsyncConnection, saga_id: str) -> list[StepRecord]:
+        """All rows of a saga, oldest first; changes and locks nothing."""
+        row = self._table.c
+        statement = (
+            select(row.step, row.op, row.state, row.created_at.label("recorded_at"))
+            .where(row.saga_id == saga_id)
+            .order_by(row.created_at, row.step, row.op)
+        )
+        return [StepRecord(**found._mapping) for found in await tx.execute(statement)]
 
     async def _upsert(
         self,

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import MetaData, select
 
-from infrastructure.barrier import Op, State
+from contracts.records import Op, State
 from saga import Kind, Step
 from services.inventory.tables import metadata as inventory
 from services.order.tables import metadata as order

@@ -21,6 +21,7 @@ from contracts.inventory import (
     StockLine,
 )
 from contracts.message import StepKey
+from contracts.records import StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from services.inventory.tables import barrier, products
@@ -132,6 +133,11 @@ class Inventory:
 
         async with self._database.transaction() as tx:
             return await self._barrier.action(tx, key, Reservation, effect)
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga's steps here, oldest first."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.records(tx, saga_id)
 
 
 def _in_lock_order(lines: Sequence[StockLine]) -> list[StockLine]:

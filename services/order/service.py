@@ -17,6 +17,7 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
+from contracts.records import StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
@@ -124,6 +125,11 @@ class Orders:
         if not found:
             raise read_model.unknown(order_id)
         return found
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga's steps here, oldest first."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.records(tx, saga_id)
 
     async def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
         """Change the order as a step's action; a repetition gets the first reply."""

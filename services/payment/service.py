@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import StepKey
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
-from infrastructure.barrier import Barrier, Op
+from contracts.records import Op, StepRecord
+from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from services.payment import rows
 from services.payment.provider import Intent, IntentStatus, Provider
@@ -83,6 +84,11 @@ class Payments:
         if found is None:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return found.payment
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga's steps here, oldest first."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.records(tx, saga_id)
 
     async def _begin(self, key: StepKey, command: ChargePayment) -> Payment:
         """The step's payment: captured if an earlier attempt did it, else to be gone on with."""

@@ -10,7 +10,8 @@ from temporalio.exceptions import FailureError
 
 from contracts.errors import Conflict
 from contracts.message import StepKey
-from infrastructure.barrier import Barrier, Op, State
+from contracts.records import Op, State
+from infrastructure.barrier import Barrier
 from saga import Saga, SagaState, Step
 from saga.journal import Journal
 from saga.parking import Duty, execute
