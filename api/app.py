@@ -5,7 +5,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
-from api import access, catalogue, docs, health, openapi, operators, orders, problems, returns
+from api import (
+    access,
+    catalogue,
+    docs,
+    events,
+    health,
+    openapi,
+    operators,
+    orders,
+    problems,
+    returns,
+    saga_views,
+)
 from api.backend import Backend
 from api.intake import Intake
 from api.request_id import RequestIds
@@ -34,6 +46,8 @@ def create_app(open_backend: Opening) -> FastAPI:
     problems.install(app)
     for router in (
         orders.router,
+        events.router,
+        saga_views.router,
         returns.router,
         operators.router,
         catalogue.router,

@@ -1,4 +1,4 @@
-"""`/v1/orders`: place, read, list, cancel, and look into the saga."""
+"""`/v1/orders`: place, read, list and cancel."""
 
 import re
 from contextlib import ExitStack, suppress
@@ -10,27 +10,17 @@ from api.access import Guarded, Need
 from api.answers import LISTED, NOT_MODIFIED, PLACED
 from api.auth import Caller, Me, insufficient_scope
 from api.backend import Backend, backend
-from api.bodies import (
-    CancelBody,
-    CompensationOut,
-    OrderList,
-    OrderOut,
-    PlaceOrderBody,
-    SagaOut,
-    StepOut,
-)
+from api.bodies import CancelBody, OrderList, OrderOut, PlaceOrderBody
 from api.etags import IfMatch, IfNoneMatch, etag
 from api.openapi import KEY_PATTERN, errors
 from api.preferences import preferred_wait, wait_for
 from api.problems import RETRY_AFTER, Problem
+from api.redaction import order_for
 from api.sagas import UNKNOWN_ORDER, Cancelling
 from contracts.errors import NotFound, ServiceError
-from contracts.events import RecordedEvent
 from contracts.message import Moment
-from contracts.names import workflow_id
 from contracts.orders import Order, OrderFilter, OrderStatus
 from contracts.sagas import CancelOrder
-from saga import SagaView
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
@@ -121,7 +111,8 @@ async def list_orders(
     if page.next_cursor is not None:
         further = request.url.include_query_params(cursor=page.next_cursor)
         response.headers["Link"] = f'<{further.path}?{further.query}>; rel="next"'
-    return OrderList(items=[OrderOut.of(it) for it in page.items], next_cursor=page.next_cursor)
+    items = [OrderOut.of(order_for(me, it)) for it in page.items]
+    return OrderList(items=items, next_cursor=page.next_cursor)
 
 
 @router.get("/{order_id}", responses=NOT_MODIFIED | errors(404), response_model=OrderOut)
@@ -179,26 +170,6 @@ def _not_cancelled(order: Order) -> Problem:
     return Problem(409, "too_late_to_cancel", detail)
 
 
-@router.get("/{order_id}/events", responses=errors(404))
-async def order_events(order_id: str, me: Me, deps: Deps) -> list[RecordedEvent]:
-    """What happened to the order, oldest first."""
-    if me.customer is not None:
-        await find_order(order_id, me, deps)
-    try:
-        return await deps.services.orders.history(order_id)
-    except NotFound:
-        await deps.sagas.accepted(order_id)  # accepted, but nothing recorded yet
-        return []
-
-
-@router.get("/{order_id}/saga", responses=errors(404))
-async def order_saga(order_id: str, me: Me, deps: Deps) -> SagaOut:
-    """How the order's saga stands, step by step."""
-    if me.customer is not None:
-        await find_order(order_id, me, deps)
-    return await saga_out(workflow_id(order_id), deps)
-
-
 async def find_order(order_id: str, me: Caller, deps: Backend) -> Order:
     """The order as recorded, or as accepted. NotFound if there is none for this caller.
 
@@ -213,42 +184,4 @@ async def find_order(order_id: str, me: Caller, deps: Backend) -> Order:
         order = (await deps.sagas.accepted(order_id)).as_order()
     if not me.may_see(order.customer_id):
         raise NotFound("unknown_order", UNKNOWN_ORDER)
-    return order
-
-
-async def saga_out(saga_id: str, deps: Backend) -> SagaOut:
-    """How a saga stands, with a link to it. NotFound if there is none."""
-    view, attempts = await deps.sagas.view(saga_id)
-    return _saga(view, attempts, {"temporal_ui": f"{deps.temporal_ui}/{saga_id}"})
-
-
-def _saga(view: SagaView, attempts: dict[str, int], links: dict[str, str]) -> SagaOut:
-    steps = {step.name: step for step in view.steps}
-    undone = [steps[name] for name in view.compensations]
-    return SagaOut(
-        saga_id=view.saga_id,
-        state=view.state,
-        cause=view.cause,
-        steps=[
-            StepOut(
-                name=step.name,
-                kind=step.kind,
-                state=step.state,
-                attempts=attempts.get(step.action, 0),
-                started_at=step.started_at,
-                finished_at=step.finished_at,
-                error=step.error,
-            )
-            for step in view.steps
-        ],
-        compensations=[
-            CompensationOut(
-                name=step.compensation or "",
-                step=step.name,
-                state=step.state,
-                attempts=attempts.get(step.compensation or "", 0),
-            )
-            for step in undone
-        ],
-        links=links,
-    )
+    return order_for(me, order)

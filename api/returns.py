@@ -15,8 +15,9 @@ from api.backend import Backend, backend
 from api.bodies import OrderOut, SagaOut
 from api.etags import IfMatch
 from api.openapi import errors
-from api.orders import find_order, saga_out
+from api.orders import find_order
 from api.problems import Problem
+from api.saga_views import saga_out
 from contracts.errors import NotFound
 from contracts.names import return_id
 from contracts.orders import RETURN_ABANDONED, OrderStatus
@@ -56,11 +57,11 @@ async def order_return(order_id: str, me: Me, deps: Deps) -> SagaOut:
     await find_order(order_id, me, deps)
     attempt = await _attempt(order_id, deps)
     try:
-        return await saga_out(return_id(order_id, attempt), deps)
+        return await saga_out(return_id(order_id, attempt), me, deps)
     except NotFound:
         if attempt == 1:
             raise NotFound("unknown_return", f"no return of order {order_id} was begun") from None
-    return await saga_out(return_id(order_id, attempt - 1), deps)
+    return await saga_out(return_id(order_id, attempt - 1), me, deps)
 
 
 async def _attempt(order_id: str, deps: Backend) -> int:

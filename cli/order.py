@@ -206,4 +206,5 @@ def _print(order: dict[str, Any], as_json: bool) -> None:
             columns = (step["name"], step["kind"], step["state"], str(step["attempts"]))
             table.add_row(*columns, step["error"] or "")
         console.print(table)
-        console.print(saga["links"]["temporal_ui"], soft_wrap=True)
+        if link := saga["links"].get("temporal_ui"):  # for operators only
+            console.print(link, soft_wrap=True)
