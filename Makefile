@@ -14,7 +14,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help setup setup-dev run test test-chaos test-verifier test-newcomer check format openapi lock clean
+.PHONY: help setup setup-dev run test test-chaos test-events test-verifier test-newcomer check format openapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -26,11 +26,14 @@ setup-dev: .venv/.installed-dev ## … and with what tests and checks need
 run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
-test: setup-dev ## Set up from nothing, then run all tests but chaos and verifier
-	$(BIN)/python -m pytest -m "not chaos and not verifier" $(TESTS)
+test: setup-dev ## Set up from nothing, then run all tests but the long ones
+	$(BIN)/python -m pytest -m "not chaos and not events and not verifier" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during 200 orders (about three minutes)
 	$(BIN)/python -m pytest -m chaos -s
+
+test-events: setup-dev ## Long runs of event store, outbox and bus, with processes killed
+	$(BIN)/python -m pytest -m events -s
 
 test-verifier: setup-dev ## Break a saga at a part of all points, and let mutants be caught
 	$(BIN)/python -m pytest -m verifier

@@ -1,4 +1,4 @@
-"""Names on Temporal that are part of the public contract."""
+"""Names on Temporal that are part of the public contract, and channels of the databases."""
 
 from enum import StrEnum
 
@@ -11,6 +11,9 @@ class Queue(StrEnum):
     INVENTORY = "inventory"
     PAYMENTS = "payments"
 
+
+# NOTIFY in the order database: an order's id, after each transaction that added events to it.
+ORDER_EVENTS = "order_events"
 
 SEARCH_ATTRIBUTES = ("OrderStatus", "CustomerId", "SagaState", "SagaStep")
 

@@ -171,8 +171,8 @@ class OrderService(Protocol):
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""
 
-    async def history(self, order_id: str) -> list[RecordedEvent]:
-        """All events of an order, oldest first. NotFound if there is none."""
+    async def history(self, order_id: str, *, after: int = 0) -> list[RecordedEvent]:
+        """The events behind the version `after`, oldest first. NotFound if there is no order."""
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""

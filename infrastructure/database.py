@@ -8,6 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from contracts.errors import Unavailable
+from infrastructure.notices import NOTICES, Bell, Notice
 
 # Each is shorter than the activities' start-to-close time-out, so that the database gives up
 # before Temporal starts another attempt. The last one frees the locks of a stopped process.
@@ -18,6 +19,7 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "8s",
 }
 CONNECT_TIMEOUT = 3.0
+CONNECT_ARGS = {"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT}
 
 # Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
 # intervention; and lock_not_available.
@@ -38,26 +40,40 @@ class Database:
             max_overflow=pool_size,
             pool_pre_ping=pre_ping,
             pool_timeout=CONNECT_TIMEOUT,
-            connect_args={"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT},
+            connect_args=CONNECT_ARGS,
+        )
+        self._bell = Bell(
+            create_async_engine(
+                url,
+                pool_size=1,
+                max_overflow=0,
+                pool_timeout=CONNECT_TIMEOUT,
+                connect_args=CONNECT_ARGS,
+                isolation_level="AUTOCOMMIT",
+            )
         )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: commits on a clean exit, else rolls back.
+        """One transaction: commits on a clean exit, else rolls back. Then it sends its notices.
 
         Raises Unavailable where the database is away, overloaded, or lost the connection. A lost
         COMMIT is among these: its outcome is unknown, and the barrier answers the retry.
         """
+        notices: set[Notice] = set()
         try:
             async with self._engine.begin() as connection:
+                connection.info[NOTICES] = notices
                 yield connection
         except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
             if is_transient(error):
                 raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
             raise
+        self._bell.ring(notices)
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._bell.close()
         await self._engine.dispose()
 
 

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import RecordedEvent
 from contracts.message import Reason, StepKey
+from contracts.names import ORDER_EVENTS
 from contracts.orders import (
     AcceptedOrder,
     ConfirmOrder,
@@ -34,7 +35,7 @@ class Orders:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._barrier = Barrier(barrier)
-        self._events = EventStore(events)
+        self._events = EventStore(events, channel=ORDER_EVENTS)
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
         """Record the order as pending."""
@@ -118,12 +119,12 @@ class Orders:
         async with self._database.transaction() as tx:
             return await read_model.page(tx, only, limit=limit, cursor=cursor)
 
-    async def history(self, order_id: str) -> list[RecordedEvent]:
-        """All events of an order, oldest first. NotFound if there is none."""
+    async def history(self, order_id: str, *, after: int = 0) -> list[RecordedEvent]:
+        """The events behind the version `after`, oldest first. NotFound if there is no order."""
         async with self._database.transaction() as tx:
-            found = await self._events.read(tx, order_id)
-        if not found:
-            raise read_model.unknown(order_id)
+            found = await self._events.read(tx, order_id, after=after)
+            if not found and not (after and await self._events.version(tx, order_id)):
+                raise read_model.unknown(order_id)
         return found
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:

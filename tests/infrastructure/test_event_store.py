@@ -62,3 +62,23 @@ async def test_of_ten_writers_at_one_version_exactly_one_wins(database: Database
         assert (len(won), len(lost)) == (1, 9)
         assert {it.actual for it in lost} == {version + 1}
     assert len(await versions(database)) == 20
+
+
+async def test_of_two_writers_at_one_version_exactly_one_wins_in_a_thousand_rounds(
+    database: Database,
+) -> None:
+    for version in range(1000):
+        answers = await asyncio.gather(
+            append(database, version, "A"), append(database, version, "B"), return_exceptions=True
+        )
+        assert sorted(type(it).__name__ for it in answers) == ["Conflict", "int"]
+    written = await versions(database)
+    assert [it[0] for it in written] == list(range(1, 1001))
+    assert {it[1] for it in written} == {"A", "B"}
+
+
+async def test_a_stream_is_read_from_a_version(database: Database) -> None:
+    await append(database, 0, "A", "B", "C")
+    async with database.transaction() as tx:
+        assert [it.type for it in await STORE.read(tx, "stream", after=1)] == ["B", "C"]
+        assert await STORE.read(tx, "stream", after=3) == []
