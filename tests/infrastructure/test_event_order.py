@@ -114,15 +114,15 @@ async def test_readers_miss_nothing_where_a_naive_one_does(
     database: Database, seconds: float
 ) -> None:
     load = Load(database, seconds)
-    async with asyncio.timeout(seconds + SETTLE):
-        _, naive, *readers = await asyncio.gather(
-            load.run(), read_naively(load), *(read_along(load, seed) for seed in range(4))
-        )
+    async with asyncio.timeout(seconds + SETTLE), asyncio.TaskGroup() as tasks:
+        tasks.create_task(load.run())
+        simple = tasks.create_task(read_naively(load))
+        readers = [tasks.create_task(read_along(load, seed)) for seed in range(4)]
     written = await everything(database)
-    for seen in readers:
+    for seen in (reader.result() for reader in readers):
         assert [it.position for it in seen] == written
         assert in_order(seen)
-    missed = Counter(it.number for it in written) - Counter(naive)
+    missed = Counter(it.number for it in written) - Counter(simple.result())
     print(f"\n{len(written)} events, {load.conflicts} conflicts; naive missed {missed.total()}")
     assert len(written) > 25 * seconds
     assert load.conflicts > 0
