@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from cli import order
 from cli.demo import demo
+from cli.operate.app import install
 from cli.stack import status as stack_status
 from cli.stack.console import LastingConsole, Reporter
 from cli.stack.doctor import examine
@@ -37,6 +38,7 @@ app.add_typer(order.app, name="order")
 app.command()(demo)
 app.command()(token)
 app.command()(verify)
+install(app)
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Listen here on 127.0.0.1")]
 Base = Annotated[int, typer.Option(min=1, max=65000, help="Worker n listens on this plus n")]

@@ -1,5 +1,7 @@
 """A connection to Temporal, by Temporal's own settings: `TEMPORAL_*` and `temporal.toml`."""
 
+from collections.abc import Mapping
+
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -7,10 +9,19 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 
 async def connect(
-    *, runtime: Runtime | None = None, identity: str | None = None, lazy: bool = False
+    *,
+    runtime: Runtime | None = None,
+    identity: str | None = None,
+    lazy: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Client:
-    """A client. With `lazy`, the first call connects, so that Temporal may start later."""
-    config = ClientConfig.load_client_connect_config()
+    """A client. With `lazy`, the first call connects, so that Temporal may start later.
+
+    `environment` is read instead of the process's.
+    """
+    config = ClientConfig.load_client_connect_config(
+        override_env_vars=None if environment is None else dict(environment)
+    )
     config.setdefault("target_host", "localhost:7233")
     return await Client.connect(
         **config,

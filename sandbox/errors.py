@@ -51,3 +51,9 @@ class Fault(Exception):
     def down(cls) -> "Fault":
         """The provider is not available; nothing happened."""
         return cls(503, "The sandbox is down for this payment method.", kind="api_error")
+
+    @classmethod
+    def poor(cls) -> "Fault":
+        """The merchant's own balance does not cover a refund."""
+        message = "Your account's balance does not cover this refund."
+        return cls(400, message, code="balance_insufficient")

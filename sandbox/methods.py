@@ -18,13 +18,15 @@ class Behaviour(NamedTuple):
     """What a confirmation with this method does.
 
     A decline moves no money. `answer_after` (seconds) and `cut` spoil the answer only: the money
-    has moved and is committed by then. `down` answers 503 before anything happened.
+    has moved and is committed by then. `down` answers 503 before anything happened. What was
+    charged with `keeps` is not given back: its refunds are refused.
     """
 
     decline: Decline | None = None
     answer_after: float = 0.0
     cut: bool = False
     down: bool = False
+    keeps: bool = False
 
 
 def _declined(decline_code: str, message: str = "Your card was declined.") -> Behaviour:
@@ -55,6 +57,7 @@ METHODS: Mapping[str, Behaviour] = {
     "pm_sandbox_slow": Behaviour(answer_after=2.0),
     "pm_sandbox_reply_lost": Behaviour(cut=True),
     "pm_sandbox_down": Behaviour(down=True),
+    "pm_sandbox_refund_refused": Behaviour(answer_after=2.0, keeps=True),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sandbox import intents, ledger
 from sandbox.answers import Answer, Page
 from sandbox.errors import Fault
+from sandbox.methods import behaviour
 from sandbox.params import Params
 
 URL = "/v1/refunds"
@@ -16,6 +17,8 @@ URL = "/v1/refunds"
 def create(tx: sqlite3.Connection, params: Params) -> Answer:
     """Give money back; all that is left, if no amount is given."""
     intent = intents.find(tx, params.required("payment_intent"))
+    if intent["captured"] and behaviour(intent["payment_method"]).keeps:
+        raise Fault.poor()
     left = intent["captured"] - intent["refunded"]
     amount = _amount(params, left, intent)
     refund_id = f"re_{secrets.token_hex(12)}"

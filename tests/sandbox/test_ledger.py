@@ -122,3 +122,17 @@ async def _pay(sandbox: Sandbox, order: str) -> bool:
         return (await sandbox.post(path, f"{order}/confirm")).is_success
     except httpx2.TransportError:
         return False
+
+
+async def test_refunds_of_a_method_that_keeps_the_money_are_refused(sandbox: Sandbox) -> None:
+    method = "pm_sandbox_refund_refused"
+    form = {"amount": 900, "currency": "eur", "payment_method": method}
+    made = (await sandbox.post(INTENTS, None, **form, confirm="true")).json()
+    before = await sandbox.ledger()
+    for _ in range(2):
+        refused = await sandbox.post("/v1/refunds", "same-key", payment_intent=made["id"])
+        assert (refused.status_code, refused.json()["error"]["code"]) == (
+            400,
+            "balance_insufficient",
+        )
+    assert await sandbox.ledger() == before

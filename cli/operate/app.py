@@ -1,0 +1,42 @@
+"""The operators' commands as a program of their own: `temporal-saga`, run by `temporal saga …`.
+
+The Temporal CLI offers an executable `temporal-NAME` on PATH as its own subcommand NAME.
+"""
+
+from collections.abc import Callable
+
+import typer
+
+from cli.operate.act import cancel, resolve, return_orders
+from cli.operate.explain import explain
+from cli.operate.preview import reset_preview
+from cli.operate.replay import replay
+from cli.operate.stuck import stuck
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "stuck": stuck,
+    "explain": explain,
+    "replay": replay,
+    "reset-preview": reset_preview,
+    "resolve": resolve,
+    "cancel": cancel,
+    "return": return_orders,
+}
+
+
+def install(app: typer.Typer) -> None:
+    """Add the operators' commands to an app."""
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+
+
+def main() -> None:
+    """The executable `temporal-saga`."""
+    app = typer.Typer(
+        name="temporal saga",
+        help="Inspect, replay and repair order sagas.",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
+    )
+    install(app)
+    app(prog_name="temporal saga")

@@ -1,0 +1,110 @@
+"""One operator's command over many sagas: planned, shown, confirmed, and at a bounded rate."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from cli.client import ApiError
+from cli.operate.case import order_of
+from cli.operate.temporal import connect
+
+Query = Annotated[str | None, typer.Option("--query", help="Sagas that Temporal finds by this")]
+Rate = Annotated[float, typer.Option("--rate", min=0.1, max=100, help="At most so many a second")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, do nothing")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before doing it")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+Url = Annotated[
+    str | None, typer.Option("--url", envvar="SAGA_URL", help="An API; else the local stack's")
+]
+MOST = 1000  # sagas of one command: more are a mistake, or a matter for several
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of one target; `error` is None if it was accepted."""
+
+    target: str
+    answer: str
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How to go about it."""
+
+    rate: float
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+    def run(self, what: str, targets: Sequence[str], act: Callable[[str], str]) -> None:
+        """Do `act` for each target, which answers in words. Exit code 1 if one of them failed.
+
+        A single target needs no confirmation: it was named.
+        """
+        if not targets:
+            typer.echo("[]" if self.as_json else "there is no such saga: nothing to do")
+            return
+        if self.dry_run:
+            self._tell([Done(it, f"would {what}") for it in targets])
+            return
+        if len(targets) > 1 and not self.yes and not _confirmed(what, targets):
+            raise typer.Exit(1)
+        done = [self._one(act, it, first=it == targets[0]) for it in targets]
+        self._tell(done)
+        raise typer.Exit(1 if any(it.error for it in done) else 0)
+
+    def _one(self, act: Callable[[str], str], target: str, *, first: bool) -> Done:
+        if not first:
+            time.sleep(1 / self.rate)
+        try:
+            return Done(target, act(target))
+        except ApiError as error:
+            return Done(target, "", str(error))
+
+    def _tell(self, done: Sequence[Done]) -> None:
+        if self.as_json:
+            typer.echo(json.dumps([vars(it) for it in done], indent=2))
+            return
+        console = Console(soft_wrap=True, highlight=False)
+        for it in done:
+            mark = "[red]✗[/]" if it.error else "[green]✓[/]"
+            console.print(f"{mark} {it.target}: {escape(it.error or it.answer)}")
+
+
+def _confirmed(what: str, targets: Sequence[str]) -> bool:
+    if not sys.stdin.isatty():
+        typer.secho(f"{what}: {len(targets)} sagas; say --yes or --dry-run", fg="red", err=True)
+        return False
+    typer.echo("\n".join(targets))
+    return typer.confirm(f"{what}: these {len(targets)} sagas?")
+
+
+def sagas(query: str) -> list[str]:
+    """The ids of the workflows that Temporal's visibility finds, newest first."""
+    return asyncio.run(_sagas(query))
+
+
+async def _sagas(query: str) -> list[str]:
+    client = await connect()
+    return [it.id async for it in client.list_workflows(query, limit=MOST)]
+
+
+def orders(named: Sequence[str] | None, query: str | None) -> list[str]:
+    """The orders that are named, or those of the sagas that Temporal finds, each once.
+
+    BadParameter if it is not one of both.
+    """
+    if bool(named) == (query is not None):
+        raise typer.BadParameter("name orders, or give a --query")
+    if query is None:
+        return list(dict.fromkeys(named or ()))
+    return list(dict.fromkeys(order_of(it) for it in sagas(query)))

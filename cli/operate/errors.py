@@ -1,0 +1,32 @@
+"""What goes wrong in an operator's command, told in words, with exit code 1."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from temporalio.service import RPCError
+
+from cli.client import ApiError, fail
+from cli.operate.histories import NoHistory
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors that a person can mend are printed; all others are bugs and pass."""
+    try:
+        yield
+    except typer.Exit:  # is a RuntimeError too
+        raise
+    except ApiError as error:
+        raise fail(error) from error
+    except NoHistory as error:
+        raise _failed(str(error)) from error
+    except RPCError as error:
+        raise _failed(f"Temporal: {error.message}") from error
+    except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
+        raise _failed(f"Temporal: {error}; set TEMPORAL_ADDRESS") from error
+
+
+def _failed(detail: str) -> typer.Exit:
+    typer.secho(detail, fg="red", err=True)
+    return typer.Exit(1)

@@ -1,0 +1,120 @@
+"""`saga explain`: the story of one order in plain words, and what happens next."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from cli.client import Api
+from cli.operate.batch import Url
+from cli.operate.case import Case, Json, case_of
+from cli.operate.errors import told
+from cli.order import money
+
+NEXT = {
+    "pending": "Nothing to do: it is at work, and ends by itself.",
+    "confirmed": "Nothing to do: it is binding. It can be returned: saga return {id}",
+    "rejected": "Nothing to do: a service said no, and all is undone.",
+    "cancelled": "Nothing to do: all is undone.",
+    "timed_out": "All is undone. Find out what was down; the customer may order again.",
+    "returned": "Nothing to do: money and goods went back.",
+    "blocked": "It waits for you: saga resolve {step} order-{id} --action retry, when the cause is "
+    "mended; see docs/runbooks/blocked.md",
+}
+RECORDED = {
+    ("action", "started"): "was begun, and its outcome is not on record",
+    ("action", "done"): "took effect, once",
+    ("action", "compensated"): "took effect, and was undone",
+    ("action", "tombstone"): "never took effect, and a late attempt will be refused",
+}
+
+
+def explain(
+    order_id: Annotated[str, typer.Argument(help="ord_…")],
+    *,
+    url: Url = None,
+) -> None:
+    """Tell the story of an order: what happened, what stands, and what happens next."""
+    with told():
+        case = case_of(Api.at(url), order_id)
+    typer.echo("\n".join(story(case)))
+
+
+def story(case: Case) -> Iterator[str]:
+    """The lines of the story."""
+    yield from _order(case.order)
+    yield from _saga(case.saga)
+    yield from _happened(case.events)
+    yield from _records(case)
+    yield from _stakes(case)
+    yield ""
+    yield _next(case)
+
+
+def _order(order: Json) -> Iterator[str]:
+    items = ", ".join(f"{it['quantity']} x {it['sku']}" for it in order["items"])
+    yield f"{order['id']} is {order['status']}."
+    if order["reason"]:
+        yield f"  {order['reason']['code']}: {order['reason']['detail']}"
+    yield f"Ordered by {order['customer_id']} at {order['created_at']}: {items}; "
+    yield f"  {money(order['total'])} in all."
+
+
+def _saga(saga: Json | None) -> Iterator[str]:
+    yield ""
+    if saga is None:
+        yield "Temporal no longer has its workflow; what follows is from the services' records."
+        return
+    yield f"Its saga is {saga['state']}" + (
+        f", because of {saga['cause']}." if saga["cause"] else "."
+    )
+    for number, step in enumerate(saga["steps"], start=1):
+        yield f"  {number}. {step['name']}: {_step(step)}"
+    if saga["compensations"]:
+        yield "  Undone, last first: " + ", ".join(it["step"] for it in saga["compensations"])
+
+
+def _step(step: Json) -> str:
+    words = str(step["state"]).replace("_", " ")
+    if step["started_at"] and step["finished_at"] and step["state"] == "done":
+        took = datetime.fromisoformat(step["finished_at"]) - datetime.fromisoformat(
+            step["started_at"]
+        )
+        words += f" in {took.total_seconds() * 1000:.0f} ms"
+    if step["attempts"] > 1:
+        words += f", {step['attempts']} attempts"
+    return words + (f"; {step['error']}" if step["error"] else "")
+
+
+def _happened(events: list[Json]) -> Iterator[str]:
+    yield ""
+    yield "What is in its history for good:"
+    for event in events:
+        said = ", ".join(
+            f"{name} {value}" for name, value in event["data"].items() if isinstance(value, str)
+        )
+        yield f"  {event['recorded_at']} {event['type']}" + (f": {said}" if said else "")
+
+
+def _records(case: Case) -> Iterator[str]:
+    yield ""
+    yield "What the services have on record:"
+    for record in case.records:
+        if (words := RECORDED.get((record["op"], record["state"]))) is not None:
+            yield f"  {record['service']}: {record['step']} {words}"
+
+
+def _stakes(case: Case) -> Iterator[str]:
+    yield ""
+    held = {**case.order["total"], "minor": case.money_held}
+    status = case.payment["status"] if case.payment else "never asked for"
+    yield f"Money: {money(held)} is held; the payment is {status}."
+    yield f"Stock: {case.stock_held} pieces are reserved for it."
+
+
+def _next(case: Case) -> str:
+    status = case.order["status"]
+    steps = case.saga["steps"] if case.saga else []
+    blocked = next((it["name"] for it in steps if it["state"] == "blocked"), "STEP")
+    return "Next: " + NEXT[status].format(id=case.order["id"], step=blocked)
