@@ -10,9 +10,9 @@ from temporalio.worker import (
     Interceptor,
 )
 
-from contracts.errors import Conflict, Rejected, Unavailable
+from contracts.errors import CircuitOpen, Conflict, Rejected, Unavailable
 from contracts.message import StepKey
-from saga import Call, rejection
+from saga import HELD_BACK, Call, rejection
 
 
 def key_of(call: Call) -> StepKey:
@@ -24,7 +24,8 @@ class ServiceErrors(Interceptor):
     """Turns what a service raises into what Temporal retries, or does not.
 
     Rejected becomes a benign, non-retryable rejection; Conflict and Unavailable are retried, after
-    `retry_after` seconds if the service knows. Anything else is a bug and retried as one.
+    `retry_after` seconds if the service knows. A call that a circuit breaker held back is said to
+    be that, so that no compensation is blocked for it. Anything else is a bug, retried as one.
     """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
@@ -42,6 +43,5 @@ class _Translating(ActivityInboundInterceptor):
             raise ApplicationError(error.detail, type="Conflict") from error
         except Unavailable as error:
             after = None if error.retry_after is None else timedelta(seconds=error.retry_after)
-            raise ApplicationError(
-                error.detail, type="Unavailable", next_retry_delay=after
-            ) from error
+            kind = HELD_BACK if isinstance(error, CircuitOpen) else "Unavailable"
+            raise ApplicationError(error.detail, type=kind, next_retry_delay=after) from error

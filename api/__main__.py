@@ -14,10 +14,10 @@ from api.app import create_app
 from api.backend import Backend
 from api.server import SERVING
 from infrastructure.jwks import demand_usable, open_keys
-from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect
 from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
-from services.composition import open_services
+from services.composition import open_placed
+from services.places import Places, PlaceSettings
 
 WITHOUT_KEYS = """\
 The API does not start without keys that tell its callers apart. Set
@@ -63,12 +63,12 @@ def auth_settings() -> AuthSettings:
 
 
 @asynccontextmanager
-async def open_backend(auth: AuthSettings) -> AsyncIterator[Backend]:
+async def open_backend(auth: AuthSettings, places: Places) -> AsyncIterator[Backend]:
     """The backend from the environment. Connections are made when first needed."""
     client = await connect(lazy=True, identity="api")
     async with (
         open_keys(auth.api_auth_jwks) as keys,
-        open_services(DatabaseSettings(), ProviderSettings()) as services,
+        open_placed(places, "api") as services,
     ):
         verifier = Verifier(
             keys,
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--port", default=8000, type=int)
     options = parser.parse_args()
     uvicorn.run(
-        create_app(partial(open_backend, auth_settings())),
+        create_app(partial(open_backend, auth_settings(), PlaceSettings().places())),
         host=options.host,
         port=options.port,
         **SERVING,

@@ -6,6 +6,7 @@
     │   └── Compensated   … because this step was undone before: its late action must not land
     ├── Conflict          somebody else was faster; read again, then decide
     └── Unavailable       no answer, or no clear one; try again later
+        └── CircuitOpen   … and this time nobody was asked: calls to it are held back for now
 
 An adapter at a border (database, HTTP, Temporal) translates to and from these, once.
 """
@@ -48,8 +49,20 @@ class Conflict(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """The outcome is unknown or there was none. Retrying is safe behind a barrier."""
+    """The outcome is unknown or there was none. Retrying is safe behind a barrier.
 
-    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
-        super().__init__("unavailable", detail)
+    `retry_after` is in seconds; whoever sets it is well, and knows when it is worth asking again.
+    """
+
+    def __init__(
+        self, detail: str, *, retry_after: float | None = None, code: str = "unavailable"
+    ) -> None:
+        super().__init__(code, detail)
         self.retry_after = retry_after
+
+
+class CircuitOpen(Unavailable):
+    """A circuit breaker let nobody through. `retry_after` is the time until it will try again."""
+
+    def __init__(self, detail: str, *, retry_after: float) -> None:
+        super().__init__(detail, retry_after=retry_after, code="circuit_open")

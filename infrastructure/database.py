@@ -20,6 +20,7 @@ SERVER_SETTINGS = {
 }
 CONNECT_TIMEOUT = 3.0
 CONNECT_ARGS = {"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT}
+POOL_SIZE = 5  # and as many again when these are in use
 
 # Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
 # intervention; and lock_not_available.
@@ -33,7 +34,7 @@ class Database:
     it, the first use after the database was restarted is Unavailable.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5, pre_ping: bool = True) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, pre_ping: bool = True) -> None:
         self._engine = create_async_engine(
             url,
             pool_size=pool_size,

@@ -5,7 +5,7 @@ It knows Temporal and nothing of orders. A workflow declares `Step`s, then runs 
 promises that it keeps.
 """
 
-from saga.call import Call, Cause, Ending, rejection
+from saga.call import HELD_BACK, Call, Cause, Ending, rejection
 from saga.duties import Notice
 from saga.parking import Resolution, Resolving
 from saga.runner import Outcome, Saga
@@ -13,6 +13,7 @@ from saga.step import Kind, Step
 from saga.view import SagaState, SagaView, StepState, StepView
 
 __all__ = [
+    "HELD_BACK",
     "Call",
     "Cause",
     "Ending",

@@ -6,6 +6,9 @@ from enum import StrEnum
 from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory
 
 REJECTED = "Rejected"
+# The type of an activity's error that says: nobody was asked yet, as whom it calls is known to be
+# down. It is retried when it is worth asking again, and does not count as a failure of the step.
+HELD_BACK = "HeldBack"
 
 
 class Ending(StrEnum):
@@ -47,6 +50,16 @@ def rejection(code: str, detail: str) -> ApplicationError:
         non_retryable=True,
         category=ApplicationErrorCategory.BENIGN,
     )
+
+
+def held_back(error: BaseException) -> bool:
+    """Whether the last attempt of a step only waited for a service that is known to be down."""
+    failure: BaseException | None = error
+    while failure is not None:
+        if isinstance(failure, ApplicationError):
+            return failure.type == HELD_BACK
+        failure = failure.__cause__
+    return False
 
 
 def cause_of(error: BaseException, step: str) -> Cause:

@@ -2,7 +2,8 @@
 
 A duty parks when the service refuses it, or when it has failed for longer than the step's
 `park_after`. Refused, it waits for an operator; failing, it is tried on meanwhile, so that a
-service that heals needs nobody.
+service that heals needs nobody. One whose last attempt was held back by a circuit breaker has not
+failed: it waits, and is not parked.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import FailureError
 
-from saga.call import Ending, cause_of
+from saga.call import Ending, cause_of, held_back
 from saga.step import UNTIL_DONE, Step
 
 # Undoing goes ahead of new work in a backlog: 1 is first, and new work has the default of 3.
@@ -126,7 +127,8 @@ class Duty:
             if refused and self.refusable:
                 self._end(None)
                 raise
-            self._park(cause.detail)
+            if not held_back(error):
+                self._park(cause.detail)
             return refused
         return False
 

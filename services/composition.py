@@ -1,30 +1,45 @@
-"""Makes the four services in one process, each with its own database; for composition roots."""
+"""Brings the four services together, each in this process or somewhere else; for composition roots.
+
+A service at a URL is called over HTTP, behind a circuit breaker, with a token for it alone.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from contracts.inventory import InventoryService
 from contracts.orders import OrderService
 from contracts.payments import PaymentService
 from contracts.users import UserService
-from infrastructure.database import Database
-from infrastructure.migrations import check
+from infrastructure.breaker import Breaker, Observer, unobserved
+from infrastructure.service_client import ServiceClient, open_client, remote
+from infrastructure.service_tokens import Bearer
 from infrastructure.settings import DatabaseSettings, ProviderSettings
-from services.inventory.service import Inventory
-from services.migrate import SERVICES, migrations_of
-from services.order.service import Orders
-from services.payment.provider import Provider
-from services.payment.service import Payments
-from services.user.service import Users
+from infrastructure.tokens import Issuer
+from services.inventory import opening as inventory
+from services.opened import Opened
+from services.order import opening as order
+from services.payment import opening as payment
+from services.places import Places
+from services.user import opening as user
 
-PROBES = {
-    "users_database": "user",
-    "orders_database": "order",
-    "inventory_database": "inventory",
-    "payments_database": "payment",
+PROTOCOLS: Mapping[str, type] = {
+    "user": UserService,
+    "order": OrderService,
+    "inventory": InventoryService,
+    "payment": PaymentService,
 }
+Opening = AbstractAsyncContextManager[Opened[Any]]
+LOCAL: Mapping[str, Callable[[str], Opening]] = {
+    "user": user.opened,
+    "order": order.opened,
+    "inventory": inventory.opened,
+}
+
+# Seconds for one call, each less than an attempt of the activities that make it: an attempt of a
+# payment has 10 s, all others have 5 s.
+DEADLINES = {"user": 4.5, "order": 4.5, "inventory": 4.5, "payment": 9.5}
 
 
 @dataclass(frozen=True)
@@ -45,22 +60,64 @@ class Services:
 async def open_services(
     settings: DatabaseSettings, provider: ProviderSettings
 ) -> AsyncIterator[Services]:
-    """The services in process; their connections are opened when needed and closed at the end."""
-    databases = {
-        service: Database(getattr(settings, f"{service}_database_url")) for service in SERVICES
-    }
-    gateway = Provider(provider)
+    """All services in this process."""
+    async with open_placed(Places.local(settings, provider), "in-process") as services:
+        yield services
+
+
+@asynccontextmanager
+async def open_placed(
+    places: Places, subject: str, *, observe: Observer = unobserved
+) -> AsyncIterator[Services]:
+    """The services, each where it is; connections are made when needed and closed at the end.
+
+    `subject` is who we are to services at URLs. `observe` hears of every breaker's state.
+    """
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(gateway.close)
-        for database in databases.values():
-            stack.push_async_callback(database.close)
+        found: dict[str, Opened[Any]] = {}
+        probes: dict[str, Callable[[], Awaitable[None]]] = {}
+        for service in PROTOCOLS:
+            found[service] = await stack.enter_async_context(
+                _open(service, places, subject, observe)
+            )
+            probes[_probe_name(service, places)] = found[service].ready
         yield Services(
-            users=Users(databases["user"]),
-            orders=Orders(databases["order"]),
-            inventory=Inventory(databases["inventory"]),
-            payments=Payments(databases["payment"], gateway),
-            probes={
-                name: partial(check, databases[service], migrations_of(service))
-                for name, service in PROBES.items()
-            },
+            users=found["user"].service,
+            orders=found["order"].service,
+            inventory=found["inventory"].service,
+            payments=found["payment"].service,
+            probes=probes,
         )
+
+
+def _open(service: str, places: Places, subject: str, observe: Observer) -> Opening:
+    url = places.databases.get(service)
+    if url is None and places.issuer is not None:
+        return opened_remote(service, places.urls[service], places.issuer, subject, observe)
+    if service == "payment" and places.provider is not None:
+        return payment.opened(str(url), places.provider, observe=observe)
+    return LOCAL[service](str(url))
+
+
+@asynccontextmanager
+async def opened_remote(
+    service: str, url: str, issuer: Issuer, subject: str, observe: Observer = unobserved
+) -> AsyncIterator[Opened[Any]]:
+    """A service at a URL: has the methods of its Protocol."""
+    async with open_client(url) as http:
+        client = ServiceClient(
+            service,
+            http,
+            Bearer(issuer, service, subject),
+            Breaker(f"{service}_service", observe=observe),
+            deadline=DEADLINES[service],
+        )
+        yield Opened(remote(PROTOCOLS[service], client), client.ready)
+
+
+def _probe_name(service: str, places: Places) -> str:
+    """What /health/ready calls it."""
+    if service in places.urls:
+        return f"{service}_service"
+    plural = {"user": "users", "order": "orders", "payment": "payments"}
+    return f"{plural.get(service, service)}_database"

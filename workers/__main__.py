@@ -12,9 +12,9 @@ from typing import Any
 from temporalio.client import Client
 
 from contracts.names import Queue
-from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect, runtime_with_metrics
-from services.composition import open_services
+from services.composition import open_placed
+from services.places import PlaceSettings
 from workers.health import serving_health
 from workers.lint import findings
 from workers.queues import worker_for
@@ -50,9 +50,8 @@ async def run(options: argparse.Namespace) -> None:
         client = await _connect_patiently(options, stop)
         if client is None:
             return
-        services = await stack.enter_async_context(
-            open_services(DatabaseSettings(), ProviderSettings())
-        )
+        places = PlaceSettings().places()
+        services = await stack.enter_async_context(open_placed(places, options.identity))
         workers = [worker_for(client, queue, services) for queue in options.queue or Queue]
         running = asyncio.ensure_future(asyncio.gather(*(worker.run() for worker in workers)))
         ready.set()

@@ -26,6 +26,8 @@ from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from services.inventory.tables import barrier, products
 
+SOLD_SOON = 1.0  # seconds; a confirmed order's stock is committed a moment after it is confirmed
+
 
 class Inventory:
     """Implements `contracts.inventory.InventoryService` on PostgreSQL."""
@@ -128,7 +130,8 @@ class Inventory:
         async def effect() -> Reservation:
             for line in _in_lock_order(command.lines):
                 if not await _move(tx, line, "sold", "available"):
-                    raise Unavailable(f"{line.quantity} x {line.sku} are not sold yet")
+                    detail = f"{line.quantity} x {line.sku} are not sold yet"
+                    raise Unavailable(detail, retry_after=SOLD_SOON)
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:

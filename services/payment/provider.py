@@ -8,7 +8,7 @@ Its errors are translated here, once:
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import stripe
 from contracts.errors import Rejected, ServiceError, Unavailable
 from contracts.message import Reason
 from contracts.payments import ChargePayment
+from infrastructure.breaker import Breaker
 from infrastructure.settings import ProviderSettings
 from services.payment.transport import Transport
 
@@ -46,11 +47,19 @@ class Intent(NamedTuple):
 
 
 class Provider:
-    """One request a method, save where a refused one is answered by looking again."""
+    """One request a method, save where a refused one is answered by looking again.
+
+    Behind the breaker, if there is one, as all requests go to the same dependency.
+    """
 
     def __init__(
-        self, settings: ProviderSettings, *, transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        settings: ProviderSettings,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        breaker: Breaker | None = None,
     ) -> None:
+        self._breaker = breaker
         self._http = Transport(settings.payment_provider_timeout, inner=transport)
         client = stripe.StripeClient(
             settings.payment_provider_key.get_secret_value(),
@@ -63,7 +72,7 @@ class Provider:
 
     async def create(self, command: ChargePayment, saga_id: str, idempotency_key: str) -> Intent:
         """Make an unconfirmed intent: no money moves."""
-        with _translated():
+        with self._asking():
             return _intent(
                 await self._intents.create_async(
                     {
@@ -80,7 +89,7 @@ class Provider:
     async def confirm(self, intent_id: str, idempotency_key: str) -> Intent:
         """Capture the money. Rejected if declined; an intent past confirming is as it stands."""
         try:
-            with _translated():
+            with self._asking():
                 return _intent(
                     await self._intents.confirm_async(
                         intent_id,
@@ -96,7 +105,7 @@ class Provider:
     async def cancel(self, intent_id: str) -> Intent:
         """End an intent that captured nothing; one past cancelling is as it stands."""
         try:
-            with _translated():
+            with self._asking():
                 return _intent(await self._intents.cancel_async(intent_id))
         except Rejected as refused:
             if refused.code != UNEXPECTED_STATE:
@@ -105,7 +114,7 @@ class Provider:
 
     async def retrieve(self, intent_id: str) -> Intent:
         """The intent as it stands."""
-        with _translated():
+        with self._asking():
             return _intent(await self._intents.retrieve_async(intent_id))
 
     async def refund(self, intent_id: str, idempotency_key: str) -> str:
@@ -115,19 +124,25 @@ class Provider:
         somebody refunded by hand.
         """
         try:
-            with _translated():
+            with self._asking():
                 refund = await self._refunds.create_async(
                     {"payment_intent": intent_id}, {"idempotency_key": idempotency_key}
                 )
         except Rejected as refused:
             if refused.code != ALREADY_REFUNDED:
                 raise
-            with _translated():
+            with self._asking():
                 found = await self._refunds.list_async({"payment_intent": intent_id, "limit": 1})
             refund = found.data[0]
         if refund.status in {"failed", "canceled"}:
             raise Rejected("refund_failed", f"refund {refund.id} is {refund.status}")
         return refund.id
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One request inside. CircuitOpen, before it is made, while the provider is left alone."""
+        with self._breaker.call() if self._breaker else nullcontext(), _translated():
+            yield
 
     async def close(self) -> None:
         """Close all connections."""

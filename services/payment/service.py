@@ -24,6 +24,8 @@ from services.payment import rows
 from services.payment.provider import Intent, IntentStatus, Provider
 from services.payment.tables import barrier
 
+DECIDED_SOON = 1.0  # seconds; the provider is well, and at work on it
+
 
 class Payments:
     """Implements `contracts.payments.PaymentService` on PostgreSQL and a payment provider."""
@@ -233,4 +235,5 @@ def _must_have_succeeded(intent: Intent) -> None:
 
 
 def _undecided(intent: Intent) -> Unavailable:
-    return Unavailable(f"payment provider: intent {intent.id} is still {intent.status}")
+    detail = f"payment provider: intent {intent.id} is still {intent.status}"
+    return Unavailable(detail, retry_after=DECIDED_SOON)

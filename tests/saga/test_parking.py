@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from saga import Resolution, Resolving
 from tests.saga.environment import Handle, toy
-from tests.saga.toy import FAIL, REJECT, Script, ToySaga
+from tests.saga.toy import FAIL, HOLD, REJECT, Script, ToySaga
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -188,3 +188,16 @@ async def test_a_blocked_pivot_can_only_be_retried(world: World) -> None:
         await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY, "pivot"))
         async with asyncio.timeout(30):
             assert await handle.result() == "completed"
+
+
+async def test_a_compensation_that_is_held_back_for_an_hour_waits_and_is_not_blocked(
+    skipping: WorkflowEnvironment,
+) -> None:
+    """What a circuit breaker holds back has not failed, so no operator is called for it."""
+    script = Script({"two": [REJECT], "undo two": [HOLD] * 720 + ["ok"]})
+    async with toy(skipping.client, script) as handle:
+        assert await handle.result() == "no"
+        assert await handle.query(ToySaga.notices) == []
+        assert (await handle.query(ToySaga.saga)).state == "compensated"
+    assert script.calls["undo two"] == 721
+    assert script.log == ["one", "fence", "undo two", "undo one"]

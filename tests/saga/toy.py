@@ -12,10 +12,10 @@ from typing import Any
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
-from saga import Call, Kind, Notice, Resolution, Saga, SagaView, Step, rejection
+from saga import HELD_BACK, Call, Kind, Notice, Resolution, Saga, SagaView, Step, rejection
 
 QUEUE = "toy"
-REJECT, FAIL = "reject", "fail"
+REJECT, FAIL, HOLD = "reject", "fail", "hold"
 
 
 @dataclass
@@ -40,6 +40,9 @@ class Script:
             raise rejection("no", f"{name} says no")
         if word == FAIL:
             raise ApplicationError(f"{name} fails")
+        if word == HOLD:
+            delay = timedelta(seconds=5)
+            raise ApplicationError("left alone", type=HELD_BACK, next_retry_delay=delay)
         self.log.append(name)
         return name
 

@@ -1,0 +1,75 @@
+"""What a service says instead of a result, as a problem document (RFC 9457) and back.
+
+The problem's `type` tells whose word it is. Only one of ours is a service's own answer; a refused
+token, a proxy's 503 or a bug's 500 is not, and means Unavailable: whatever ails there is mended
+without us, and the same call can be made again.
+"""
+
+import json
+from typing import Any
+
+from contracts.errors import (
+    CircuitOpen,
+    Compensated,
+    Conflict,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Unavailable,
+)
+
+MEDIA_TYPE = "application/problem+json"
+URN = "urn:order-saga:service-error:"
+# The first that fits: a subclass stands before its base.
+STATUSES: dict[type[ServiceError], tuple[str, int]] = {
+    NotFound: ("not_found", 404),
+    Compensated: ("compensated", 422),
+    Rejected: ("rejected", 422),
+    Conflict: ("conflict", 409),
+    CircuitOpen: ("circuit_open", 503),
+    Unavailable: ("unavailable", 503),
+}
+
+
+def problem_of(error: ServiceError) -> tuple[int, dict[str, Any]]:
+    """The status and the document for this error."""
+    word, status = next(it for kind, it in STATUSES.items() if isinstance(error, kind))
+    document: dict[str, Any] = {
+        "type": f"{URN}{word}",
+        "title": word.replace("_", " "),
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if isinstance(error, Conflict):
+        document |= {"expected": error.expected, "actual": error.actual}
+    if isinstance(error, Unavailable):
+        document["retry_after"] = error.retry_after
+    return status, document
+
+
+def error_of(service: str, status: int, body: bytes) -> ServiceError:
+    """The error that an answer other than a success means."""
+    try:
+        return _own(json.loads(body))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Unavailable(f"{service} answered {status}: {body[:200].decode(errors='replace')}")
+
+
+def _own(document: dict[str, Any]) -> ServiceError:
+    """The service's own word. KeyError, TypeError or AttributeError if it is not."""
+    code, detail = document["code"], document["detail"]
+    match document["type"].removeprefix(URN):
+        case "not_found":
+            return NotFound(code, detail)
+        case "compensated":
+            return Compensated(detail)
+        case "rejected":
+            return Rejected(code, detail)
+        case "conflict":
+            return Conflict(detail, expected=document["expected"], actual=document["actual"])
+        case "circuit_open":
+            return CircuitOpen(detail, retry_after=document["retry_after"])
+        case "unavailable":
+            return Unavailable(detail, retry_after=document["retry_after"])
+    raise KeyError(document["type"])

@@ -1,0 +1,30 @@
+"""`python -m services.inventory`: the inventory service as a process of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+
+from infrastructure.settings import DatabaseUrl
+from infrastructure.tokens import Verifier
+from services.inventory.http import create_app
+from services.inventory.opening import opened
+from services.process import POOL_SIZE, main
+
+
+class Settings(BaseSettings):
+    """Its database."""
+
+    inventory_database_url: DatabaseUrl
+
+
+@asynccontextmanager
+async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
+    """The application, on what the environment names."""
+    async with opened(Settings().inventory_database_url, pool_size=POOL_SIZE) as found:
+        yield create_app(found, verifier)
+
+
+if __name__ == "__main__":
+    main("inventory", serving)

@@ -1,0 +1,30 @@
+"""`python -m services.order`: the order service as a process of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+
+from infrastructure.settings import DatabaseUrl
+from infrastructure.tokens import Verifier
+from services.order.http import create_app
+from services.order.opening import opened
+from services.process import POOL_SIZE, main
+
+
+class Settings(BaseSettings):
+    """Its database."""
+
+    order_database_url: DatabaseUrl
+
+
+@asynccontextmanager
+async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
+    """The application, on what the environment names."""
+    async with opened(Settings().order_database_url, pool_size=POOL_SIZE) as found:
+        yield create_app(found, verifier)
+
+
+if __name__ == "__main__":
+    main("order", serving)

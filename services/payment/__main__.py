@@ -1,0 +1,31 @@
+"""`python -m services.payment`: the payment service as a process of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+
+from infrastructure.settings import DatabaseUrl, ProviderSettings
+from infrastructure.tokens import Verifier
+from services.payment.http import create_app
+from services.payment.opening import opened
+from services.process import POOL_SIZE, main
+
+
+class Settings(BaseSettings):
+    """Its database."""
+
+    payment_database_url: DatabaseUrl
+
+
+@asynccontextmanager
+async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
+    """The application, on what the environment names."""
+    url = Settings().payment_database_url
+    async with opened(url, ProviderSettings(), pool_size=POOL_SIZE) as found:
+        yield create_app(found, verifier)
+
+
+if __name__ == "__main__":
+    main("payment", serving)

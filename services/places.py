@@ -1,0 +1,73 @@
+"""Where each service is: in this process, or at a URL. A choice of settings, not of code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from infrastructure.settings import DatabaseSettings, DatabaseUrl, ProviderSettings
+from infrastructure.signing import SigningKey
+from infrastructure.tokens import Issuer
+from services.migrate import SERVICES
+
+
+@dataclass(frozen=True)
+class Places:
+    """By service: the URL of its database if it is to run in this process, else its own URL.
+
+    `provider` is for a payment service in this process, `issuer` mints the tokens by which
+    services at URLs know us. ValueError if a service has no place or two, or one of these lacks.
+    """
+
+    databases: Mapping[str, str]
+    urls: Mapping[str, str] = field(default_factory=dict)
+    provider: ProviderSettings | None = None
+    issuer: Issuer | None = None
+
+    def __post_init__(self) -> None:
+        for service in SERVICES:
+            name = service.upper()
+            if (service in self.databases) == (service in self.urls):
+                raise ValueError(f"set either {name}_DATABASE_URL or {name}_SERVICE_URL")
+        if self.urls and self.issuer is None:
+            raise ValueError("set SERVICE_AUTH_ISSUER and SERVICE_AUTH_KEY to call services")
+        if "payment" in self.databases and self.provider is None:
+            raise ValueError("set PAYMENT_PROVIDER_URL and PAYMENT_PROVIDER_KEY")
+
+    @classmethod
+    def local(cls, settings: DatabaseSettings, provider: ProviderSettings) -> "Places":
+        """All services in this process."""
+        databases = {it: str(getattr(settings, f"{it}_database_url")) for it in SERVICES}
+        return cls(databases, provider=provider)
+
+
+class PlaceSettings(BaseSettings):
+    """USER_DATABASE_URL or USER_SERVICE_URL, and so on; who we are to services at URLs."""
+
+    user_database_url: DatabaseUrl | None = None
+    order_database_url: DatabaseUrl | None = None
+    inventory_database_url: DatabaseUrl | None = None
+    payment_database_url: DatabaseUrl | None = None
+    user_service_url: str | None = None
+    order_service_url: str | None = None
+    inventory_service_url: str | None = None
+    payment_service_url: str | None = None
+    service_auth_issuer: str = ""
+    service_auth_key: Path | None = None
+
+    def places(self) -> Places:
+        """What was set. ValueError if it makes no whole; OSError if the key cannot be read."""
+        databases = self._set("database")
+        provider = ProviderSettings() if "payment" in databases else None
+        return Places(databases, self._set("service"), provider, self._issuer())
+
+    def _set(self, kind: str) -> dict[str, str]:
+        found = {it: getattr(self, f"{it}_{kind}_url") for it in SERVICES}
+        return {service: url for service, url in found.items() if url}
+
+    def _issuer(self) -> Issuer | None:
+        if self.service_auth_key is None or not self.service_auth_issuer:
+            return None
+        key = SigningKey.from_pem(self.service_auth_key.read_bytes())
+        return Issuer(self.service_auth_issuer, key)

@@ -1,0 +1,85 @@
+"""A service as a process of its own: settings, start, stop.
+
+Told to stop, it finishes the requests that it has begun.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+
+from infrastructure.jwks import demand_usable, open_keys
+from infrastructure.service_tokens import audience_of
+from infrastructure.tokens import Verifier
+
+POOL_SIZE = 10  # connections to its database, and as many again: several workers call it
+MOST_AT_ONCE = 300  # requests; further ones are told 503 at once
+KEEP_ALIVE = 75  # seconds; longer than clients keep an idle connection, so none meets a closing one
+GRACE = 10  # seconds for what is under way when it is told to stop
+
+Serving = Callable[[Verifier], AbstractAsyncContextManager[FastAPI]]
+log = logging.getLogger("services")
+
+
+class AuthSettings(BaseSettings):
+    """Whose tokens are taken: SERVICE_AUTH_ISSUER; SERVICE_AUTH_JWKS is an https URL or a file."""
+
+    service_auth_issuer: str
+    service_auth_jwks: str
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def run(service: str, serving: Serving, options: argparse.Namespace) -> None:
+    """Serve until told to stop. OSError if the port is taken."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    auth = AuthSettings()
+    demand_usable(auth.service_auth_jwks)
+    listening = socket.create_server((options.host, options.port), backlog=1024)
+    async with open_keys(auth.service_auth_jwks) as keys:
+        verifier = Verifier(keys, issuer=auth.service_auth_issuer, audience=audience_of(service))
+        async with serving(verifier) as app:
+            server = _Server(_config(app))
+            running = asyncio.create_task(server.serve(sockets=[listening]))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            server.should_exit = True
+            await running
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        ws="none",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MOST_AT_ONCE,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+def main(service: str, serving: Serving) -> None:
+    """Entry point of `python -m services.<service>`."""
+    parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", default=8000, type=int)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(run(service, serving, parser.parse_args()))

@@ -1,0 +1,22 @@
+"""Puts the user service together in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.users import UserService
+from infrastructure.database import POOL_SIZE, Database
+from infrastructure.migrations import check
+from services.migrate import migrations_of
+from services.opened import Opened
+from services.user.service import Users
+
+
+@asynccontextmanager
+async def opened(url: str, *, pool_size: int = POOL_SIZE) -> AsyncIterator[Opened[UserService]]:
+    """The service on this database; it connects when first needed, and closes at the end."""
+    database = Database(url, pool_size=pool_size)
+    try:
+        yield Opened(Users(database), partial(check, database, migrations_of("user")))
+    finally:
+        await database.close()

@@ -1,0 +1,98 @@
+"""Each service three times: in this process, over HTTP on a real socket, and in memory."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from infrastructure.settings import DatabaseSettings, ProviderSettings
+from services.composition import opened_remote
+from services.inventory import opening as inventory
+from services.inventory.http import create_app as inventory_app
+from services.opened import Opened
+from services.order import opening as order
+from services.order.http import create_app as order_app
+from services.payment import opening as payment
+from services.payment.http import create_app as payment_app
+from services.user import opening as user
+from services.user.http import create_app as user_app
+from tests.sandbox.process import KEY, Sandbox, running_sandbox
+from tests.support.fakes.inventory import FakeInventory
+from tests.support.fakes.orders import FakeOrders
+from tests.support.fakes.payments import FakePayments
+from tests.support.fakes.users import FakeUsers
+from tests.support.remote import ISSUER, served_service, service_verifier
+
+KINDS = ("in_process", "over_http", "in_memory")
+FAKES: dict[str, Callable[[], Any]] = {
+    "user": FakeUsers,
+    "order": FakeOrders,
+    "inventory": FakeInventory,
+    "payment": FakePayments,
+}
+APPS: dict[str, Callable[..., Any]] = {
+    "user": user_app,
+    "order": order_app,
+    "inventory": inventory_app,
+    "payment": payment_app,
+}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def provider(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandbox]:
+    """The sandbox provider."""
+    async with running_sandbox(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Where the service is."""
+    return str(request.param)
+
+
+@pytest_asyncio.fixture
+async def users(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
+    async with AsyncExitStack() as stack:
+        opening = user.opened(databases.user_database_url)
+        yield await somewhere(stack, kind, "user", opening)
+
+
+@pytest_asyncio.fixture
+async def orders(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
+    async with AsyncExitStack() as stack:
+        opening = order.opened(databases.order_database_url)
+        yield await somewhere(stack, kind, "order", opening)
+
+
+@pytest_asyncio.fixture
+async def stock(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
+    async with AsyncExitStack() as stack:
+        opening = inventory.opened(databases.inventory_database_url)
+        yield await somewhere(stack, kind, "inventory", opening)
+
+
+@pytest_asyncio.fixture
+async def payments(kind: str, databases: DatabaseSettings, provider: Sandbox) -> AsyncIterator[Any]:
+    settings = ProviderSettings(
+        payment_provider_url=provider.url, payment_provider_key=SecretStr(KEY)
+    )
+    async with AsyncExitStack() as stack:
+        opening = payment.opened(databases.payment_database_url, settings)
+        yield await somewhere(stack, kind, "payment", opening)
+
+
+async def somewhere(stack: AsyncExitStack, kind: str, service: str, opening: Any) -> Any:
+    """The service, where this run of the suite has it."""
+    if kind == "in_memory":
+        return FAKES[service]()
+    opened: Opened[Any] = await stack.enter_async_context(opening)
+    if kind == "in_process":
+        return opened.service
+    app = APPS[service](opened, service_verifier(service))
+    url = await stack.enter_async_context(served_service(app))
+    remote = opened_remote(service, url, ISSUER, "the-suite")
+    return (await stack.enter_async_context(remote)).service

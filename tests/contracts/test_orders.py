@@ -1,0 +1,153 @@
+"""The order service's contract."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from contracts.errors import Compensated, NotFound, Rejected
+from contracts.message import Money, Reason, StepKey
+from contracts.orders import (
+    ConfirmOrder,
+    CreateOrder,
+    OrderFilter,
+    OrderLine,
+    OrderService,
+    OrderStatus,
+    StartReturn,
+    StepNote,
+)
+
+CREATE, CONFIRM, RETURN = "create_order", "confirm_order", "begin_return"
+WHY = Reason(code="out_of_stock", detail="no more")
+LINE = OrderLine(sku="A", quantity=2, unit_price=Money(minor=150, currency="EUR"))
+TOTAL = Money(minor=300, currency="EUR")
+ACCEPTED_AT = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def command(order_id: str = "ord_1", customer: str = "usr_1") -> CreateOrder:
+    return CreateOrder(
+        order_id=order_id,
+        customer_id=customer,
+        items=(LINE,),
+        total=TOTAL,
+        payment_method="pm_card_visa",
+        fingerprint="f",
+        accepted_at=ACCEPTED_AT,
+    )
+
+
+def key(step: str, saga: str = "order-ord_1") -> StepKey:
+    return StepKey(saga_id=saga, step=step)
+
+
+async def confirmed(orders: OrderService) -> None:
+    await orders.create(key(CREATE), command())
+    await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
+
+
+def returning(order_id: str = "ord_1") -> StartReturn:
+    return StartReturn(order_id=order_id, items=(LINE,), total=TOTAL)
+
+
+async def test_an_order_is_placed_and_confirmed(orders: OrderService) -> None:
+    placed = await orders.create(key(CREATE), command())
+    assert (placed.status, placed.version, placed.items) == ("pending", 2, (LINE,))
+    assert await orders.create(key(CREATE), command()) == placed
+    done = await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
+    assert (done.status, done.version, done.total) == ("confirmed", 3, TOTAL)
+    assert await orders.get("ord_1") == done
+    assert [it.version for it in await orders.history("ord_1")] == [1, 2, 3]
+    assert (await orders.history("ord_1"))[1].data["sku"] == "A"
+
+
+async def test_an_order_closed_before_it_was_recorded_leaves_a_record(
+    orders: OrderService,
+) -> None:
+    closed = await orders.close(key(CREATE), command(), OrderStatus.CANCELLED, WHY)
+    assert (closed.status, closed.reason) == (OrderStatus.CANCELLED, WHY)
+    assert await orders.close(key(CREATE), command(), OrderStatus.CANCELLED, WHY) == closed
+    with pytest.raises(Compensated):
+        await orders.create(key(CREATE), command())
+
+
+async def test_a_closed_order_cannot_be_confirmed(orders: OrderService) -> None:
+    await orders.create(key(CREATE), command())
+    await orders.close(key(CREATE), command(), OrderStatus.REJECTED, WHY)
+    with pytest.raises(Rejected) as refused:
+        await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
+    assert refused.value.code == "not_pending"
+
+
+async def test_a_fence_tells_whether_the_confirmation_landed(orders: OrderService) -> None:
+    await confirmed(orders)
+    assert await orders.fence_confirm(key(CONFIRM)) is True
+    await orders.create(key(CREATE, "order-ord_2"), command("ord_2"))
+    assert await orders.fence_confirm(key(CONFIRM, "order-ord_2")) is False
+    with pytest.raises(Compensated):
+        await orders.confirm(key(CONFIRM, "order-ord_2"), ConfirmOrder(order_id="ord_2"))
+
+
+async def test_a_return_is_begun_once_and_completed(orders: OrderService) -> None:
+    await orders.create(key(CREATE), command())
+    with pytest.raises(Rejected) as early:
+        await orders.begin_return(key(RETURN, "return-1"), returning())
+    assert early.value.code == "not_returnable"
+    await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
+    await orders.begin_return(key(RETURN, "return-2"), returning())
+    with pytest.raises(Rejected):
+        await orders.begin_return(key(RETURN, "return-3"), returning())
+    with pytest.raises(Rejected) as another:
+        await orders.complete_return(key("done", "return-3"), returning())
+    assert another.value.code == "not_returning"
+    back = await orders.complete_return(key("done", "return-2"), returning())
+    assert back.status == OrderStatus.RETURNED
+
+
+async def test_an_abandoned_return_leaves_the_order_confirmed(orders: OrderService) -> None:
+    await confirmed(orders)
+    await orders.begin_return(key(RETURN, "return-1"), returning())
+    assert await orders.abandon_return(key(RETURN, "return-1"), returning(), WHY) == WHY
+    other = Reason(code="other", detail="later")
+    assert await orders.abandon_return(key(RETURN, "return-1"), returning(), other) == WHY
+    assert (await orders.get("ord_1")).status == OrderStatus.CONFIRMED
+    assert [it.type for it in await orders.history("ord_1")][-1] == "OrderReturnAbandoned"
+
+
+async def test_a_blocked_step_shows(orders: OrderService) -> None:
+    await orders.create(key(CREATE), command())
+    note = StepNote(order_id="ord_1", step="s", blocked="refused", still_blocked=True)
+    assert await orders.note(key("note#1"), note) == note
+    assert (await orders.get("ord_1")).status == OrderStatus.BLOCKED
+    unknown = note.model_copy(update={"order_id": "ord_x"})
+    assert await orders.note(key("note#1", "order-ord_x"), unknown) == unknown
+
+
+async def test_what_was_accepted_is_told_as_it_was(orders: OrderService) -> None:
+    await orders.close(key(CREATE), command(), OrderStatus.TIMED_OUT, WHY)
+    accepted = await orders.accepted("ord_1")
+    assert (accepted.fingerprint, accepted.order.status) == ("f", OrderStatus.PENDING)
+    assert (accepted.order.version, accepted.order.created_at) == (0, ACCEPTED_AT)
+
+
+async def test_pages_follow_each_other(orders: OrderService) -> None:
+    names = [f"ord_{n}" for n in range(5)]
+    for name in names:
+        await orders.create(key(CREATE, name), command(name, f"usr_{name[-1]}"))
+    first = await orders.page(OrderFilter(), limit=3, cursor=None)
+    rest = await orders.page(OrderFilter(), limit=3, cursor=first.next_cursor)
+    assert [it.id for it in (*first.items, *rest.items)] == names[::-1]
+    assert rest.next_cursor is None
+    only = OrderFilter(customer_id="usr_3", status=OrderStatus.PENDING)
+    assert [it.id for it in (await orders.page(only, limit=3, cursor=None)).items] == ["ord_3"]
+    later = OrderFilter(created_from=first.items[0].created_at)
+    assert [it.id for it in (await orders.page(later, limit=3, cursor=None)).items] == ["ord_4"]
+    with pytest.raises(Rejected) as refused:
+        await orders.page(OrderFilter(), limit=3, cursor="nonsense")
+    assert refused.value.code == "invalid_cursor"
+
+
+async def test_an_unknown_order_is_not_found(orders: OrderService) -> None:
+    for asking in (orders.get("ord_x"), orders.history("ord_x"), orders.accepted("ord_x")):
+        with pytest.raises(NotFound) as unknown:
+            await asking
+        assert unknown.value.code == "unknown_order"

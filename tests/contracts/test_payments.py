@@ -1,0 +1,81 @@
+"""The payment service's contract."""
+
+import itertools
+
+import pytest
+
+from contracts.errors import Compensated, NotFound, Rejected
+from contracts.message import Money, StepKey
+from contracts.payments import ChargePayment, GiveBack, PaymentService, PaymentStatus
+
+AMOUNT = Money(minor=1250, currency="EUR")
+_numbers = itertools.count(1)
+
+
+def charge(method: str = "pm_card_visa") -> tuple[StepKey, ChargePayment]:
+    """A new order's charge. The provider remembers keys, so no two tests share an order."""
+    order_id = f"ord_contract_{next(_numbers)}"
+    command = ChargePayment(order_id=order_id, amount=AMOUNT, payment_method=method)
+    return StepKey(saga_id=f"order-{order_id}", step="charge"), command
+
+
+async def test_a_charge_captures_once(payments: PaymentService) -> None:
+    key, command = charge()
+    first = await payments.charge(key, command)
+    assert (first.status, first.amount) == (PaymentStatus.CAPTURED, AMOUNT)
+    assert await payments.charge(key, command) == first
+    assert await payments.for_order(command.order_id) == first
+
+
+async def test_a_declined_card_is_a_rejection(payments: PaymentService) -> None:
+    key, command = charge("pm_card_visa_chargeDeclined")
+    with pytest.raises(Rejected) as refused:
+        await payments.charge(key, command)
+    assert (type(refused.value), refused.value.code) == (Rejected, "generic_decline")
+    assert (await payments.for_order(command.order_id)).status == PaymentStatus.DECLINED
+
+
+async def test_a_refund_gives_back_once(payments: PaymentService) -> None:
+    key, command = charge()
+    await payments.charge(key, command)
+    first = await payments.refund(key, command)
+    assert first.status == PaymentStatus.REFUNDED
+    assert await payments.refund(key, command) == first
+    with pytest.raises(Compensated):
+        await payments.charge(key, command)
+
+
+async def test_a_refund_that_comes_first_refuses_the_charge(payments: PaymentService) -> None:
+    key, command = charge()
+    assert (await payments.refund(key, command)).status == PaymentStatus.VOIDED
+    with pytest.raises(Compensated):
+        await payments.charge(key, command)
+
+
+async def test_only_captured_money_is_given_back(payments: PaymentService) -> None:
+    key, command = charge()
+    back = GiveBack(order_id=command.order_id, amount=AMOUNT)
+    returning = StepKey(saga_id=f"return-{command.order_id}", step="refund")
+    with pytest.raises(Rejected) as refused:
+        await payments.give_back(returning, back)
+    assert refused.value.code == "nothing_to_return"
+    await payments.charge(key, command)
+    given = await payments.give_back(returning, back)
+    assert given.status == PaymentStatus.REFUNDED
+    assert await payments.give_back(returning, back) == given
+    assert await payments.fence_give_back(returning) is True
+
+
+async def test_a_fence_refuses_what_has_not_begun(payments: PaymentService) -> None:
+    key, command = charge()
+    await payments.charge(key, command)
+    returning = StepKey(saga_id=f"return-{command.order_id}", step="refund")
+    assert await payments.fence_give_back(returning) is False
+    with pytest.raises(Compensated):
+        await payments.give_back(returning, GiveBack(order_id=command.order_id, amount=AMOUNT))
+
+
+async def test_an_order_without_a_payment_is_not_found(payments: PaymentService) -> None:
+    with pytest.raises(NotFound) as unknown:
+        await payments.for_order("ord_without")
+    assert unknown.value.code == "unknown_payment"

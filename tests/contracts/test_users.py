@@ -1,0 +1,40 @@
+"""The user service's contract."""
+
+import pytest
+
+from contracts.errors import NotFound, Rejected
+from contracts.users import NewUser, UserService, ValidateUser
+
+ADA = NewUser(name="Ada", email="ada@example.com")
+
+
+async def test_an_account_is_read_as_it_was_opened(users: UserService) -> None:
+    opened = await users.create(ADA)
+    assert (opened.name, opened.email, opened.active) == ("Ada", "ada@example.com", True)
+    assert await users.get(opened.id) == opened
+
+
+async def test_an_active_customer_may_order(users: UserService) -> None:
+    ada = await users.create(ADA)
+    assert (await users.validate(ValidateUser(customer_id=ada.id))).customer_id == ada.id
+
+
+async def test_an_inactive_customer_may_not_order(users: UserService) -> None:
+    ada = await users.create(ADA)
+    closed = await users.deactivate(ada.id)
+    assert not closed.active
+    assert await users.deactivate(ada.id) == closed
+    with pytest.raises(Rejected) as refused:
+        await users.validate(ValidateUser(customer_id=ada.id))
+    assert refused.value.code == "user_inactive"
+
+
+async def test_an_unknown_customer_is_not_found(users: UserService) -> None:
+    for asking in (
+        users.get("usr_x"),
+        users.deactivate("usr_x"),
+        users.validate(ValidateUser(customer_id="usr_x")),
+    ):
+        with pytest.raises(NotFound) as refused:
+            await asking
+        assert refused.value.code == "unknown_user"

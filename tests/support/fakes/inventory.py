@@ -1,0 +1,78 @@
+"""Stock in memory."""
+
+from collections.abc import Sequence
+
+from contracts.errors import NotFound, Rejected, Unavailable
+from contracts.inventory import AddStock, NewProduct, Product, Reservation, ReserveStock
+from contracts.message import StepKey
+from tests.support.fakes.barrier import Barrier
+
+
+class FakeInventory:
+    """Implements `contracts.inventory.InventoryService`."""
+
+    def __init__(self) -> None:
+        self._products: dict[str, Product] = {}
+        self._barrier = Barrier()
+
+    async def create_product(self, product: NewProduct) -> Product:
+        if product.sku in self._products:
+            raise Rejected("sku_exists", f"there is a product {product.sku} already")
+        given = product.model_dump(exclude={"stock"})
+        stock = {"stocked": product.stock, "available": product.stock, "reserved": 0, "sold": 0}
+        self._products[product.sku] = Product.model_validate(given | stock)
+        return self._products[product.sku]
+
+    async def get_product(self, sku: str) -> Product:
+        return self._find(sku)
+
+    async def list_products(self, skus: Sequence[str] | None = None) -> list[Product]:
+        chosen = self._products if skus is None else set(skus) & self._products.keys()
+        return [self._products[sku] for sku in sorted(chosen)]
+
+    async def add_stock(self, sku: str, stock: AddStock) -> Product:
+        self._change(sku, stocked=stock.quantity, available=stock.quantity)
+        return self._products[sku]
+
+    async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
+        return self._barrier.action(key, lambda: self._move(command, "available", "reserved"))
+
+    async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
+        def undo(held: Reservation | None) -> Reservation:
+            if held is None:
+                return Reservation(order_id=command.order_id, lines=())
+            return self._move(command, "reserved", "available")
+
+        return self._barrier.compensation(key, undo)
+
+    async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
+        return self._barrier.action(key, lambda: self._move(command, "reserved", "sold"))
+
+    async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
+        return self._barrier.action(key, lambda: self._move(command, "sold", "available"))
+
+    def _find(self, sku: str) -> Product:
+        if sku not in self._products:
+            raise NotFound("unknown_sku", f"there is no product {sku}")
+        return self._products[sku]
+
+    def _move(self, command: ReserveStock, source: str, target: str) -> Reservation:
+        """All lines, or none."""
+        for line in command.lines:
+            if getattr(self._find(line.sku), source) < line.quantity:
+                raise self._too_few(line.sku, source)
+        for line in command.lines:
+            self._change(line.sku, **{source: -line.quantity, target: line.quantity})
+        return Reservation(order_id=command.order_id, lines=command.lines)
+
+    def _too_few(self, sku: str, source: str) -> Rejected | Unavailable:
+        if source == "available":
+            return Rejected("out_of_stock", f"there is not so much of {sku}")
+        if source == "sold":
+            return Unavailable(f"{sku} is not sold yet", retry_after=1.0)
+        return Rejected("stock_not_held", f"{sku} should be {source}, but is not")
+
+    def _change(self, sku: str, **by: int) -> None:
+        product = self._find(sku)
+        new = {name: getattr(product, name) + difference for name, difference in by.items()}
+        self._products[sku] = product.model_copy(update=new)

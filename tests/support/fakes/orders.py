@@ -1,0 +1,142 @@
+"""Orders in memory: the real aggregate over a list of events for each."""
+
+from datetime import UTC, datetime, timedelta
+
+from contracts.errors import NotFound, Rejected
+from contracts.events import RecordedEvent
+from contracts.message import Reason, StepKey
+from contracts.orders import (
+    AcceptedOrder,
+    ConfirmOrder,
+    CreateOrder,
+    Order,
+    OrderFilter,
+    OrderPage,
+    OrderStatus,
+    StartReturn,
+    StepNote,
+)
+from services.order.aggregate import OrderAggregate
+from services.order.service import Decision
+from tests.support.fakes.barrier import Barrier
+
+
+class FakeOrders:
+    """Implements `contracts.orders.OrderService`."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, list[RecordedEvent]] = {}
+        self._barrier = Barrier()
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def create(self, key: StepKey, command: CreateOrder) -> Order:
+        return self._once(key, command.order_id, lambda order: order.place(command))
+
+    async def close(
+        self, key: StepKey, command: CreateOrder, status: OrderStatus, reason: Reason
+    ) -> Order:
+        def undo(created: Order | None) -> Order:
+            if created is None:
+                self._change(command.order_id, lambda order: order.place(command))
+            return self._change(command.order_id, lambda order: order.close(status, reason))
+
+        return self._barrier.compensation(key, undo)
+
+    async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
+        return self._once(key, command.order_id, OrderAggregate.confirm)
+
+    async def fence_confirm(self, key: StepKey) -> bool:
+        return self._barrier.fence(key)
+
+    async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
+        return self._once(key, command.order_id, lambda order: order.begin_return(key.saga_id))
+
+    async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
+        def undo(_: Order | None) -> Reason:
+            self._change(command.order_id, lambda order: order.abandon_return(key.saga_id, reason))
+            return reason
+
+        return self._barrier.compensation(key, undo)
+
+    async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
+        return self._once(key, command.order_id, lambda order: order.complete_return(key.saga_id))
+
+    async def note(self, key: StepKey, command: StepNote) -> StepNote:
+        def effect() -> StepNote:
+            if command.order_id in self._events:
+                self._change(command.order_id, lambda order: order.note(command))
+            return command
+
+        return self._barrier.action(key, effect)
+
+    async def get(self, order_id: str) -> Order:
+        return self._order(order_id)
+
+    async def accepted(self, order_id: str) -> AcceptedOrder:
+        found, folded = self._order(order_id), self._fold(order_id)
+        then = folded.accepted_at or found.created_at
+        changed = {"status": OrderStatus.PENDING, "reason": None, "version": 0}
+        times = {"created_at": then, "updated_at": then}
+        return AcceptedOrder(
+            order=found.model_copy(update=changed | times), fingerprint=folded.fingerprint
+        )
+
+    async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
+        if cursor is not None and cursor not in self._events:
+            raise Rejected("invalid_cursor", "use `next_cursor` as it was given")
+        newest = [self._order(it) for it in reversed(self._events)]
+        if cursor is not None:
+            newest = newest[[it.id for it in newest].index(cursor) + 1 :]
+        found = [it for it in newest if _fits(it, only)]
+        items = tuple(found[:limit])
+        return OrderPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
+
+    async def history(self, order_id: str) -> list[RecordedEvent]:
+        self._order(order_id)
+        return list(self._events[order_id])
+
+    def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
+        return self._barrier.action(key, lambda: self._change(order_id, decide))
+
+    def _change(self, order_id: str, decide: Decision) -> Order:
+        decided = decide(self._fold(order_id))
+        events = self._events.setdefault(order_id, []) if decided else []
+        for event in decided:
+            self._now += timedelta(seconds=1)
+            version = len(events) + 1
+            moment = self._now
+            events.append(
+                RecordedEvent(
+                    version=version, type=event.type, data=dict(event.data), recorded_at=moment
+                )
+            )
+        return self._order(order_id)
+
+    def _fold(self, order_id: str) -> OrderAggregate:
+        return OrderAggregate.from_history(order_id, self._events.get(order_id, ()))
+
+    def _order(self, order_id: str) -> Order:
+        if order_id not in self._events:
+            raise NotFound("unknown_order", f"there is no order {order_id}")
+        folded, events = self._fold(order_id), self._events[order_id]
+        assert folded.total is not None
+        return Order(
+            id=order_id,
+            customer_id=folded.customer_id,
+            status=folded.status,
+            items=folded.items,
+            total=folded.total,
+            reason=folded.reason,
+            version=folded.version,
+            created_at=events[0].recorded_at,
+            updated_at=events[-1].recorded_at,
+        )
+
+
+def _fits(order: Order, only: OrderFilter) -> bool:
+    return (
+        only.status in {None, order.status}
+        and only.customer_id in {None, order.customer_id}
+        and (only.created_from is None or order.created_at >= only.created_from)
+        and (only.created_to is None or order.created_at < only.created_to)
+    )

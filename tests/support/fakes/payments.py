@@ -1,0 +1,61 @@
+"""Payments in memory, with a provider that declines by the method's name."""
+
+from contracts.errors import NotFound, Rejected
+from contracts.message import StepKey
+from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
+from tests.support.fakes.barrier import Barrier
+
+
+class FakePayments:
+    """Implements `contracts.payments.PaymentService`."""
+
+    def __init__(self) -> None:
+        self._payments: dict[str, Payment] = {}
+        self._barrier = Barrier()
+
+    async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
+        def effect() -> Payment:
+            if "chargeDeclined" in command.payment_method:
+                self._set(command, PaymentStatus.DECLINED)
+                raise Rejected("generic_decline", "the card was declined")
+            return self._set(command, PaymentStatus.CAPTURED)
+
+        return self._barrier.action(key, effect)
+
+    async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
+        def undo(charged: Payment | None) -> Payment:
+            if charged is None:
+                nothing = self._payment(command, PaymentStatus.VOIDED, None)
+                return self._payments.get(command.order_id, nothing)
+            return self._set(command, PaymentStatus.REFUNDED)
+
+        return self._barrier.compensation(key, undo)
+
+    async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
+        def effect() -> Payment:
+            found = self._payments.get(command.order_id)
+            if found is None or found.status != PaymentStatus.CAPTURED:
+                raise Rejected("nothing_to_return", f"nothing is captured of {command.order_id}")
+            return self._set(command, PaymentStatus.REFUNDED)
+
+        return self._barrier.action(key, effect)
+
+    async def fence_give_back(self, key: StepKey) -> bool:
+        return self._barrier.fence(key)
+
+    async def for_order(self, order_id: str) -> Payment:
+        if order_id not in self._payments:
+            raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
+        return self._payments[order_id]
+
+    def _set(self, command: ChargePayment | GiveBack, status: PaymentStatus) -> Payment:
+        payment = self._payment(command, status, f"pi_{command.order_id}")
+        self._payments[command.order_id] = payment
+        return payment
+
+    def _payment(
+        self, command: ChargePayment | GiveBack, status: PaymentStatus, intent_id: str | None
+    ) -> Payment:
+        return Payment(
+            order_id=command.order_id, status=status, amount=command.amount, intent_id=intent_id
+        )

@@ -1,0 +1,36 @@
+"""Accounts in memory."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from contracts.errors import NotFound, Rejected
+from contracts.users import NewUser, User, ValidatedUser, ValidateUser
+
+
+class FakeUsers:
+    """Implements `contracts.users.UserService`."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, User] = {}
+
+    async def create(self, user: NewUser) -> User:
+        made = User(
+            id=f"usr_{uuid4().hex}", active=True, created_at=datetime.now(UTC), **user.model_dump()
+        )
+        self._users[made.id] = made
+        return made
+
+    async def get(self, user_id: str) -> User:
+        if user_id not in self._users:
+            raise NotFound("unknown_user", f"there is no user {user_id}")
+        return self._users[user_id]
+
+    async def deactivate(self, user_id: str) -> User:
+        closed = (await self.get(user_id)).model_copy(update={"active": False})
+        self._users[user_id] = closed
+        return closed
+
+    async def validate(self, command: ValidateUser) -> ValidatedUser:
+        if not (await self.get(command.customer_id)).active:
+            raise Rejected("user_inactive", f"user {command.customer_id} is not active")
+        return ValidatedUser(customer_id=command.customer_id)
