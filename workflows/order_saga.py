@@ -45,6 +45,12 @@ class OrderSaga:
         if not self._saga.cancellable:
             raise ApplicationError("it can no longer be cancelled", type=TOO_LATE)
 
+    @workflow.signal(name="cancel")
+    def cancel_by_signal(self, request: CancelOrder | None = None) -> None:
+        """The same for tools that know no Updates; nothing happens if it is too late."""
+        reason = (request or CancelOrder()).reason
+        self._saga.request_cancel("cancelled_by_customer", reason)
+
     @workflow.update
     async def resolve(self, resolution: Resolution) -> None:
         """An operator's word on a blocked step: retry, skip or mark_done, with evidence."""

@@ -55,10 +55,10 @@ async def _recorded(client: Client, which: str) -> AsyncIterator[WorkflowHistory
 
 
 def _parsed(text: str, place: str) -> WorkflowHistory:
-    """One history from JSON; the workflow's id is in its first event."""
+    """One history from JSON; its first event has the workflow's id, if `tctl` did not write it."""
     try:
         content = json.loads(text)
         started = content["events"][0]["workflowExecutionStartedEventAttributes"]
-        return WorkflowHistory.from_json(started["workflowId"], content)
+        return WorkflowHistory.from_json(started.get("workflowId", place), content)
     except (ValueError, LookupError, TypeError) as error:
         raise NoHistory(f"{place} is no history in JSON: {error!r}") from error

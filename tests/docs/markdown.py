@@ -10,6 +10,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = ROOT / "README.md"
 AUTHENTICATION = ROOT / "docs/authentication.md"
+OPERATING = ROOT / "docs/operating.md"
+RUNBOOKS = ROOT / "docs/runbooks"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 
