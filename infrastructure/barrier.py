@@ -12,7 +12,7 @@ Concurrent attempts meet at the row's lock and see each other's outcome. The ide
 "sub-transaction barrier"; unlike it, a repetition gets the first answer, not a bare success.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -22,10 +22,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Compensated
 from contracts.message import StepKey
+from contracts.published import DomainEvent
 from contracts.records import Op, State, StepRecord
+from infrastructure.outbox import Outbox
 
 R = TypeVar("R", bound=BaseModel)
 A = TypeVar("A", bound=BaseModel)
+Events = Callable[[R], Sequence[DomainEvent]]
+
+
+def no_events(_: BaseModel) -> Sequence[DomainEvent]:
+    """What an attempt publishes of which nobody needs to know."""
+    return ()
 
 
 def barrier_table(metadata: MetaData) -> Table:
@@ -43,10 +51,14 @@ def barrier_table(metadata: MetaData) -> Table:
 
 
 class Barrier:
-    """The barrier of one service. Every method works in the caller's transaction."""
+    """The barrier of one service. Every method works in the caller's transaction.
 
-    def __init__(self, table: Table) -> None:
+    What a finished attempt has to publish goes to the outbox in the statement that finishes it.
+    """
+
+    def __init__(self, table: Table, outbox: Outbox) -> None:
         self._table = table
+        self._outbox = outbox
 
     async def action(
         self,
@@ -54,8 +66,10 @@ class Barrier:
         key: StepKey,
         reply_type: type[R],
         effect: Callable[[], Awaitable[R]],
+        *,
+        events: Events[R] = no_events,
     ) -> R:
-        """Run `effect` once; a repetition gets the first reply.
+        """Run `effect` once, and publish its `events`; a repetition gets the first reply.
 
         Raises Compensated if the step was undone, before or after it took effect.
         """
@@ -63,7 +77,7 @@ class Barrier:
         if stored is not None:
             return stored
         reply = await effect()
-        return await self.finish(tx, key, reply)
+        return await self.finish(tx, key, reply, events=events(reply))
 
     async def compensation(
         self,
@@ -72,6 +86,8 @@ class Barrier:
         action_type: type[A],
         reply_type: type[R],
         undo: Callable[[A | None], Awaitable[R]],
+        *,
+        events: Events[R] = no_events,
     ) -> R:
         """Run `undo` once, with the action's reply, or None if the action never took effect.
 
@@ -81,7 +97,7 @@ class Barrier:
         if stored is not None:
             return stored
         reply = await undo(await self.void(tx, key, action_type))
-        return await self.finish(tx, key, reply, Op.COMPENSATION)
+        return await self.finish(tx, key, reply, Op.COMPENSATION, events=events(reply))
 
     async def claim(
         self, tx: AsyncConnection, key: StepKey, reply_type: type[R], op: Op = Op.ACTION
@@ -95,17 +111,26 @@ class Barrier:
             raise Compensated(f"step {key.step} of {key.saga_id} has been compensated")
         return reply_type.model_validate(reply) if state == State.DONE else None
 
-    async def finish(self, tx: AsyncConnection, key: StepKey, reply: R, op: Op = Op.ACTION) -> R:
+    async def finish(
+        self,
+        tx: AsyncConnection,
+        key: StepKey,
+        reply: R,
+        op: Op = Op.ACTION,
+        *,
+        events: Sequence[DomainEvent] = (),
+    ) -> R:
         """Store the reply of a claimed attempt, in the transaction of its last effect.
 
         The claim must be of this transaction: it is what holds the lock.
         """
         row = self._table.c
-        await tx.execute(
+        done = (
             update(self._table)
             .where(row.saga_id == key.saga_id, row.step == key.step, row.op == op)
             .values(state=State.DONE, reply=reply.model_dump(mode="json"))
         )
+        await tx.execute(self._outbox.along(tx, done, events))
         return reply
 
     async def void(self, tx: AsyncConnection, key: StepKey, action_type: type[A]) -> A | None:

@@ -32,6 +32,7 @@ NOTIFY = NOTIFY.bindparams(
 )
 CONNECT_TIMEOUT = 3.0
 RECONNECT = 0.5
+GATHER = 0.005  # seconds that notices wait for company; a busy process sends 200 times a second
 
 
 class Notice(NamedTuple):
@@ -68,6 +69,7 @@ class Bell:
 
     async def _send(self) -> None:
         while self._pending:
+            await asyncio.sleep(GATHER)
             notices, self._pending = self._pending, set()
             columns = {
                 "channels": [it.channel for it in notices],

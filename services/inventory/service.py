@@ -4,9 +4,9 @@ A reservation is not a row of its own: the barrier's stored reply is the record 
 SKUs are locked in sorted order, so that two orders of the same products cannot deadlock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import Executable, RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,10 +21,12 @@ from contracts.inventory import (
     StockLine,
 )
 from contracts.message import StepKey
+from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
 from contracts.records import StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
-from services.inventory.tables import barrier, products
+from infrastructure.outbox import Outbox
+from services.inventory.tables import barrier, outbox, products
 
 SOLD_SOON = 1.0  # seconds; a confirmed order's stock is committed a moment after it is confirmed
 
@@ -34,7 +36,8 @@ class Inventory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._barrier = Barrier(barrier)
+        self._outbox = Outbox(outbox)
+        self._barrier = Barrier(barrier, self._outbox)
 
     async def create_product(self, product: NewProduct) -> Product:
         """Offer a product. Rejected `sku_exists` if the SKU is taken."""
@@ -51,11 +54,10 @@ class Inventory:
             .on_conflict_do_nothing()
             .returning(*products.c)
         )
-        async with self._database.transaction() as tx:
-            row = (await tx.execute(statement)).mappings().one_or_none()
-        if row is None:
+        created = await self._change(statement, EventType.PRODUCT_CREATED)
+        if created is None:
             raise Rejected("sku_exists", f"there is a product {product.sku} already")
-        return _product(row)
+        return created
 
     async def get_product(self, sku: str) -> Product:
         """Read a product. NotFound if there is none."""
@@ -83,11 +85,10 @@ class Inventory:
             )
             .returning(*products.c)
         )
-        async with self._database.transaction() as tx:
-            row = (await tx.execute(statement)).mappings().one_or_none()
-        if row is None:
+        stocked = await self._change(statement, EventType.PRODUCT_STOCKED)
+        if stocked is None:
             raise _unknown(sku)
-        return _product(row)
+        return stocked
 
     async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Move pieces from available to reserved: all lines or none."""
@@ -99,7 +100,9 @@ class Inventory:
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:
-            return await self._barrier.action(tx, key, Reservation, effect)
+            return await self._barrier.action(
+                tx, key, Reservation, effect, events=_told(EventType.INVENTORY_RESERVED)
+            )
 
     async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Undo `reserve`: what it moved goes back to available."""
@@ -111,7 +114,9 @@ class Inventory:
             return Reservation(order_id=command.order_id, lines=lines)
 
         async with self._database.transaction() as tx:
-            return await self._barrier.compensation(tx, key, Reservation, Reservation, undo)
+            return await self._barrier.compensation(
+                tx, key, Reservation, Reservation, undo, events=_told(EventType.INVENTORY_RELEASED)
+            )
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Move the reserved pieces to sold."""
@@ -122,7 +127,9 @@ class Inventory:
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:
-            return await self._barrier.action(tx, key, Reservation, effect)
+            return await self._barrier.action(
+                tx, key, Reservation, effect, events=_told(EventType.INVENTORY_COMMITTED)
+            )
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Move sold pieces back to available. Unavailable while they are not sold yet."""
@@ -135,12 +142,35 @@ class Inventory:
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:
-            return await self._barrier.action(tx, key, Reservation, effect)
+            return await self._barrier.action(
+                tx, key, Reservation, effect, events=_told(EventType.INVENTORY_RESTOCKED)
+            )
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""
         async with self._database.transaction() as tx:
             return await self._barrier.records(tx, saga_id)
+
+    async def _change(self, statement: Executable, event: EventType) -> Product | None:
+        """Run a statement that returns the product's row, and publish; None if there is none."""
+        async with self._database.transaction() as tx:
+            row = (await tx.execute(statement)).mappings().one_or_none()
+            if row is None:
+                return None
+            product = _product(row)
+            told = ProductEvent(**product.model_dump())
+            await self._outbox.publish(tx, [DomainEvent(event, product.sku, told)])
+            return product
+
+
+def _told(event: EventType) -> Callable[[Reservation], Sequence[DomainEvent]]:
+    """What is published of lines that were moved, if there were any."""
+
+    def told(moved: Reservation) -> Sequence[DomainEvent]:
+        data = StockEvent(**moved.model_dump())
+        return [DomainEvent(event, moved.order_id, data)] if moved.lines else ()
+
+    return told
 
 
 def _in_lock_order(lines: Sequence[StockLine]) -> list[StockLine]:

@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, Table, Text
 
 from infrastructure.barrier import barrier_table
+from infrastructure.outbox import outbox_table
 
 metadata = MetaData()
 
@@ -22,3 +23,4 @@ products = Table(
 )
 
 barrier = barrier_table(metadata)
+outbox = outbox_table(metadata)

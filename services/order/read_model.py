@@ -2,13 +2,15 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, RowMapping, func, null, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.errors import NotFound, Rejected
 from contracts.message import Moment, Money
@@ -17,10 +19,15 @@ from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
 
 MOMENT = TypeAdapter[datetime](Moment)
+Saving = ReturningInsert[Any]
 
 
-async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
-    """Write the aggregate's state over the row, or make the row."""
+async def save(
+    tx: AsyncConnection,
+    order: OrderAggregate,
+    along: Callable[[Saving], Saving] = lambda it: it,
+) -> Order:
+    """Write the aggregate's state over the row, or make the row; `along` adds to the statement."""
     if order.total is None:
         raise ValueError(f"order {order.id} was never placed")
     reason = order.reason.model_dump() if order.reason else null()
@@ -42,7 +49,7 @@ async def save(tx: AsyncConnection, order: OrderAggregate) -> Order:
         )
         .returning(*orders.c)
     )
-    return _order((await tx.execute(statement)).mappings().one())
+    return _order((await tx.execute(along(statement))).mappings().one())
 
 
 async def find(tx: AsyncConnection, order_id: str) -> Order:

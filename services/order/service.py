@@ -18,13 +18,16 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
+from contracts.published import DomainEvent
 from contracts.records import StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
+from infrastructure.outbox import Outbox
 from services.order import read_model
 from services.order.aggregate import OrderAggregate
-from services.order.tables import barrier, events
+from services.order.published import published
+from services.order.tables import barrier, events, outbox
 
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
 
@@ -34,7 +37,8 @@ class Orders:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._barrier = Barrier(barrier)
+        self._outbox = Outbox(outbox)
+        self._barrier = Barrier(barrier, self._outbox)
         self._events = EventStore(events, channel=ORDER_EVENTS)
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
@@ -151,6 +155,8 @@ class Orders:
         self, tx: AsyncConnection, order: OrderAggregate, decided: Sequence[NewEvent]
     ) -> Order:
         await self._events.append(tx, order.id, decided, expected_version=order.version)
+        told: list[DomainEvent] = []
         for event in decided:
             order = order.apply(event.type, event.data)
-        return await read_model.save(tx, order)
+            told += published(event, order)
+        return await read_model.save(tx, order, lambda it: self._outbox.along(tx, it, told))

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from infrastructure.barrier import barrier_table
 from infrastructure.event_store import events_table
+from infrastructure.outbox import outbox_table
 
 metadata = MetaData()
 
@@ -42,3 +43,4 @@ orders = Table(
 
 events = events_table(metadata)
 barrier = barrier_table(metadata)
+outbox = outbox_table(metadata)

@@ -12,17 +12,21 @@ requests between them; no transaction is open while a request runs. What makes t
    one changes nothing more. An unknown outcome is Unavailable; the retry asks, and never guesses.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import StepKey
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
+from contracts.published import DomainEvent, EventType, PaymentEvent
 from contracts.records import Op, StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
+from infrastructure.outbox import Outbox
 from services.payment import rows
 from services.payment.provider import Intent, IntentStatus, Provider
-from services.payment.tables import barrier
+from services.payment.tables import barrier, outbox
 
 DECIDED_SOON = 1.0  # seconds; the provider is well, and at work on it
 
@@ -33,7 +37,8 @@ class Payments:
     def __init__(self, database: Database, provider: Provider) -> None:
         self._database = database
         self._provider = provider
-        self._barrier = Barrier(barrier)
+        self._outbox = Outbox(outbox)
+        self._barrier = Barrier(barrier, self._outbox)
 
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
         """Capture the amount. Rejected with the provider's decline code.
@@ -127,15 +132,19 @@ class Payments:
             if stored is not None:
                 return stored
             captured = await rows.close(tx, command.order_id, PaymentStatus.CAPTURED)
-            return await self._barrier.finish(tx, key, captured)
+            return await self._barrier.finish(tx, key, captured, events=_told(captured))
 
     async def _decline(self, key: StepKey, command: ChargePayment, refusal: Rejected) -> None:
         """Write the refusal down. Raises Compensated if the step was undone meanwhile."""
         async with self._database.transaction() as tx:
-            if await self._barrier.claim(tx, key, Payment) is None:
-                await rows.close(
-                    tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
-                )
+            if await self._barrier.claim(tx, key, Payment) is not None:
+                return
+            before = await rows.find(tx, command.order_id)
+            declined = await rows.close(
+                tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
+            )
+            if before is None or before.payment.status != PaymentStatus.DECLINED:
+                await self._outbox.publish(tx, _told(declined))
 
     async def _fence(self, key: StepKey, command: ChargePayment) -> tuple[Payment, str | None]:
         """Refuse the charge from now on; the payment, and the key to refund it by.
@@ -154,7 +163,9 @@ class Payments:
             voided = _nothing(command)
             if found is not None:
                 voided = await rows.close(tx, command.order_id, PaymentStatus.VOIDED)
-            return await self._barrier.finish(tx, key, voided, Op.COMPENSATION), None
+            events = _told(voided) if found is not None else ()
+            done = await self._barrier.finish(tx, key, voided, Op.COMPENSATION, events=events)
+            return done, None
 
     async def _begin_give_back(self, key: StepKey, command: GiveBack) -> tuple[Payment, str | None]:
         """The payment and the key to refund it by; no key if that is done.
@@ -203,7 +214,13 @@ class Payments:
             if stored is not None:
                 return stored
             closed = await rows.close(tx, order_id, status, refund_id=refund_id)
-            return await self._barrier.finish(tx, key, closed, op)
+            return await self._barrier.finish(tx, key, closed, op, events=_told(closed))
+
+
+def _told(payment: Payment) -> Sequence[DomainEvent]:
+    """What is published of a payment that has ended, by how it has."""
+    data = PaymentEvent(**payment.model_dump())
+    return [DomainEvent(EventType(f"payment.{payment.status}"), payment.order_id, data)]
 
 
 def _provider_key(key: StepKey, operation: str) -> str:

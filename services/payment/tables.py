@@ -12,6 +12,7 @@ from sqlalchemy import (
 )
 
 from infrastructure.barrier import barrier_table
+from infrastructure.outbox import outbox_table
 
 metadata = MetaData()
 
@@ -50,3 +51,4 @@ payments = Table(
 )
 
 barrier = barrier_table(metadata)
+outbox = outbox_table(metadata)

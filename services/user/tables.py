@@ -2,6 +2,8 @@
 
 from sqlalchemy import Boolean, Column, DateTime, MetaData, Table, Text, func
 
+from infrastructure.outbox import outbox_table
+
 metadata = MetaData()
 
 users = Table(
@@ -13,3 +15,5 @@ users = Table(
     Column("active", Boolean, nullable=False, server_default="true"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+outbox = outbox_table(metadata)

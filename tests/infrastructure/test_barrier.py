@@ -14,8 +14,10 @@ from contracts.errors import Compensated, Unavailable
 from contracts.message import Message, StepKey
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
+from infrastructure.outbox import Outbox
 from infrastructure.settings import DatabaseSettings
 from services.inventory.tables import barrier as table
+from services.inventory.tables import outbox
 from tests.support.waiting import until
 
 Attempt = Callable[[], Awaitable["Reply"]]
@@ -37,7 +39,7 @@ class Service:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.barrier = Barrier(table)
+        self.barrier = Barrier(table, Outbox(outbox))
         self.calls = 0
         self.entered = asyncio.Event()
 

@@ -1,0 +1,37 @@
+"""What the order service publishes of the events that it records."""
+
+from collections.abc import Iterator, Mapping
+
+from contracts.orders import OrderStatus
+from contracts.published import DomainEvent, EventType, OrderEvent
+from infrastructure.event_store import NewEvent
+from services.order.aggregate import OrderAggregate
+
+TOLD: Mapping[str, EventType] = {
+    "OrderPlaced": EventType.ORDER_PLACED,
+    "OrderConfirmed": EventType.ORDER_CONFIRMED,
+    "OrderRejected": EventType.ORDER_REJECTED,
+    "OrderCancelled": EventType.ORDER_CANCELLED,
+    "OrderTimedOut": EventType.ORDER_TIMED_OUT,
+    "OrderReturned": EventType.ORDER_RETURNED,
+    "StepBlocked": EventType.ORDER_BLOCKED,
+    "StepUnblocked": EventType.ORDER_UNBLOCKED,
+}
+
+
+def published(event: NewEvent, after: OrderAggregate) -> Iterator[DomainEvent]:
+    """What is told of an event, given the order after it: nothing, or one thing."""
+    told = TOLD.get(event.type)
+    if told is EventType.ORDER_UNBLOCKED and after.status == OrderStatus.BLOCKED:
+        return  # another step still is
+    if told is None or after.total is None:
+        return
+    data = OrderEvent(
+        order_id=after.id,
+        customer_id=after.customer_id,
+        status=after.status,
+        total=after.total,
+        reason=after.reason,
+        version=after.version,
+    )
+    yield DomainEvent(told, after.id, data)
