@@ -67,8 +67,8 @@ def up(
     """Start the whole stack, and keep it up until Ctrl-C.
 
     What runs already is used instead: set TEMPORAL_ADDRESS, USER_DATABASE_URL,
-    ORDER_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL, PAYMENT_PROVIDER_URL or
-    API_AUTH_JWKS.
+    ORDER_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL, EVENT_DATABASE_URL,
+    PAYMENT_PROVIDER_URL or API_AUTH_JWKS.
     """
     ports = Ports(
         api=api_port,

@@ -27,6 +27,7 @@ class DatabaseSettings(BaseSettings):
     order_database_url: DatabaseUrl
     inventory_database_url: DatabaseUrl
     payment_database_url: DatabaseUrl
+    event_database_url: DatabaseUrl
 
 
 class ProviderSettings(BaseSettings):

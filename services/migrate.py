@@ -7,6 +7,7 @@ from infrastructure.migrations import upgrade
 from infrastructure.settings import DatabaseSettings
 
 SERVICES = ("user", "order", "inventory", "payment")
+DATABASES = (*SERVICES, "event")
 
 
 def migrations_of(service: str) -> Path:
@@ -15,11 +16,11 @@ def migrations_of(service: str) -> Path:
 
 
 async def migrate(settings: DatabaseSettings) -> None:
-    """Migrate all four databases; safe to repeat and to run from several machines.
+    """Migrate all databases; safe to repeat and to run from several machines.
 
     One after the other: Alembic keeps the migration that it runs in a global of the process.
     """
-    for service in SERVICES:
+    for service in DATABASES:
         await upgrade(migrations_of(service), getattr(settings, f"{service}_database_url"))
 
 

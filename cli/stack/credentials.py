@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from cli.stack.errors import StackError
 from cli.stack.files import write_private
 
-ROLES = ("users", "orders", "inventory", "payments")
+ROLES = ("users", "orders", "inventory", "payments", "events")
 
 
 class Credentials(BaseModel, frozen=True):
@@ -36,16 +36,19 @@ def generate() -> Credentials:
 
 
 def load_or_make(path: Path) -> Credentials:
-    """Those of the file, which is made where there is none. StackError if it is unreadable."""
+    """Those of the file, with what an older one lacks. StackError if it is unreadable."""
     try:
-        return Credentials.model_validate_json(path.read_bytes())
+        found = Credentials.model_validate_json(path.read_bytes())
+        if set(ROLES) <= set(found.roles):
+            return found
+        made = found.model_copy(update={"roles": generate().roles | found.roles})
     except FileNotFoundError:
         made = generate()
-        write_private(path, made.model_dump_json(indent=2))
-        return made
     except (ValidationError, OSError) as error:
         who = "root" if os.geteuid() == 0 else "you"
         raise StackError(
             f"{path} cannot be read by {who} ({error.__class__.__name__}): run `saga` as the "
             f"user who made it, or delete {path.parent} to begin anew"
         ) from error
+    write_private(path, made.model_dump_json(indent=2))
+    return made

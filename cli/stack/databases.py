@@ -13,7 +13,7 @@ HOST = "127.0.0.1"
 ATTEMPT = 5.0
 
 # Which role and database each service's URL leads to.
-OWNER = dict(zip(("user", "order", "inventory", "payment"), ROLES, strict=True))
+OWNER = dict(zip(("user", "order", "inventory", "payment", "event"), ROLES, strict=True))
 
 
 async def _connect(port: int, password: str) -> asyncpg.Connection:

@@ -9,11 +9,11 @@ from sqlalchemy.pool import NullPool
 
 from infrastructure.migrations import upgrade
 from infrastructure.settings import DatabaseSettings
-from services.migrate import SERVICES, migrations_of
+from services.migrate import DATABASES, migrations_of
 from tests.support.databases import metadata_of
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", DATABASES)
 async def test_migrated_tables_are_the_declared_ones(
     databases: DatabaseSettings, service: str
 ) -> None:
@@ -29,6 +29,6 @@ async def test_migrated_tables_are_the_declared_ones(
     await engine.dispose()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", DATABASES)
 async def test_migrating_again_changes_nothing(databases: DatabaseSettings, service: str) -> None:
     await upgrade(migrations_of(service), getattr(databases, f"{service}_database_url"))

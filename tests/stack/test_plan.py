@@ -17,7 +17,7 @@ from tests.support.stack import remove_elsewhere
 
 URLS = {
     f"{service}_DATABASE_URL": f"postgresql://me:secret@db.example/{service}"
-    for service in ("USER", "ORDER", "INVENTORY", "PAYMENT")
+    for service in ("USER", "ORDER", "INVENTORY", "PAYMENT", "EVENT")
 }
 
 
@@ -75,7 +75,7 @@ def test_what_runs_is_used(tmp_path: Path) -> None:
     assert not StateDir(tmp_path).signing_key.exists()
 
 
-def test_one_database_of_four_is_used(tmp_path: Path) -> None:
+def test_one_given_database_is_used_beside_ours(tmp_path: Path) -> None:
     given = {"USER_DATABASE_URL": URLS["USER_DATABASE_URL"]}
     plan = plan_for(tmp_path, given)
     env = child(plan, "worker-1").env

@@ -12,7 +12,7 @@ from sqlalchemy import MetaData
 from cli.stack.databases import HOST
 from cli.stack.postgres import Postgres
 from infrastructure.settings import DatabaseSettings
-from services.migrate import SERVICES, migrate
+from services.migrate import DATABASES, migrate
 from tests.support.ports import free_port
 
 _numbers = count(1)
@@ -39,9 +39,9 @@ class Server:
             await connection.close()
 
     async def databases(self) -> DatabaseSettings:
-        """Four freshly migrated databases. Nobody drops them: the server goes with the session."""
+        """Freshly migrated databases. Nobody drops them: the server goes with the session."""
         number = next(_numbers)
-        names = {service: f"test_{number}_{service}" for service in SERVICES}
+        names = {service: f"test_{number}_{service}" for service in DATABASES}
         await self.execute(*(f"CREATE DATABASE {name}" for name in names.values()))
         urls = {f"{it}_database_url": self.url(name) for it, name in names.items()}
         settings = DatabaseSettings.model_validate(urls)
@@ -51,7 +51,7 @@ class Server:
 
 async def empty(settings: DatabaseSettings) -> None:
     """Forget all rows; much faster than making databases anew."""
-    for service in SERVICES:
+    for service in DATABASES:
         url = getattr(settings, f"{service}_database_url").replace("+asyncpg", "")
         connection = await asyncpg.connect(url)
         tables = ", ".join(metadata_of(service).tables)

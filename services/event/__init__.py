@@ -1,0 +1,1 @@
+"""What becomes of published events: the bus's log, consumers' inboxes, dead letters."""

@@ -1,0 +1,1 @@
+"""The bus, the relay and the inbox: one suite on PostgreSQL and on NATS."""
