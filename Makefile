@@ -14,7 +14,11 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help setup setup-dev run test test-chaos test-events test-verifier test-newcomer check format openapi lock clean
+.venv/.installed-bench: requirements-bench.lock .venv/.installed-dev
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
+	touch $@
+
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-events test-verifier test-bench test-newcomer bench check format openapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,11 +27,13 @@ setup: .venv/.installed ## Create .venv with what `saga up` needs
 
 setup-dev: .venv/.installed-dev ## … and with what tests and checks need
 
+setup-bench: .venv/.installed-bench ## … and with the peers that `saga bench` measures
+
 run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -m "not chaos and not events and not verifier" $(TESTS)
+	$(BIN)/python -m pytest -m "not chaos and not events and not verifier and not bench" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during 200 orders (about three minutes)
 	$(BIN)/python -m pytest -m chaos -s
@@ -37,6 +43,12 @@ test-events: setup-dev ## Long runs of event store, outbox and bus, with process
 
 test-verifier: setup-dev ## Break a saga at a part of all points, and let mutants be caught
 	$(BIN)/python -m pytest -m verifier
+
+test-bench: setup-bench ## See that `saga bench` works, in about a minute; asserts no time
+	$(BIN)/python -m pytest -m bench -s
+
+bench: setup-bench ## Measure an order beside its peers, about a quarter of an hour
+	$(BIN)/saga bench
 
 test-newcomer: ## From a fresh clone as an ordinary user: run, demo, stop, then all tests
 	tests/newcomer.sh --test
@@ -59,6 +71,7 @@ openapi: setup-dev ## Write docs/openapi.json anew; BREAKING=yes if that may bre
 lock: setup-dev ## Resolve the dependencies again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --constraint requirements-dev.lock -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group bench --constraint requirements-dev.lock -o requirements-bench.lock
 
 clean: ## Remove .venv and the caches; the stack's data in .saga/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

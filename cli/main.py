@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import order
+from cli.bench import bench
 from cli.demo import demo
 from cli.operate.app import install
 from cli.stack import status as stack_status
@@ -35,6 +36,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(order.app, name="order")
+app.command()(bench)
 app.command()(demo)
 app.command()(token)
 app.command()(verify)

@@ -1,0 +1,1 @@
+"""What a saga costs, measured beside its peers in one run; see docs/performance.md."""

@@ -1,0 +1,60 @@
+"""What one saga of each subject costs, counted: history, persistence operations, transactions."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from temporalio.client import Client
+
+from benchmarks import load
+from benchmarks.counters import counted, history
+from benchmarks.ground import Ground
+from benchmarks.result import Cost
+from benchmarks.subject import Subject
+from cli.stack.options import HOST
+
+SAGAS = 40
+AT_ONCE = 4
+OF_THE_API = ("rest_wait", "rest_post")
+
+
+async def cost(ground: Ground, subject: Subject, namespace: str | None, *, settle: bool) -> Cost:
+    """Of one saga, as the mean of several. `namespace` is where its workflows are, if anywhere.
+
+    Persistence operations are all that its server made meanwhile, on whoever's behalf.
+    """
+    default = subject.name == "default"
+    port = ground.ports.default_metrics if default else ground.ports.metrics
+    urls = (f"http://{HOST}:{port}/metrics", ground.superuser_url("postgres"))
+    ended: list[str] = []
+
+    async def one() -> None:
+        workflow = (await subject.run()).workflow_id
+        if workflow is not None:
+            ended.append(workflow)
+
+    before = await counted(*urls, settle=settle)
+    done = await load.alone(one, warmup=0, count=SAGAS if settle else AT_ONCE)
+    await subject.settle()
+    after = await counted(*urls, settle=settle)
+    sagas = len(done.latencies)
+    kept = await _history(ground, namespace, ended, default=default)
+    transactions = (after.transactions - before.transactions) / sagas if settle else None
+    persistence = (after.persistence - before.persistence) / sagas if ended else None
+    return Cost(
+        history_events=kept[0],
+        history_bytes=kept[1],
+        persistence=persistence,
+        transactions=transactions,
+    )
+
+
+async def _history(
+    ground: Ground, namespace: str | None, ended: Sequence[str], *, default: bool
+) -> tuple[float | None, float | None]:
+    """Events and bytes, each in the median."""
+    if not ended or namespace is None:
+        return None, None
+    port = ground.ports.default_temporal if default else ground.options.ports.temporal
+    client = await Client.connect(f"{HOST}:{port}", namespace=namespace)
+    found = [await history(client, it) for it in ended]
+    return median(it.events for it in found), median(it.size for it in found)

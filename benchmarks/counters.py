@@ -1,0 +1,59 @@
+"""What a saga costs where it leaves traces: Temporal's history and persistence, and PostgreSQL."""
+
+import asyncio
+import re
+
+import asyncpg
+import httpx2
+from pydantic import BaseModel
+from temporalio.client import Client
+
+PERSISTENCE = re.compile(r"^persistence_requests(?:_total)?\{[^}]*\} ([0-9.e+]+)", re.MULTILINE)
+
+# A session that is idle hands its numbers in after ten seconds (PGSTAT_IDLE_INTERVAL).
+HANDED_IN = 10.5
+
+
+class History(BaseModel, frozen=True):
+    """How much of a workflow Temporal keeps."""
+
+    events: int
+    size: int
+
+
+class Counted(BaseModel, frozen=True):
+    """Since the servers started."""
+
+    persistence: float
+    transactions: int
+
+
+async def history(client: Client, workflow_id: str) -> History:
+    """Of a workflow that has ended."""
+    description = await client.get_workflow_handle(workflow_id).describe()
+    info = description.raw_description.workflow_execution_info
+    return History(events=info.history_length, size=info.history_size_bytes)
+
+
+async def counted(metrics_url: str, postgres_url: str, *, settle: bool) -> Counted:
+    """Persistence operations of one Temporal, and transactions of all databases.
+
+    `settle`: wait until PostgreSQL's sessions have handed in their numbers.
+    """
+    if settle:
+        await asyncio.sleep(HANDED_IN)
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        metrics = (await http.get(metrics_url)).raise_for_status().text
+    persistence = sum(float(value) for value in PERSISTENCE.findall(metrics))
+    return Counted(persistence=persistence, transactions=await _transactions(postgres_url))
+
+
+async def _transactions(url: str) -> int:
+    connection = await asyncpg.connect(url, ssl=False)
+    try:
+        row = await connection.fetchrow(
+            "SELECT sum(xact_commit) FROM pg_stat_database WHERE datname <> 'postgres'"
+        )
+        return int(row[0])
+    finally:
+        await connection.close()

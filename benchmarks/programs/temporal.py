@@ -1,0 +1,120 @@
+"""`python -m benchmarks.programs.temporal`: our saga, and workflows of no-op steps, on Temporal.
+
+Client and workers share the process, as in the product's API. With `--settings default`, the
+workers have the settings that the SDK gives them.
+"""
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.border import ServiceErrors
+from api.sagas import Accepted, OrderSagas
+from benchmarks.programs import noops
+from benchmarks.programs.serving import Handler, serve
+from contracts.names import Queue, workflow_id
+from contracts.orders import CreateOrder, OrderStatus
+from contracts.sagas import OrderOutcome
+from infrastructure.settings import DatabaseSettings, ProviderSettings
+from infrastructure.temporal import connect
+from services.composition import Services, open_services
+from workers.queues import WORKFLOWS, activities_of, worker_for
+from workflows.place_order import PlaceOrder
+
+STEPS = 6  # of PlaceOrder, and so of the workflows of no-op steps
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("port", type=int, help="where the harness asks")
+    parser.add_argument("--settings", choices=("product", "default"), default="product")
+    return parser.parse_args()
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Work, and serve all kinds of saga."""
+    client = await connect(identity=f"{options.settings}-{options.port}")
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(
+            open_services(DatabaseSettings(), ProviderSettings())
+        )
+        make = product_workers if options.settings == "product" else default_workers
+        for worker in (*make(client, services), noop_worker(client)):
+            await stack.enter_async_context(worker)
+        await serve(options.port, handlers(client))
+
+
+def product_workers(client: Client, services: Services) -> Iterator[Worker]:
+    """The product's own."""
+    return (worker_for(client, queue, services) for queue in Queue)
+
+
+def default_workers(client: Client, services: Services) -> Iterator[Worker]:
+    """The same work with the SDK's settings."""
+    for queue in Queue:
+        yield Worker(
+            client,
+            task_queue=queue,
+            workflows=WORKFLOWS.get(queue, ()),
+            activities=activities_of(queue, services),
+            interceptors=[ServiceErrors()],
+        )
+
+
+def noop_worker(client: Client) -> Worker:
+    """With the SDK's settings: there is nothing of ours in it."""
+    workflows = [noops.Empty, noops.Regular, noops.Local]
+    activities = [noops.nothing]
+    return Worker(client, task_queue=noops.QUEUE, workflows=workflows, activities=activities)
+
+
+def handlers(client: Client) -> dict[str, Handler]:
+    """By kind."""
+    return {
+        "fast": _place(client),
+        "regular_saga": _place(client),
+        "saga": _place(client),
+        "empty": _noop(client, noops.Empty.run),
+        "regular": _noop(client, noops.Regular.run, STEPS),
+        "local": _noop(client, noops.Local.run, STEPS),
+    }
+
+
+def _place(client: Client) -> Handler:
+    """Start the saga as the API does, and wait until the order is confirmed."""
+    sagas = OrderSagas(client)
+
+    async def place(order: CreateOrder) -> str:
+        accepted = Accepted(order=order, fingerprint="", accepted_at=datetime.now(UTC))
+        await sagas.start(accepted)
+        saga_id = workflow_id(order.order_id)
+        handle = client.get_workflow_handle_for(PlaceOrder.run, saga_id)
+        outcome: OrderOutcome = await handle.result()
+        if outcome.status is not OrderStatus.CONFIRMED:
+            raise RuntimeError(f"{order.order_id} is {outcome.status}: {outcome.reason}")
+        return saga_id
+
+    return place
+
+
+def _noop(client: Client, run: Callable[..., Awaitable[None]], *args: Any) -> Handler:
+    arguments: Sequence[Any] = args
+
+    async def once(_: CreateOrder) -> str:
+        noop_id = f"noop-{uuid4().hex}"
+        await client.execute_workflow(run, args=arguments, id=noop_id, task_queue=noops.QUEUE)
+        return noop_id
+
+    return once
+
+
+if __name__ == "__main__":
+    asyncio.run(main(arguments()))

@@ -1,0 +1,84 @@
+"""`saga bench`: what an order costs, beside its peers, in one run on a stack of its own.
+
+What it runs is heavy to import, so that is done when it is asked for.
+"""
+
+import asyncio
+import logging
+import tempfile
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from cli.stack.errors import StackError
+
+if TYPE_CHECKING:
+    from benchmarks.measure import Asked
+    from benchmarks.result import Results
+
+PARTS = ("peers", "rest", "workers")
+EXTRA = ("dbos", "matplotlib")
+
+
+def bench(
+    parts: Annotated[
+        list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all if none is named")
+    ] = None,
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only see that it works, in less than a minute")
+    ] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each subject")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Length of a measurement")] = 4.0,
+    only: Annotated[list[str] | None, typer.Option(help="Only this subject; repeatable")] = None,
+    half: Annotated[bool, typer.Option(help="Also at half of saturation")] = True,
+    out: Annotated[Path, typer.Option(help="Folder for bench.json, .png and .html")] = Path(
+        "bench"
+    ),
+) -> None:
+    """Measure an order beside its peers. Prints medians, costs, and which goals are met."""
+    demand_extras()
+    from benchmarks.measure import QUICK, Asked  # noqa: PLC0415 - heavy
+    from benchmarks.subjects import names  # noqa: PLC0415 - heavy
+
+    wanted = names(parts or PARTS, only or [])
+    unknown = (set(parts or ()) - set(PARTS)) | (set(only or ()) - set(wanted))
+    if unknown or not wanted:
+        raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}")
+    asked = QUICK if quick else Asked(rounds=rounds, seconds=seconds, half=half)
+    results = run(wanted, asked)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "bench.json").write_text(results.model_dump_json(indent=1))
+    show(results, out)
+
+
+def demand_extras() -> None:
+    """StackError if the packages that only the benchmark needs are not there."""
+    if missing := [name for name in EXTRA if util.find_spec(name) is None]:
+        raise StackError(f"{' and '.join(missing)} is needed: run `make setup-bench`")
+
+
+def run(wanted: list[str], asked: "Asked") -> "Results":
+    """On a stack of its own, which is gone afterwards."""
+    from benchmarks.run import bench as measure  # noqa: PLC0415 - heavy
+
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory() as folder, console.status("starting") as status:
+        return asyncio.run(measure(Path(folder) / "stack", wanted, asked, status.update))
+
+
+def show(results: "Results", out: Path) -> None:
+    """Tables on the terminal, a picture and a page in the folder."""
+    from benchmarks import plot, tables  # noqa: PLC0415 - heavy
+    from benchmarks.goals import judge  # noqa: PLC0415 - heavy
+
+    console = Console(width=None if Console().is_terminal else 220)
+    for table in (tables.peers(results), tables.costs(results)):
+        console.print(table)
+    console.print(tables.goals(list(judge(results.subjects))))
+    for path in (out / "bench.json", *plot.write(results, out)):
+        console.print(str(path))

@@ -1,0 +1,56 @@
+"""A goal is met, not met, or not measured; nothing is said of what a run lacks."""
+
+import pytest
+
+from benchmarks.goals import GOALS, judge
+from benchmarks.result import Cost, Summary, Turn, summary
+from benchmarks.usage import grouped
+
+
+def a_summary(name: str, *, rate: float, alone: float, cpu: float, events: float) -> Summary:
+    """Of one round."""
+    turn = Turn(
+        subject=name,
+        round=0,
+        rate=rate,
+        cpu_ms={"product": cpu, "harness": 1000},
+        alone=(alone,),
+        half=(),
+    )
+    cost = Cost(history_events=events, history_bytes=1, persistence=1, transactions=1)
+    return summary(name, name, 8, [turn], cost)
+
+
+def subjects(*, rate: float, alone: float, cpu: float, events: float) -> dict[str, Summary]:
+    """PlaceOrder like this, beside peers that do ten a second in 0.1 s."""
+    ours = {"rate": rate, "alone": alone, "cpu": cpu, "events": events}
+    peer = {"rate": 10.0, "alone": 0.1, "cpu": 50.0, "events": 5.0}
+    found = {name: a_summary(name, **ours) for name in ("saga", "regular", "rest_wait")}
+    return found | {name: a_summary(name, **peer) for name in ("default", "dbos", "empty")}
+
+
+def test_all_are_met_at_their_bounds() -> None:
+    found = list(judge(subjects(rate=30, alone=0.11, cpu=75, events=12)))
+    assert [it.met for it in found] == [True] * len(GOALS)
+
+
+def test_none_is_met_just_short_of_them() -> None:
+    found = list(judge(subjects(rate=5.9, alone=0.151, cpu=75.1, events=13)))
+    assert [it.met for it in found] == [False] * len(GOALS)
+
+
+def test_what_is_not_there_is_not_judged() -> None:
+    assert {it.met for it in judge({})} == {None}
+
+
+def test_the_harness_is_no_cost_and_processes_of_a_kind_are_one() -> None:
+    found = a_summary("saga", rate=1, alone=1, cpu=40, events=1)
+    assert found.cpu_ms.median == 40
+    assert grouped({"worker-1": 1.0, "worker-12": 2.0, "api": 3.0}) == {"worker": 3.0, "api": 3.0}
+
+
+@pytest.mark.parametrize("name", ["saga", "dbos"])
+def test_a_peer_that_did_nothing_is_no_error(name: str) -> None:
+    found = subjects(rate=30, alone=0.1, cpu=75, events=12)
+    found[name] = a_summary(name, rate=0, alone=0.1, cpu=1, events=1)
+    list(judge(found))
