@@ -168,6 +168,12 @@ class OrderService(Protocol):
     async def accepted(self, order_id: str) -> AcceptedOrder:
         """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
 
+    async def command(self, order_id: str) -> CreateOrder:
+        """The command that the order was made of, as it was accepted. NotFound if there is none."""
+
+    async def totals(self, status: OrderStatus) -> list[Money]:
+        """What the orders in this status cost together, by currency."""
+
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""
 

@@ -68,6 +68,9 @@ class PaymentService(Protocol):
         What has begun cannot be called back from the provider, so it must be gone on with.
         """
 
+    async def totals(self, status: PaymentStatus) -> list[Money]:
+        """What the payments in this status amount to, by currency."""
+
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""
 

@@ -1,6 +1,6 @@
 """The order as a fold over its events. Pure: no clock, no I/O."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -113,6 +113,16 @@ class OrderAggregate:
     def _must_be_pending(self) -> None:
         if self.version == 0 or self.status not in OPEN:
             raise Rejected("not_pending", f"order {self.id} is {self.status}, not pending")
+
+
+def command_of(order_id: str, history: Sequence[RecordedEvent]) -> CreateOrder:
+    """The command that an order was made of, from its history."""
+    order, placed = OrderAggregate.from_history(order_id, history), history[0].data
+    return CreateOrder(
+        order_id=order_id,
+        items=order.items,
+        **{name: placed[name] for name in CreateOrder.model_fields if name in placed},
+    )
 
 
 Fold = Callable[[OrderAggregate, Mapping[str, Any], str], OrderAggregate]

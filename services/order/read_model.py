@@ -80,6 +80,14 @@ async def page(
     return OrderPage(items=items, next_cursor=_encode(items[-1]) if len(rows) > limit else None)
 
 
+async def totals(tx: AsyncConnection, status: OrderStatus) -> list[Money]:
+    """What the orders in this status cost together, by currency."""
+    total = func.sum(orders.c.total_minor).label("minor")
+    statement = select(total, orders.c.currency).where(orders.c.status == status)
+    rows = await tx.execute(statement.group_by(orders.c.currency).order_by(orders.c.currency))
+    return [Money(minor=int(row.minor), currency=row.currency) for row in rows]
+
+
 def unknown(order_id: str) -> NotFound:
     """The error for an order that is not there."""
     return NotFound("unknown_order", f"there is no order {order_id}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events import RecordedEvent
-from contracts.message import Reason, StepKey
+from contracts.message import Money, Reason, StepKey
 from contracts.names import ORDER_EVENTS
 from contracts.orders import (
     AcceptedOrder,
@@ -25,7 +25,7 @@ from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.outbox import Outbox
 from services.order import read_model
-from services.order.aggregate import OrderAggregate
+from services.order.aggregate import OrderAggregate, command_of
 from services.order.published import published
 from services.order.tables import barrier, events, outbox
 
@@ -117,6 +117,15 @@ class Orders:
         """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
         async with self._database.transaction() as tx:
             return await read_model.accepted(tx, order_id)
+
+    async def command(self, order_id: str) -> CreateOrder:
+        """The command that the order was made of, as it was accepted. NotFound if there is none."""
+        return command_of(order_id, await self.history(order_id))
+
+    async def totals(self, status: OrderStatus) -> list[Money]:
+        """What the orders in this status cost together, by currency."""
+        async with self._database.transaction() as tx:
+            return await read_model.totals(tx, status)
 
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""

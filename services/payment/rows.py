@@ -55,6 +55,14 @@ async def find(tx: AsyncConnection, order_id: str) -> Found | None:
     return Found(_payment(row), StepKey(saga_id=row["saga_id"], step=row["step"]))
 
 
+async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
+    """What the payments in this status amount to, by currency."""
+    total = func.sum(payments.c.amount_minor).label("minor")
+    statement = select(total, payments.c.currency).where(payments.c.status == status)
+    rows = await tx.execute(statement.group_by(payments.c.currency).order_by(payments.c.currency))
+    return [Money(minor=int(row.minor), currency=row.currency) for row in rows]
+
+
 async def attach_intent(tx: AsyncConnection, order_id: str, intent_id: str) -> str:
     """Store the intent's id, once: money may move only through the intent that is returned."""
     first = func.coalesce(payments.c.intent_id, intent_id)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected, Unavailable
-from contracts.message import StepKey
+from contracts.message import Money, StepKey
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
 from contracts.published import DomainEvent, EventType, PaymentEvent
 from contracts.records import Op, StepRecord
@@ -91,6 +91,11 @@ class Payments:
         if found is None:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return found.payment
+
+    async def totals(self, status: PaymentStatus) -> list[Money]:
+        """What the payments in this status amount to, by currency."""
+        async with self._database.transaction() as tx:
+            return await rows.totals(tx, status)
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""

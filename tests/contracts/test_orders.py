@@ -16,6 +16,7 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
+from contracts.records import Op, State
 
 CREATE, CONFIRM, RETURN = "create_order", "confirm_order", "begin_return"
 WHY = Reason(code="out_of_stock", detail="no more")
@@ -151,3 +152,20 @@ async def test_an_unknown_order_is_not_found(orders: OrderService) -> None:
         with pytest.raises(NotFound) as unknown:
             await asking
         assert unknown.value.code == "unknown_order"
+
+
+async def test_the_command_and_the_totals_are_read_back(orders: OrderService) -> None:
+    await confirmed(orders)
+    await orders.create(key(CREATE, "order-ord_2"), command("ord_2"))
+    assert await orders.command("ord_1") == command()
+    assert await orders.totals(OrderStatus.CONFIRMED) == [TOTAL]
+    assert await orders.totals(OrderStatus.RETURNED) == []
+    with pytest.raises(NotFound):
+        await orders.command("ord_nope")
+
+
+async def test_what_is_on_record_of_a_saga_is_told(orders: OrderService) -> None:
+    await confirmed(orders)
+    found = {(it.step, it.op, it.state) for it in await orders.recorded("order-ord_1")}
+    assert found == {(CREATE, Op.ACTION, State.DONE), (CONFIRM, Op.ACTION, State.DONE)}
+    assert await orders.recorded("order-ord_nope") == []

@@ -7,6 +7,7 @@ import pytest
 from contracts.errors import Compensated, NotFound, Rejected
 from contracts.message import Money, StepKey
 from contracts.payments import ChargePayment, GiveBack, PaymentService, PaymentStatus
+from contracts.records import Op, State
 
 AMOUNT = Money(minor=1250, currency="EUR")
 _numbers = itertools.count(1)
@@ -79,3 +80,15 @@ async def test_an_order_without_a_payment_is_not_found(payments: PaymentService)
     with pytest.raises(NotFound) as unknown:
         await payments.for_order("ord_without")
     assert unknown.value.code == "unknown_payment"
+
+
+async def test_totals_are_by_status_and_the_steps_are_on_record(payments: PaymentService) -> None:
+    (kept, command), (given_back, other) = charge(), charge()
+    await payments.charge(kept, command)
+    await payments.charge(given_back, other)
+    await payments.refund(given_back, other)
+    assert await payments.totals(PaymentStatus.CAPTURED) == [AMOUNT]
+    assert await payments.totals(PaymentStatus.REFUNDED) == [AMOUNT]
+    assert await payments.totals(PaymentStatus.VOIDED) == []
+    found = {(it.op, it.state) for it in await payments.recorded(given_back.saga_id)}
+    assert found == {(Op.ACTION, State.COMPENSATED), (Op.COMPENSATION, State.DONE)}

@@ -1,13 +1,16 @@
 """The barrier in memory."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from contracts.errors import Compensated
 from contracts.message import StepKey
+from contracts.records import Op, State, StepRecord
 
 R = TypeVar("R")
 A = TypeVar("A")
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Barrier:
@@ -38,3 +41,19 @@ class Barrier:
         if key not in self._done:
             self._refused.add(key)
         return key in self._done
+
+    def records(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga; in memory, at no particular moment."""
+        states: dict[tuple[str, Op], State] = {}
+        for key in self._refused:
+            if key.saga_id == saga_id:
+                undone = State.COMPENSATED if key in self._done else State.TOMBSTONE
+                states[key.step, Op.ACTION] = undone
+        for done, op in ((self._done, Op.ACTION), (self._undone, Op.COMPENSATION)):
+            for key in done:
+                if key.saga_id == saga_id:
+                    states.setdefault((key.step, op), State.DONE)
+        return [
+            StepRecord(step=step, op=op, state=state, recorded_at=MOMENT)
+            for (step, op), state in states.items()
+        ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, NewProduct, Product, Reservation, ReserveStock
 from contracts.message import StepKey
+from contracts.records import StepRecord
 from tests.support.fakes.barrier import Barrier
 
 
@@ -55,6 +56,9 @@ class FakeInventory:
         if sku not in self._products:
             raise NotFound("unknown_sku", f"there is no product {sku}")
         return self._products[sku]
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        return self._barrier.records(saga_id)
 
     def _move(self, command: ReserveStock, source: str, target: str) -> Reservation:
         """All lines, or none."""

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.errors import NotFound, Rejected
 from contracts.events import RecordedEvent
-from contracts.message import Reason, StepKey
+from contracts.message import Money, Reason, StepKey
 from contracts.orders import (
     AcceptedOrder,
     ConfirmOrder,
@@ -16,9 +16,11 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
-from services.order.aggregate import OrderAggregate
+from contracts.records import StepRecord
+from services.order.aggregate import OrderAggregate, command_of
 from services.order.service import Decision
 from tests.support.fakes.barrier import Barrier
+from tests.support.fakes.sums import summed
 
 
 class FakeOrders:
@@ -94,6 +96,16 @@ class FakeOrders:
     async def history(self, order_id: str) -> list[RecordedEvent]:
         self._order(order_id)
         return list(self._events[order_id])
+
+    async def command(self, order_id: str) -> CreateOrder:
+        return command_of(order_id, await self.history(order_id))
+
+    async def totals(self, status: OrderStatus) -> list[Money]:
+        found = [self._order(it) for it in self._events]
+        return summed([it.total for it in found if it.status == status])
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        return self._barrier.records(saga_id)
 
     def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
         return self._barrier.action(key, lambda: self._change(order_id, decide))

@@ -1,9 +1,11 @@
 """Payments in memory, with a provider that declines by the method's name."""
 
 from contracts.errors import NotFound, Rejected
-from contracts.message import StepKey
+from contracts.message import Money, StepKey
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
+from contracts.records import StepRecord
 from tests.support.fakes.barrier import Barrier
+from tests.support.fakes.sums import summed
 
 
 class FakePayments:
@@ -47,6 +49,12 @@ class FakePayments:
         if order_id not in self._payments:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return self._payments[order_id]
+
+    async def totals(self, status: PaymentStatus) -> list[Money]:
+        return summed(it.amount for it in self._payments.values() if it.status == status)
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        return self._barrier.records(saga_id)
 
     def _set(self, command: ChargePayment | GiveBack, status: PaymentStatus) -> Payment:
         payment = self._payment(command, status, f"pi_{command.order_id}")
