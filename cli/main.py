@@ -58,6 +58,8 @@ def up(
     *,
     state_dir: StateFolder = STATE_DIR,
     workers: Workers = 2,
+    gateway: Annotated[bool, typer.Option(help="Start the API's gateway")] = True,
+    gateway_port: Port = DEFAULT.gateway,
     api_port: Port = DEFAULT.api,
     temporal_port: Port = DEFAULT.temporal,
     temporal_ui_port: Port = DEFAULT.temporal_ui,
@@ -73,6 +75,7 @@ def up(
     PAYMENT_PROVIDER_URL or API_AUTH_JWKS.
     """
     ports = Ports(
+        gateway=gateway_port,
         api=api_port,
         temporal=temporal_port,
         temporal_ui=temporal_ui_port,
@@ -81,7 +84,7 @@ def up(
         metrics_base=metrics_base_port,
         health_base=health_base_port,
     )
-    options = Options(state_dir.absolute(), workers, ports)
+    options = Options(state_dir.absolute(), workers, gateway, ports)
     programs = context.find_object(Programs) or Programs()
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))
 

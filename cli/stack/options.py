@@ -14,8 +14,12 @@ HOST = "127.0.0.1"
 
 
 class Ports(BaseModel, frozen=True):
-    """Where everything listens on 127.0.0.1; worker n takes the two bases plus n."""
+    """Where everything listens on 127.0.0.1; worker n takes the two bases plus n.
 
+    The gateway's metrics are at the base itself.
+    """
+
+    gateway: int = Field(default=8080, ge=1, le=65535)
     api: int = Field(default=8000, ge=1, le=65535)
     temporal: int = Field(default=7233, ge=1, le=65535)
     temporal_ui: int = Field(default=8233, ge=1, le=65535)
@@ -31,6 +35,7 @@ class Options:
 
     state_dir: Path
     workers: int = 2
+    gateway: bool = True
     ports: Ports = field(default_factory=Ports)
 
 
@@ -85,6 +90,9 @@ def wanted_ports(options: Options, given: Given) -> list[Wanted]:
     """All ports that the stack would listen on."""
     ports = options.ports
     wanted = [Wanted(ports.api, "API", "--api-port")]
+    if options.gateway:
+        wanted.append(Wanted(ports.gateway, "gateway", "--gateway-port"))
+        wanted.append(Wanted(ports.metrics_base, "gateway metrics", "--metrics-base-port"))
     if given.temporal is None:
         wanted.append(Wanted(ports.temporal, "Temporal", "--temporal-port"))
         wanted.append(Wanted(ports.temporal_ui, "Temporal UI", "--temporal-ui-port"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from cli.stack import cluster, environment, ready, signing, temporal
+from cli.stack import cluster, environment, gateway, ready, signing, temporal
 from cli.stack.child import Child, Job, Lane, Stage
 from cli.stack.credentials import Credentials, load_or_make
 from cli.stack.files import StateDir
@@ -68,7 +68,7 @@ class _Planner:
         """First what everything needs, then what serves."""
         needs = (self._databases(programs), *self._temporal(programs), *self._provider(programs))
         workers = ((self._worker(programs, n),) for n in range(1, self.options.workers + 1))
-        return (needs, ((self._api(programs),), *workers))
+        return (needs, ((self._api(programs),), *self._gateway(), *workers))
 
     def _databases(self, programs: Programs) -> Lane:
         migrations = self._job("migrations", programs.migrations)
@@ -104,6 +104,14 @@ class _Planner:
         argv = (*programs.api, "--host", HOST, "--port", str(port))
         check = ready.answers(HOST, port, "/health/ready")
         return Child("api", argv, self.env, check, grace=25.0, rank=3)
+
+    def _gateway(self) -> Stage:
+        if not self.options.gateway:
+            return ()
+        ports = self.options.ports
+        places = (ports.gateway, ports.api, ports.metrics_base)
+        edge = gateway.configured(self.layout, places, self.env)
+        return (gateway.lane(edge, self.layout, self.env),)
 
     def _worker(self, programs: Programs, n: int) -> Child:
         ports, name = self.options.ports, f"worker-{n}"

@@ -10,11 +10,14 @@ from cli.stack.options import HOST, Given, Options, database_variable
 def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict[str, str]:
     """The table of `saga up`: name and URL, most useful first."""
     ports, api = options.ports, f"http://{HOST}:{options.ports.api}"
-    table = {"api": api, "docs": f"{api}/docs"}
+    table = {"gateway": f"http://{HOST}:{ports.gateway}"} if options.gateway else {}
+    table |= {"api": api, "docs": f"{api}/docs"}
     if given.temporal is None:
         table["temporal_ui"] = f"http://{HOST}:{ports.temporal_ui}"
     table["temporal"] = environment["TEMPORAL_ADDRESS"]
     table["provider"] = without_password(environment["PAYMENT_PROVIDER_URL"])
+    if options.gateway:
+        table["gateway_metrics"] = f"http://{HOST}:{ports.metrics_base}/metrics"
     for n in range(1, options.workers + 1):
         table[f"worker-{n}_metrics"] = f"http://{HOST}:{ports.metrics_base + n}/metrics"
     for service in OWNER:

@@ -20,7 +20,7 @@ from tests.support.ports import quiet_block
 from tests.support.stack import remove_elsewhere
 
 ROOT = Path(__file__).parents[2]
-FLAGS = ("api", "temporal", "temporal-ui", "provider", "postgres")
+FLAGS = ("gateway", "api", "temporal", "temporal-ui", "provider", "postgres")
 START = 60.0
 T = TypeVar("T")
 
@@ -41,12 +41,12 @@ class Stack:
         self.state_dir = directory / ".saga"
         self.output = directory / "output"
         self.environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
-        count = len(FLAGS) + 2
+        count = len(FLAGS) + 3
         first = quiet_block(count)
-        *numbers, metrics, health = range(first, first + count)
+        *numbers, metrics, _, health = range(first, first + count)
         self.ports = dict(zip(FLAGS, numbers, strict=True))
-        # A worker's port is the base plus 1.
-        bases = {"metrics-base": metrics - 1, "health-base": health - 1}
+        # A worker's port is the base plus 1; the gateway's metrics are at the base.
+        bases = {"metrics-base": metrics, "health-base": health - 1}
         self.flags = [f"--{it}-port={port}" for it, port in (self.ports | bases).items()]
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -38,7 +38,7 @@ def child(plan: Plan, name: str) -> Child:
 
 def test_everything_is_started_where_nothing_runs(tmp_path: Path) -> None:
     plan = plan_for(tmp_path, {})
-    for name in ("postgres", "temporal", "provider", "api", "worker-1", "worker-2"):
+    for name in ("postgres", "temporal", "provider", "api", "gateway", "worker-1", "worker-2"):
         assert isinstance(child(plan, name), Child)
     first, second = plan.stages
     assert all(isinstance(lane[-1], Child) for lane in second)
@@ -67,7 +67,8 @@ def test_what_runs_is_used(tmp_path: Path) -> None:
         "API_AUTH_AUDIENCE": "orders",
     }
     plan = plan_for(tmp_path, given)
-    assert names(plan) == ["migrations", "search attributes", "api", "worker-1", "worker-2"]
+    edge = ["gateway's configuration", "gateway"]
+    assert names(plan) == ["migrations", "search attributes", "api", *edge, "worker-1", "worker-2"]
     assert given.items() <= child(plan, "api").env.items()
     assert "secret" not in str(plan.urls)
     assert not (tmp_path / "postgres").exists()

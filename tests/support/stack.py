@@ -20,7 +20,10 @@ from tests.support.ports import quiet_block
 from tests.support.waiting import until
 
 SAGA = Path(sys.executable).parent / "saga"
-PORTS = ("api", "temporal", "temporal-ui", "provider", "postgres", "metrics-base", "health-base")
+PORTS = (
+    *("gateway", "api", "temporal", "temporal-ui", "provider", "postgres"),
+    *("metrics-base", "health-base"),
+)
 BLOCK = 12  # room for the workers above their base
 
 
@@ -42,6 +45,11 @@ class Stack:
     def api(self) -> str:
         """Where the API is."""
         return self.state.urls["api"]
+
+    @property
+    def gateway(self) -> str:
+        """Where the gateway is."""
+        return self.state.urls["gateway"]
 
     def child(self, name: str) -> ChildRecord:
         """One child, as it is now."""

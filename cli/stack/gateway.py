@@ -1,0 +1,79 @@
+"""The gateway as a child: Envoy, with a configuration of ours, written anew before each start.
+
+What may be chosen of it is in GATEWAY_* of the environment; see docs/gateway.md.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from cli.stack import ready
+from cli.stack.child import Child, Job, Lane
+from cli.stack.errors import StackError
+from cli.stack.files import StateDir, write_private
+from cli.stack.options import HOST
+from infrastructure.envoy.edge import Gateway
+from infrastructure.envoy.keys import KeySource
+from infrastructure.envoy.parts import Address
+from infrastructure.envoy.settings import PREFIX, GatewaySettings
+
+SOCKET = "gateway.sock"  # in the state dir, where Envoy runs: a longer path may be too long
+ACCESS_LOG = "gateway-access"
+WORKERS = 2
+
+
+def program() -> Path:
+    """The `envoy` executable of the wheel, beside the interpreter."""
+    return Path(sys.executable).parent / "envoy"
+
+
+def configured(
+    layout: StateDir, ports: tuple[int, int, int], environ: Mapping[str, str]
+) -> Gateway:
+    """The gateway on ports (its own, the API's, its metrics'). StackError names a wrong setting."""
+    listen, api, metrics = (Address(HOST, port) for port in ports)
+    try:
+        settings = GatewaySettings.by(environ)
+    except ValidationError as error:
+        faults = [f"{PREFIX}{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors()]
+        raise StackError("\n".join(faults)) from None
+    return Gateway(
+        listen,
+        api,
+        metrics,
+        issuer=environ["API_AUTH_ISSUER"],
+        audience=environ["API_AUTH_AUDIENCE"],
+        keys=KeySource(_from_anywhere(environ["API_AUTH_JWKS"])),
+        access_log=layout.log(ACCESS_LOG),
+        admin=SOCKET,
+        settings=settings,
+    )
+
+
+def lane(gateway: Gateway, layout: StateDir, env: Mapping[str, str]) -> Lane:
+    """Write the configuration, then start Envoy; it is ready when it has its keys."""
+    place, socket = layout.path / "gateway.json", layout.path / SOCKET
+
+    async def write() -> None:
+        write_private(place, json.dumps(gateway.config(), indent=1))
+
+    options = ("--concurrency", str(WORKERS), "--disable-hot-restart", "--log-level", "warning")
+    envoy = Child(
+        name="gateway",
+        argv=(str(program()), "--config-path", str(place), *options),
+        env=env,
+        ready=ready.answers(gateway.metrics.host, gateway.metrics.port, "/ready"),
+        tidy=partial(socket.unlink, missing_ok=True),
+        rank=5,
+        cwd=layout.path,
+    )
+    return (Job("gateway's configuration", write), envoy)
+
+
+def _from_anywhere(keys: str) -> str:
+    """A file's path as Envoy finds it, which runs elsewhere; a URL as it is."""
+    return keys if "://" in keys else str(Path(keys).absolute())

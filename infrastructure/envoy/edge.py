@@ -1,0 +1,118 @@
+"""The gateway: what every request from outside passes, in this order.
+
+Headers that are not the client's to set are dropped; the token is verified, if there is one; the
+caller's rate is counted, be the token good or not; who has no good token is refused, but on routes
+for all; the body is taken whole; the request is routed. The API verifies the token again.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infrastructure.envoy import filters, headers, observed, replies, routes
+from infrastructure.envoy.keys import KeySource
+from infrastructure.envoy.parts import (
+    Address,
+    Json,
+    bootstrap,
+    cluster,
+    duration,
+    listener,
+    manager,
+    pipe,
+    typed,
+)
+from infrastructure.envoy.settings import GatewaySettings
+
+MAX_HEADERS_KB = 24  # path, query and headers together; the API bounds each of them
+MAX_HEADERS = 100
+HEAD_TIMEOUT = 10.0
+REQUEST_TIMEOUT = 20.0  # for head and body to arrive
+IDLE = 60.0  # of a connection, and of a request that waits for its answer; longer than a wait
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Where the gateway listens, what is behind it, and whose tokens it takes.
+
+    `admin` is a Unix socket, best relative to where Envoy runs: paths of sockets are short.
+    `metrics` is for Prometheus and health checks, not for the outside.
+    """
+
+    listen: Address
+    api: Address
+    metrics: Address
+    issuer: str
+    audience: str
+    keys: KeySource
+    access_log: Path
+    admin: str = "gateway.sock"
+    settings: GatewaySettings = field(default_factory=GatewaySettings)
+
+    def config(self) -> Json:
+        """Envoy's configuration."""
+        clusters = [
+            cluster(routes.API, self.api.socket),
+            cluster(observed.ADMIN, pipe(self.admin)),
+            cluster(observed.SPANS, self.metrics.socket),
+            *self.keys.clusters(),
+        ]
+        listeners = [self._listener(), observed.metrics(self.metrics)]
+        return bootstrap(listeners, clusters, pipe(self.admin), self.settings.connections)
+
+    def _listener(self) -> Json:
+        passed = [
+            filters.token(self.issuer, self.audience, self.keys),
+            filters.caller(),
+            observed.parent(),
+            filters.rate(self.settings),
+            filters.admission(),
+            filters.body(),
+        ]
+        table = routes.table(self.settings)
+        hidden = {"private": headers.PRIVATE, "secret": headers.SECRET}
+        options = hidden | _bounds() | _trust(self.settings.trusted_proxies) | self._marks()
+        ours = manager("gateway", table, passed, **options)
+        buffered = 2 * filters.MAX_BODY
+        return listener("gateway", self.listen, ours, per_connection_buffer_limit_bytes=buffered)
+
+    def _marks(self) -> Json:
+        """Request ids, traces, the log, and what the gateway answers itself."""
+        # A caller may bring an id of any form, so it tells nothing of traces.
+        apart = {"pack_trace_reason": False, "use_request_id_for_trace_sampling": False}
+        ids = typed("", "request_id.uuid.v3.UuidRequestIdConfig", **apart)
+        return {
+            "request_id_extension": {"typed_config": ids["typed_config"]},
+            "preserve_external_request_id": True,
+            "always_set_request_id_in_response": True,
+            "local_reply_config": replies.config(),
+            "access_log": [observed.access_log(str(self.access_log))],
+            "tracing": observed.tracing(),
+        }
+
+
+def _trust(proxies: int) -> Json:
+    """Who the peer is: whoever connects, or whom so many proxies of ours name. Nobody is inside."""
+    return {
+        "use_remote_address": True,
+        "xff_num_trusted_hops": proxies,
+        "internal_address_config": {"unix_sockets": False},
+        "early_header_mutation_extensions": headers.taken_in(behind_proxies=proxies > 0),
+    }
+
+
+def _bounds() -> Json:
+    """Sizes and times of a request, and what a path may look like: one way to write it only."""
+    return {
+        "max_request_headers_kb": MAX_HEADERS_KB,
+        "request_headers_timeout": duration(HEAD_TIMEOUT),
+        "request_timeout": duration(REQUEST_TIMEOUT),
+        "stream_idle_timeout": duration(IDLE),
+        "common_http_protocol_options": {
+            "idle_timeout": duration(IDLE),
+            "max_headers_count": MAX_HEADERS,
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+    }

@@ -1,0 +1,118 @@
+"""A real Envoy with our configuration, in front of a stub that tells what reached it."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cli.stack import gateway
+from cli.stack.child import Child, Job
+from cli.stack.files import StateDir
+from cli.stack.runner import running
+from tests.support.ports import free_ports
+from tests.support.tokens import AUDIENCE, ISSUER
+from tests.support.wire import Served
+
+AMPLE = {"GATEWAY_RATE_BURST": "100000", "GATEWAY_RATE_PER_SECOND": "100000"}
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came in at the upstream, byte for byte; header names in lower case."""
+
+    line: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """The values of a header."""
+        return [value for it, value in self.headers if it == name]
+
+
+@dataclass
+class Upstream:
+    """Stands for the API. It answers 200, or what a test has put into `replies` first.
+
+    A reply of None hangs up without a word.
+    """
+
+    received: list[Received] = field(default_factory=list)
+    replies: list[bytes | None] = field(default_factory=list)
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+    _last: asyncio.StreamWriter | None = None
+
+    def say(self, data: bytes) -> None:
+        """Write on the connection that spoke last."""
+        assert self._last is not None
+        self._last.write(data)
+
+    def hang_up(self) -> None:
+        """Close every connection."""
+        for writer in self._open:
+            writer.close()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection."""
+        self._open.add(writer)
+        try:
+            while await self._one(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        pairs = [line.split(":", 1) for line in head[1:] if line]
+        headers = [(name.lower(), value.strip()) for name, value in pairs]
+        length = int(dict(headers).get("content-length", "0"))
+        self.received.append(Received(head[0], headers, await reader.readexactly(length)))
+        self._last = writer
+        reply = self.replies.pop(0) if self.replies else OK
+        if reply is None:
+            return False
+        writer.write(reply)
+        await writer.drain()
+        return True
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nserver: secret/1.0\r\n\r\n{}"
+
+
+@dataclass
+class Edge(Served):
+    """The gateway at a port of this machine, and what is behind it."""
+
+    upstream: Upstream
+    metrics: Served
+    layout: StateDir
+
+
+@asynccontextmanager
+async def edge(
+    folder: Path, environ: dict[str, str], api: int | None = None
+) -> AsyncIterator[Edge]:
+    """A gateway with these settings, before the stub or before an API at that port."""
+    layout = StateDir(folder / ".saga").create()
+    layout.jwks.write_text(ISSUER.key.jwks)
+    auth = {
+        "API_AUTH_ISSUER": ISSUER.name,
+        "API_AUTH_AUDIENCE": AUDIENCE,
+        "API_AUTH_JWKS": str(layout.jwks),
+    }
+    upstream = Upstream()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    listen, metrics = free_ports(2)
+    behind = api or server.sockets[0].getsockname()[1]
+    ours = gateway.configured(layout, (listen, behind, metrics), auth | environ)
+    job, child = gateway.lane(ours, layout, {"PATH": os.environ["PATH"]})
+    assert isinstance(job, Job)
+    assert isinstance(child, Child)
+    await job.run()
+    async with server, running(child, layout.log("gateway")):
+        yield Edge(listen, upstream, Served(metrics), layout)
+        upstream.hang_up()
