@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from cli.stack import temporal
+from cli.stack import gateway, temporal
 from cli.stack.cluster import installed_programs
 from cli.stack.errors import StackError
 
@@ -60,6 +60,7 @@ def packages() -> Iterator[Finding]:
 def programs() -> Iterator[Finding]:
     """Whether the servers' executables run on this machine."""
     yield _version_of("Temporal", temporal.program())
+    yield _version_of("Envoy", gateway.program())
     try:
         yield _version_of("PostgreSQL", installed_programs() / "bin" / "postgres")
     except StackError as error:

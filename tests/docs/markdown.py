@@ -12,6 +12,7 @@ README = ROOT / "README.md"
 AUTHENTICATION = ROOT / "docs/authentication.md"
 OPERATING = ROOT / "docs/operating.md"
 RUNBOOKS = ROOT / "docs/runbooks"
+GATEWAY = ROOT / "docs/gateway.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 

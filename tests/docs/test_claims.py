@@ -14,6 +14,7 @@ from cli.main import app
 from contracts.names import SEARCH_ATTRIBUTES
 from contracts.orders import OrderStatus
 from infrastructure.database import SERVER_SETTINGS
+from infrastructure.envoy.settings import PREFIX, GatewaySettings
 from infrastructure.jwks import MAX_AGE, MIN_INTERVAL
 from infrastructure.settings import ProviderSettings
 from infrastructure.tokens import MAX_LEEWAY
@@ -23,6 +24,7 @@ from tests.docs.markdown import (
     AUTHENTICATION,
     CONTRIBUTING,
     DOCUMENTS,
+    GATEWAY,
     README,
     ROOT,
     anchors,
@@ -171,3 +173,10 @@ def test_times_of_settings_are_those_of_the_code() -> None:
     for name, value in SERVER_SETTINGS.items():
         if name.endswith("_timeout"):
             assert row_of(name)[1].replace(" ", "") == value
+
+
+def test_the_gateways_settings_are_as_the_code_has_them() -> None:
+    rows = [row for row in table_rows(GATEWAY) if row[0].startswith(f"`{PREFIX}")]
+    told = {name.strip("`").removeprefix(PREFIX).lower(): value for name, _, value in rows}
+    fields = GatewaySettings.model_fields
+    assert told == {name: f"{field.default:g}" for name, field in fields.items()}

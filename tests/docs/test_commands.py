@@ -9,7 +9,7 @@ from shutil import which
 
 import pytest
 
-from tests.docs.markdown import AUTHENTICATION, README, Block, shell_blocks
+from tests.docs.markdown import AUTHENTICATION, GATEWAY, README, Block, shell_blocks
 from tests.support.stack import Stack, running_stack
 
 PROGRAMS = Path(sys.executable).parent
@@ -46,7 +46,13 @@ def script(stack: Stack, blocks: list[Block]) -> str:
 def usual_ports(stack: Stack) -> dict[str, str]:
     """Where the README says that something is, and where it is in this stack."""
     ports = stack.state.ports
-    usual = {8000: ports.api, 8233: ports.temporal_ui, 8420: ports.provider}
+    usual = {
+        8000: ports.api,
+        8080: ports.gateway,
+        8233: ports.temporal_ui,
+        8420: ports.provider,
+        9100: ports.metrics_base,
+    }
     return {f"127.0.0.1:{port}": f"127.0.0.1:{ours}" for port, ours in usual.items()}
 
 
@@ -77,6 +83,16 @@ def missing(shown: tuple[str, ...], said: str) -> str | None:
     return None
 
 
+def shown_wrong(blocks: list[Block], output: str) -> dict[int, dict[str, str]]:
+    """By line of the document: what is shown there and was not said."""
+    said = dict(part.split("\n", 1) for part in output.split(f"\n{MARK}")[1:])
+    return {
+        block.line: {"not said": line, "said": said[str(block.line)]}
+        for block in blocks
+        if (line := missing(block.shows, said[str(block.line)]))
+    }
+
+
 @pytest.fixture(scope="module")
 def blocks() -> list[Block]:
     return shell_blocks(README)
@@ -90,17 +106,14 @@ async def test_the_readme_can_be_pasted_from_top_to_bottom(
     async with running_stack(tmp_path) as stack:
         usual = usual_ports(stack)
         run(stack, script(stack, shell_blocks(AUTHENTICATION)))
+        edge = [block for block in shell_blocks(GATEWAY) if pasted(block)]
+        told = shown_wrong(edge, run(stack, script(stack, edge)))
+        assert told == {}
         output = run(stack, script(stack, chosen))
         assert not stack.state_dir.exists()  # the last command removes it
     for place, ours in usual.items():
         output = output.replace(ours, place)
-    said = dict(part.split("\n", 1) for part in output.split(f"\n{MARK}")[1:])
-    wrong = {
-        block.line: {"not said": line, "said": said[str(block.line)]}
-        for block in chosen
-        if (line := missing(block.shows, said[str(block.line)]))
-    }
-    assert wrong == {}
+    assert shown_wrong(chosen, output) == {}
 
 
 def test_few_commands_are_not_pasted(blocks: list[Block]) -> None:
