@@ -84,7 +84,7 @@ def up(
         metrics_base=metrics_base_port,
         health_base=health_base_port,
     )
-    options = Options(state_dir.absolute(), workers, gateway, ports)
+    options = Options(state_dir.absolute(), workers, ports, gateway)
     programs = context.find_object(Programs) or Programs()
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))
 

@@ -35,8 +35,8 @@ class Options:
 
     state_dir: Path
     workers: int = 2
-    gateway: bool = True
     ports: Ports = field(default_factory=Ports)
+    gateway: bool = True
 
 
 def database_variable(service: str) -> str:
