@@ -12,8 +12,10 @@ from pydantic_settings import BaseSettings
 
 from api.app import create_app
 from api.backend import Backend
-from api.server import SERVING
+from api.server import SERVING, allow_many_connections
+from contracts.names import ORDER_EVENTS
 from infrastructure.jwks import demand_usable, open_keys
+from infrastructure.notices import Notices
 from infrastructure.temporal import connect
 from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import open_placed
@@ -66,6 +68,8 @@ def auth_settings() -> AuthSettings:
 async def open_backend(auth: AuthSettings, places: Places) -> AsyncIterator[Backend]:
     """The backend from the environment. Connections are made when first needed."""
     client = await connect(lazy=True, identity="api")
+    orders = places.databases.get("order")  # a remote service gives no notice
+    notices = Notices(orders, ORDER_EVENTS) if orders else None
     async with (
         open_keys(auth.api_auth_jwks) as keys,
         open_placed(places, "api") as services,
@@ -77,7 +81,8 @@ async def open_backend(auth: AuthSettings, places: Places) -> AsyncIterator[Back
             leeway=auth.api_auth_leeway,
             max_bytes=auth.api_auth_max_token_bytes,
         )
-        yield Backend.of(client, services, verifier, ApiSettings().temporal_ui_url)
+        ui = ApiSettings().temporal_ui_url
+        yield Backend.of(client, services, verifier, ui, notices=notices)
 
 
 def main() -> None:
@@ -86,6 +91,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8000, type=int)
     options = parser.parse_args()
+    allow_many_connections()
     uvicorn.run(
         create_app(partial(open_backend, auth_settings(), PlaceSettings().places())),
         host=options.host,

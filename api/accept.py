@@ -1,7 +1,7 @@
-"""The request header `Accept` (RFC 9110, section 12.5.1): whether an answer in JSON would do."""
+"""The request header `Accept` (RFC 9110, section 12.5.1): which answers would do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from starlette.datastructures import Headers
 
@@ -14,11 +14,23 @@ def accepts(headers: Headers, offered: str) -> bool:
 
     No header, or one without a well-formed range, takes everything.
     """
-    ranges = dict(_ranges(",".join(headers.getlist("accept"))))
-    if not ranges:
-        return True
+    ranges = _of(headers)
+    return not ranges or _quality(ranges, offered) > 0
+
+
+def prefers(headers: Headers, offered: str, usual: str) -> bool:
+    """Whether the client names this media type itself, and does not like the usual one better."""
+    ranges = _of(headers)
+    return ranges.get(offered, 0.0) > 0 and ranges[offered] >= _quality(ranges, usual)
+
+
+def _of(headers: Headers) -> dict[str, float]:
+    return dict(_ranges(",".join(headers.getlist("accept"))))
+
+
+def _quality(ranges: Mapping[str, float], offered: str) -> float:
     wider = (offered, f"{offered.partition('/')[0]}/*", "*/*")
-    return next((ranges[it] for it in wider if it in ranges), 0.0) > 0
+    return next((ranges[it] for it in wider if it in ranges), 0.0)
 
 
 def _ranges(header: str) -> Iterator[tuple[str, float]]:

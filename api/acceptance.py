@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from api.bodies import PlaceOrderBody
 from api.bound import Bound
-from api.problems import RETRY_AFTER, Problem, field_error, invalid
+from api.problems import Problem, field_error, invalid, overloaded
 from api.sagas import Accepted, OrderSagas
 from contracts.errors import NotFound, Unavailable
 from contracts.inventory import InventoryService, Product
@@ -75,8 +75,7 @@ class Acceptance:
         """
         with self._starts.place() as free:
             if not free:
-                detail = "too many orders are being accepted; send the same request again"
-                raise Problem(503, "overloaded", detail, headers={"Retry-After": str(RETRY_AFTER)})
+                raise overloaded("too many orders are being accepted; send the same request again")
             return await self._accept(order_id_for(caller, key), body)
 
     async def _accept(self, order_id: str, body: PlaceOrderBody) -> Told:

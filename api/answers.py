@@ -30,3 +30,14 @@ NOT_MODIFIED: Responses = {
     200: {"headers": {"ETag": header('Made of the version, such as `"3"`')}},
     304: {"description": "It is as you have it"},
 }
+STREAM: Responses = {
+    200: {
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": "event: OrderConfirmed\ndata: {…}\nid: 3\n\n",
+            }
+        }
+    },
+    **errors(400),
+}

@@ -1,7 +1,9 @@
 """The FastAPI application: routes, errors, request ids."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -21,6 +23,7 @@ from api import (
 from api.backend import Backend
 from api.intake import Intake
 from api.request_id import RequestIds
+from api.wire import LEAVING
 
 Opening = Callable[[], AbstractAsyncContextManager[Backend]]
 
@@ -29,10 +32,10 @@ def create_app(open_backend: Opening) -> FastAPI:
     """The app; its backend is opened when it starts and closed when it stops."""
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_backend() as opened:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with open_backend() as opened, opened.followers.running():
             app.state.backend = opened
-            yield
+            yield {LEAVING: asyncio.Event()}
 
     app = FastAPI(
         title="Order saga",

@@ -26,10 +26,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls, and as what."""
+    """Who calls, as what, and until when that is proven (seconds since 1970)."""
 
     subject: str
     scopes: frozenset[Scope]
+    until: float
 
     @property
     def customer(self) -> str | None:
@@ -59,7 +60,7 @@ async def authenticate(headers: Headers, verifier: Verifier) -> Caller:
     except TokenRefused as error:
         raise invalid_token(str(error)) from None
     known = frozenset(Scope(it) for it in claims.scopes if it in set(Scope))
-    return Caller(claims.subject, known)
+    return Caller(claims.subject, known, claims.good_until)
 
 
 def _bearer_token(given: list[str]) -> str:

@@ -7,11 +7,14 @@ from temporalio.client import Client
 
 from api.acceptance import Acceptance
 from api.bound import Bound
+from api.followers import Followers
 from api.sagas import OrderSagas
+from infrastructure.notices import Notices
 from infrastructure.tokens import Verifier
 from services.composition import Services
 
 MOST_STARTS = 200  # an order takes milliseconds to accept; so many at once mean that it does not
+MOST_STREAMS = 2000  # an open one costs some 50 KB, and a file descriptor
 MOST_WAITING = 500  # each is a long poll, of which Temporal serves 1200 a namespace by default
 
 
@@ -20,7 +23,7 @@ class Backend:
     """Services, Temporal, and what is made of both; and who judges tokens.
 
     `temporal_ui` is the URL before the id. `waiting` bounds how many requests wait for an order's
-    end; past it, nobody is made to wait.
+    end; past it, nobody is made to wait. `streams` bounds how many are open at once.
     """
 
     client: Client
@@ -29,6 +32,8 @@ class Backend:
     sagas: OrderSagas
     acceptance: Acceptance
     waiting: Bound
+    streams: Bound
+    followers: Followers
     temporal_ui: str
 
     @classmethod
@@ -39,9 +44,14 @@ class Backend:
         verifier: Verifier,
         temporal_ui: str,
         *,
+        notices: Notices | None = None,
         starts: int = MOST_STARTS,
+        streams: int = MOST_STREAMS,
     ) -> "Backend":
-        """Put the parts together. `starts` is how many orders are accepted at once."""
+        """Put the parts together. `starts` is how many orders are accepted at once.
+
+        `notices` are of the order database; without, live events come up to a second late.
+        """
         sagas = OrderSagas(client)
         return cls(
             client=client,
@@ -52,6 +62,8 @@ class Backend:
                 services.users, services.orders, services.inventory, sagas, Bound(starts)
             ),
             waiting=Bound(MOST_WAITING),
+            streams=Bound(streams),
+            followers=Followers(services.orders, notices),
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
         )
 

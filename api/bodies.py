@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.events import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
 from contracts.message import NO_NUL, Identifier, Money, Quantity, Reason, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
@@ -128,6 +129,19 @@ class OrderOut(BaseModel):
         }
         links["payment"] = f"/v1/payments/{order.id}"
         return cls(**order.model_dump(), links=links)
+
+
+class OrderEventOut(RecordedEvent):
+    """An event among those of all orders. `version` counts its order's."""
+
+    id: str = Field(description="Where it stands among all, for `Last-Event-ID`")
+    order_id: str
+
+    @classmethod
+    def of(cls, event: PositionedEvent) -> "OrderEventOut":
+        """The event, as the API names its parts."""
+        own = {name: getattr(event, name) for name in RecordedEvent.model_fields}
+        return cls(id=str(event.position), order_id=event.stream_id, **own)
 
 
 class OrderList(BaseModel):

@@ -1,30 +1,141 @@
-"""`/v1/orders/{order_id}/events`: what happened to an order."""
+"""Events of one order, and of all: as they are on record, or live as Server-Sent Events."""
 
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.sse import format_sse_event
+from starlette.datastructures import Headers
 
+from api.accept import prefers
 from api.access import Guarded
+from api.answers import STREAM
 from api.auth import Me
 from api.backend import Backend, backend
+from api.bodies import OrderEventOut
+from api.event_stream import EventStream
+from api.intake import EVENT_STREAM, JSON
 from api.openapi import errors
 from api.orders import find_order
+from api.problems import Problem, overloaded
 from api.redaction import event_for
 from contracts.errors import NotFound
-from contracts.events import RecordedEvent
+from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
+router = APIRouter(prefix="/v1", route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
+FIELDS = set(RecordedEvent.model_fields)
+RETRY = 1000  # milliseconds after which a client comes back
+SEEN = "The id of the last event that you saw: only later ones"
 
 
-@router.get("/{order_id}/events", responses=errors(404))
-async def order_events(order_id: str, me: Me, deps: Deps) -> list[RecordedEvent]:
-    """What happened to the order, oldest first. Operators see all of it."""
-    if me.customer is not None:
-        await find_order(order_id, me, deps)
+def live(request: Request, deps: Deps) -> Iterator[bool]:
+    """Whether a stream is asked for; it has a place for as long as it lasts."""
+    if not prefers(Headers(scope=request.scope), EVENT_STREAM, JSON):
+        yield False
+        return
+    with deps.streams.place() as free:
+        if not free:
+            raise overloaded("too many streams are open; come back later")
+        yield True
+
+
+Live = Annotated[bool, Depends(live)]
+
+
+@router.get(
+    "/orders/{order_id}/events",
+    responses=STREAM | errors(404, 422),
+    response_model=list[RecordedEvent],
+    tags=["orders"],
+)
+async def order_events(
+    order_id: str,
+    me: Me,
+    deps: Deps,
+    live: Live,
+    seen: Annotated[
+        str, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,9}$", description=SEEN)
+    ] = "0",
+) -> Sequence[RecordedEvent] | Response:
+    """What happened to the order, oldest first. Operators see all of it.
+
+    With `Accept: text/event-stream`, that, and then each event when it happens. An event's id is
+    its version.
+    """
+    after = int(seen)
+    async with deps.followers.turn if live else nullcontext():
+        order = await find_order(order_id, me, deps)
+    if after > order.version:
+        raise unknown_event(seen)
+    if live:
+        frames = _frames_of_order(deps.followers.of_order(order_id, after), after, me)
+        return EventStream(frames, until=me.until)
     try:
-        events = await deps.services.orders.history(order_id)
-        return [event_for(me, it) for it in events]
-    except NotFound:
-        await deps.sagas.accepted(order_id)  # accepted, but nothing recorded yet
+        events = await deps.services.orders.history(order_id, after=after)
+    except NotFound:  # accepted, but nothing recorded yet
         return []
+    return [event_for(me, it) for it in events]
+
+
+@router.get(
+    "/events",
+    responses=STREAM | errors(422),
+    response_model=list[OrderEventOut],
+    tags=["events"],
+)
+async def all_events(
+    me: Me,
+    deps: Deps,
+    live: Live,
+    seen: Annotated[
+        str | None,
+        Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description=SEEN),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Of a stream: no bound")] = 100,
+) -> Sequence[OrderEventOut] | Response:
+    """Events of all orders, in one order that keeps each order's own; oldest first.
+
+    With `Accept: text/event-stream`, each when it happens, and before that those behind
+    `Last-Event-ID`, if it is given. `0-0` is before the first.
+    """
+    async with deps.followers.turn if live else nullcontext():
+        newest = await deps.services.orders.newest_event()
+    after = Position.parse(seen) if seen else newest if live else BEGINNING
+    if after > newest:
+        raise unknown_event(str(seen))
+    if live:
+        return EventStream(_frames_of_all(deps.followers.of_all(after), after), until=me.until)
+    events = await deps.services.orders.all_events(after, limit)
+    return [OrderEventOut.of(it) for it in events]
+
+
+def unknown_event(seen: str) -> Problem:
+    """400: nothing that was ever told has this id."""
+    return Problem(400, "unknown_event_id", f"there is no event {seen} yet")
+
+
+async def _frames_of_order(
+    followed: AsyncIterator[Sequence[RecordedEvent]], after: int, me: Me
+) -> AsyncIterator[bytes]:
+    yield format_sse_event(id=str(after), retry=RETRY)
+    async for events in followed:
+        yield b"".join(_frame_of_order(event_for(me, it)) for it in events)
+
+
+def _frame_of_order(event: RecordedEvent) -> bytes:
+    data = event.model_dump_json(include=FIELDS)
+    return format_sse_event(id=str(event.version), event=event.type, data_str=data)
+
+
+async def _frames_of_all(
+    followed: AsyncIterator[Sequence[PositionedEvent]], after: Position
+) -> AsyncIterator[bytes]:
+    yield format_sse_event(id=str(after), retry=RETRY)
+    async for events in followed:
+        yield b"".join(_frame_of_all(OrderEventOut.of(it)) for it in events)
+
+
+def _frame_of_all(event: OrderEventOut) -> bytes:
+    return format_sse_event(id=event.id, event=event.type, data_str=event.model_dump_json())

@@ -26,6 +26,8 @@ from api.limits import (
 from api.problems import Problem, answer
 
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+STREAM_PATH = "/events"
 JSON_PATHS = ("/v1", "/health")  # everything but the documents, which are for people
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
@@ -92,14 +94,23 @@ def _check_head(scope: Scope, headers: Headers) -> None:
     if sum(len(name) + len(value) for name, value in headers.raw) > MAX_HEADER_BYTES:
         detail = f"all headers together may have {MAX_HEADER_BYTES} bytes"
         raise Problem(431, "headers_too_large", detail)
-    if scope["path"].startswith(JSON_PATHS) and not accepts(headers, JSON):
-        detail = f"answers are {JSON}; let the header Accept allow that"
-        raise Problem(406, "not_acceptable", detail)
+    _check_accept(scope["path"], headers)
     length = headers.get("content-length", "0")
     if length.isdigit() and int(length) > MAX_BODY:
         raise _too_large()
     if scope["method"] != "GET" and (length != "0" or "transfer-encoding" in headers):
         _check_media_type(headers)
+
+
+def _check_accept(path: str, headers: Headers) -> None:
+    if not path.startswith(JSON_PATHS) or accepts(headers, JSON):
+        return
+    if not path.endswith(STREAM_PATH):
+        detail = f"answers are {JSON}; let the header Accept allow that"
+        raise Problem(406, "not_acceptable", detail)
+    if not accepts(headers, EVENT_STREAM):
+        detail = f"answers are {JSON} or {EVENT_STREAM}; let the header Accept allow one"
+        raise Problem(406, "not_acceptable", detail)
 
 
 def _check_media_type(headers: Headers) -> None:

@@ -16,6 +16,9 @@ MAX_BODY = 64 * 1024
 BODY_TIMEOUT = timedelta(seconds=10)  # for the whole body
 MAX_DEPTH = 20  # of JSON; ours has four levels
 
+# A client that does not take what it asked for: how long an answer may stand before it.
+WRITE_TIMEOUT = timedelta(seconds=30)
+
 # What is still taken off a client that is refused, so that it sees the answer and not a reset.
 LINGER = timedelta(seconds=1)
 LINGER_BYTES = 1024 * 1024

@@ -50,6 +50,11 @@ def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
     return Problem(422, "validation_failed", "some fields are not valid; see errors", errors=errors)
 
 
+def overloaded(detail: str) -> Problem:
+    """503: there is more to do than is worth beginning."""
+    return Problem(503, "overloaded", detail, headers={"Retry-After": str(RETRY_AFTER)})
+
+
 def field_error(pointer: str, code: str, detail: str) -> dict[str, str]:
     """One faulty field, by JSON pointer into the body."""
     return {"pointer": pointer, "code": code, "detail": detail}

@@ -1,5 +1,6 @@
 """How the app is served: the HTTP server's settings, for `python -m api` and for tests."""
 
+import resource
 from typing import Any
 
 from api.limits import MAX_HEAD
@@ -13,3 +14,13 @@ SERVING: dict[str, Any] = {
     "timeout_graceful_shutdown": 10,
     "server_header": False,
 }
+
+FILES = 4096  # more than the streams that one process keeps open, and all else
+
+
+def allow_many_connections() -> None:
+    """Raise this process's limit of open files, which is 1024 on many systems, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -4,7 +4,7 @@ They call as SAGA_TOKEN says, or else, on this machine, as an operator of the lo
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 STATE_DIR = Path(".saga")
 LIFETIME = timedelta(minutes=15)  # longer than any command takes
 PATIENCE = 15.0  # seconds for an answer
+SILENCE = 40.0  # seconds; a stream shows more often than that that it is alive
 
 
 def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
@@ -94,25 +95,48 @@ class Api:
         body = {"customer_id": customer, "items": lines, "payment_method": method}
         return self.post("/v1/orders", body, key=key or uuid4().hex, wait=wait)
 
+    def events(self, path: str, seen: str) -> Iterator[httpx2.ServerSentEvent]:
+        """Events as they happen, behind the one with the id `seen`, until the stream ends.
+
+        ApiError `unreachable` if it breaks off.
+        """
+        headers = {"Last-Event-ID": seen} if seen else {}
+        try:
+            with self._http.sse(path, headers=headers, timeout=SILENCE) as source:
+                if source.response.is_error:
+                    source.response.read()
+                    raise _error(source.response)
+                yield from source
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
     def _call(self, method: str, path: str, **options: Any) -> Any:
         try:
             answer = self._http.request(method, path, **options)
         except httpx2.HTTPError as error:
-            detail = f"no answer from {self.url} ({error}); is `saga up` running?"
-            raise ApiError(0, "unreachable", detail) from error
+            raise self._unreachable(error) from error
         if answer.is_success:
             return answer.json()
-        try:
-            problem = answer.json()
-        except ValueError:
-            raise ApiError(answer.status_code, "unexpected_answer", answer.text[:200]) from None
-        faults = [
-            f"{fault.get('pointer') or fault.get('parameter')}: {fault['detail']}"
-            for fault in problem.get("errors", [])
-        ]
-        hints = ["set SAGA_TOKEN to a token of its issuer"] if answer.status_code == 401 else []
-        detail = "; ".join([problem["detail"], *faults, *hints])
-        raise ApiError(answer.status_code, problem["code"], detail)
+        raise _error(answer)
+
+    def _unreachable(self, error: httpx2.HTTPError) -> ApiError:
+        detail = f"no answer from {self.url} ({error}); is `saga up` running?"
+        return ApiError(0, "unreachable", detail)
+
+
+def _error(answer: httpx2.Response) -> ApiError:
+    """What the answer says is wrong."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        return ApiError(answer.status_code, "unexpected_answer", answer.text[:200])
+    faults = [
+        f"{fault.get('pointer') or fault.get('parameter')}: {fault['detail']}"
+        for fault in problem.get("errors", [])
+    ]
+    hints = ["set SAGA_TOKEN to a token of its issuer"] if answer.status_code == 401 else []
+    detail = "; ".join([problem["detail"], *faults, *hints])
+    return ApiError(answer.status_code, problem["code"], detail)
 
 
 def fail(error: ApiError) -> typer.Exit:

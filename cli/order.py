@@ -1,4 +1,4 @@
-"""`saga order place|show|list|cancel|return`: orders from a shell, by way of the REST API."""
+"""`saga order place|show|watch|list|cancel|return`: orders from a shell, by way of the REST API."""
 
 import json
 import time
@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from cli import watch as watching
 from cli.client import Api, ApiError, fail
 
-app = typer.Typer(help="Place, show, list, cancel and return orders.", no_args_is_help=True)
+app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
 console = Console()
 
 Url = Annotated[
@@ -64,6 +65,19 @@ def show(order_id: OrderId, as_json: AsJson = False, url: Url = None) -> None:
         order = api.get(f"/v1/orders/{order_id}")
         order["saga"] = api.get(f"/v1/orders/{order_id}/saga")
     _print(order, as_json)
+
+
+@app.command()
+def watch(
+    order_id: Annotated[str | None, typer.Argument(help="ord_…, or all orders without")] = None,
+    *,
+    beyond: Annotated[bool, typer.Option("--beyond", help="Also past its end, for ever")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Show what happens to an order as it happens, until it has ended; or to all, for ever."""
+    with _errors():
+        watching.watch(order_id, url, as_json=as_json, beyond=beyond)
 
 
 @app.command("list")

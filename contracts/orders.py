@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from contracts.events import RecordedEvent
+from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.message import Message, Moment, Money, Quantity, Reason, Sku, StepKey
 from contracts.records import StepRecord
 
@@ -179,6 +179,12 @@ class OrderService(Protocol):
 
     async def history(self, order_id: str, *, after: int = 0) -> list[RecordedEvent]:
         """The events behind the version `after`, oldest first. NotFound if there is no order."""
+
+    async def all_events(self, after: Position, limit: int) -> list[PositionedEvent]:
+        """The next events of all orders behind this position, oldest first."""
+
+    async def newest_event(self) -> Position:
+        """Behind everything that `all_events` shows now."""
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""

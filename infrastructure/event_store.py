@@ -152,6 +152,18 @@ class EventStore:
         )
         return [_positioned(found) for found in (await tx.execute(statement)).mappings()]
 
+    async def newest(self, tx: AsyncConnection) -> Position:
+        """Behind everything that `read_all` shows now; BEGINNING if that is nothing."""
+        row = self._table.c
+        statement = (
+            select(row.transaction_id, row.position)
+            .where(row.transaction_id < literal_column(OLDEST_AT_WORK, BigInteger))
+            .order_by(row.transaction_id.desc(), row.position.desc())
+            .limit(1)
+        )
+        found = (await tx.execute(statement)).first()
+        return Position(*found) if found else BEGINNING
+
     async def _head(self, tx: AsyncConnection, stream_id: str) -> _Head:
         row = self._table.c
         newest = (

@@ -27,6 +27,7 @@ KID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 SUBJECT = re.compile(r"[\x21-\x7e]{1,255}")
 MAX_LEEWAY = 30.0
 MAX_BYTES = 4096
+FAR = 253402300800  # seconds since 1970: the year 10000
 BETWEEN_SERVICES = timedelta(seconds=60)
 
 
@@ -36,10 +37,14 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True)
 class Claims:
-    """What a token that was verified says: who it is for, and with which scopes."""
+    """What a token that was verified says: who it is for, with which scopes, and for how long.
+
+    `good_until` is in seconds since 1970, and has the leeway in it.
+    """
 
     subject: str
     scopes: frozenset[str]
+    good_until: float
 
 
 class Keys(Protocol):
@@ -108,7 +113,7 @@ class Verifier:
         key = await self._keys.find(self._kid(token))
         if key is None:
             raise TokenRefused("the token is signed by a key that is not known here")
-        return _claims(self._payload(token, key))
+        return _claims(self._payload(token, key), self._leeway)
 
     def _kid(self, token: str) -> str:
         """The name of the key to check it by; refuses what is no token of the kind we take."""
@@ -151,7 +156,7 @@ def _checked(header: Mapping[str, Any]) -> str:
     return kid
 
 
-def _claims(payload: Mapping[str, Any]) -> Claims:
+def _claims(payload: Mapping[str, Any], leeway: float) -> Claims:
     """What is left to check of a payload whose signature and standard claims are good."""
     for name in ("exp", "iat", "nbf"):
         value = payload.get(name, 0)
@@ -162,7 +167,8 @@ def _claims(payload: Mapping[str, Any]) -> Claims:
     scope = payload.get("scope", "")
     if not isinstance(scope, str):
         raise TokenRefused("the claim scope must be text: scopes with spaces between them")
-    return Claims(subject=payload["sub"], scopes=frozenset(scope.split()))
+    until = min(payload["exp"], FAR) + leeway
+    return Claims(subject=payload["sub"], scopes=frozenset(scope.split()), good_until=until)
 
 
 def _reason(error: jwt.InvalidTokenError) -> str:

@@ -9,7 +9,7 @@ from infrastructure.envoy.settings import GatewaySettings
 
 API = "api"
 RBAC = "envoy.filters.http.rbac"
-ORDER_EVENTS = r"/v1/orders/[^/]+/events"
+EVENTS = r"/v1/(orders/[^/]+/)?events"  # live: answers without end
 PUBLIC = ("/health/live", "/health/ready", "/openapi.json", "/docs")
 # Envoy joins two headers `Host` by a comma; RFC 9112 has them refused.
 _TWO_HOSTS: Json = {
@@ -21,7 +21,7 @@ GET = [{"name": ":method", "string_match": {"exact": "GET"}}]
 
 def table(settings: GatewaySettings) -> list[Json]:
     """All routes, the first that fits wins; every other path is answered 404."""
-    events = {"safe_regex": {"regex": ORDER_EVENTS}, "headers": GET}
+    events = {"safe_regex": {"regex": EVENTS}, "headers": GET}
     reading = {"prefix": "/v1/", "headers": GET}
     stream = _to_api(0.0, idle_timeout=duration(settings.stream_idle))
     read = _to_api(settings.read_timeout, retry_policy=_retries(settings))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.events import RecordedEvent
+from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.message import Money, Reason, StepKey
 from contracts.names import ORDER_EVENTS
 from contracts.orders import (
@@ -139,6 +139,16 @@ class Orders:
             if not found and not (after and await self._events.version(tx, order_id)):
                 raise read_model.unknown(order_id)
         return found
+
+    async def all_events(self, after: Position, limit: int) -> list[PositionedEvent]:
+        """The next events of all orders behind this position, oldest first."""
+        async with self._database.transaction() as tx:
+            return await self._events.read_all(tx, after=after, limit=limit)
+
+    async def newest_event(self) -> Position:
+        """Behind everything that `all_events` shows now."""
+        async with self._database.transaction() as tx:
+            return await self._events.newest(tx)
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""

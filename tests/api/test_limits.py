@@ -15,7 +15,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 
-from api.accept import accepts
+from api.accept import accepts, prefers
 from api.acceptance import order_id_for
 from api.intake import Intake
 from api.limits import MAX_BODY, MAX_DEPTH, MAX_HEAD, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URI
@@ -249,6 +249,29 @@ async def test_406_if_json_would_not_do(api: Served) -> None:
         await api.ask(request("GET", "/v1/orders", {"Accept": "text/html"})), 406, "not_acceptable"
     )
     assert (await api.ask(request("GET", "/docs", {"Accept": "text/html"}))).status == 200
+    stream = {"Accept": "text/event-stream"}
+    for path, accept in (("/v1/orders", stream), ("/v1/events", {"Accept": "text/html"})):
+        refused(await api.ask(request("GET", path, accept)), 406, "not_acceptable")
+
+
+@pytest.mark.parametrize(
+    ("accept", "preferred"),
+    [
+        (None, False),
+        ("*/*", False),
+        ("text/*", False),
+        ("application/json", False),
+        ("text/event-stream", True),
+        ("text/event-stream;q=0", False),
+        ("application/json, text/event-stream", True),
+        ("text/event-stream;q=0.5, */*;q=0.1", True),
+        ("text/event-stream;q=0.5, application/json", False),
+        ("text/event-stream;q=0.5, */*", False),
+    ],
+)
+def test_a_stream_is_only_for_who_asks_for_it(accept: str | None, preferred: bool) -> None:
+    headers = Headers({} if accept is None else {"accept": accept})
+    assert prefers(headers, "text/event-stream", "application/json") is preferred
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from tests.support.world import World
 
 SECRET = "the bank said 4711"
 EVIDENCE = "refunded by hand, bank slip 12"
-OPERATOR = Caller("opal", frozenset({Scope.OPERATOR}))
-OTHERS = [Caller("usr_1", frozenset({Scope.CUSTOMER})), Caller("shop", frozenset({Scope.SERVICE}))]
+OPERATOR = Caller("opal", frozenset({Scope.OPERATOR}), 0)
+OTHERS = [Caller("who", frozenset({it}), 0) for it in (Scope.CUSTOMER, Scope.SERVICE)]
 
 
 async def resolved(world: World, user: str) -> str:

@@ -1,12 +1,13 @@
 """`saga order` on a real stack."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx2
 import pytest_asyncio
 
-from tests.support.stack import Stack
+from tests.support.stack import SAGA, Stack
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -99,6 +100,34 @@ async def test_with_saga_token_a_customer_sees_its_own_orders_only(
     assert order["id"] not in stack.saga("order", "list", token=another).stdout
     refused = stack.saga("order", "show", order["id"], token=another)
     assert (refused.returncode, "unknown_order" in refused.stderr) == (1, True)
+
+
+async def test_an_order_is_watched_to_its_end(stack: Stack, seeded: dict[str, str]) -> None:
+    order = place(stack, seeded)
+    told = stack.saga("order", "watch", order["id"], "--json").stdout.splitlines()
+    assert [json.loads(it)["type"] for it in told] == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
+    mine = stack.saga("token", "--customer", seeded["customer"]).stdout.strip()
+    assert "OrderConfirmed" in stack.saga("order", "watch", order["id"], token=mine).stdout
+    refused = stack.saga("order", "watch", token=mine)
+    assert (refused.returncode, "insufficient_scope" in refused.stderr) == (1, True)
+
+
+async def test_watching_goes_on_when_the_api_was_killed(
+    stack: Stack, seeded: dict[str, str]
+) -> None:
+    slow = place(stack, seeded, "--payment-method", "pm_sandbox_slow")
+    watching = await asyncio.create_subprocess_exec(
+        *(SAGA, "order", "watch", slow["id"], "--json"),
+        cwd=stack.state_dir.parent,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert watching.stdout is not None
+    async with asyncio.timeout(30):
+        first = await watching.stdout.readline()
+        stack.kill("api")
+        told = [json.loads(it) for it in (first, *(await watching.stdout.read()).splitlines())]
+        assert await watching.wait() == 0
+    assert [it["type"] for it in told] == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
 
 
 async def test_a_token_of_another_issuer_is_told_so(stack: Stack) -> None:

@@ -15,7 +15,7 @@ from tests.support.tokens import bearer
 from tests.support.wire import request
 
 TIMES = {"GATEWAY_READ_TIMEOUT": "1", "GATEWAY_WRITE_TIMEOUT": "2"}
-STREAM = "/v1/orders/ord_1/events"
+STREAMS = ["/v1/orders/ord_1/events", "/v1/events"]
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n"
 
@@ -83,12 +83,13 @@ async def test_a_caller_cannot_make_a_time_out_longer(quick: Edge) -> None:
     assert (await quick.ask(request("GET", "/v1/orders", headers))).status == 504
 
 
-async def test_an_event_stream_outlasts_every_time_out(quick: Edge) -> None:
+@pytest.mark.parametrize("path", STREAMS)
+async def test_an_event_stream_outlasts_every_time_out(quick: Edge, path: str) -> None:
     """Bytes come through as they are sent, beyond the time-outs of other routes."""
     quick.upstream.replies[:] = [HEAD]
     async with (
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{quick.port}", headers=bearer()) as http,
-        http.stream("GET", STREAM, headers={"Accept": "text/event-stream"}) as answer,
+        http.stream("GET", path, headers={"Accept": "text/event-stream"}) as answer,
     ):
         assert answer.status_code == 200
         lines = answer.aiter_lines()

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import time
 from datetime import timedelta
 
 import jwt
@@ -17,7 +18,6 @@ from infrastructure.signing import SigningKey
 from infrastructure.tokens import (
     BETWEEN_SERVICES,
     MAX_LEEWAY,
-    Claims,
     Issuer,
     TokenRefused,
     Verifier,
@@ -35,7 +35,9 @@ def at(service: str, *, leeway: float = 0) -> Verifier:
 
 async def test_a_token_is_good_at_the_service_that_it_is_for_and_nowhere_else() -> None:
     token = WORKERS.mint("payment", "worker-1", ["service"])
-    assert await at("payment").verify(token) == Claims("worker-1", frozenset({"service"}))
+    claims = await at("payment").verify(token)
+    assert (claims.subject, claims.scopes) == ("worker-1", frozenset({"service"}))
+    assert claims.good_until == pytest.approx(time.time() + BETWEEN_SERVICES.total_seconds(), abs=2)
     for other in ("inventory", "user", "order", "order-saga-api"):
         with pytest.raises(TokenRefused, match="another audience"):
             await at(other).verify(token)

@@ -93,6 +93,24 @@ class Served:
             return await connection.answer()
 
 
+@dataclass
+class Serving(Served):
+    """The API in this process."""
+
+    server: uvicorn.Server
+    task: asyncio.Task[None]
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self.server.server_state.connections)
+
+    async def stop(self) -> None:
+        """Stop as SIGTERM would; returns when it has."""
+        self.server.should_exit = True
+        await self.task
+
+
 def request(
     method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
 ) -> bytes:
@@ -105,7 +123,7 @@ def request(
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[Served]:
+async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[Serving]:
     """Serve the app as `python -m api` does, but for these settings."""
     port = free_port()
     config = uvicorn.Config(app, port=port, **(SERVING | {"log_config": None} | settings))
@@ -118,7 +136,7 @@ async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[Served]:
 
     await until(started)
     try:
-        yield Served(port)
+        yield Serving(port, server, serving)
     finally:
         server.should_exit = True
         await serving
