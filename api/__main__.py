@@ -30,9 +30,14 @@ The API does not start without keys that tell its callers apart. Set
 
 
 class ApiSettings(BaseSettings):
-    """TEMPORAL_UI_URL: where links to the Temporal Web UI lead."""
+    """TEMPORAL_UI_URL: where links to the Temporal Web UI lead.
+
+    FAST_PATH: whether sagas try each step where their workflow runs first, which needs workers that
+    have the services. Others would lose a moment over each step, and nothing else.
+    """
 
     temporal_ui_url: str = "http://127.0.0.1:8233"
+    fast_path: bool = True
 
 
 class AuthSettings(BaseSettings):
@@ -81,8 +86,15 @@ async def open_backend(auth: AuthSettings, places: Places) -> AsyncIterator[Back
             leeway=auth.api_auth_leeway,
             max_bytes=auth.api_auth_max_token_bytes,
         )
-        ui = ApiSettings().temporal_ui_url
-        yield Backend.of(client, services, verifier, ui, notices=notices)
+        settings = ApiSettings()
+        yield Backend.of(
+            client,
+            services,
+            verifier,
+            settings.temporal_ui_url,
+            notices=notices,
+            fast_path=settings.fast_path,
+        )
 
 
 def main() -> None:

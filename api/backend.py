@@ -45,6 +45,7 @@ class Backend:
         temporal_ui: str,
         *,
         notices: Notices | None = None,
+        fast_path: bool = True,
         starts: int = MOST_STARTS,
         streams: int = MOST_STREAMS,
     ) -> "Backend":
@@ -52,7 +53,7 @@ class Backend:
 
         `notices` are of the order database; without, live events come up to a second late.
         """
-        sagas = OrderSagas(client)
+        sagas = OrderSagas(client, fast_path=fast_path)
         return cls(
             client=client,
             services=services,

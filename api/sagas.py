@@ -30,11 +30,18 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from api.attempts import attempts
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import Message
 from contracts.names import Queue, return_id, workflow_id
-from contracts.orders import AcceptedOrder, CreateOrder, Order, OrderStatus, StartReturn
-from contracts.sagas import TOO_LATE, CancelOrder, OrderOutcome
+from contracts.orders import AcceptedOrder, CreateOrder, Order, OrderStatus
+from contracts.sagas import (
+    TOO_LATE,
+    CancelOrder,
+    OrderOutcome,
+    PlaceOrderInput,
+    ReturnOrderInput,
+)
 from saga import Resolution, SagaState, SagaView
 from workflows.order_saga import OrderSaga
 from workflows.place_order import PlaceOrder
@@ -48,9 +55,13 @@ REFUSALS = {
 }
 RPC_TIMEOUT = timedelta(seconds=5)
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
+# What a killed worker costs each saga whose task it had; the default is 10 s. Four attempts of the
+# fast path fit in, which are made within a task.
+TASK_TIMEOUT = timedelta(seconds=5)
 UNKNOWN_ORDER = "there is no such order"
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
+SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
 
 
 class Accepted(Message):
@@ -105,12 +116,13 @@ class Cancelling(Enum):
 class OrderSagas:
     """The workflows of orders. Raises Unavailable where Temporal or its workers do not answer."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, fast_path: bool) -> None:
         self._client = client
+        self._fast_path = fast_path
 
     async def start(self, accepted: Accepted) -> bool:
         """Start the saga; False if this order's has been started before. Atomic on Temporal."""
-        order = accepted.command()
+        order = PlaceOrderInput(**dict(accepted.command()), fast_path=self._fast_path)
         try:
             async with translated():
                 await self._client.start_workflow(
@@ -135,7 +147,9 @@ class OrderSagas:
 
     async def start_return(self, order: Order, attempt: int) -> None:
         """Start this attempt to return the order, if nobody has started it yet."""
-        start = StartReturn(order_id=order.id, items=order.items, total=order.total)
+        start = ReturnOrderInput(
+            order_id=order.id, items=order.items, total=order.total, fast_path=self._fast_path
+        )
         with suppress(WorkflowAlreadyStartedError):
             async with translated():
                 await self._client.start_workflow(
@@ -197,7 +211,7 @@ class OrderSagas:
         handle = self._client.get_workflow_handle(saga_id)
         async with translated():
             view = await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
-            return view, await _attempts(handle)
+            return view, await attempts(handle)
 
     def _handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
         return self._client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))
@@ -208,6 +222,7 @@ def _options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, Any]:
     attributes = [
         SearchAttributePair(ORDER_STATUS, status),
         SearchAttributePair(CUSTOMER_ID, order.customer_id),
+        SearchAttributePair(SAGA_STATE, SagaState.RUNNING),
     ]
     money = f"{order.total.minor} {order.total.currency} (minor units)"
     return {
@@ -216,6 +231,7 @@ def _options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, Any]:
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
         "search_attributes": TypedSearchAttributes(attributes),
         "static_summary": f"{money}, {len(order.items)} lines",
+        "task_timeout": TASK_TIMEOUT,
         "rpc_timeout": RPC_TIMEOUT,
     }
 
@@ -229,23 +245,6 @@ def _found(execution: WorkflowExecution) -> SagaFound:
         step=attributes.get("SagaStep"),
         started_at=execution.start_time,
     )
-
-
-async def _attempts(handle: WorkflowHandle[Any, Any]) -> dict[str, int]:
-    """Attempts by activity name: from history for the finished ones, else from what is pending."""
-    scheduled: dict[int, str] = {}
-    attempts: dict[str, int] = {}
-    async for event in handle.fetch_history_events():
-        if event.HasField("activity_task_scheduled_event_attributes"):
-            name = event.activity_task_scheduled_event_attributes.activity_type.name
-            scheduled[event.event_id] = name
-        elif event.HasField("activity_task_started_event_attributes"):
-            started = event.activity_task_started_event_attributes
-            attempts[scheduled[started.scheduled_event_id]] = started.attempt
-    description = await handle.describe(rpc_timeout=RPC_TIMEOUT)
-    for pending in description.raw_description.pending_activities:
-        attempts[pending.activity_type.name] = pending.attempt
-    return attempts
 
 
 @asynccontextmanager

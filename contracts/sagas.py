@@ -1,7 +1,25 @@
 """What goes into and comes out of the workflows of an order."""
 
 from contracts.message import Message, Reason
-from contracts.orders import OrderStatus
+from contracts.orders import CreateOrder, OrderStatus, StartReturn
+
+
+class SagaInput(Message):
+    """How a saga is run: a part of its input, so that a replay runs it the same way.
+
+    `fast_path`: each activity is tried first where the workflow runs (docs/adr/0060-fast-path.md).
+    Sagas from before there was one do not.
+    """
+
+    fast_path: bool = False
+
+
+class PlaceOrderInput(CreateOrder, SagaInput):
+    """The input of PlaceOrder: the accepted order."""
+
+
+class ReturnOrderInput(StartReturn, SagaInput):
+    """The input of ReturnOrder: what goes back."""
 
 
 class OrderOutcome(Message):

@@ -20,7 +20,7 @@ SERVER_SETTINGS = {
 }
 CONNECT_TIMEOUT = 3.0
 CONNECT_ARGS = {"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT}
-POOL_SIZE = 5  # and as many again when these are in use
+POOL_SIZE = 10  # and as many again when these are in use
 
 # Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
 # intervention; and lock_not_available.

@@ -62,10 +62,21 @@ def held_back(error: BaseException) -> bool:
     return False
 
 
+def is_rejection(error: BaseException) -> bool:
+    """Whether a service has said no, in an activity wherever it ran."""
+    failure = _failure(error)
+    return isinstance(failure, ApplicationError) and failure.type == REJECTED
+
+
 def cause_of(error: BaseException, step: str) -> Cause:
     """The cause that a failed step is: rejected if it says so, else it ran out of its time."""
-    failure = error.cause if isinstance(error, ActivityError) and error.cause else error
+    failure = _failure(error)
     if isinstance(failure, ApplicationError) and failure.type == REJECTED:
         code = str(failure.details[0]) if failure.details else "rejected"
         return Cause(Ending.REJECTED, code, failure.message, step)
     return Cause(Ending.TIMED_OUT, f"{step}_timed_out", f"{step} did not succeed: {failure}", step)
+
+
+def _failure(error: BaseException) -> BaseException:
+    """What went wrong in an activity; a local one's failure is not wrapped."""
+    return error.cause if isinstance(error, ActivityError) and error.cause else error

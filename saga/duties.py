@@ -1,7 +1,7 @@
 """All duties of one saga: what is parked, what operators say of it, and telling for the record."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,6 +9,7 @@ from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import ApplicationError
 
+from saga.attempts import Attempts, What
 from saga.journal import Journal
 from saga.parking import Duty, Resolution, Resolving
 from saga.step import Step
@@ -40,8 +41,9 @@ Notify = Callable[[Notice], Coroutine[Any, Any, None]]
 class Duties:
     """Makes duties, and hears when they park. `notify` is awaited for each Notice, in order."""
 
-    def __init__(self, journal: Journal, notify: Notify | None) -> None:
+    def __init__(self, journal: Journal, attempts: Attempts, notify: Notify | None) -> None:
         self._journal = journal
+        self._attempts = attempts
         self._notify = notify
         self._duties: dict[str, Duty] = {}
         self._notices: list[asyncio.Task[None]] = []
@@ -49,13 +51,15 @@ class Duties:
     def new(
         self,
         step: Step[Any, Any],
-        what: Callable[..., Awaitable[Any]],
+        what: What,
         *args: Any,
         priority: Priority = Priority.default,
         refusable: bool = False,
     ) -> Duty:
         """A duty of this step, which is the one that operators speak of from now on."""
-        duty = Duty(step, what, args, self._changed, priority=priority, refusable=refusable)
+        duty = Duty(
+            step, what, args, self._attempts, self._changed, priority=priority, refusable=refusable
+        )
         self._duties[step.name] = duty
         return duty
 
@@ -87,7 +91,8 @@ class Duties:
         counter = workflow.metric_meter().create_counter(BLOCKED if duty.parked else UNBLOCKED)
         counter.add(1, {"step": duty.step.name})
         blocked = any(it.parked for it in self._duties.values())
-        self._journal.show(SagaState.BLOCKED if blocked else self._journal.phase)
+        self._journal.enter(SagaState.BLOCKED if blocked else self._journal.phase)
+        self._journal.flush()
         if self._notify is not None:
             number = len(self._notices) + 1
             notice = Notice(number, duty.step.name, duty.parked, blocked, duty.resolution)

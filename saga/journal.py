@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from saga.step import Step, activity_name
 from saga.view import SagaState, SagaView, StepState, StepView
@@ -16,12 +16,18 @@ ENDS = {StepState.DONE, StepState.FAILED, StepState.COMPENSATED, StepState.SKIPP
 
 
 class Journal:
-    """Writes down what the kernel does; it decides nothing."""
+    """Writes down what the kernel does; it decides nothing.
 
-    def __init__(self, saga_id: str, steps: Sequence[Step[Any, Any]]) -> None:
+    Each change of search attributes costs an event in history. `batched`: the latest of each is
+    sent at `flush` only; else all are sent at once.
+    """
+
+    def __init__(self, saga_id: str, steps: Sequence[Step[Any, Any]], *, batched: bool) -> None:
         self.view = SagaView(saga_id=saga_id, steps=[_view(step) for step in steps])
         self._views = {view.name: view for view in self.view.steps}
         self.phase = SagaState.RUNNING
+        self._batched = batched
+        self._unsent: dict[str, SearchAttributeUpdate[Any]] = {}
 
     def mark(self, step: Step[Any, Any], state: StepState, error: str | None = None) -> None:
         """A step's new state."""
@@ -32,7 +38,7 @@ class Journal:
         elif state in ENDS:
             view.finished_at = now
         if state in BEGINNINGS:
-            workflow.upsert_search_attributes([SAGA_STEP.value_set(step.name)])
+            self.show(SAGA_STEP.value_set(step.name))
         self._tell()
 
     def _view_of(self, step: Step[Any, Any]) -> StepView:
@@ -42,15 +48,12 @@ class Journal:
             self.view.steps.append(self._views[step.name])
         return self._views[step.name]
 
-    def enter(self, phase: SagaState) -> None:
-        """The saga's new phase: the state that it is in whenever nothing is blocked."""
-        self.phase = phase
-        self.show(phase)
-
-    def show(self, state: SagaState) -> None:
+    def enter(self, state: SagaState) -> None:
         """The saga's new state."""
+        if state is not SagaState.BLOCKED:
+            self.phase = state  # the one that it is in whenever nothing is blocked
         self.view.state = state
-        workflow.upsert_search_attributes([SAGA_STATE.value_set(state)])
+        self.show(SAGA_STATE.value_set(state))
         self._tell()
 
     def undoing(self, cause: str) -> None:
@@ -59,6 +62,18 @@ class Journal:
         for view in self.view.steps:
             if view.state is StepState.PENDING:
                 view.state = StepState.SKIPPED
+
+    def show(self, attribute: SearchAttributeUpdate[Any]) -> None:
+        """Have the saga found by this from now on, or from the next `flush` on."""
+        self._unsent[attribute.key.name] = attribute
+        if not self._batched:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was not sent yet."""
+        if self._unsent:
+            workflow.upsert_search_attributes(list(self._unsent.values()))
+            self._unsent.clear()
 
     def _tell(self) -> None:
         workflow.set_current_details(self.view.markdown())

@@ -7,17 +7,17 @@ failed: it waits, and is not parked.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy
+from temporalio.common import Priority
 from temporalio.exceptions import FailureError
 
+from saga.attempts import Attempts, What
 from saga.call import Ending, cause_of, held_back
 from saga.step import UNTIL_DONE, Step
 
@@ -43,29 +43,6 @@ class Resolution:
     who: str
 
 
-async def execute(
-    step: Step[Any, Any],
-    what: Callable[..., Awaitable[Any]],
-    args: Sequence[Any],
-    *,
-    retry: RetryPolicy,
-    patience: timedelta | None,
-    summary: str = "",
-    priority: Priority = Priority.default,
-) -> Any:
-    """Run one activity of a step."""
-    return await workflow.execute_activity(
-        what,
-        args=args,
-        task_queue=step.queue,
-        start_to_close_timeout=step.attempt,
-        schedule_to_close_timeout=patience,
-        retry_policy=retry,
-        summary=f"{step.name}: {summary}" if summary else step.name,
-        priority=priority,
-    )
-
-
 class Duty:
     """One activity that must succeed. `changed(duty)` hears when it parks and when that ends.
 
@@ -75,8 +52,9 @@ class Duty:
     def __init__(
         self,
         step: Step[Any, Any],
-        what: Callable[..., Awaitable[Any]],
+        what: What,
         args: Sequence[Any],
+        attempts: Attempts,
         changed: Callable[["Duty"], None],
         *,
         priority: Priority = Priority.default,
@@ -88,6 +66,8 @@ class Duty:
         self.resolution: Resolution | None = None
         self._what = what
         self._args = args
+        self._run = attempts.at
+        self._first = True
         self._changed = changed
         self._priority = priority
         self._word: Resolution | None = None
@@ -133,7 +113,8 @@ class Duty:
         return False
 
     async def _attempts(self) -> Any:
-        return await execute(
+        first, self._first = self._first, False
+        return await self._run(
             self.step,
             self._what,
             self._args,
@@ -141,6 +122,7 @@ class Duty:
             patience=None if self.parked else self.step.park_after,
             summary=self._what.__name__,
             priority=self._priority,
+            first=first,
         )
 
     def _park(self, why: str) -> None:

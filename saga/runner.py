@@ -8,19 +8,21 @@ not failures: they pass through and fail the workflow task, and so does eviction
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
+from saga.attempts import Attempts, What
 from saga.call import Call, Cause, Ending, cause_of
 from saga.duties import Duties, Notify, results
 from saga.journal import Journal
-from saga.parking import URGENT, Duty, Resolution, Resolving, execute
+from saga.parking import URGENT, Duty, Resolution, Resolving
 from saga.step import FORWARD, UNTIL_DONE, Kind, Step
 from saga.view import SagaState, SagaView, StepState
 
@@ -49,6 +51,7 @@ class Saga:
     """One run of a saga, inside a workflow. Make it in `@workflow.init`, with its step table.
 
     `notify`, if given, is awaited for every Notice, side by side with the saga, and before its end.
+    `fast`: try each activity where the workflow runs first. It must come from the workflow's input.
     """
 
     def __init__(
@@ -56,15 +59,19 @@ class Saga:
         steps: Sequence[Step[Any, Any]],
         *,
         notify: Notify | None = None,
+        fast: bool = False,
     ) -> None:
-        self._journal = Journal(workflow.info().workflow_id, steps)
+        self._journal = Journal(workflow.info().workflow_id, steps, batched=fast)
+        self._fast = fast
+        self._attempts = Attempts(fast, self._journal.flush)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
         self._begun: dict[str, tuple[Step[Any, Any], Any]] = {}
-        self._duties = Duties(self._journal, notify)
+        self._duties = Duties(self._journal, self._attempts, notify)
         self._forward: asyncio.Task[None] | None = None
         self._abortion: Cause | None = None
         self._cancelled_by_temporal = False
         self._committed = False
+        self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
     @property
     def view(self) -> SagaView:
@@ -79,6 +86,18 @@ class Saga:
     def request_cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible; False if it is too late."""
         return self._abort(Cause(Ending.CANCELLED, code, detail))
+
+    async def cancel(self, code: str, detail: str) -> bool:
+        """Undo the saga if that is still possible. Returns when it is certain to be undone, or not.
+
+        On the fast path only the pivot's fence knows: a workflow task that was lost with all that
+        it had done may have gone past the pivot.
+        """
+        accepted = self.request_cancel(code, detail)
+        if accepted and self._fast:
+            await workflow.wait_condition(lambda: self._undoable is not None)
+            return bool(self._undoable)
+        return accepted
 
     def check(self, resolution: Resolution) -> None:
         """ApplicationError if this cannot be said of this step: for an Update's validator."""
@@ -102,8 +121,9 @@ class Saga:
         cause = await self._try(forward, deadline)
         if cause is not None and not self._committed:
             self._journal.enter(SagaState.COMPENSATING)
-            if await self._finish(self._pivot_landed()):
-                # Only after a reset: an earlier run of this saga went past the pivot. So must we.
+            self._undoable = not await self._finish(self._pivot_landed())
+            if not self._undoable:
+                # An earlier run of this saga, or of this task, went past the pivot. So must we.
                 self._committed, self._abortion = True, None
                 self._journal.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
@@ -157,14 +177,23 @@ class Saga:
     async def record(self, step: Step[C, R], command: C, number: int) -> R:
         """Run an activity that puts something on record, beside the steps, until it succeeds."""
         call = Call(self.view.saga_id, f"{step.name}#{number}")
-        reply: R = await execute(
+        reply: R = await self._attempts.at(
             step, step.action, (call, command), retry=UNTIL_DONE, patience=None
         )
         return reply
 
-    def close(self, outcome: Outcome) -> None:
-        """Call last: closes the workflow as cancelled if that is what Temporal was asked for."""
-        if self._cancelled_by_temporal and outcome.cause is not None:
+    def show(self, attribute: SearchAttributeUpdate[Any]) -> None:
+        """Have the workflow found by this. On the fast path, once it is left, or at the close."""
+        self._journal.show(attribute)
+
+    def close(self, outcome: Outcome, *, on_record: bool = True) -> None:
+        """Call last: closes the workflow as cancelled if that is what Temporal was asked for.
+
+        `on_record`: the outcome's cause is the one that is recorded. It is not if an earlier run of
+        the saga, or of this task, undid it for another one.
+        """
+        self._journal.flush()
+        if self._cancelled_by_temporal and outcome.cause is not None and on_record:
             raise asyncio.CancelledError(outcome.cause.detail)
 
     def _abort(self, cause: Cause) -> bool:
@@ -213,7 +242,7 @@ class Saga:
                 duty = self._duties.new(step, step.action, *args, refusable=True)
                 reply: R = await duty.fulfil()
             else:
-                reply = await execute(
+                reply = await self._attempts.at(
                     step, step.action, args, retry=FORWARD, patience=step.patience, summary=summary
                 )
         except FailureError as error:
@@ -263,9 +292,7 @@ class Saga:
         self._journal.mark(duty.step, StepState.SKIPPED if skipped else StepState.COMPENSATED)
         return reply
 
-    async def _insist(
-        self, step: Step[Any, Any], what: Callable[..., Awaitable[Any]], *args: Any
-    ) -> Any:
+    async def _insist(self, step: Step[Any, Any], what: What, *args: Any) -> Any:
         return await self._duties.new(step, what, *args).fulfil()
 
     async def _finish(self, work: Coroutine[Any, Any, R]) -> R:

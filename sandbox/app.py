@@ -86,7 +86,9 @@ async def cancel_intent(request: Request, intent_id: str) -> Response:
 @router.get(intents.URL + "/{intent_id}")
 async def get_intent(request: Request, intent_id: str) -> dict[str, Any]:
     """Read one."""
-    return intents.shape(intents.find(_store(request).reader(), intent_id))
+    intent = intents.find(_store(request).reader(), intent_id)
+    await asyncio.sleep(intents.answer_after(intent))
+    return intents.shape(intent)
 
 
 @router.get(intents.URL)

@@ -90,6 +90,12 @@ def cancel(tx: sqlite3.Connection, intent_id: str, _: Params) -> Answer:
     return Answer(200, shape(find(tx, intent_id)))
 
 
+def answer_after(intent: sqlite3.Row) -> float:
+    """How many seconds it takes to tell of an intent: one that was slow to charge stays slow."""
+    charged = intent["status"] == "succeeded"
+    return behaviour(intent["payment_method"]).answer_after if charged else 0.0
+
+
 def find(reader: sqlite3.Connection, intent_id: str) -> sqlite3.Row:
     """The intent's row. Fault `resource_missing` if there is none."""
     found = reader.execute("SELECT * FROM intents WHERE id = ?", (intent_id,)).fetchone()

@@ -18,8 +18,9 @@ class Behaviour(NamedTuple):
     """What a confirmation with this method does.
 
     A decline moves no money. `answer_after` (seconds) and `cut` spoil the answer only: the money
-    has moved and is committed by then. `down` answers 503 before anything happened. What was
-    charged with `keeps` is not given back: its refunds are refused.
+    has moved and is committed by then. Reading what was charged takes `answer_after` too. `down`
+    answers 503 before anything happened. What was charged with `keeps` is not given back: its
+    refunds are refused.
     """
 
     decline: Decline | None = None

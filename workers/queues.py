@@ -27,8 +27,11 @@ GRACEFUL_SHUTDOWN = timedelta(seconds=15)
 # cache hits to replays of some 20 ms each; at 1 s that needs a backlog of a second.
 STICKY_TIMEOUT = timedelta(seconds=1)
 
-# As many as a service's pool has connections, so that no attempt waits for one until it times out.
+# Of each queue's activities in one worker, and of the fast path's, which may all be of one service.
+# Together as many as a service's pool has connections, so that no attempt waits for one until it
+# times out.
 CONCURRENT_ACTIVITIES = 10
+LOCAL_ACTIVITIES = 10
 
 PASSTHROUGH = ("activities", "contracts", "saga", "pydantic", "pydantic_core", "annotated_types")
 
@@ -59,16 +62,22 @@ def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., An
 
 
 def worker_for(client: Client, queue: Queue, services: Services, **options: Any) -> Worker:
-    """A worker of one queue. `options` override the defaults, for tests."""
+    """A worker of one queue. `options` override the defaults, for tests.
+
+    One that runs workflows has the activities of all queues: the fast path runs them there.
+    """
     restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH)
+    workflows = WORKFLOWS.get(queue, ())
+    queues = Queue if workflows else (queue,)
     defaults: dict[str, Any] = {
         "task_queue": queue,
-        "workflows": WORKFLOWS.get(queue, ()),
-        "activities": activities_of(queue, services),
+        "workflows": workflows,
+        "activities": [it for one in queues for it in activities_of(one, services)],
         "interceptors": [ServiceErrors()],
         "workflow_runner": SandboxedWorkflowRunner(restrictions=restrictions),
         "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN,
         "sticky_queue_schedule_to_start_timeout": STICKY_TIMEOUT,
         "max_concurrent_activities": CONCURRENT_ACTIVITIES,
+        "max_concurrent_local_activities": LOCAL_ACTIVITIES,
     }
     return Worker(client, **(defaults | options))

@@ -19,15 +19,17 @@ with workflow.unsafe.imports_passed_through():
 # No step of the sagas is in a table for this: it is a note for the record, in the order's history.
 NOTE = Step(name="note", kind=Kind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
 
+REFUSAL = "it can no longer be cancelled"
+
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 
 
 class OrderSaga:
     """The base of a workflow that runs one saga of one order, as `self._saga`."""
 
-    def __init__(self, steps: Sequence[Step[Any, Any]], order_id: str) -> None:
+    def __init__(self, steps: Sequence[Step[Any, Any]], order_id: str, fast_path: bool) -> None:
         self._order_id = order_id
-        self._saga = Saga(steps, notify=self._note)
+        self._saga = Saga(steps, notify=self._note, fast=fast_path)
 
     @workflow.query
     def saga(self) -> SagaView:
@@ -37,13 +39,14 @@ class OrderSaga:
     @workflow.update
     async def cancel(self, request: CancelOrder) -> None:
         """Undo the saga. Returns as soon as that is certain to happen."""
-        self._saga.request_cancel("cancelled_by_customer", request.reason)
+        if not await self._saga.cancel("cancelled_by_customer", request.reason):
+            raise ApplicationError(REFUSAL, type=TOO_LATE)
 
     @cancel.validator
     def _not_too_late(self, request: CancelOrder) -> None:
         """Refusals leave no trace in history, so that a reset cannot replay a late cancel early."""
         if not self._saga.cancellable:
-            raise ApplicationError("it can no longer be cancelled", type=TOO_LATE)
+            raise ApplicationError(REFUSAL, type=TOO_LATE)
 
     @workflow.signal(name="cancel")
     def cancel_by_signal(self, request: CancelOrder | None = None) -> None:
@@ -73,10 +76,9 @@ class OrderSaga:
         )
         await self._saga.record(NOTE, note, notice.number)
 
-
-def show_status(status: OrderStatus) -> None:
-    """Have the workflow found by the order's status."""
-    workflow.upsert_search_attributes([ORDER_STATUS.value_set(status)])
+    def _show(self, status: OrderStatus) -> None:
+        """Have the workflow found by the order's status."""
+        self._saga.show(ORDER_STATUS.value_set(status))
 
 
 def reason_of(cause: Cause) -> Reason:

@@ -1,6 +1,6 @@
 """The order saga: create order, validate user, reserve stock, charge, confirm, commit stock.
 
-The input is the accepted order (`contracts.orders.CreateOrder`), complete: every step's command,
+The input (`contracts.sagas.PlaceOrderInput`) is the accepted order, complete: every step's command,
 and every compensation, can be computed from it alone.
 """
 
@@ -16,10 +16,10 @@ with workflow.unsafe.imports_passed_through():
     from contracts.names import Queue
     from contracts.orders import ConfirmOrder, CreateOrder, Order, OrderStatus
     from contracts.payments import ChargePayment
-    from contracts.sagas import OrderOutcome
+    from contracts.sagas import OrderOutcome, PlaceOrderInput
     from contracts.users import ValidateUser
     from saga import Kind, Notice, Outcome, Step
-    from workflows.order_saga import OrderSaga, money, pieces, reason_of, show_status, stock_of
+    from workflows.order_saga import OrderSaga, money, pieces, reason_of, stock_of
 
 CREATE_ORDER = Step(
     name="create_order",
@@ -81,18 +81,19 @@ class PlaceOrder(OrderSaga):
     """Carries one order to `confirmed`, or undoes it and says why."""
 
     @workflow.init
-    def __init__(self, order: CreateOrder) -> None:
-        super().__init__(STEPS, order.order_id)
+    def __init__(self, order: PlaceOrderInput) -> None:
+        super().__init__(STEPS, order.order_id, order.fast_path)
 
     @workflow.run
-    async def run(self, order: CreateOrder) -> OrderOutcome:
+    async def run(self, order: PlaceOrderInput) -> OrderOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
         self._saga.register(CREATE_ORDER, order)  # however early it ends, it leaves a record
         outcome = await self._saga.run(lambda: self._place(order), deadline=DEADLINE)
         result = _result(order, outcome)
-        show_status(result.status)
+        self._show(result.status)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._saga.close(outcome)
+        cause = outcome.cause
+        self._saga.close(outcome, on_record=cause is None or result.reason == reason_of(cause))
         return result
 
     async def _place(self, order: CreateOrder) -> None:
@@ -109,7 +110,7 @@ class PlaceOrder(OrderSaga):
 
     async def _note(self, notice: Notice) -> None:
         status = OrderStatus.BLOCKED if notice.still_blocked else OrderStatus.PENDING
-        show_status(status)
+        self._show(status)
         await super()._note(notice)
 
 

@@ -5,7 +5,7 @@ asked for, nobody can take it back: a new charge would need the customer. So wha
 refused comes first, and what must follow waits behind it: goods on the shelf may be sold again at
 once, so they go there only when nothing can undo the return any more.
 
-The input (`contracts.orders.StartReturn`) is all that every command is computed from.
+The input (`contracts.sagas.ReturnOrderInput`) is all that every command is computed from.
 """
 
 from datetime import timedelta
@@ -17,11 +17,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from activities.payments import PaymentActivities
     from contracts.names import Queue
-    from contracts.orders import OrderStatus, StartReturn
+    from contracts.orders import OrderStatus
     from contracts.payments import GiveBack
-    from contracts.sagas import ReturnOutcome
+    from contracts.sagas import ReturnOrderInput, ReturnOutcome
     from saga import Kind, Step
-    from workflows.order_saga import OrderSaga, money, pieces, reason_of, show_status, stock_of
+    from workflows.order_saga import OrderSaga, money, pieces, reason_of, stock_of
 
 BEGIN_RETURN = Step(
     name="begin_return",
@@ -61,25 +61,27 @@ class ReturnOrder(OrderSaga):
     """Carries one confirmed order to `returned`, or leaves it confirmed and says why."""
 
     @workflow.init
-    def __init__(self, order: StartReturn) -> None:
-        super().__init__(STEPS, order.order_id)
+    def __init__(self, order: ReturnOrderInput) -> None:
+        super().__init__(STEPS, order.order_id, order.fast_path)
 
     @workflow.run
-    async def run(self, order: StartReturn) -> ReturnOutcome:
+    async def run(self, order: ReturnOrderInput) -> ReturnOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
         self._saga.register(BEGIN_RETURN, order)  # however early it ends, it leaves a record
         outcome = await self._saga.run(lambda: self._return(order), deadline=DEADLINE)
         if outcome.cause is None:
-            show_status(OrderStatus.RETURNED)
+            self._show(OrderStatus.RETURNED)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        self._saga.close(outcome)
         if outcome.cause is None:
+            self._saga.close(outcome)
             return ReturnOutcome(order_id=order.order_id, returned=True)
         # Of a saga that was reset, the order's own record knows best why it was abandoned.
-        reason = outcome.undone[BEGIN_RETURN.name] or reason_of(outcome.cause)
+        why = reason_of(outcome.cause)
+        reason = outcome.undone[BEGIN_RETURN.name] or why
+        self._saga.close(outcome, on_record=reason == why)
         return ReturnOutcome(order_id=order.order_id, returned=False, reason=reason)
 
-    async def _return(self, order: StartReturn) -> None:
+    async def _return(self, order: ReturnOrderInput) -> None:
         stock = stock_of(order.order_id, order.items)
         refund = GiveBack(order_id=order.order_id, amount=order.total)
         await self._saga.step(BEGIN_RETURN, order)

@@ -81,6 +81,6 @@ async def test_a_condition_that_holds_lets_the_cancel_begin(world: World) -> Non
     path = f"/v1/orders/{order_id}"
     tag = (await world.http.get(path)).headers["etag"]
     answer = await world.http.post(f"{path}/cancel", headers={"If-Match": tag})
-    assert answer.status_code == 202
+    assert answer.status_code in {200, 202}
     await gate.open()
     await world.settled(order_id, sku, "cancelled")

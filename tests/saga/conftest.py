@@ -4,13 +4,24 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 
+from tests.saga import environment
+from tests.saga.toy import FAST
+
 SERVER = str(Path(sys.executable).parent / "temporal-test-server")
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+
+
+@pytest.fixture(params=["", FAST], ids=["regular", "fast"], autouse=True)
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What holds of a saga holds with the fast path and without it."""
+    monkeypatch.setattr(environment, "PATH", request.param)
+    return str(request.param)
 
 
 @pytest_asyncio.fixture(scope="package")
@@ -18,9 +29,9 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal that skips time."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=SERVER
-    ) as environment:
+    ) as running:
         attributes = dict.fromkeys(("SagaState", "SagaStep"), KEYWORD)
-        await environment.client.operator_service.add_search_attributes(
+        await running.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(namespace="default", search_attributes=attributes)
         )
-        yield environment
+        yield running

@@ -9,6 +9,7 @@ from temporalio.worker import Worker
 
 from tests.saga.toy import QUEUE, Script, Toy, ToySaga
 
+PATH = ""  # or FAST; each test runs with both
 Handle = WorkflowHandle[ToySaga, str]
 
 
@@ -23,4 +24,6 @@ async def toy(client: Client, script: Script, style: str = "") -> AsyncIterator[
         max_cached_workflows=0,
     )
     async with worker:
-        yield await client.start_workflow(ToySaga.run, style, id=f"toy-{uuid4()}", task_queue=QUEUE)
+        yield await client.start_workflow(
+            ToySaga.run, PATH + style, id=f"toy-{uuid4()}", task_queue=QUEUE
+        )

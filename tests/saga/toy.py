@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 from saga import HELD_BACK, Call, Kind, Notice, Resolution, Saga, SagaView, Step, rejection
 
 QUEUE = "toy"
+FAST = "fast "  # before a style
 REJECT, FAIL, HOLD = "reject", "fail", "hold"
 
 
@@ -120,9 +121,10 @@ class ToySaga:
 
     @workflow.init
     def __init__(self, style: str) -> None:
+        fast, style = style.startswith(FAST), style.removeprefix(FAST)
         two = PROBED if style == "probed" else TWO
         pivot = IMPATIENT if style == "impatient" else PIVOT
-        self._saga = Saga((ONE, two, pivot, LAST), notify=self._notify)
+        self._saga = Saga((ONE, two, pivot, LAST), notify=self._notify, fast=fast)
         self._two, self._pivot = two, pivot
         self._style = style
         self._mended = False
@@ -130,7 +132,7 @@ class ToySaga:
 
     @workflow.run
     async def run(self, style: str) -> str:
-        deadline = timedelta(minutes=2) if style == "deadline" else None
+        deadline = timedelta(minutes=2) if self._style == "deadline" else None
         outcome = await self._saga.run(self._forward, deadline=deadline)
         self._saga.close(outcome)
         return "completed" if outcome.cause is None else outcome.cause.code
@@ -155,7 +157,8 @@ class ToySaga:
         await step(LAST, "c")
 
     async def _misbehave(self) -> None:
-        if self._style in {"timer", "deadline"}:
+        if self._style in {"timer", "timer once", "deadline"}:
+            self._style = "" if self._style == "timer once" else self._style
             await workflow.sleep(3600)
         if self._style == "swallows":
             try:
@@ -195,4 +198,4 @@ class ToySaga:
     @workflow.update
     async def cancel(self) -> bool:
         """Ask for a cancel."""
-        return self._saga.request_cancel("by_customer", "no more")
+        return await self._saga.cancel("by_customer", "no more")

@@ -60,10 +60,11 @@ async def test_a_refusal_by_state_is_replayed_and_one_by_validation_is_not(
 
 
 async def test_a_key_in_use_is_a_conflict(sandbox: Sandbox) -> None:
-    made = await create(sandbox, "slow-create", payment_method="pm_sandbox_slow")
+    slow = {"payment_method": "pm_sandbox_slow", "metadata[order_id]": "in-use"}
+    made = await create(sandbox, "slow-create", **slow)
     path = f"{INTENTS}/{made['id']}/confirm"
     first = asyncio.create_task(sandbox.post(path, "slow"))
-    await until(lambda: _succeeded(sandbox, made["id"]))
+    await until(lambda: _captured(sandbox, "in-use"))
     second = await sandbox.post(path, "slow")
     assert (second.status_code, second.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     assert (await sandbox.post(path, "slow")).status_code == 409
@@ -71,8 +72,8 @@ async def test_a_key_in_use_is_a_conflict(sandbox: Sandbox) -> None:
     assert (await sandbox.post(path, "slow")).json() == answered.json()
 
 
-async def _succeeded(sandbox: Sandbox, intent: str) -> bool:
-    return bool((await sandbox.get(f"{INTENTS}/{intent}"))["status"] == "succeeded")
+async def _captured(sandbox: Sandbox, order: str) -> bool:
+    return bool((await sandbox.ledger(order))["captured"])
 
 
 async def test_fifty_repetitions_at_once_capture_and_refund_once(sandbox: Sandbox) -> None:

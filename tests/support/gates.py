@@ -25,7 +25,8 @@ class Gate:
     def __init__(self) -> None:
         self.reached = asyncio.Event()
         self.opened = asyncio.Event()
-        self.left = asyncio.Event()
+        self.empty = asyncio.Event()
+        self.standing = 0
 
     async def wait_reached(self) -> None:
         """Until an attempt stands before the gate."""
@@ -33,16 +34,27 @@ class Gate:
             await self.reached.wait()
 
     async def open(self) -> None:
-        """Let attempts pass, these and later ones; returns when the first has ended."""
+        """Let attempts pass, these and later ones; returns when all who stood there have ended."""
         self.opened.set()
         async with asyncio.timeout(BOUND):
-            await self.left.wait()
+            await self.empty.wait()
 
     async def pass_through(self) -> None:
         """What an attempt does."""
         self.reached.set()
         async with asyncio.timeout(BOUND):
             await self.opened.wait()
+
+    def enter(self) -> None:
+        """An attempt begins that may stand here."""
+        self.standing += 1
+        self.empty.clear()
+
+    def leave(self) -> None:
+        """It has ended."""
+        self.standing -= 1
+        if not self.standing:
+            self.empty.set()
 
 
 class Gates(Interceptor):
@@ -76,11 +88,9 @@ class Gates(Interceptor):
         if gate := self._gates.get(point):
             await gate.pass_through()
 
-    def leave(self, *points: Point) -> None:
-        """An attempt that may have stood there has ended."""
-        for point in points:
-            if (gate := self._gates.get(point)) and gate.reached.is_set():
-                gate.left.set()
+    def of(self, *points: Point) -> list[Gate]:
+        """The gates at these points."""
+        return [self._gates[it] for it in points if it in self._gates]
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _Gated(next, self)
@@ -98,10 +108,14 @@ class _Gated(ActivityInboundInterceptor):
         if error := self._gates.refusal(workflow_id, info.activity_type):
             raise error
         before, after = (Point(workflow_id, info.activity_type, it) for it in (BEFORE, AFTER))
+        gates = self._gates.of(before, after)
+        for gate in gates:
+            gate.enter()
         try:
             await self._gates.at(before)
             reply = await super().execute_activity(input)
             await self._gates.at(after)
         finally:
-            self._gates.leave(before, after)
+            for gate in gates:
+                gate.leave()
         return reply

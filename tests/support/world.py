@@ -69,8 +69,14 @@ class World:
     services: Services
     provider: Provider
     gates: Gates
-    http: httpx2.AsyncClient
+    apis: dict[bool, httpx2.AsyncClient]
+    fast_path: bool = True
     placed: int = 0
+
+    @property
+    def http(self) -> httpx2.AsyncClient:
+        """The API, whose sagas take the fast path if `fast_path` says so."""
+        return self.apis[self.fast_path]
 
     async def user(self, *, active: bool = True) -> str:
         """A new customer."""
@@ -210,8 +216,11 @@ async def running_world(directory: Path, databases: DatabaseSettings) -> AsyncIt
             interceptors = [gates, ServiceErrors()]
             worker = worker_for(client, queue, services, interceptors=interceptors)
             await stack.enter_async_context(worker)
-        http = await stack.enter_async_context(running_api(client, services))
-        yield World(client, address, server, databases, services, provider, gates, http)
+        apis = {
+            fast: await stack.enter_async_context(running_api(client, services, fast_path=fast))
+            for fast in (True, False)
+        }
+        yield World(client, address, server, databases, services, provider, gates, apis)
 
 
 def api_app(client: Client, services: Services, **options: Any) -> FastAPI:

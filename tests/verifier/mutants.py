@@ -14,7 +14,7 @@ from contracts.records import Op, State
 from infrastructure.barrier import Barrier
 from saga import Saga, SagaState, Step
 from saga.journal import Journal
-from saga.parking import Duty, execute
+from saga.parking import Duty
 from saga.step import FORWARD
 from services.inventory import service as inventory
 from services.inventory.tables import products
@@ -91,14 +91,16 @@ async def forget_what_is_refused(self: Duty) -> Any:
 
 async def _once(duty: Duty) -> Any:
     patience = duty.step.patience
-    return await execute(duty.step, duty._what, duty._args, retry=FORWARD, patience=patience)
+    return await duty._run(duty.step, duty._what, duty._args, retry=FORWARD, patience=patience)
 
 
-def key_of_the_run(self: Journal, saga_id: str, steps: Sequence[Step[Any, Any]]) -> None:
+def key_of_the_run(
+    self: Journal, saga_id: str, steps: Sequence[Step[Any, Any]], *, batched: bool
+) -> None:
     """A run that was reset has keys of its own."""
     info = workflow.info()
     again = info.run_id != info.first_execution_run_id or info.continued_run_id
-    _init(self, f"{saga_id}/{info.run_id}" if again else saga_id, steps)
+    _init(self, f"{saga_id}/{info.run_id}" if again else saga_id, steps, batched=batched)
 
 
 async def move_what_is_not_there(tx: Any, line: Any, source: str, target: str) -> bool:

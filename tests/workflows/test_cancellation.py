@@ -41,7 +41,7 @@ async def test_a_cancel_before_the_pivot_undoes_everything(
     world: World, activity: str, moment: str, way: str
 ) -> None:
     order_id, sku, gate = await world.stopped_at(activity, moment)
-    assert await cancel(world, order_id, way) in {202, None}
+    assert await cancel(world, order_id, way) in {202, 200, None}
     order = await world.settled(order_id, sku, "cancelled")
     await gate.open()  # the stopped attempt comes late: it must change nothing
     assert await world.order(order_id) == order
@@ -115,7 +115,7 @@ async def test_a_cancel_while_the_provider_is_answering_refunds_the_charge(
 
 async def test_a_cancelled_order_says_so_to_a_repeated_cancel(world: World) -> None:
     order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
-    assert await cancel(world, order_id, "rest") == 202
+    assert await cancel(world, order_id, "rest") in {202, 200}
     await world.settled(order_id, sku, "cancelled")
     assert await cancel(world, order_id, "rest") == 200
     await gate.open()

@@ -1,0 +1,36 @@
+"""How often each activity of a workflow was started: from its history, and from what is pending."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHandle
+
+LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
+
+
+async def attempts(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
+    """Attempts by activity name."""
+    found: Counter[str] = Counter()
+    scheduled: dict[int, str] = {}
+    async for event in handle.fetch_history_events():
+        found.update(_local(event))
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            name = event.activity_task_scheduled_event_attributes.activity_type.name
+            scheduled[event.event_id] = name
+        elif event.HasField("activity_task_started_event_attributes"):
+            started = event.activity_task_started_event_attributes
+            found[scheduled[started.scheduled_event_id]] += started.attempt
+    for pending in (await handle.describe()).raw_description.pending_activities:
+        found[pending.activity_type.name] += pending.attempt
+    return found
+
+
+def _local(event: HistoryEvent) -> Iterator[str]:
+    """The activity that was tried on the fast path, if the event tells of one."""
+    marker = event.marker_recorded_event_attributes
+    if marker.marker_name == LOCAL:
+        for payload in marker.details["data"].payloads:
+            yield json.loads(payload.data)["activity_type"]

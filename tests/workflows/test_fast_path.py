@@ -1,0 +1,135 @@
+"""The fast path: an order whose steps answer at once takes one workflow task; others take more."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.exceptions import ApplicationError
+
+from contracts.names import workflow_id
+from tests.support.gates import AFTER, BEFORE
+from tests.support.waiting import until
+from tests.support.world import World
+
+ACTIONS = (
+    "order.create",
+    "user.validate",
+    "inventory.reserve",
+    "payment.charge",
+    "order.confirm",
+    "inventory.commit",
+)
+UNDOING = ("order.fence_confirm", "payment.refund", "inventory.release", "order.close")
+
+
+@pytest.fixture(autouse=True)
+def fast_path() -> None:
+    """Tests here are of the one path only."""
+
+
+async def events(world: World, order_id: str) -> Counter[str]:
+    """How many events of each type the order's history has."""
+    history = await world.handle(order_id).fetch_history()
+    names = [EventType.Name(it.event_type).removeprefix("EVENT_TYPE_") for it in history.events]
+    return Counter(names)
+
+
+async def scheduled(world: World, order_id: str) -> list[str]:
+    """The activities that went to a queue, in order."""
+    history = await world.handle(order_id).fetch_history()
+    found = [it.activity_task_scheduled_event_attributes for it in history.events]
+    return [it.activity_type.name for it in found if it.activity_type.name]
+
+
+async def found_by(world: World, order_id: str) -> dict[str, str]:
+    """Where the workflow's search attributes say that the saga stands."""
+    found = (await world.handle(order_id).describe()).typed_search_attributes
+    names = {"OrderStatus", "SagaState", "SagaStep"}
+    return {it.key.name: str(it.value) for it in found if it.key.name in names}
+
+
+async def test_a_clean_order_is_one_workflow_task_and_twelve_events(world: World) -> None:
+    sku = await world.product()
+    order_id = await world.place(sku)
+    await world.settled(order_id, sku, "confirmed")
+    found = await events(world, order_id)
+    assert found["WORKFLOW_TASK_COMPLETED"] == 1
+    assert found["MARKER_RECORDED"] == len(ACTIONS)
+    assert found.total() <= 12
+    assert await found_by(world, order_id) == {
+        "OrderStatus": "confirmed",
+        "SagaState": "completed",
+        "SagaStep": "commit_inventory",
+    }
+
+
+async def test_a_business_no_is_not_asked_again_and_undoing_is_fast_too(world: World) -> None:
+    sku = await world.product()
+    order_id = await world.place(sku, method="pm_card_visa_chargeDeclined")
+    await world.settled(order_id, sku, "rejected")
+    assert (await events(world, order_id))["WORKFLOW_TASK_COMPLETED"] == 1
+    assert await scheduled(world, order_id) == []
+    assert world.gates.started[workflow_id(order_id), "payment.charge"] == 1
+
+
+@pytest.mark.parametrize("activity", [*ACTIONS, *UNDOING])
+async def test_what_fails_once_goes_on_where_people_see_it(world: World, activity: str) -> None:
+    sku, user, order_id = await world.product(), await world.user(), world.next_order_id()
+    saga = workflow_id(order_id)
+    world.gates.refuse(saga, activity, ApplicationError("away for a moment"))
+    declined = activity in UNDOING
+    method = "pm_card_visa_chargeDeclined" if declined else "pm_card_visa"
+    await world.place(sku, user=user, method=method)
+
+    async def waits_in_the_open() -> bool:
+        description = await world.handle(order_id).describe()
+        pending = description.raw_description.pending_activities
+        return [it.activity_type.name for it in pending] == [activity]
+
+    await until(waits_in_the_open)
+    shown = await found_by(world, order_id)
+    assert shown["SagaState"] == ("compensating" if declined else "running")
+    step = (await world.rest(f"/v1/orders/{order_id}/saga"))["steps"]
+    assert shown.get("SagaStep", "") in {it["name"] for it in step}
+    world.gates.allow(saga)
+    await world.settled(order_id, sku, "rejected" if declined else "confirmed")
+    assert await scheduled(world, order_id) == [activity]
+
+
+@pytest.mark.parametrize("moment", [BEFORE, AFTER])
+async def test_what_is_slow_goes_on_where_people_see_it_and_takes_effect_once(
+    world: World, moment: str
+) -> None:
+    order_id, sku, gate = await world.stopped_at("inventory.reserve", moment)
+
+    async def tried_again() -> bool:
+        return world.gates.started[workflow_id(order_id), "inventory.reserve"] == 2
+
+    await until(tried_again)
+    await gate.open()
+    await world.settled(order_id, sku, "confirmed")
+    assert await scheduled(world, order_id) == ["inventory.reserve"]
+    saga = await world.rest(f"/v1/orders/{order_id}/saga")
+    assert [it["attempts"] for it in saga["steps"]] == [1, 1, 2, 1, 1, 1]
+
+
+async def test_without_the_fast_path_every_activity_goes_to_its_queue(world: World) -> None:
+    sku = await world.product()
+    world.fast_path = False
+    try:
+        order_id = await world.place(sku)
+    finally:
+        world.fast_path = True
+    await world.settled(order_id, sku, "confirmed")
+    assert await scheduled(world, order_id) == list(ACTIONS)
+    assert (await events(world, order_id))["MARKER_RECORDED"] == 0
+
+
+async def test_a_cancel_that_waits_for_the_task_that_confirms_is_too_late(world: World) -> None:
+    order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
+    asking = asyncio.create_task(world.http.post(f"/v1/orders/{order_id}/cancel"))
+    await asyncio.wait({asking}, timeout=0.2)
+    await gate.open()
+    assert (await asking).json()["code"] == "too_late_to_cancel"
+    await world.settled(order_id, sku, "confirmed")
