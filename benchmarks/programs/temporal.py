@@ -79,18 +79,18 @@ def noop_worker(client: Client) -> Worker:
 def handlers(client: Client) -> dict[str, Handler]:
     """By kind."""
     return {
-        "fast": _place(client),
-        "regular_saga": _place(client),
-        "saga": _place(client),
+        "fast": _place(client, fast_path=True),
+        "regular_saga": _place(client, fast_path=False),
+        "saga": _place(client, fast_path=False),
         "empty": _noop(client, noops.Empty.run),
         "regular": _noop(client, noops.Regular.run, STEPS),
         "local": _noop(client, noops.Local.run, STEPS),
     }
 
 
-def _place(client: Client) -> Handler:
+def _place(client: Client, *, fast_path: bool) -> Handler:
     """Start the saga as the API does, and wait until the order is confirmed."""
-    sagas = OrderSagas(client)
+    sagas = OrderSagas(client, fast_path=fast_path)
 
     async def place(order: CreateOrder) -> str:
         accepted = Accepted(order=order, fingerprint="", accepted_at=datetime.now(UTC))
