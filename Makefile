@@ -18,7 +18,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-events test-verifier test-bench test-newcomer bench check format openapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-events test-verifier test-bench test-newcomer bench check format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ format: setup-dev ## Format the code and mend what the linter can
 
 openapi: setup-dev ## Write docs/openapi.json anew; BREAKING=yes if that may break clients
 	$(BIN)/python -m tests.support.openapi $(if $(BREAKING),--breaking)
+
+asyncapi: setup-dev ## Write docs/asyncapi.json and contracts/schemas/ anew, if that breaks no consumer
+	$(BIN)/python -m tests.support.asyncapi
 
 lock: setup-dev ## Resolve the dependencies again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group dev -o requirements-dev.lock

@@ -36,3 +36,17 @@ class ProviderSettings(BaseSettings):
     payment_provider_url: str
     payment_provider_key: SecretStr
     payment_provider_timeout: float = Field(default=3.0, gt=0, description="Seconds per request")
+
+
+def nats_url(url: str) -> str:
+    """A bus that is not PostgreSQL is NATS, so its URL must be one of NATS."""
+    if not url.startswith(("nats://", "tls://")):
+        raise ValueError("must look like nats://host:port, or be left out for PostgreSQL")
+    return url
+
+
+class EventSettings(BaseSettings):
+    """EVENT_DATABASE_URL; EVENT_BUS_URL if events go by NATS instead of by that database."""
+
+    event_database_url: DatabaseUrl
+    event_bus_url: Annotated[str, AfterValidator(nats_url)] | None = None

@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 class Ports(BaseModel, frozen=True):
     """Where everything listens on 127.0.0.1; worker n takes the two bases plus n.
 
-    The gateway's metrics are at the base itself.
+    The gateway's metrics and the relay's health are at the bases themselves.
     """
 
     gateway: int = Field(default=8080, ge=1, le=65535)
@@ -100,6 +100,7 @@ def wanted_ports(options: Options, given: Given) -> list[Wanted]:
         wanted.append(Wanted(ports.provider, "payment provider", "--provider-port"))
     if not given.all_databases:
         wanted.append(Wanted(ports.postgres, "PostgreSQL", "--postgres-port"))
+    wanted.append(Wanted(ports.health_base, "relay health", "--health-base-port"))
     for n in range(1, options.workers + 1):
         name = f"worker-{n}"
         wanted.append(Wanted(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port"))

@@ -32,6 +32,7 @@ class Programs:
     provider: tuple[str, ...] = (*PYTHON, "sandbox")
     api: tuple[str, ...] = (*PYTHON, "api")
     worker: tuple[str, ...] = (*PYTHON, "workers")
+    relay: tuple[str, ...] = (*PYTHON, "relay")
 
 
 class Plan(NamedTuple):
@@ -68,7 +69,10 @@ class _Planner:
         """First what everything needs, then what serves."""
         needs = (self._databases(programs), *self._temporal(programs), *self._provider(programs))
         workers = ((self._worker(programs, n),) for n in range(1, self.options.workers + 1))
-        return (needs, ((self._api(programs),), *self._gateway(), *workers))
+        return (
+            needs,
+            ((self._api(programs),), *self._gateway(), (self._relay(programs),), *workers),
+        )
 
     def _databases(self, programs: Programs) -> Lane:
         migrations = self._job("migrations", programs.migrations)
@@ -120,6 +124,11 @@ class _Planner:
         argv = (*programs.worker, "--identity", name, *places)
         check = ready.answers(HOST, health, "/health/ready")
         return Child(name, argv, self.env, check, grace=25.0, rank=4)
+
+    def _relay(self, programs: Programs) -> Child:
+        health = self.options.ports.health_base
+        argv = (*programs.relay, "--health-port", str(health))
+        return Child("relay", argv, self.env, ready.answers(HOST, health, "/health/ready"), rank=4)
 
     def _job(self, name: str, argv: tuple[str, ...]) -> Job:
         child = Child(name, argv, self.env)

@@ -21,7 +21,7 @@ from services.event.tables import bus, inbox
 
 Opening = Callable[[], AbstractAsyncContextManager[Bus]]
 QUICK = Patience(attempts=3, timeout=0.5, first_pause=0.05, longest_pause=0.1)
-ACK_WAIT = 2.0
+ACK_WAIT = 1.0
 
 EFFECTS = Table(
     "effects",
@@ -54,6 +54,11 @@ def event(subject: str, number: int, **data: Any) -> CloudEvent:
     )
 
 
+def number_of(it: CloudEvent) -> int:
+    """Its place among the events of its subject."""
+    return int(it.data.get("number") or it.data["version"])
+
+
 def some_events(subjects: int, each: int) -> list[CloudEvent]:
     """Events of several subjects, interleaved; numbers count from 1 in each."""
     return [event(f"s{s}", n) for n in range(1, each + 1) for s in range(subjects)]
@@ -64,7 +69,7 @@ def noting(name: str) -> Handler:
 
     async def handle(tx: AsyncConnection, it: CloudEvent) -> None:
         row = {"consumer": name, "event_id": it.id, "subject": it.subject}
-        await tx.execute(EFFECTS.insert().values(number=it.data["number"], **row))
+        await tx.execute(EFFECTS.insert().values(number=number_of(it), **row))
 
     return handle
 
@@ -97,5 +102,5 @@ def once_in_order(events: Sequence[CloudEvent]) -> dict[str, list[int]]:
     """What `effects` must be when all of these were handled."""
     expected = defaultdict(list)
     for it in events:
-        expected[it.subject].append(it.data["number"])
+        expected[it.subject].append(number_of(it))
     return dict(expected)

@@ -1,1 +1,1 @@
-"""What each service promises, whatever stands behind its Protocol."""
+"""The published language: its documents, and that they are kept to."""

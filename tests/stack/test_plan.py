@@ -68,7 +68,15 @@ def test_what_runs_is_used(tmp_path: Path) -> None:
     }
     plan = plan_for(tmp_path, given)
     edge = ["gateway's configuration", "gateway"]
-    assert names(plan) == ["migrations", "search attributes", "api", *edge, "worker-1", "worker-2"]
+    assert names(plan) == [
+        "migrations",
+        "search attributes",
+        "api",
+        *edge,
+        "relay",
+        "worker-1",
+        "worker-2",
+    ]
     assert given.items() <= child(plan, "api").env.items()
     assert "secret" not in str(plan.urls)
     assert not (tmp_path / "postgres").exists()

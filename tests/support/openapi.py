@@ -40,6 +40,11 @@ def breaking(old: Node, new: Node) -> list[str]:
     return list(_Comparison(old, new).lines())
 
 
+def breaks_receivers(before: Node, after: Node, where: str, roots: tuple[Node, Node]) -> list[str]:
+    """What whoever receives values of the first schema could trip over in those of the second."""
+    return list(_Comparison(*roots)._schema(before, after, where, sent=False))
+
+
 class _Comparison:
     def __init__(self, old: Node, new: Node) -> None:
         self._old = old

@@ -1,0 +1,63 @@
+"""`python -m relay`: relays events until it is told to stop (SIGTERM, SIGINT).
+
+It serves the outbox of each service whose database URL is set.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Coroutine
+
+from infrastructure.settings import EventSettings
+from relay.housekeeping import keep_house
+from relay.outboxes import OutboxSettings, open_relays
+from services.event.opening import open_bus
+from workers.health import serving_health
+
+log = logging.getLogger("relay")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m relay", description=__doc__)
+    parser.add_argument("--health-port", type=int, help="serve /health/live and /health/ready")
+    return parser.parse_args()
+
+
+async def run(options: argparse.Namespace) -> None:
+    """Open everything, and work until told to stop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    ready = asyncio.Event()
+    settings, outboxes = EventSettings(), OutboxSettings().urls()
+    async with contextlib.AsyncExitStack() as stack:
+        if options.health_port:
+            await stack.enter_async_context(serving_health(options.health_port, ready.is_set))
+        bus = await stack.enter_async_context(open_bus(settings))
+        relays = await stack.enter_async_context(open_relays(outboxes, bus))
+        ready.set()
+        log.info("relaying for %s", ", ".join(outboxes))
+        works = [it.run() for it in relays]
+        await _until(stop, *works, keep_house(outboxes, settings.event_database_url))
+
+
+async def _until(stop: asyncio.Event, *works: Coroutine[None, None, None]) -> None:
+    """Do these side by side until told to stop, or until one fails, which is raised."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(it) for it in works]
+        await stop.wait()
+        for task in running:
+            task.cancel()
+
+
+def main() -> None:
+    """Entry point."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(run(arguments()))
+
+
+if __name__ == "__main__":
+    main()
