@@ -128,7 +128,7 @@ class _Planner:
     def _relay(self, programs: Programs) -> Child:
         health = self.options.ports.health_base
         argv = (*programs.relay, "--health-port", str(health))
-        return Child("relay", argv, self.env, ready.answers(HOST, health, "/health/ready"), rank=4)
+        return Child("relay", argv, self.env, ready.answers(HOST, health, "/health/ready"), rank=5)
 
     def _job(self, name: str, argv: tuple[str, ...]) -> Job:
         child = Child(name, argv, self.env)
