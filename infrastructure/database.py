@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
@@ -30,19 +32,20 @@ TRANSIENT_SQLSTATES = ("08", "40", "53", "57", "55P03", "25P03")
 class Database:
     """A lazily connected pool; making one opens nothing.
 
-    `pre_ping`: make sure of a connection before each use, which costs three round trips; without
-    it, the first use after the database was restarted is Unavailable.
+    A connection that the database has closed is replaced before it is used. Its end is in our hands
+    then, so no question need be sent, which would cost three round trips a transaction.
     """
 
-    def __init__(self, url: str, *, pool_size: int = POOL_SIZE, pre_ping: bool = True) -> None:
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
         self._engine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=pre_ping,
             pool_timeout=CONNECT_TIMEOUT,
             connect_args=CONNECT_ARGS,
         )
+        event.listen(self._engine.sync_engine, "checkout", _replace_closed)
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._bell = Bell(
             create_async_engine(
                 url,
@@ -62,20 +65,40 @@ class Database:
         COMMIT is among these: its outcome is unknown, and the barrier answers the retry.
         """
         notices: set[Notice] = set()
-        try:
-            async with self._engine.begin() as connection:
-                connection.info[NOTICES] = notices
-                yield connection
-        except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
-            if is_transient(error):
-                raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
-            raise
+        async with _translated(), self._engine.begin() as connection:
+            connection.info[NOTICES] = notices
+            yield connection
         self._bell.ring(notices)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement that only reads: one round trip instead of three.
+
+        Raises Unavailable as `transaction` does. Two statements here would be two transactions.
+        """
+        async with _translated(), self._autocommit.connect() as connection:
+            yield connection
 
     async def close(self) -> None:
         """Close all connections."""
         await self._bell.close()
         await self._engine.dispose()
+
+
+def _replace_closed(_: Any, record: Any, __: Any) -> None:
+    """Have the pool connect anew if the database has ended this connection; older ones, too."""
+    if record.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
+        if is_transient(error):
+            raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
+        raise
 
 
 def is_transient(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Column,
     ColumnElement,
@@ -28,6 +29,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
+    column,
     func,
     literal_column,
     select,
@@ -35,6 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.errors import Conflict
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
@@ -50,13 +54,6 @@ class NewEvent(NamedTuple):
 
     type: str
     data: dict[str, Any]
-
-
-class _Head(NamedTuple):
-    """The last event of a stream; zeros if there is none."""
-
-    version: int
-    transaction_id: int
 
 
 def events_table(metadata: MetaData) -> Table:
@@ -89,6 +86,7 @@ class EventStore:
     def __init__(self, table: Table, *, channel: str | None = None) -> None:
         self._table = table
         self._channel = channel
+        self._append = _appending(table)
 
     async def append(
         self,
@@ -103,24 +101,63 @@ class EventStore:
         Raises Conflict, with nothing written, if the stream is at another version. Two writers at
         one version meet at the unique constraint: the second waits for the first and loses.
         """
+        written = await tx.execute(
+            self._append, self.rows(tx, stream_id, events, expected_version=expected_version)
+        )
+        return await self.appended(
+            tx, stream_id, len(written.all()), len(events), expected_version=expected_version
+        )
+
+    def along(self) -> CTE:
+        """An append as a part of another statement, which saves a round trip.
+
+        Made once; the events come with each execution, as the parameters of `rows`. Have the
+        statement count the part's rows, and tell `appended`.
+        """
+        return self._append.cte("appended")
+
+    def rows(
+        self,
+        tx: AsyncConnection,
+        stream_id: str,
+        events: Sequence[NewEvent],
+        *,
+        expected_version: int,
+    ) -> dict[str, Any]:
+        """The parameters of an append. ValueError without events."""
         if not events:
             raise ValueError("no events to append")
-        head = await self._head(tx, stream_id)
-        if head.version == expected_version:
-            if await self._write(tx, stream_id, head, events):
-                if self._channel is not None:
-                    announce(tx, self._channel, stream_id)
-                return expected_version + len(events)
-            head = await self._head(tx, stream_id)
+        if self._channel is not None:
+            announce(tx, self._channel, stream_id)
+        return {
+            "its_stream": stream_id,
+            "its_version": expected_version,
+            "new_events": [{"type": event.type, "data": event.data} for event in events],
+        }
+
+    async def appended(
+        self,
+        tx: AsyncConnection,
+        stream_id: str,
+        written: int,
+        events: int,
+        *,
+        expected_version: int,
+    ) -> int:
+        """The new version, if as many events were written as there were. Conflict if not."""
+        if written == events:
+            return expected_version + events
+        actual = await self.version(tx, stream_id)
         raise Conflict(
-            f"stream {stream_id} is at version {head.version}, not {expected_version}",
+            f"stream {stream_id} is at version {actual}, not {expected_version}",
             expected=expected_version,
-            actual=head.version,
+            actual=actual,
         )
 
     async def version(self, tx: AsyncConnection, stream_id: str) -> int:
         """The version of the last event; 0 if there is none."""
-        return (await self._head(tx, stream_id)).version
+        newest = select(func.max(self._table.c.version)).where(self._table.c.stream_id == stream_id)
+        return (await tx.execute(newest)).scalar_one() or 0
 
     async def read(
         self, tx: AsyncConnection, stream_id: str, *, after: int = 0
@@ -164,35 +201,37 @@ class EventStore:
         found = (await tx.execute(statement)).first()
         return Position(*found) if found else BEGINNING
 
-    async def _head(self, tx: AsyncConnection, stream_id: str) -> _Head:
-        row = self._table.c
-        newest = (
-            select(row.version, row.transaction_id)
-            .where(row.stream_id == stream_id)
-            .order_by(row.version.desc())
-            .limit(1)
-        )
-        found = (await tx.execute(newest)).first()
-        return _Head(*found) if found else _Head(0, 0)
 
-    async def _write(
-        self, tx: AsyncConnection, stream_id: str, head: _Head, events: Sequence[NewEvent]
-    ) -> bool:
-        """Insert behind the head; False if somebody else has."""
-        transaction_id = func.greatest(_this_transaction(), head.transaction_id)
-        rows = [
-            {
-                "transaction_id": transaction_id,
-                "stream_id": stream_id,
-                "version": version,
-                "type": event.type,
-                "data": event.data,
-            }
-            for version, event in enumerate(events, start=head.version + 1)
-        ]
-        statement = insert(self._table).values(rows).on_conflict_do_nothing()
-        written = await tx.execute(statement.returning(self._table.c.version))
-        return len(written.all()) == len(rows)
+def _appending(table: Table) -> ReturningInsert[tuple[int]]:
+    """Insert any number of events, if the stream is at the expected version; their versions.
+
+    One statement, which is compiled once. Of writers at one version, the unique constraint lets the
+    first one in; the others write nothing.
+    """
+    stream, expected = bindparam("its_stream", type_=Text), bindparam("its_version", type_=Integer)
+    newest = select(
+        func.coalesce(func.max(table.c.version), 0).label("version"),
+        func.coalesce(func.max(table.c.transaction_id), 0).label("transaction_id"),
+    )
+    head = newest.where(table.c.stream_id == stream).subquery("head")
+    given = func.jsonb_array_elements(bindparam("new_events", type_=JSONB)).table_valued(
+        column("event", JSONB), with_ordinality="number", name="given"
+    )
+    new = given.render_derived()
+    rows = select(
+        func.greatest(_this_transaction(), head.c.transaction_id),
+        stream,
+        expected + new.c.number,
+        new.c.event["type"].astext,
+        new.c.event["data"],
+    ).select_from(new.join(head, head.c.version == expected))
+    columns = ["transaction_id", "stream_id", "version", "type", "data"]
+    return (
+        insert(table)
+        .from_select(columns, rows.order_by(new.c.number))
+        .on_conflict_do_nothing()
+        .returning(table.c.version)
+    )
 
 
 def _positioned(row: RowMapping) -> PositionedEvent:

@@ -20,8 +20,11 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
+    column,
     func,
     insert,
+    select,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -32,6 +35,7 @@ from contracts.published import DATA, DomainEvent
 from infrastructure.notices import announce
 
 CHANNEL = "outbox"
+ROWS = "rows_to_publish"
 S = TypeVar("S", bound=HasCTE)
 
 
@@ -56,23 +60,38 @@ class Outbox:
     """The outbox of one service. Every method works in the caller's transaction."""
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self._insert = _insertion(table)
 
     async def publish(self, tx: AsyncConnection, events: Sequence[DomainEvent]) -> None:
         """Have these published, if the transaction commits."""
         if events:
-            await tx.execute(self._insert(events))
+            await tx.execute(self._insert, self.rows(tx, events))
+
+    def along(self, statement: S) -> S:
+        """The statement with the insertion as a part of it, which saves a round trip.
+
+        Made once; what is published comes with each execution, as the parameters of `rows`.
+        """
+        return statement.add_cte(self._insert.cte("to_publish"))
+
+    def rows(self, tx: AsyncConnection, events: Sequence[DomainEvent]) -> dict[str, Any]:
+        """The parameters that have these published; none are fine, too."""
+        if events:
             announce(tx, CHANNEL, "")
+        return {ROWS: [_row(event) for event in events]}
 
-    def along(self, tx: AsyncConnection, statement: S, events: Sequence[DomainEvent]) -> S:
-        """The statement with the insertion as a part of it, which saves a round trip."""
-        if not events:
-            return statement
-        announce(tx, CHANNEL, "")
-        return statement.add_cte(self._insert(events).cte("to_publish"))
 
-    def _insert(self, events: Sequence[DomainEvent]) -> Insert:
-        return insert(self._table).values([_row(event) for event in events])
+def _insertion(table: Table) -> Insert:
+    """One statement for any number of rows: SQLAlchemy compiles it once, PostgreSQL plans it once.
+
+    A list of VALUES would be another statement for each length, and is never kept.
+    """
+    given = func.jsonb_to_recordset(bindparam(ROWS, type_=JSONB)).table_valued(
+        column("type", Text), column("subject", Text), column("data", JSONB), name="given"
+    )
+    return insert(table).from_select(
+        ["type", "subject", "data"], select(given.render_derived(with_types=True))
+    )
 
 
 def _row(event: DomainEvent) -> dict[str, Any]:

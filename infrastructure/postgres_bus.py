@@ -222,7 +222,7 @@ async def open_postgres_bus(
     url: str, tables: BusTables, *, pool_size: int = 10
 ) -> AsyncIterator[PostgresBus]:
     """A bus with its own connections."""
-    database = Database(url, pool_size=pool_size, pre_ping=False)
+    database = Database(url, pool_size=pool_size)
     try:
         async with Notices(url, CHANNEL).listening() as notices:
             yield PostgresBus(database, tables, notices)

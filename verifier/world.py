@@ -96,8 +96,7 @@ async def running_world(settings: DatabaseSettings) -> AsyncIterator[World]:
     """Start all of it on migrated databases; stop it at the end."""
     async with AsyncExitStack() as stack:
         databases = {
-            it: Database(getattr(settings, f"{it}_database_url"), pool_size=POOL, pre_ping=False)
-            for it in SERVICES
+            it: Database(getattr(settings, f"{it}_database_url"), pool_size=POOL) for it in SERVICES
         }
         for database in databases.values():
             stack.push_async_callback(database.close)

@@ -71,7 +71,7 @@ class Inventory:
         statement = select(products).order_by(products.c.sku)
         if skus is not None:
             statement = statement.where(products.c.sku.in_(skus))
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return [_product(row) for row in (await tx.execute(statement)).mappings()]
 
     async def add_stock(self, sku: str, stock: AddStock) -> Product:
@@ -148,7 +148,7 @@ class Inventory:
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)
 
     async def _change(self, statement: Executable, event: EventType) -> Product | None:

@@ -2,15 +2,16 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, RowMapping, func, null, select, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.types import TypeEngine
 
 from contracts.errors import NotFound, Rejected
 from contracts.message import Moment, Money
@@ -19,37 +20,55 @@ from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
 
 MOMENT = TypeAdapter[datetime](Moment)
-Saving = ReturningInsert[Any]
 
 
-async def save(
-    tx: AsyncConnection,
-    order: OrderAggregate,
-    along: Callable[[Saving], Saving] = lambda it: it,
-) -> Order:
-    """Write the aggregate's state over the row, or make the row; `along` adds to the statement."""
+CHANGING = ("status", "reason", "version")
+FIXED = ("id", "customer_id", "items", "total_minor", "currency", "fingerprint", "accepted_at")
+
+
+def saving(*returning: ColumnElement[Any]) -> ReturningInsert[Any]:
+    """The statement that writes an order's state over its row, or makes the row; made once.
+
+    It answers the row, and `returning`.
+    """
+    new = {it: bindparam(f"new_{it}", type_=_type(it)) for it in (*FIXED, *CHANGING)}
+    changed = {it: new[it] for it in CHANGING}
+    return (
+        insert(orders)
+        .values(new)
+        .on_conflict_do_update(
+            index_elements=["id"], set_=changed | {"updated_at": func.clock_timestamp()}
+        )
+        .returning(*orders.c, *returning)
+    )
+
+
+def state(order: OrderAggregate) -> dict[str, Any]:
+    """The parameters of `saving`. ValueError if the order was never placed."""
     if order.total is None:
         raise ValueError(f"order {order.id} was never placed")
-    reason = order.reason.model_dump() if order.reason else null()
-    changing = {"status": order.status, "reason": reason, "version": order.version}
-    fixed = {
-        "id": order.id,
-        "customer_id": order.customer_id,
-        "items": [item.model_dump() for item in order.items],
-        "total_minor": order.total.minor,
-        "currency": order.total.currency,
-        "fingerprint": order.fingerprint,
-        "accepted_at": order.accepted_at,
+    return {
+        "new_id": order.id,
+        "new_customer_id": order.customer_id,
+        "new_items": [item.model_dump() for item in order.items],
+        "new_total_minor": order.total.minor,
+        "new_currency": order.total.currency,
+        "new_fingerprint": order.fingerprint,
+        "new_accepted_at": order.accepted_at,
+        "new_status": order.status,
+        "new_reason": order.reason.model_dump() if order.reason else None,
+        "new_version": order.version,
     }
-    statement = (
-        insert(orders)
-        .values(fixed | changing)
-        .on_conflict_do_update(
-            index_elements=["id"], set_=changing | {"updated_at": func.clock_timestamp()}
-        )
-        .returning(*orders.c)
-    )
-    return _order((await tx.execute(along(statement))).mappings().one())
+
+
+def saved(row: RowMapping) -> Order:
+    """The order that `saving` answers."""
+    return _order(row)
+
+
+def _type(name: str) -> TypeEngine[Any]:
+    """None is SQL's NULL in JSON columns too."""
+    return JSONB(none_as_null=True) if name == "reason" else orders.c[name].type
 
 
 async def find(tx: AsyncConnection, order_id: str) -> Order:

@@ -1,8 +1,11 @@
 """The rules of orders. One method is one transaction: events, read model and barrier together."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.message import Money, Reason, StepKey
@@ -29,6 +32,7 @@ from services.order.aggregate import OrderAggregate, command_of
 from services.order.published import published
 from services.order.tables import barrier, events, outbox
 
+WRITTEN = "events_written"
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
 
 
@@ -40,6 +44,7 @@ class Orders:
         self._outbox = Outbox(outbox)
         self._barrier = Barrier(barrier, self._outbox)
         self._events = EventStore(events, channel=ORDER_EVENTS)
+        self._recording = self._outbox.along(_recording(self._events))
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
         """Record the order as pending."""
@@ -110,12 +115,12 @@ class Orders:
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await read_model.find(tx, order_id)
 
     async def accepted(self, order_id: str) -> AcceptedOrder:
         """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await read_model.accepted(tx, order_id)
 
     async def command(self, order_id: str) -> CreateOrder:
@@ -129,7 +134,7 @@ class Orders:
 
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await read_model.page(tx, only, limit=limit, cursor=cursor)
 
     async def history(self, order_id: str, *, after: int = 0) -> list[RecordedEvent]:
@@ -152,7 +157,7 @@ class Orders:
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)
 
     async def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
@@ -173,9 +178,26 @@ class Orders:
     async def _record(
         self, tx: AsyncConnection, order: OrderAggregate, decided: Sequence[NewEvent]
     ) -> Order:
-        await self._events.append(tx, order.id, decided, expected_version=order.version)
+        """Append the events, write the read model and publish, in one statement."""
+        before = order.version
         told: list[DomainEvent] = []
         for event in decided:
             order = order.apply(event.type, event.data)
             told += published(event, order)
-        return await read_model.save(tx, order, lambda it: self._outbox.along(tx, it, told))
+        parameters = (
+            self._events.rows(tx, order.id, decided, expected_version=before)
+            | read_model.state(order)
+            | self._outbox.rows(tx, told)
+        )
+        row = (await tx.execute(self._recording, parameters)).mappings().one()
+        await self._events.appended(
+            tx, order.id, row[WRITTEN], len(decided), expected_version=before
+        )
+        return read_model.saved(row)
+
+
+def _recording(store: EventStore) -> ReturningInsert[Any]:
+    """The read model's row first, so that concurrent changes of an order lock it in one order."""
+    appended = store.along()
+    written = select(func.count()).select_from(appended).scalar_subquery()
+    return read_model.saving(written.label(WRITTEN)).add_cte(appended)

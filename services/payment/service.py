@@ -86,7 +86,7 @@ class Payments:
 
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             found = await rows.find(tx, order_id)
         if found is None:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
@@ -99,7 +99,7 @@ class Payments:
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)
 
     async def _begin(self, key: StepKey, command: ChargePayment) -> Payment:

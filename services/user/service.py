@@ -32,7 +32,7 @@ class Users:
 
     async def get(self, user_id: str) -> User:
         """Read an account. NotFound if there is none."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await _one(tx, _select(user_id), user_id)
 
     async def deactivate(self, user_id: str) -> User:

@@ -45,7 +45,7 @@ def open_bus(bus_url: str) -> Opening:
 @pytest_asyncio.fixture
 async def database(databases: DatabaseSettings) -> AsyncIterator[Database]:
     """Where handlers have their effects: the event database, with a table for these."""
-    opened = Database(databases.event_database_url, pool_size=20, pre_ping=False)
+    opened = Database(databases.event_database_url, pool_size=20)
     async with opened.transaction() as tx:
         await tx.run_sync(EFFECTS.metadata.create_all)
     yield opened
