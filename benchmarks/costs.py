@@ -5,20 +5,21 @@ from statistics import median
 
 from temporalio.client import Client
 
-from benchmarks import load
+from benchmarks import growth, load
 from benchmarks.counters import counted, history
 from benchmarks.ground import Ground
 from benchmarks.result import Cost
 from benchmarks.subject import Subject
+from benchmarks.subjects import databases_of, namespace_of
 from cli.stack.options import HOST
 
 SAGAS = 40
 AT_ONCE = 4
-OF_THE_API = ("rest_wait", "rest_post")
+NOTICED = 0.5
 
 
-async def cost(ground: Ground, subject: Subject, namespace: str | None, *, settle: bool) -> Cost:
-    """Of one saga, as the mean of several. `namespace` is where its workflows are, if anywhere.
+async def cost(ground: Ground, subject: Subject, *, settle: bool) -> Cost:
+    """Of one saga, as the mean of several.
 
     Persistence operations are all that its server made meanwhile, on whoever's behalf.
     """
@@ -32,12 +33,15 @@ async def cost(ground: Ground, subject: Subject, namespace: str | None, *, settl
         if workflow is not None:
             ended.append(workflow)
 
+    databases = {it: ground.superuser_url(it) for it in databases_of(subject.name)}
     before = await counted(*urls, settle=settle)
+    scans_before = await growth.counts(databases)
     done = await load.alone(one, warmup=0, count=SAGAS if settle else AT_ONCE)
     await subject.settle()
     after = await counted(*urls, settle=settle)
     sagas = len(done.latencies)
-    kept = await _history(ground, namespace, ended, default=default)
+    scans = await growth.counts(databases)
+    kept = await _history(ground, namespace_of(subject.name), ended, default=default)
     transactions = (after.transactions - before.transactions) / sagas if settle else None
     persistence = (after.persistence - before.persistence) / sagas if ended else None
     return Cost(
@@ -45,6 +49,11 @@ async def cost(ground: Ground, subject: Subject, namespace: str | None, *, settl
         history_bytes=kept[1],
         persistence=persistence,
         transactions=transactions,
+        read_whole={
+            table: read
+            for table, it in scans.items()
+            if (read := (it.read_whole - scans_before[table].read_whole) / sagas) >= NOTICED
+        },
     )
 
 

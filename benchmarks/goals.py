@@ -98,6 +98,14 @@ GOALS = (
         lambda it: ratio(it["rest_wait"].alone_ms.median, it["dbos"].alone_ms.median),
     ),
     Goal("history of an order, clean", 12.0, False, "events", ("saga",), _events),
+    Goal(
+        "CPU of an order, 10^6 orders there against 10^4",
+        1.1,
+        False,
+        "times",
+        ("orders_1000000", "orders_10000"),
+        lambda it: ratio(it["orders_1000000"].cpu_ms.median, it["orders_10000"].cpu_ms.median),
+    ),
 )
 
 

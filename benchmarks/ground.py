@@ -11,8 +11,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import asyncpg
+from pydantic import BaseModel
 
 from cli.stack import ready, temporal
 from cli.stack.child import Child, Job, Stage
@@ -25,9 +27,10 @@ from cli.stack.process import run_to_end
 from cli.stack.runner import Quiet, Runner
 from cli.stack.supervisor import Supervisor
 
-NAMESPACES = ("bench", "bench-1", "bench-4")
+NAMESPACES = ("bench", "bench-1", "bench-4", "scale-1", "scale-2", "scale-3")
 PEERS = ("dbos", "naive")
 TEMPORAL = "temporal"
+S = TypeVar("S", bound=BaseModel)
 DEFAULT_TEMPORAL = "default-temporal"
 
 
@@ -79,6 +82,11 @@ class Ground:
         """What leads a program to the product's parts."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("TEMPORAL_", "PG"))}
         return inherited | self.plan.environment
+
+    def settings(self, kind: type[S]) -> S:
+        """The stack's own settings of this kind."""
+        env = {name.lower(): value for name, value in self.plan.environment.items()}
+        return kind.model_validate({it: env[it] for it in kind.model_fields if it in env})
 
     def default_temporal(self) -> dict[str, str]:
         """What leads a program to the server with default settings."""

@@ -26,12 +26,17 @@ class Turn(BaseModel, frozen=True):
 
 
 class Cost(BaseModel, frozen=True):
-    """Per saga. None where there is no such thing."""
+    """Per saga. None where there is no such thing.
+
+    `read_whole` are rows that PostgreSQL read by going through a whole table, by table; those that
+    it found by an index are not in it.
+    """
 
     history_events: float | None
     history_bytes: float | None
     persistence: float | None
     transactions: float | None
+    read_whole: dict[str, float]
 
 
 class Summary(BaseModel, frozen=True):

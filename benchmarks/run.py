@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import AsyncIterator, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from benchmarks.ground import Ground, running_ground
 from benchmarks.measure import Asked, Measuring
 from benchmarks.orders import Shop, open_shop
 from benchmarks.result import Cost, Results, summary
+from benchmarks.soak import Soaked, Soaking
 from benchmarks.subject import Subject
-from benchmarks.subjects import namespace_of, opened
+from benchmarks.subjects import opened
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import open_services
 
@@ -25,10 +26,8 @@ async def prepared(folder: Path, tell: Tell) -> AsyncIterator[tuple[Ground, Shop
     """A ground with a shop on it."""
     tell("starting the stack")
     async with running_ground(folder, STACK_WORKERS) as ground:
-        env = {name.lower(): value for name, value in ground.plan.environment.items()}
-        databases = DatabaseSettings.model_validate(_only(env, DatabaseSettings.model_fields))
-        provider = ProviderSettings.model_validate(_only(env, ProviderSettings.model_fields))
-        async with open_services(databases, provider) as services:
+        settings = ground.settings(DatabaseSettings), ground.settings(ProviderSettings)
+        async with open_services(*settings) as services:
             shop = await open_shop(services)
         yield ground, shop
 
@@ -55,9 +54,15 @@ async def bench(folder: Path, wanted: Sequence[str], asked: Asked, tell: Tell) -
         )
 
 
+async def soak(folder: Path, name: str, minutes: float, tell: Tell) -> Soaked:
+    """Soak one subject."""
+    async with prepared(folder, tell) as (ground, shop), opened(ground, shop, [name]) as subjects:
+        return await Soaking(ground, subjects[0], tell).run(minutes)
+
+
 async def _cost(ground: Ground, subject: Subject, tell: Tell, asked: Asked) -> Cost:
     tell(f"counting: {subject.title}")
-    return await cost(ground, subject, namespace_of(subject.name), settle=asked.count)
+    return await cost(ground, subject, settle=asked.count)
 
 
 def machine() -> dict[str, str]:
@@ -67,7 +72,3 @@ def machine() -> dict[str, str]:
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
     }
-
-
-def _only(env: dict[str, str], names: Container[str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name in names}

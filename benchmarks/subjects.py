@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import httpx2
 
+from benchmarks import growth
+from benchmarks.filling import filled, suffix_of
 from benchmarks.ground import PEERS, Ground
-from benchmarks.orders import Shop
+from benchmarks.orders import LINES, Shop
 from benchmarks.rest import Got, Posted, Waited, http_to
 from benchmarks.subject import Subject
 from benchmarks.usage import kind_of
@@ -24,6 +27,8 @@ class Entry(NamedTuple):
     title: str
     program: str
     kind: str
+    lines: int = LINES
+    filled: int = 0  # orders that its databases have already; 0 for the stack's own
 
 
 TABLE = (
@@ -40,9 +45,16 @@ TABLE = (
     Entry("workers", "workers_1", "PlaceOrder, 1 process", "product-one", "fast"),
     Entry("workers", "workers_2", "PlaceOrder, 2 processes", "product", "fast"),
     Entry("workers", "workers_4", "PlaceOrder, 4 processes", "product-four", "fast"),
+    Entry("lines", "lines_1", "PlaceOrder, 1 line", "product", "fast", 1),
+    Entry("lines", "lines_10", "PlaceOrder, 10 lines", "product", "fast", 10),
+    Entry("lines", "lines_100", "PlaceOrder, 100 lines", "product", "fast", 100),
+    Entry("scale", "orders_10000", "PlaceOrder, 10^4 orders there", "filled-a", "fast", 2, 10**4),
+    Entry("scale", "orders_100000", "PlaceOrder, 10^5 orders there", "filled-b", "fast", 2, 10**5),
+    Entry("scale", "orders_1000000", "PlaceOrder, 10^6 orders there", "filled-c", "fast", 2, 10**6),
 )
 REST = {"rest_wait": "peers", "rest_post": "rest", "rest_get": "rest"}
-PARTS = ("peers", "rest", "workers")
+PARTS = ("peers", "rest", "workers", "lines", "scale")
+USUAL = PARTS[:-1]  # filling databases takes minutes
 
 
 class Program(NamedTuple):
@@ -60,6 +72,9 @@ NAMESPACES = {
     "product-one": "bench-1",
     "product-four": "bench-4",
     "default": "default",
+    "filled-a": "scale-1",
+    "filled-b": "scale-2",
+    "filled-c": "scale-3",
 }
 
 
@@ -75,6 +90,10 @@ PROGRAMS = {
     "product": Program("temporal", PROCESSES, (), _namespace("product")),
     "product-one": Program("temporal", 1, (), _namespace("product-one")),
     "product-four": Program("temporal", 4, (), _namespace("product-four")),
+    **{
+        it: Program("temporal", PROCESSES, (), _namespace(it))
+        for it in ("filled-a", "filled-b", "filled-c")
+    },
     "default": Program(
         "temporal",
         PROCESSES,
@@ -103,40 +122,49 @@ def namespace_of(name: str) -> str | None:
     return NAMESPACES.get(program)
 
 
+def databases_of(name: str) -> list[str]:
+    """The services' databases that a subject's orders go to."""
+    orders = next((entry.filled for entry in TABLE if entry.name == name), 0)
+    return growth.databases(suffix_of(orders) if orders else "")
+
+
 @asynccontextmanager
 async def opened(ground: Ground, shop: Shop, wanted: Sequence[str]) -> AsyncIterator[list[Subject]]:
     """Start the programs that these subjects take, and connect to them."""
     entries = [entry for entry in TABLE if entry.name in wanted]
     async with AsyncExitStack() as stack:
         connected: dict[str, list[Line]] = {}
-        for name in dict.fromkeys(entry.program for entry in entries):
-            program = PROGRAMS[name]
-            ports = await ground.start_programs(
-                name,
-                program.module,
-                program.processes,
-                program.arguments,
-                program.environment(ground),
-            )
-            connected[name] = await stack.enter_async_context(lines(ports))
+        subjects: list[Subject] = []
+        for entry in entries:
+            env, its_shop = await filled(ground, entry.filled) if entry.filled else ({}, shop)
+            if entry.program not in connected:
+                ports = await _start(ground, entry.program, env)
+                connected[entry.program] = await stack.enter_async_context(lines(ports))
+            subjects.append(_wired(entry, connected[entry.program], its_shop))
         http = await stack.enter_async_context(http_to(ground))
         rest: list[Subject] = [Waited(http, shop.order), Posted(http, shop.order)]
         if "rest_get" in wanted:
             rest.append(await _read(http, shop))
-        yield [
-            *(
-                Wired(
-                    name=it.name,
-                    title=it.title,
-                    kind=it.kind,
-                    processes=(kind_of(it.program), *PROGRAMS[it.program].servers),
-                    lines=connected[it.program],
-                    order=shop.order,
-                )
-                for it in entries
-            ),
-            *(it for it in rest if it.name in wanted),
-        ]
+        yield [*subjects, *(it for it in rest if it.name in wanted)]
+
+
+async def _start(ground: Ground, name: str, env: dict[str, str]) -> list[int]:
+    program = PROGRAMS[name]
+    where = env | program.environment(ground)
+    return await ground.start_programs(
+        name, program.module, program.processes, program.arguments, where
+    )
+
+
+def _wired(entry: Entry, connected: Sequence[Line], shop: Shop) -> Wired:
+    return Wired(
+        name=entry.name,
+        title=entry.title,
+        kind=entry.kind,
+        processes=(kind_of(entry.program), *PROGRAMS[entry.program].servers),
+        lines=connected,
+        order=partial(shop.order, entry.lines),
+    )
 
 
 async def _read(http: httpx2.AsyncClient, shop: Shop) -> Got:

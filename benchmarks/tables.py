@@ -6,6 +6,7 @@ from rich.table import Table
 
 from benchmarks.goals import Judged
 from benchmarks.result import Cost, Results
+from benchmarks.soak import Soaked
 from benchmarks.stats import Spread
 
 
@@ -40,6 +41,31 @@ def costs(results: Results) -> Table:
             *(_number(cpu.get(column)) for column in COLUMNS),
             *map(_number, _counts(it.cost)),
         )
+    return table
+
+
+def slices(soaked: Soaked) -> Table:
+    """Latencies and memory, slice by slice, and the memory's slope over the second half."""
+    processes = list(soaked.memory_slopes)
+    table = Table(title=f"{soaked.orders} orders at {soaked.rate:.1f} a second; memory in MiB")
+    for name in ("minutes", "p50", "p95", "p99", *processes):
+        table.add_column(name, justify="right")
+    for it in soaked.slices:
+        percentiles = (it.latency.p50, it.latency.p95, it.latency.p99)
+        memory = [it.memory.get(name) for name in processes]
+        table.add_row(f"{it.minutes:.1f}", *map(_number, (*percentiles, *memory)))
+    per_minute = (f"{soaked.memory_slopes[name]:+.2f}" for name in processes)
+    table.add_row("MiB a minute, second half", "", "", "", *per_minute, style="bold")
+    return table
+
+
+def growth(soaked: Soaked) -> Table:
+    """Rows that each table grew by, per order."""
+    table = Table(title="rows per order")
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    for name, rows in soaked.rows.items():
+        table.add_row(name, f"{rows:.3f}")
     return table
 
 

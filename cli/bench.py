@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from benchmarks.measure import Asked
     from benchmarks.result import Results
 
-PARTS = ("peers", "rest", "workers")
+PARTS = ("peers", "rest", "workers", "lines", "scale")
+USUAL = PARTS[:-1]  # filling databases takes minutes
+SOAKED = "rest_wait"
+MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 EXTRA = ("dbos", "matplotlib")
 
 
 def bench(
     parts: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all if none is named")
+        list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all but scale if none")
     ] = None,
     *,
     quick: Annotated[
@@ -34,6 +37,7 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each subject")] = 5,
     seconds: Annotated[float, typer.Option(min=0.5, help="Length of a measurement")] = 4.0,
     only: Annotated[list[str] | None, typer.Option(help="Only this subject; repeatable")] = None,
+    soak: Annotated[str, typer.Option(help="Instead, so long at half of saturation: 10m")] = "",
     half: Annotated[bool, typer.Option(help="Also at half of saturation")] = True,
     out: Annotated[Path, typer.Option(help="Folder for bench.json, .png and .html")] = Path(
         "bench"
@@ -41,10 +45,13 @@ def bench(
 ) -> None:
     """Measure an order beside its peers. Prints medians, costs, and which goals are met."""
     demand_extras()
+    if soak:
+        _soak(_minutes(soak), out)
+        return
     from benchmarks.measure import QUICK, Asked  # noqa: PLC0415 - heavy
     from benchmarks.subjects import names  # noqa: PLC0415 - heavy
 
-    wanted = names(parts or PARTS, only or [])
+    wanted = names(parts or USUAL, only or [])
     unknown = (set(parts or ()) - set(PARTS)) | (set(only or ()) - set(wanted))
     if unknown or not wanted:
         raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}")
@@ -82,3 +89,23 @@ def show(results: "Results", out: Path) -> None:
     console.print(tables.goals(list(judge(results.subjects))))
     for path in (out / "bench.json", *plot.write(results, out)):
         console.print(str(path))
+
+
+def _minutes(text: str) -> float:
+    number, unit = text[:-1], text[-1:]
+    if unit not in MINUTES or not number.isdigit() or not int(number):
+        raise typer.BadParameter("say how long, such as 90s, 10m or 1h")
+    return int(number) * MINUTES[unit]
+
+
+def _soak(minutes: float, out: Path) -> None:
+    from benchmarks import tables  # noqa: PLC0415 - heavy
+    from benchmarks.run import soak  # noqa: PLC0415 - heavy
+
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory() as folder, console.status("starting") as status:
+        found = asyncio.run(soak(Path(folder) / "stack", SOAKED, minutes, status.update))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "soak.json").write_text(found.model_dump_json(indent=1))
+    for table in (tables.slices(found), tables.growth(found)):
+        Console().print(table)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy import (
+    CTE,
     Column,
     DateTime,
     MetaData,
@@ -74,6 +75,7 @@ class Barrier:
         self._table = table
         self._outbox = outbox
         self._moves: dict[object, ReturningInsert[tuple[str, Any]]] = {}
+        self._claiming = _moving(table, State.STARTED, {}).cte("claim")
         self._finish = outbox.along(_finishing(table))
 
     async def action(
@@ -122,7 +124,22 @@ class Barrier:
 
         Locks the row until the transaction ends, which is where concurrent attempts wait.
         """
-        state, reply = await self._upsert(tx, key, op, State.STARTED, {})
+        return self.judged(key, await self._upsert(tx, key, op, State.STARTED, {}), reply_type, op)
+
+    def claiming(self) -> CTE:
+        """An action's claim as a part of another statement, which saves a round trip.
+
+        Made once; which action comes with each execution, as the parameters of `parameters`. Have
+        the statement answer the part's `state` and `reply`, and let `judged` judge them. All the
+        rest of it sees the database as it was before it waited for the row's lock.
+        """
+        return self._claiming
+
+    def judged(
+        self, key: StepKey, found: tuple[str, Any], reply_type: type[R], op: Op = Op.ACTION
+    ) -> R | None:
+        """What a claim's (state, reply) mean: see `claim`."""
+        state, reply = found
         if state in {State.COMPENSATED, State.TOMBSTONE}:
             raise Compensated(f"step {key.step} of {key.saga_id} has been compensated")
         return reply_type.model_validate(reply) if state == State.DONE else None
@@ -142,7 +159,7 @@ class Barrier:
         """
         stored = {"its_reply": reply.model_dump(mode="json")}
         published = self._outbox.rows(tx, events)
-        await tx.execute(self._finish, _parameters(key, op) | stored | published)
+        await tx.execute(self._finish, parameters(key, op) | stored | published)
         return reply
 
     async def void(self, tx: AsyncConnection, key: StepKey, action_type: type[A]) -> A | None:
@@ -188,7 +205,7 @@ class Barrier:
         kind = (first, *transitions.items())
         if kind not in self._moves:
             self._moves[kind] = _moving(self._table, first, transitions)
-        found = (await tx.execute(self._moves[kind], _parameters(key, op))).one()
+        found = (await tx.execute(self._moves[kind], parameters(key, op))).one()
         return State(found.state), found.reply
 
 
@@ -223,5 +240,6 @@ def _finishing(table: Table) -> Update:
     )
 
 
-def _parameters(key: StepKey, op: Op) -> dict[str, Any]:
+def parameters(key: StepKey, op: Op = Op.ACTION) -> dict[str, Any]:
+    """The parameters of a statement that `claiming` is a part of."""
     return {"its_saga": key.saga_id, "its_step": key.step, "its_op": op}

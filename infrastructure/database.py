@@ -72,7 +72,7 @@ class Database:
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
-        """For one statement that only reads: one round trip instead of three.
+        """For one statement, which is a transaction by itself: one round trip instead of three.
 
         Raises Unavailable as `transaction` does. Two statements here would be two transactions.
         """

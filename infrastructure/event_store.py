@@ -26,6 +26,7 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     RowMapping,
+    ScalarSelect,
     Table,
     Text,
     UniqueConstraint,
@@ -34,9 +35,11 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     tuple_,
+    type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -170,6 +173,17 @@ class EventStore:
             .order_by(row.version)
         )
         return [RecordedEvent(**found._mapping) for found in await tx.execute(statement)]
+
+    def history(self) -> ScalarSelect[Any]:
+        """A stream's events as a part of another statement: `[type, data]` of each, oldest first.
+
+        Made once; the stream's id comes with each execution, as the parameter `its_stream`.
+        """
+        row = self._table.c
+        event = func.jsonb_build_array(row.type, row.data)
+        events = func.coalesce(func.jsonb_agg(aggregate_order_by(event, row.version)), text("'[]'"))
+        stream = bindparam("its_stream", type_=Text)
+        return select(type_coerce(events, JSONB)).where(row.stream_id == stream).scalar_subquery()
 
     async def read_all(
         self, tx: AsyncConnection, *, after: Position = BEGINNING, limit: int

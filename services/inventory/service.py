@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Executable, RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import NotFound, Rejected, Unavailable
+from contracts.errors import Rejected, Unavailable
 from contracts.inventory import (
     AddStock,
     NewProduct,
@@ -18,7 +17,6 @@ from contracts.inventory import (
     Product,
     Reservation,
     ReserveStock,
-    StockLine,
 )
 from contracts.message import StepKey
 from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
@@ -26,6 +24,8 @@ from contracts.records import StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
+from services.inventory import moves
+from services.inventory.moves import AVAILABLE, RESERVED, SOLD, unknown
 from services.inventory.tables import barrier, outbox, products
 
 SOLD_SOON = 1.0  # seconds; a confirmed order's stock is committed a moment after it is confirmed
@@ -63,7 +63,7 @@ class Inventory:
         """Read a product. NotFound if there is none."""
         found = await self.list_products([sku])
         if not found:
-            raise _unknown(sku)
+            raise unknown(sku)
         return found[0]
 
     async def list_products(self, skus: Sequence[str] | None = None) -> list[Product]:
@@ -87,16 +87,15 @@ class Inventory:
         )
         stocked = await self._change(statement, EventType.PRODUCT_STOCKED)
         if stocked is None:
-            raise _unknown(sku)
+            raise unknown(sku)
         return stocked
 
     async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Move pieces from available to reserved: all lines or none."""
 
         async def effect() -> Reservation:
-            for line in _in_lock_order(command.lines):
-                if not await _move(tx, line, "available", "reserved"):
-                    raise await _why_not(tx, line)
+            if not await moves.move(tx, command.lines, AVAILABLE, RESERVED):
+                raise await moves.why_not(tx, command.lines)
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:
@@ -109,8 +108,7 @@ class Inventory:
 
         async def undo(reserved: Reservation | None) -> Reservation:
             lines = reserved.lines if reserved else ()
-            for line in _in_lock_order(lines):
-                await _must_move(tx, line, "reserved", "available")
+            await moves.must_move(tx, lines, RESERVED, AVAILABLE)
             return Reservation(order_id=command.order_id, lines=lines)
 
         async with self._database.transaction() as tx:
@@ -122,8 +120,7 @@ class Inventory:
         """Move the reserved pieces to sold."""
 
         async def effect() -> Reservation:
-            for line in _in_lock_order(command.lines):
-                await _must_move(tx, line, "reserved", "sold")
+            await moves.must_move(tx, command.lines, RESERVED, SOLD)
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:
@@ -135,10 +132,9 @@ class Inventory:
         """Move sold pieces back to available. Unavailable while they are not sold yet."""
 
         async def effect() -> Reservation:
-            for line in _in_lock_order(command.lines):
-                if not await _move(tx, line, "sold", "available"):
-                    detail = f"{line.quantity} x {line.sku} are not sold yet"
-                    raise Unavailable(detail, retry_after=SOLD_SOON)
+            if not await moves.move(tx, command.lines, SOLD, AVAILABLE):
+                detail = f"{moves.pieces(command.lines)} are not sold yet"
+                raise Unavailable(detail, retry_after=SOLD_SOON)
             return Reservation(order_id=command.order_id, lines=command.lines)
 
         async with self._database.transaction() as tx:
@@ -171,40 +167,6 @@ def _told(event: EventType) -> Callable[[Reservation], Sequence[DomainEvent]]:
         return [DomainEvent(event, moved.order_id, data)] if moved.lines else ()
 
     return told
-
-
-def _in_lock_order(lines: Sequence[StockLine]) -> list[StockLine]:
-    return sorted(lines, key=lambda line: line.sku)
-
-
-async def _move(tx: AsyncConnection, line: StockLine, source: str, target: str) -> bool:
-    """Move a line's pieces between two columns; False if there are too few, or no such product."""
-    from_, to = products.c[source], products.c[target]
-    statement = (
-        update(products)
-        .where(products.c.sku == line.sku, from_ >= line.quantity)
-        .values({from_: from_ - line.quantity, to: to + line.quantity})
-    )
-    return (await tx.execute(statement)).rowcount == 1
-
-
-async def _must_move(tx: AsyncConnection, line: StockLine, source: str, target: str) -> None:
-    if not await _move(tx, line, source, target):
-        raise Rejected(
-            "stock_not_held", f"{line.quantity} x {line.sku} should be {source}, but are not"
-        )
-
-
-async def _why_not(tx: AsyncConnection, line: StockLine) -> Rejected:
-    statement = select(products.c.available).where(products.c.sku == line.sku)
-    available = (await tx.execute(statement)).scalar()
-    if available is None:
-        return _unknown(line.sku)
-    return Rejected("out_of_stock", f"{line.sku}: {line.quantity} wanted, {available} available")
-
-
-def _unknown(sku: str) -> NotFound:
-    return NotFound("unknown_sku", f"there is no product {sku}")
 
 
 def _product(row: RowMapping) -> Product:

@@ -42,7 +42,9 @@ class OrderAggregate:
     returning: str | None = None
 
     @classmethod
-    def from_history(cls, order_id: str, events: Iterable[RecordedEvent]) -> "OrderAggregate":
+    def from_history(
+        cls, order_id: str, events: Iterable[RecordedEvent | NewEvent]
+    ) -> "OrderAggregate":
         """The state after these events, which may be any prefix of the history."""
         order = cls(order_id)
         for event in events:

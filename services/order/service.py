@@ -1,9 +1,10 @@
 """The rules of orders. One method is one transaction: events, read model and barrier together."""
 
 from collections.abc import Callable, Sequence
+from itertools import starmap
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -23,7 +24,7 @@ from contracts.orders import (
 )
 from contracts.published import DomainEvent
 from contracts.records import StepRecord
-from infrastructure.barrier import Barrier
+from infrastructure.barrier import Barrier, parameters
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.outbox import Outbox
@@ -32,7 +33,7 @@ from services.order.aggregate import OrderAggregate, command_of
 from services.order.published import published
 from services.order.tables import barrier, events, outbox
 
-WRITTEN = "events_written"
+STATE, REPLY, HISTORY, WRITTEN = "state", "reply", "history", "events_written"
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
 
 
@@ -44,6 +45,7 @@ class Orders:
         self._outbox = Outbox(outbox)
         self._barrier = Barrier(barrier, self._outbox)
         self._events = EventStore(events, channel=ORDER_EVENTS)
+        self._claiming = _claiming(self._barrier, self._events)
         self._recording = self._outbox.along(_recording(self._events))
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
@@ -163,9 +165,12 @@ class Orders:
     async def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
         """Change the order as a step's action; a repetition gets the first reply."""
         async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx, key, Order, lambda: self._change(tx, order_id, decide)
-            )
+            row = (await tx.execute(self._claiming, _its(key, order_id))).mappings().one()
+            stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
+            if stored is not None:
+                return stored
+            order = OrderAggregate.from_history(order_id, starmap(NewEvent, row[HISTORY]))
+            return await self._barrier.finish(tx, key, await self._record(tx, order, decide(order)))
 
     async def _change(self, tx: AsyncConnection, order_id: str, decide: Decision) -> Order:
         """Fold the order, append what `decide` answers, and write the read model."""
@@ -194,6 +199,22 @@ class Orders:
             tx, order.id, row[WRITTEN], len(decided), expected_version=before
         )
         return read_model.saved(row)
+
+
+def _claiming(of: Barrier, store: EventStore) -> Select[Any]:
+    """Claim a step and read the order's history, in one statement.
+
+    The history is that of before the claim waited for its lock, if it had to: whatever was appended
+    meanwhile is found out when the next event is.
+    """
+    claim = of.claiming()
+    return select(
+        claim.c.state.label(STATE), claim.c.reply.label(REPLY), store.history().label(HISTORY)
+    )
+
+
+def _its(key: StepKey, order_id: str) -> dict[str, Any]:
+    return parameters(key) | {"its_stream": order_id}
 
 
 def _recording(store: EventStore) -> ReturningInsert[Any]:

@@ -1,15 +1,33 @@
 """The statements on `payments`. The caller's transaction holds the step's claim."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, RowMapping, Update, func, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    RowMapping,
+    ScalarSelect,
+    Select,
+    Text,
+    Update,
+    bindparam,
+    func,
+    literal,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Rejected
 from contracts.message import Money, StepKey
 from contracts.payments import ChargePayment, Payment, PaymentStatus
+from contracts.records import State
 from services.payment.tables import payments
+
+CLAIMED, REPLY = "claimed", "claimed_reply"  # the claim's state and reply, beside a payment's row
+FIRST = ("order_id", "saga_id", "step", "amount_minor", "currency", "payment_method")
 
 
 class Found(NamedTuple):
@@ -19,12 +37,50 @@ class Found(NamedTuple):
     owner: StepKey
 
 
-async def begin(tx: AsyncConnection, key: StepKey, command: ChargePayment) -> Payment:
-    """The payment of this step, made if absent.
+def beginning(claim: CTE) -> Select[Any]:
+    """Claim the step, and make its payment if absent; the parameters are `first`'s.
 
-    Rejected `order_has_payment` if the order has another one: by another step, or of another
-    amount or method.
+    Answers the claim's state and reply, and the payment's row unless the claim was refused. Made
+    once, like all statements here.
     """
+    values = [bindparam(f"first_{name}", type_=payments.c[name].type) for name in FIRST]
+    made = (
+        insert(payments)
+        .from_select(FIRST, select(*values).where(_allowed(claim)))
+        .on_conflict_do_update(
+            index_elements=["order_id"], set_={"updated_at": payments.c.updated_at}
+        )
+        .returning(*payments.c)
+        .cte("made")
+    )
+    return _beside(claim, made)
+
+
+def attaching(claim: CTE) -> Select[Any]:
+    """Claim the step, and store the intent's id `new_intent`, once.
+
+    Money may move only through the intent of the payment that is answered.
+    """
+    new = bindparam("new_intent", type_=Text)
+    return _changing(claim, _allowed(claim), intent_id=func.coalesce(payments.c.intent_id, new))
+
+
+def capturing(claim: CTE) -> Select[Any]:
+    """Claim the step, and write down that its money is captured.
+
+    Not if that was done before: a later saga may have given it back since.
+    """
+    captured = literal(PaymentStatus.CAPTURED.value)
+    return _changing(claim, _state(claim) == State.STARTED, status=captured)
+
+
+def of_order(order_id: str) -> dict[str, str]:
+    """The parameter of `attaching` and `capturing`."""
+    return {"its_order": order_id}
+
+
+def first(key: StepKey, command: ChargePayment) -> dict[str, Any]:
+    """What is fixed of a payment from its beginning, as the parameters of `beginning`."""
     fixed = {
         "order_id": command.order_id,
         "saga_id": key.saga_id,
@@ -33,17 +89,19 @@ async def begin(tx: AsyncConnection, key: StepKey, command: ChargePayment) -> Pa
         "currency": command.amount.currency,
         "payment_method": command.payment_method,
     }
-    unchanged = {"updated_at": payments.c.updated_at}
-    statement = (
-        insert(payments)
-        .values(fixed)
-        .on_conflict_do_update(index_elements=["order_id"], set_=unchanged)
-        .returning(*payments.c)
-    )
-    row = (await tx.execute(statement)).mappings().one()
-    if any(row[name] != value for name, value in fixed.items()):
+    return {f"first_{name}": value for name, value in fixed.items()}
+
+
+def begun(row: RowMapping, key: StepKey, command: ChargePayment) -> Payment:
+    """The payment that `beginning` answers.
+
+    Rejected `order_has_payment` if the order has another one: by another step, or of another
+    amount or method.
+    """
+    fixed = first(key, command)
+    if any(row[name] != fixed[f"first_{name}"] for name in FIRST):
         raise Rejected("order_has_payment", f"order {command.order_id} has another payment")
-    return _payment(row)
+    return payment_of(row)
 
 
 async def find(tx: AsyncConnection, order_id: str) -> Found | None:
@@ -52,7 +110,7 @@ async def find(tx: AsyncConnection, order_id: str) -> Found | None:
     row = (await tx.execute(statement)).mappings().one_or_none()
     if row is None:
         return None
-    return Found(_payment(row), StepKey(saga_id=row["saga_id"], step=row["step"]))
+    return Found(payment_of(row), StepKey(saga_id=row["saga_id"], step=row["step"]))
 
 
 async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
@@ -61,13 +119,6 @@ async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
     statement = select(total, payments.c.currency).where(payments.c.status == status)
     rows = await tx.execute(statement.group_by(payments.c.currency).order_by(payments.c.currency))
     return [Money(minor=int(row.minor), currency=row.currency) for row in rows]
-
-
-async def attach_intent(tx: AsyncConnection, order_id: str, intent_id: str) -> str:
-    """Store the intent's id, once: money may move only through the intent that is returned."""
-    first = func.coalesce(payments.c.intent_id, intent_id)
-    statement = _change(order_id, intent_id=first).returning(payments.c.intent_id)
-    return str((await tx.execute(statement)).scalar_one())
 
 
 async def attach_refund_key(tx: AsyncConnection, order_id: str, refund_key: str) -> None:
@@ -90,7 +141,7 @@ async def close(
         refund_id=refund_id,
         detail=func.coalesce(detail, payments.c.detail),
     )
-    return _payment((await tx.execute(statement.returning(*payments.c))).mappings().one())
+    return payment_of((await tx.execute(statement.returning(*payments.c))).mappings().one())
 
 
 def _change(order_id: str, **values: str | ColumnElement[str] | None) -> Update:
@@ -98,6 +149,33 @@ def _change(order_id: str, **values: str | ColumnElement[str] | None) -> Update:
     return update(payments).where(payments.c.order_id == order_id).values(changed)
 
 
-def _payment(row: RowMapping) -> Payment:
+def _changing(claim: CTE, where: ColumnElement[bool], **values: ColumnElement[str]) -> Select[Any]:
+    changed = (
+        update(payments)
+        .where(payments.c.order_id == bindparam("its_order", type_=Text), where)
+        .values(**values, updated_at=func.now())
+        .returning(*payments.c)
+        .cte("changed")
+    )
+    return _beside(claim, changed)
+
+
+def _allowed(claim: CTE) -> ColumnElement[bool]:
+    """The claim was not refused; it waited for the row's lock before it could say so."""
+    return _state(claim).in_([State.STARTED, State.DONE])
+
+
+def _state(claim: CTE) -> ScalarSelect[str]:
+    return select(claim.c.state).scalar_subquery()
+
+
+def _beside(claim: CTE, row: CTE) -> Select[Any]:
+    columns = (it for it in row.c if it.name not in {"created_at", "updated_at"})
+    state, reply = claim.c.state.label(CLAIMED), claim.c.reply.label(REPLY)
+    return select(state, reply, *columns).select_from(claim.outerjoin(row, true()))
+
+
+def payment_of(row: RowMapping) -> Payment:
+    """A row as the service tells of it."""
     amount = Money(minor=row["amount_minor"], currency=row["currency"])
     return Payment(amount=amount, **row)

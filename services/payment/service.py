@@ -13,7 +13,9 @@ requests between them; no transaction is open while a request runs. What makes t
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import RowMapping, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected, Unavailable
@@ -21,7 +23,7 @@ from contracts.message import Money, StepKey
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
 from contracts.published import DomainEvent, EventType, PaymentEvent
 from contracts.records import Op, StepRecord
-from infrastructure.barrier import Barrier
+from infrastructure.barrier import Barrier, parameters
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
 from services.payment import rows
@@ -39,6 +41,10 @@ class Payments:
         self._provider = provider
         self._outbox = Outbox(outbox)
         self._barrier = Barrier(barrier, self._outbox)
+        claim = self._barrier.claiming()
+        self._beginning = rows.beginning(claim)
+        self._attaching = rows.attaching(claim)
+        self._capturing = rows.capturing(claim)
 
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
         """Capture the amount. Rejected with the provider's decline code.
@@ -105,8 +111,8 @@ class Payments:
     async def _begin(self, key: StepKey, command: ChargePayment) -> Payment:
         """The step's payment: captured if an earlier attempt did it, else to be gone on with."""
         async with self._database.transaction() as tx:
-            stored = await self._barrier.claim(tx, key, Payment)
-            return stored or await rows.begin(tx, key, command)
+            stored, row = await self._claim(tx, self._beginning, key, rows.first(key, command))
+            return stored or rows.begun(row, key, command)
 
     async def _confirm(self, key: StepKey, command: ChargePayment, intent_id: str | None) -> Intent:
         """Confirm a new intent, or the stored one if the provider says that nobody has yet."""
@@ -122,9 +128,10 @@ class Payments:
         """Make an intent and store its id. Raises Compensated if the step was undone meanwhile."""
         create = _provider_key(key, "create")
         intent = await self._provider.create(command, key.saga_id, create)
-        async with self._database.transaction() as tx:
-            await self._barrier.claim(tx, key, Payment)
-            return await rows.attach_intent(tx, command.order_id, intent.id)
+        its = rows.of_order(command.order_id) | {"new_intent": intent.id}
+        async with self._database.statement() as tx:
+            _, row = await self._claim(tx, self._attaching, key, its)
+        return str(row["intent_id"])
 
     async def _capture(self, key: StepKey, command: ChargePayment) -> Payment:
         """Write the capture down.
@@ -133,11 +140,19 @@ class Payments:
         and deals with its money.
         """
         async with self._database.transaction() as tx:
-            stored = await self._barrier.claim(tx, key, Payment)
+            its = rows.of_order(command.order_id)
+            stored, row = await self._claim(tx, self._capturing, key, its)
             if stored is not None:
                 return stored
-            captured = await rows.close(tx, command.order_id, PaymentStatus.CAPTURED)
+            captured = rows.payment_of(row)
             return await self._barrier.finish(tx, key, captured, events=_told(captured))
+
+    async def _claim(
+        self, tx: AsyncConnection, statement: Select[Any], key: StepKey, its: dict[str, Any]
+    ) -> tuple[Payment | None, RowMapping]:
+        """Claim a charge by a statement that does more; the stored reply, if any, and the row."""
+        row = (await tx.execute(statement, parameters(key) | its)).mappings().one()
+        return self._barrier.judged(key, (row[rows.CLAIMED], row[rows.REPLY]), Payment), row
 
     async def _decline(self, key: StepKey, command: ChargePayment, refusal: Rejected) -> None:
         """Write the refusal down. Raises Compensated if the step was undone meanwhile."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.goals import GOALS
-from benchmarks.subjects import PARTS, names
+from benchmarks.subjects import USUAL, names
 
 SAGA = Path(sys.executable).parent / "saga"
 
@@ -24,7 +24,7 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     found = json.loads((tmp_path / "bench.json").read_text())
-    assert set(found["subjects"]) == set(names(PARTS, []))
+    assert set(found["subjects"]) == set(names(USUAL, []))
     for name, subject in found["subjects"].items():
         assert subject["alone"]["count"] > 0, name
         assert subject["alone_ms"]["median"] > 0, name

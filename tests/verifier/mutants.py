@@ -16,37 +16,37 @@ from saga import Saga, SagaState, Step
 from saga.journal import Journal
 from saga.parking import Duty
 from saga.step import FORWARD
-from services.inventory import service as inventory
+from services.inventory import moves
 from services.inventory.tables import products
 from verifier.place_order import PLACE_ORDER
 from verifier.return_order import RETURN_ORDER
 from verifier.subject import Subject
 from verifier.world import World
 
-_step, _claim, _init, _attempts = Saga.step, Barrier.claim, Journal.__init__, Duty._attempts
+_step, _judged, _init, _attempts = Saga.step, Barrier.judged, Journal.__init__, Duty._attempts
 
 
-async def remember_nothing(
-    self: Barrier, tx: Any, key: StepKey, reply_type: Any, op: Op = Op.ACTION
+def remember_nothing(
+    self: Barrier, key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """A repeated action takes effect again."""
-    stored = await _claim(self, tx, key, reply_type, op)
+    stored = _judged(self, key, found, reply_type, op)
     return stored if op is Op.COMPENSATION else None
 
 
-async def let_the_late_in(
-    self: Barrier, tx: Any, key: StepKey, reply_type: Any, op: Op = Op.ACTION
+def let_the_late_in(
+    self: Barrier, key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """An action is let in after its compensation."""
-    state, reply = await self._upsert(tx, key, op, State.STARTED, {})
-    return reply_type.model_validate(reply) if state is State.DONE else None
+    state, reply = found
+    return reply_type.model_validate(reply) if state == State.DONE else None
 
 
-async def forget_the_reply(
-    self: Barrier, tx: Any, key: StepKey, reply_type: Any, op: Op = Op.ACTION
+def forget_the_reply(
+    self: Barrier, key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """A repeated action is turned away: its effect is there, its reply is not."""
-    if await _claim(self, tx, key, reply_type, op) is not None:
+    if _judged(self, key, found, reply_type, op) is not None:
         raise Conflict("it is done already", expected=0, actual=1)
 
 
@@ -103,12 +103,14 @@ def key_of_the_run(
     _init(self, f"{saga_id}/{info.run_id}" if again else saga_id, steps, batched=batched)
 
 
-async def move_what_is_not_there(tx: Any, line: Any, source: str, target: str) -> bool:
+async def move_what_is_not_there(tx: Any, lines: Any, source: str, target: str) -> bool:
     """Stock may become negative."""
     from_, to = products.c[source], products.c[target]
-    values = {from_: from_ - line.quantity, to: to + line.quantity}
-    statement = update(products).where(products.c.sku == line.sku).values(values)
-    return bool((await tx.execute(statement)).rowcount)
+    for line in lines:
+        values = {from_: from_ - line.quantity, to: to + line.quantity}
+        statement = update(products).where(products.c.sku == line.sku).values(values)
+        await tx.execute(statement)
+    return True
 
 
 async def ignore_cancellation(self: Saga, task: "asyncio.Task[Any]") -> Any:
@@ -176,7 +178,7 @@ MUTANTS = (
     Mutant(
         "barrier",
         Barrier,
-        "claim",
+        "judged",
         remember_nothing,
         f"{RESERVE} is delivered twice",
         "(10, 6, 2, 2), not (10, 8, 0, 2)",
@@ -184,7 +186,7 @@ MUTANTS = (
     Mutant(
         "tombstone",
         Barrier,
-        "claim",
+        "judged",
         let_the_late_in,
         f"{RESERVE} lands after it is undone",
         "(10, 8, 2, 0), not (10, 10, 0, 0)",
@@ -192,7 +194,7 @@ MUTANTS = (
     Mutant(
         "stored reply",
         Barrier,
-        "claim",
+        "judged",
         forget_the_reply,
         f"{CHARGE} reply is lost",
         "ended as timed_out, not as confirmed",
@@ -231,8 +233,8 @@ MUTANTS = (
     ),
     Mutant(
         "stock constraint",
-        inventory,
-        "_move",
+        moves,
+        "move",
         move_what_is_not_there,
         f"{RESERVE} is refused by its service",
         "ended as confirmed, not as rejected",

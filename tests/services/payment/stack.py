@@ -88,6 +88,13 @@ class DisturbedDatabase(Database):
             yield tx
         await self._disturbance.pausing("after COMMIT")
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        await self._disturbance.pausing("before a single statement")
+        async with super().statement() as tx:
+            yield tx
+        await self._disturbance.pausing("after a single statement")
+
     def _statement(self, *arguments: Any) -> None:
         self._disturbance.passing(f"before {arguments[2][:40]}")
 

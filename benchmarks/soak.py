@@ -1,0 +1,95 @@
+"""A long run at half of saturation: memory, latencies and tables, slice by slice."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from benchmarks import growth, load
+from benchmarks.counters import HANDED_IN
+from benchmarks.ground import Ground
+from benchmarks.stats import Latency, slope
+from benchmarks.subject import Subject
+from benchmarks.usage import kind_of, usages
+
+AT_ONCE = 16
+SLICES = 20
+MIB = 2**20
+
+
+class Slice(BaseModel, frozen=True):
+    """One part of the run: when it ended (minutes), its latencies, and memory in MiB."""
+
+    minutes: float
+    latency: Latency
+    memory: dict[str, float]
+
+
+class Soaked(BaseModel, frozen=True):
+    """The whole run. `memory_slopes` are MiB a minute, over its second half; `rows` per order."""
+
+    rate: float
+    orders: int
+    slices: list[Slice]
+    memory_slopes: dict[str, float]
+    rows: dict[str, float]
+
+
+@dataclass
+class Soaking:
+    """Soaks one subject on a ground. `tell` hears what is going on."""
+
+    ground: Ground
+    subject: Subject
+    tell: Callable[[str], None]
+    _slices: list[Slice] = field(default_factory=list)
+
+    async def run(self, minutes: float) -> Soaked:
+        """Find the saturation, then go on at half of it for so many minutes."""
+        self.tell("looking for the saturation")
+        found = await load.closed(self._one, at_once=AT_ONCE, warmup=5, seconds=10)
+        rate = found.rate / 2
+        before = await self._rows()
+        orders = await self._soak(rate, minutes)
+        after = await self._rows()
+        return Soaked(
+            rate=rate,
+            orders=orders,
+            slices=self._slices,
+            memory_slopes=slopes(self._slices),
+            rows={name: (rows - before.get(name, 0)) / orders for name, rows in after.items()},
+        )
+
+    async def _soak(self, rate: float, minutes: float) -> int:
+        orders, length = 0, minutes / SLICES
+        for number in range(1, SLICES + 1):
+            self.tell(f"soaking at {rate:.1f} a second: slice {number} of {SLICES}")
+            arrivals = load.arrivals(rate, 60 * length, seed=number)
+            sample = await load.by_schedule(self._one, arrivals)
+            orders += len(sample.latencies)
+            latency = Latency.of(sample.latencies)
+            at = number * length
+            self._slices.append(Slice(minutes=at, latency=latency, memory=self._memory()))
+        return orders
+
+    async def _one(self) -> None:
+        await self.subject.run()
+
+    def _memory(self) -> dict[str, float]:
+        pids = self.ground.pids
+        serving = {it: pid for it, pid in pids.items() if kind_of(it) in self.subject.processes}
+        return {name: it.memory / MIB for name, it in usages(serving).items()}
+
+    async def _rows(self) -> dict[str, int]:
+        self.tell("counting rows")
+        await asyncio.sleep(HANDED_IN)
+        urls = {it: self.ground.superuser_url(it) for it in growth.databases()}
+        return {name: it.rows for name, it in (await growth.counts(urls)).items()}
+
+
+def slopes(slices: Sequence[Slice]) -> dict[str, float]:
+    """By process, over the second half: pools, caches and heaps have filled by then."""
+    late = slices[len(slices) // 2 :]
+    minutes = [it.minutes for it in late]
+    return {name: slope(minutes, [it.memory[name] for it in late]) for name in late[-1].memory}
