@@ -48,7 +48,7 @@ async def open_relays(urls: Mapping[str, str], bus: Bus) -> AsyncIterator[list[R
     async with AsyncExitStack() as stack:
         relays = []
         for service, url in urls.items():
-            database = Database(url, pool_size=1, pre_ping=False)
+            database = Database(url, pool_size=1)
             stack.push_async_callback(database.close)
             notices = await stack.enter_async_context(Notices(url, CHANNEL).listening())
             relays.append(Relay(service, database, OUTBOXES[service], bus, notices))

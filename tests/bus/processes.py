@@ -97,7 +97,7 @@ async def relay_on(places: Places) -> None:
 
 async def consume_until(places: Places, die_at: int, number: int) -> None:
     """Consume until there are so many effects."""
-    database = Database(places.event_url, pre_ping=False)
+    database = Database(places.event_url)
     watching = await asyncpg.connect(places.event_url.replace("+asyncpg", ""))  # passes no point
 
     async def enough() -> bool:
