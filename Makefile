@@ -18,7 +18,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-events test-verifier test-bench test-newcomer bench check format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-newcomer bench check format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,13 +33,16 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -m "not chaos and not events and not verifier and not bench" $(TESTS)
+	$(BIN)/python -m pytest -m "not chaos and not topology and not events and not verifier and not bench" $(TESTS)
 
-test-chaos: setup-dev ## Kill processes at random during 200 orders (about three minutes)
+test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos -s
 
 test-events: setup-dev ## Long runs of event store, outbox and bus, with processes killed
 	$(BIN)/python -m pytest -m events -s
+
+test-topology: setup-dev ## Kill, stop and cut off services as processes of a stack (about six minutes)
+	$(BIN)/python -m pytest -m topology -s
 
 test-verifier: setup-dev ## Break a saga at a part of all points, and let mutants be caught
 	$(BIN)/python -m pytest -m verifier

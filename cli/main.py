@@ -17,12 +17,13 @@ from cli import order
 from cli.bench import bench
 from cli.demo import demo
 from cli.operate.app import install
+from cli.services import services
 from cli.stack import status as stack_status
 from cli.stack.console import LastingConsole, Reporter
 from cli.stack.doctor import examine
 from cli.stack.down import down as stop_stack
 from cli.stack.errors import StackError, StartFailed
-from cli.stack.options import Given, Options, Ports
+from cli.stack.options import Given, Options, Ports, Topology, parse_scale
 from cli.stack.plan import Programs
 from cli.stack.up import up as run_stack
 from cli.token import token
@@ -40,10 +41,12 @@ app.command()(bench)
 app.command()(demo)
 app.command()(token)
 app.command()(verify)
+app.command()(services)
 install(app)
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Listen here on 127.0.0.1")]
 Base = Annotated[int, typer.Option(min=1, max=65000, help="Worker n listens on this plus n")]
+ServicesBase = Annotated[int, typer.Option(min=1, max=65000, help="Services listen from here on")]
 StateFolder = Annotated[Path, typer.Option("--state-dir", help="Where data, logs and passwords go")]
 Workers = Annotated[int, typer.Option("--workers", min=0, max=100, help="Worker processes")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
@@ -67,11 +70,15 @@ def up(
     postgres_port: Port = DEFAULT.postgres,
     metrics_base_port: Base = DEFAULT.metrics_base,
     health_base_port: Base = DEFAULT.health_base,
+    topology: Annotated[Topology, typer.Option(help="Where the services run")] = Topology.MONOLITH,
+    scale: Annotated[list[str], typer.Option(help="SERVICE=N: so many instances of it")] = [],  # noqa: B006 - typer's way
+    services_base_port: ServicesBase = DEFAULT.services_base,
 ) -> None:
     """Start the whole stack, and keep it up until Ctrl-C.
 
     What runs already is used instead: set TEMPORAL_ADDRESS, USER_DATABASE_URL,
     ORDER_DATABASE_URL, INVENTORY_DATABASE_URL, PAYMENT_DATABASE_URL, EVENT_DATABASE_URL,
+    REGISTRY_DATABASE_URL,
     PAYMENT_PROVIDER_URL or API_AUTH_JWKS.
     """
     ports = Ports(
@@ -83,8 +90,10 @@ def up(
         postgres=postgres_port,
         metrics_base=metrics_base_port,
         health_base=health_base_port,
+        services_base=services_base_port,
     )
-    options = Options(state_dir.absolute(), workers, ports, gateway)
+    instances = parse_scale(scale)
+    options = Options(state_dir.absolute(), workers, ports, gateway, topology, instances)
     programs = context.find_object(Programs) or Programs()
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))
 

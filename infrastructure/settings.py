@@ -30,6 +30,12 @@ class DatabaseSettings(BaseSettings):
     event_database_url: DatabaseUrl
 
 
+class RegistrySettings(BaseSettings):
+    """REGISTRY_DATABASE_URL: where instances of services are listed, if they are."""
+
+    registry_database_url: DatabaseUrl | None = None
+
+
 class ProviderSettings(BaseSettings):
     """Where the payment provider is, and our key: PAYMENT_PROVIDER_URL, PAYMENT_PROVIDER_KEY."""
 

@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 from infrastructure.migrations import upgrade
-from infrastructure.settings import DatabaseSettings
+from infrastructure.registry.postgres import MIGRATIONS as REGISTRY
+from infrastructure.settings import DatabaseSettings, RegistrySettings
 
 SERVICES = ("user", "order", "inventory", "payment")
 DATABASES = (*SERVICES, "event")
@@ -24,5 +25,12 @@ async def migrate(settings: DatabaseSettings) -> None:
         await upgrade(migrations_of(service), getattr(settings, f"{service}_database_url"))
 
 
+async def main() -> None:
+    """Entry point: the services' databases, and the registry's if there is one."""
+    await migrate(DatabaseSettings())
+    if url := RegistrySettings().registry_database_url:
+        await upgrade(REGISTRY, url)
+
+
 if __name__ == "__main__":
-    asyncio.run(migrate(DatabaseSettings()))
+    asyncio.run(main())

@@ -1,6 +1,7 @@
 """A service as a process of its own: settings, start, stop.
 
-Told to stop, it finishes the requests that it has begun.
+It is on the registry's list while it is ready, if there is a registry. Told to stop, it takes
+itself off the list, waits until nobody is led to it any more, and finishes what it has begun.
 """
 
 import argparse
@@ -9,21 +10,30 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import httpx2
 import uvicorn
 from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 
+from contracts.errors import Unavailable
+from infrastructure.database import Database
 from infrastructure.jwks import demand_usable, open_keys
+from infrastructure.registry.instances import Instance
+from infrastructure.registry.postgres import PostgresRegistry
+from infrastructure.registry.registration import registered
+from infrastructure.registry.watch import EVERY, health_by
 from infrastructure.service_tokens import audience_of
+from infrastructure.settings import RegistrySettings
 from infrastructure.tokens import Verifier
 
 POOL_SIZE = 10  # connections to its database, and as many again: several workers call it
 MOST_AT_ONCE = 300  # requests; further ones are told 503 at once
 KEEP_ALIVE = 75  # seconds; longer than clients keep an idle connection, so none meets a closing one
 GRACE = 10  # seconds for what is under way when it is told to stop
+DRAIN = 2 * EVERY  # seconds until everybody knows that it is off the list
 
 Serving = Callable[[Verifier], AbstractAsyncContextManager[FastAPI]]
 log = logging.getLogger("services")
@@ -58,10 +68,39 @@ async def run(service: str, serving: Serving, options: argparse.Namespace) -> No
             server = _Server(_config(app))
             running = asyncio.create_task(server.serve(sockets=[listening]))
             stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            async with _listed(_instance(service, options)):
+                await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             server.should_exit = True
             await running
+
+
+def _instance(service: str, options: argparse.Namespace) -> Instance:
+    host, port = options.advertise or options.host, options.port
+    return Instance(service, options.instance or f"{service}-{host}-{port}", host, port)
+
+
+@asynccontextmanager
+async def _listed(instance: Instance) -> AsyncIterator[None]:
+    """On the registry's list, if there is one; at the end, until it is known to be off it."""
+    url = RegistrySettings().registry_database_url
+    if url is None:
+        yield
+        return
+    database = Database(url, pool_size=1)
+    try:
+        async with httpx2.AsyncClient(trust_env=False) as http:
+            healthy = health_by(http)
+
+            async def ready() -> None:
+                if not await healthy(instance):
+                    raise Unavailable(f"{instance.name} is not ready")
+
+            async with registered(PostgresRegistry(database), instance, ready):
+                yield
+        await asyncio.sleep(DRAIN)
+    finally:
+        await database.close()
 
 
 def _config(app: FastAPI) -> uvicorn.Config:
@@ -79,7 +118,10 @@ def _config(app: FastAPI) -> uvicorn.Config:
 def main(service: str, serving: Serving) -> None:
     """Entry point of `python -m services.<service>`."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", help="listen here")
     parser.add_argument("--port", default=8000, type=int)
+    parser.add_argument("--instance", help="its name in the registry")
+    parser.add_argument("--advertise", help="the host by which others reach it; default: --host")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
     asyncio.run(run(service, serving, parser.parse_args()))

@@ -84,6 +84,7 @@ def main() -> None:
     if wrong := findings():
         sys.exit("\n".join(str(it) for it in wrong))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every call of a service
     asyncio.run(run(arguments()))
 
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from cli.stack.errors import StackError
 from cli.stack.files import write_private
 
-ROLES = ("users", "orders", "inventory", "payments", "events")
+OWNERS = ("users", "orders", "inventory", "payments", "events")
+ROLES = (*OWNERS, "registry")
 
 
 class Credentials(BaseModel, frozen=True):

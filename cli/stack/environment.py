@@ -1,13 +1,18 @@
 """The environment of the stack's processes: where its parts are, and nothing that misleads."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cli.stack import signing
 from cli.stack.credentials import Credentials
 from cli.stack.databases import OWNER
 from cli.stack.files import StateDir
-from cli.stack.options import HOST, Given, Options, database_variable
+from cli.stack.options import HOST, SERVICES, Given, Options, Ports, database_variable
+from cli.stack.signing import BETWEEN_SERVICES
+
+REGISTRY = "REGISTRY_DATABASE_URL"
+DATABASES = (*(database_variable(it) for it in OWNER), REGISTRY)
+PROVIDER = ("PAYMENT_PROVIDER_URL", "PAYMENT_PROVIDER_KEY")
 
 
 def of_the_stack(
@@ -16,10 +21,10 @@ def of_the_stack(
     """What leads a program to the parts of this stack. Holds passwords."""
     ours = {"PYTHONUNBUFFERED": "1"}  # so that a log's last words are in it after a crash
     for service, role in OWNER.items():
-        own = (
-            f"postgresql://{role}:{credentials.roles[role]}@{HOST}:{options.ports.postgres}/{role}"
-        )
+        own = _url(role, options, credentials)
         ours[database_variable(service)] = given.databases.get(service, own)
+    if options.split:
+        ours[REGISTRY] = given.registry or _url("registry", options, credentials)
     if given.provider is None:
         ours["PAYMENT_PROVIDER_URL"] = f"http://{HOST}:{options.ports.provider}"
         ours["PAYMENT_PROVIDER_KEY"] = credentials.provider_key
@@ -29,10 +34,40 @@ def of_the_stack(
     return ours | _auth(options, given, environ) | _temporal(options, given)
 
 
-def inherited(given: Given, environ: Mapping[str, str]) -> dict[str, str]:
+def _url(role: str, options: Options, credentials: Credentials) -> str:
+    """Of the database of this role, in our PostgreSQL."""
+    return f"postgresql://{role}:{credentials.roles[role]}@{HOST}:{options.ports.postgres}/{role}"
+
+
+def of_callers(env: Mapping[str, str], ports: Ports, layout: StateDir) -> dict[str, str]:
+    """Of who calls services that are processes of their own: where they are, and no database."""
+    places = {f"{it.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
+    key = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_KEY": str(layout.service_key)}
+    return _without(env, DATABASES, PROVIDER) | places | key
+
+
+def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[str, str]:
+    """Of a service's instance: its own database, the registry, and whose tokens it takes."""
+    own = {database_variable(service): env[database_variable(service)], REGISTRY: env[REGISTRY]}
+    keys = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_JWKS": str(layout.service_jwks)}
+    hidden = (DATABASES,) if service == "payment" else (DATABASES, PROVIDER)
+    return _without(env, *hidden) | own | keys
+
+
+def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
+    """Of who watches over the instances."""
+    return _without(env, DATABASES, PROVIDER) | {REGISTRY: env[REGISTRY]}
+
+
+def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:
+    hidden = {name for group in groups for name in group}
+    return {name: value for name, value in env.items() if name not in hidden}
+
+
+def inherited(options: Options, given: Given, environ: Mapping[str, str]) -> dict[str, str]:
     """The user's environment, without what would lead clients away from servers of ours."""
     ours = [] if given.temporal is not None else ["TEMPORAL_"]
-    ours += [] if given.all_databases else ["PG"]
+    ours += [] if given.all_databases(split=options.split) else ["PG"]
     return {name: value for name, value in environ.items() if not name.startswith(tuple(ours))}
 
 

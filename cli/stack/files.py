@@ -29,6 +29,21 @@ class StateDir:
         return self.path / "jwks.json"
 
     @property
+    def service_key(self) -> Path:
+        """The private key of the tokens between services; see `signing`."""
+        return self.path / "service-key.pem"
+
+    @property
+    def service_jwks(self) -> Path:
+        """Its public half, as services read it."""
+        return self.path / "service-jwks.json"
+
+    @property
+    def endpoints(self) -> Path:
+        """Where Envoy finds the instances of services."""
+        return self.path / "endpoints"
+
+    @property
     def stack(self) -> Path:
         """What runs; see `state`."""
         return self.path / "stack.json"

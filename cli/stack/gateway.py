@@ -19,11 +19,14 @@ from cli.stack.options import HOST
 from infrastructure.envoy.edge import Gateway
 from infrastructure.envoy.keys import KeySource
 from infrastructure.envoy.parts import Address
+from infrastructure.envoy.services import ServiceMesh
 from infrastructure.envoy.settings import PREFIX, GatewaySettings
 
 SOCKET = "gateway.sock"  # in the state dir, where Envoy runs: a longer path may be too long
 ACCESS_LOG = "gateway-access"
 WORKERS = 2
+RANK = 7  # it stops first
+BETWEEN_SERVICES = 4  # … but after the API and the workers, where these need it to call services
 
 
 def program() -> Path:
@@ -32,9 +35,15 @@ def program() -> Path:
 
 
 def configured(
-    layout: StateDir, ports: tuple[int, int, int], environ: Mapping[str, str]
+    layout: StateDir,
+    ports: tuple[int, int, int],
+    environ: Mapping[str, str],
+    mesh: ServiceMesh | None = None,
 ) -> Gateway:
-    """The gateway on ports (its own, the API's, its metrics'). StackError names a wrong setting."""
+    """The gateway on ports (its own, the API's, its metrics'). StackError names a wrong setting.
+
+    `mesh` is what the same Envoy does between services, if they are processes of their own.
+    """
     listen, api, metrics = (Address(HOST, port) for port in ports)
     try:
         settings = GatewaySettings.by(environ)
@@ -51,6 +60,7 @@ def configured(
         access_log=layout.log(ACCESS_LOG),
         admin=SOCKET,
         settings=settings,
+        mesh=mesh,
     )
 
 
@@ -59,16 +69,19 @@ def lane(gateway: Gateway, layout: StateDir, env: Mapping[str, str]) -> Lane:
     place, socket = layout.path / "gateway.json", layout.path / SOCKET
 
     async def write() -> None:
+        if gateway.mesh is not None:
+            gateway.mesh.prepare()
         write_private(place, json.dumps(gateway.config(), indent=1))
 
     options = ("--concurrency", str(WORKERS), "--disable-hot-restart", "--log-level", "warning")
+    node = ("--service-node", "gateway", "--service-cluster", "order-saga")  # for endpoint files
     envoy = Child(
         name="gateway",
-        argv=(str(program()), "--config-path", str(place), *options),
+        argv=(str(program()), "--config-path", str(place), *options, *node),
         env=env,
         ready=ready.answers(gateway.metrics.host, gateway.metrics.port, "/ready"),
         tidy=partial(socket.unlink, missing_ok=True),
-        rank=5,
+        rank=RANK if gateway.mesh is None else BETWEEN_SERVICES,
         cwd=layout.path,
     )
     return (Job("gateway's configuration", write), envoy)

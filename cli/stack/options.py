@@ -1,7 +1,8 @@
 """What is asked of the stack: by flags, and by what the environment says is running already."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,15 @@ from cli.stack.databases import OWNER
 from cli.stack.errors import StackError
 
 HOST = "127.0.0.1"
+SERVICES = ("user", "order", "inventory", "payment")  # as services.migrate, which is slow to load
+MOST_INSTANCES = 9  # of a service
+
+
+class Topology(StrEnum):
+    """Where the services run."""
+
+    MONOLITH = "monolith"  # inside the API and the workers
+    SERVICES = "services"  # as processes of their own
 
 
 class Ports(BaseModel, frozen=True):
@@ -27,6 +37,15 @@ class Ports(BaseModel, frozen=True):
     postgres: int = Field(default=15432, ge=1, le=65535)
     metrics_base: int = Field(default=9100, ge=1, le=65000)
     health_base: int = Field(default=9200, ge=1, le=65000)
+    services_base: int = Field(default=8500, ge=1, le=65000)
+
+    def service(self, name: str) -> int:
+        """Where a service is called, whichever instance answers."""
+        return self.services_base + SERVICES.index(name)
+
+    def instance(self, service: str, n: int) -> int:
+        """Where the n-th instance of a service listens; n counts from 1."""
+        return self.services_base + 10 * (SERVICES.index(service) + 1) + n
 
 
 @dataclass(frozen=True)
@@ -37,6 +56,23 @@ class Options:
     workers: int = 2
     ports: Ports = field(default_factory=Ports)
     gateway: bool = True
+    topology: Topology = Topology.MONOLITH
+    scale: Mapping[str, int] = field(default_factory=dict)  # service: instances
+
+    def __post_init__(self) -> None:
+        if self.topology is Topology.MONOLITH and self.scale:
+            raise StackError("--scale needs --topology services: else services are no processes")
+        if self.topology is Topology.SERVICES and not self.gateway:
+            raise StackError("--no-gateway: the services are called through the gateway's Envoy")
+
+    @property
+    def split(self) -> bool:
+        """Whether services are processes of their own."""
+        return self.topology is Topology.SERVICES
+
+    def scale_of(self, service: str) -> int:
+        """How many instances of it there are to be."""
+        return self.scale.get(service, 1)
 
 
 def database_variable(service: str) -> str:
@@ -52,6 +88,7 @@ class Given:
     temporal: str | None = None
     provider: str | None = None
     issuer: bool = False  # of the API's tokens
+    registry: str | None = None  # its database
 
     @classmethod
     def by(cls, environ: Mapping[str, str]) -> "Given":
@@ -70,12 +107,25 @@ class Given:
             temporal=environ.get("TEMPORAL_ADDRESS") or None,
             provider=provider,
             issuer=issuer,
+            registry=environ.get("REGISTRY_DATABASE_URL") or None,
         )
 
-    @property
-    def all_databases(self) -> bool:
-        """Whether no PostgreSQL of ours is needed."""
-        return len(self.databases) == len(OWNER)
+    def all_databases(self, *, split: bool) -> bool:
+        """Whether no PostgreSQL of ours is needed; split services need a registry too."""
+        return len(self.databases) == len(OWNER) and (self.registry is not None or not split)
+
+
+def parse_scale(words: Sequence[str]) -> dict[str, int]:
+    """From `payment=3` and so on. StackError says what is wrong."""
+    scale: dict[str, int] = {}
+    for word in words:
+        service, _, count = word.partition("=")
+        if service not in SERVICES:
+            raise StackError(f"--scale {word}: the services are {', '.join(SERVICES)}")
+        if not count.isdigit() or not 1 <= int(count) <= MOST_INSTANCES:
+            raise StackError(f"--scale {word}: say {service}=N, N from 1 to {MOST_INSTANCES}")
+        scale[service] = int(count)
+    return scale
 
 
 class Wanted(NamedTuple):
@@ -98,11 +148,22 @@ def wanted_ports(options: Options, given: Given) -> list[Wanted]:
         wanted.append(Wanted(ports.temporal_ui, "Temporal UI", "--temporal-ui-port"))
     if given.provider is None:
         wanted.append(Wanted(ports.provider, "payment provider", "--provider-port"))
-    if not given.all_databases:
+    if not given.all_databases(split=options.split):
         wanted.append(Wanted(ports.postgres, "PostgreSQL", "--postgres-port"))
     wanted.append(Wanted(ports.health_base, "relay health", "--health-base-port"))
     for n in range(1, options.workers + 1):
         name = f"worker-{n}"
         wanted.append(Wanted(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port"))
         wanted.append(Wanted(ports.health_base + n, f"{name} health", "--health-base-port"))
+    wanted += _services(options)
     return wanted
+
+
+def _services(options: Options) -> Iterator[Wanted]:
+    if not options.split:
+        return
+    flag, ports = "--services-base-port", options.ports
+    for service in SERVICES:
+        yield Wanted(ports.service(service), f"{service} service", flag)
+        for n in range(1, options.scale_of(service) + 1):
+            yield Wanted(ports.instance(service, n), f"{service}-{n}", flag)

@@ -16,6 +16,7 @@ from cli.stack.files import StateDir
 from cli.stack.options import HOST, Given, Options
 from cli.stack.postgres import Postgres
 from cli.stack.process import run_to_end
+from cli.stack.services import SplitServices
 from cli.stack.urls import urls
 from infrastructure.tokens import Issuer
 
@@ -33,6 +34,8 @@ class Programs:
     api: tuple[str, ...] = (*PYTHON, "api")
     worker: tuple[str, ...] = (*PYTHON, "workers")
     relay: tuple[str, ...] = (*PYTHON, "relay")
+    service: tuple[str, ...] = (*PYTHON, "services")  # a dot and the service's name follow
+    discovery: tuple[str, ...] = (*PYTHON, "services.discovery")
 
 
 class Plan(NamedTuple):
@@ -52,7 +55,9 @@ def make_plan(
     credentials = load_or_make(layout.secrets)
     issuer = None if given.issuer else signing.load_or_make(layout)
     ours = environment.of_the_stack(options, given, environ, credentials)
-    all_of_it = environment.inherited(given, environ) | ours
+    if options.split:
+        signing.make_service_key(layout)
+    all_of_it = environment.inherited(options, given, environ) | ours
     planner = _Planner(options, given, layout, credentials, all_of_it)
     return Plan(planner.stages(programs), ours, urls(options, given, ours), issuer)
 
@@ -69,14 +74,26 @@ class _Planner:
         """First what everything needs, then what serves."""
         needs = (self._databases(programs), *self._temporal(programs), *self._provider(programs))
         workers = ((self._worker(programs, n),) for n in range(1, self.options.workers + 1))
-        return (
-            needs,
-            ((self._api(programs),), *self._gateway(), (self._relay(programs),), *workers),
-        )
+        relay = (self._relay(programs),)
+        serve = ((self._api(programs),), *self._gateway(), relay, *workers)
+        if not self.options.split:
+            return (needs, serve)
+        return (needs, self._split.lanes(programs.service, programs.discovery), serve)
+
+    @property
+    def _split(self) -> SplitServices:
+        return SplitServices(self.options, self.layout, self.env)
+
+    @property
+    def _caller_env(self) -> Mapping[str, str]:
+        """The environment of who calls services, in process or elsewhere."""
+        if not self.options.split:
+            return self.env
+        return environment.of_callers(self.env, self.options.ports, self.layout)
 
     def _databases(self, programs: Programs) -> Lane:
         migrations = self._job("migrations", programs.migrations)
-        if self.given.all_databases:
+        if self.given.all_databases(split=self.options.split):
             return (migrations,)
         place = cluster.locate(self.layout.path)
         log = self.layout.log("postgres")
@@ -107,14 +124,15 @@ class _Planner:
         port = self.options.ports.api
         argv = (*programs.api, "--host", HOST, "--port", str(port))
         check = ready.answers(HOST, port, "/health/ready")
-        return Child("api", argv, self.env, check, grace=25.0, rank=3)
+        return Child("api", argv, self._caller_env, check, grace=25.0, rank=5)
 
     def _gateway(self) -> Stage:
         if not self.options.gateway:
             return ()
         ports = self.options.ports
         places = (ports.gateway, ports.api, ports.metrics_base)
-        edge = gateway.configured(self.layout, places, self.env)
+        mesh = self._split.mesh() if self.options.split else None
+        edge = gateway.configured(self.layout, places, self.env, mesh)
         return (gateway.lane(edge, self.layout, self.env),)
 
     def _worker(self, programs: Programs, n: int) -> Child:
@@ -123,12 +141,12 @@ class _Planner:
         places = ("--metrics-port", str(metrics), "--health-port", str(health))
         argv = (*programs.worker, "--identity", name, *places)
         check = ready.answers(HOST, health, "/health/ready")
-        return Child(name, argv, self.env, check, grace=25.0, rank=4)
+        return Child(name, argv, self._caller_env, check, grace=25.0, rank=6)
 
     def _relay(self, programs: Programs) -> Child:
         health = self.options.ports.health_base
         argv = (*programs.relay, "--health-port", str(health))
-        return Child("relay", argv, self.env, ready.answers(HOST, health, "/health/ready"), rank=5)
+        return Child("relay", argv, self.env, ready.answers(HOST, health, "/health/ready"), rank=7)
 
     def _job(self, name: str, argv: tuple[str, ...]) -> Job:
         child = Child(name, argv, self.env)

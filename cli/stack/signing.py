@@ -14,6 +14,7 @@ from infrastructure.tokens import Issuer
 
 ISSUER = "urn:order-saga:local"
 AUDIENCE = "order-saga-api"
+BETWEEN_SERVICES = "urn:order-saga:local-services"
 
 
 def load_or_make(layout: StateDir) -> Issuer:
@@ -26,6 +27,16 @@ def load_or_make(layout: StateDir) -> Issuer:
     issuer = load(layout)
     write_private(layout.jwks, issuer.key.jwks)
     return issuer
+
+
+def make_service_key(layout: StateDir) -> None:
+    """A key for tokens between services, new with each start: none of them outlives a minute.
+
+    Callers read the key, services its public half.
+    """
+    key = SigningKey.generate()
+    write_private(layout.service_key, key.pem)
+    write_private(layout.service_jwks, key.jwks)
 
 
 def load(layout: StateDir) -> Issuer:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from cli.stack.databases import OWNER
-from cli.stack.options import HOST, Given, Options, database_variable
+from cli.stack.options import HOST, SERVICES, Given, Options, database_variable
 
 
 def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict[str, str]:
@@ -16,6 +16,8 @@ def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict
         table["temporal_ui"] = f"http://{HOST}:{ports.temporal_ui}"
     table["temporal"] = environment["TEMPORAL_ADDRESS"]
     table["provider"] = without_password(environment["PAYMENT_PROVIDER_URL"])
+    if options.split:
+        table |= {f"{it}_service": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
     if options.gateway:
         table["gateway_metrics"] = f"http://{HOST}:{ports.metrics_base}/metrics"
     for n in range(1, options.workers + 1):

@@ -21,6 +21,7 @@ from infrastructure.envoy.parts import (
     pipe,
     typed,
 )
+from infrastructure.envoy.services import ServiceMesh
 from infrastructure.envoy.settings import GatewaySettings
 
 MAX_HEADERS_KB = 24  # path, query and headers together; the API bounds each of them
@@ -35,6 +36,7 @@ class Gateway:
     """Where the gateway listens, what is behind it, and whose tokens it takes.
 
     `admin` is a Unix socket, best relative to where Envoy runs: paths of sockets are short.
+    `mesh` is what the same Envoy does between services, where these are processes of their own.
     `metrics` is for Prometheus and health checks, not for the outside.
     """
 
@@ -47,6 +49,7 @@ class Gateway:
     access_log: Path
     admin: str = "gateway.sock"
     settings: GatewaySettings = field(default_factory=GatewaySettings)
+    mesh: ServiceMesh | None = None
 
     def config(self) -> Json:
         """Envoy's configuration."""
@@ -57,6 +60,9 @@ class Gateway:
             *self.keys.clusters(),
         ]
         listeners = [self._listener(), observed.metrics(self.metrics)]
+        if self.mesh is not None:
+            clusters += self.mesh.clusters()
+            listeners += self.mesh.listeners()
         return bootstrap(listeners, clusters, pipe(self.admin), self.settings.connections)
 
     def _listener(self) -> Json:

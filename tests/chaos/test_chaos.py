@@ -1,5 +1,8 @@
 """Kill -9 of workers, API, PostgreSQL and Temporal at random, during 200 orders.
 
+And again, for a shorter time, with services as processes of their own, which are killed too, and so
+is the Envoy between them.
+
 What is checked afterwards comes from the databases and the provider's ledger, not from logs: every
 accepted order has ended, stock and money are conserved, nobody was charged twice. The seed is
 printed; CHAOS_SEED repeats the choices, though not the moments at which processes meet them.
@@ -11,6 +14,7 @@ import os
 import random
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +26,11 @@ from tests.chaos.crowd import PRICE, STOCK, Crowd
 from tests.support.stack import Stack, client, running_stack
 from tests.support.waiting import until
 
-ORDERS = 200
 AFTER_HEALING = 20
 WORKERS = 3
 KINDS = ("worker", "api", "postgres", "temporal")
-EACH_KIND = 4
+INSTANCES = ("user-1", "order-1", "inventory-1", "payment-1", "payment-2")
+SPLIT = ("--topology", "services", "--scale", "payment=2")
 BETWEEN_KILLS = 3.0
 HEAL_WITHIN = 60.0
 ENDS = {"confirmed", "rejected", "cancelled", "timed_out"}
@@ -34,27 +38,45 @@ ENDS = {"confirmed", "rejected", "cancelled", "timed_out"}
 pytestmark = pytest.mark.chaos
 
 
-async def test_nothing_is_lost_or_doubled_when_anything_is_killed(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Storm:
+    """What is killed, how often each, and during how many orders."""
+
+    orders: int
+    each: int
+    kinds: tuple[str, ...] = KINDS
+    options: tuple[str, ...] = ()
+
+
+IN_ONE = Storm(orders=200, each=4)
+IN_SERVICES = Storm(orders=100, each=2, kinds=(*KINDS, "service", "gateway"), options=SPLIT)
+
+
+@pytest.mark.parametrize("plan", [IN_ONE, IN_SERVICES], ids=["monolith", "services"])
+async def test_nothing_is_lost_or_doubled_when_anything_is_killed(
+    tmp_path: Path, plan: Storm
+) -> None:
     seed = int(os.environ.get("CHAOS_SEED", random.randrange(10**6)))
     print(f"CHAOS_SEED={seed}")
-    async with running_stack(tmp_path, workers=WORKERS) as stack:
+    async with running_stack(tmp_path, workers=WORKERS, options=plan.options) as stack:
         crowd = Crowd(stack, random.Random(seed))
         await crowd.seed()
-        kills = await storm(stack, crowd, random.Random(seed))
+        kills = await storm(stack, crowd, random.Random(seed), plan)
         healed = time.monotonic()
         await until(lambda: healthy(stack), within=HEAL_WITHIN)
         orders = await all_ended(stack, crowd)
         print(f"kills {dict(kills)}; all ended {time.monotonic() - healed:.1f} s after the last")
         endings = Counter(it["status"] for it in orders.values())
         print(f"endings {dict(endings)}")
-        assert sum(endings.values()) == ORDERS
-        assert min(kills[kind] for kind in KINDS) >= EACH_KIND
-        assert ORDERS - endings["confirmed"] >= ORDERS // 10, "too few compensations to prove much"
+        assert sum(endings.values()) == plan.orders
+        assert min(kills[kind] for kind in plan.kinds) >= plan.each
+        undone = plan.orders - endings["confirmed"]
+        assert undone >= plan.orders // 10, "too few compensations to prove much"
         await orders_after_healing_succeed(stack, crowd)
         await check_books(stack, crowd)
 
 
-async def storm(stack: Stack, crowd: Crowd, choice: random.Random) -> Counter[str]:
+async def storm(stack: Stack, crowd: Crowd, choice: random.Random, plan: Storm) -> Counter[str]:
     """Place the orders while processes die; how often each kind was killed."""
     limit = asyncio.Semaphore(8)
 
@@ -62,12 +84,13 @@ async def storm(stack: Stack, crowd: Crowd, choice: random.Random) -> Counter[st
         async with limit:
             await crowd.place(f"chaos-{number}")
 
-    placing = asyncio.gather(*(one(number) for number in range(ORDERS)))
+    placing = asyncio.gather(*(one(number) for number in range(plan.orders)))
     kills: Counter[str] = Counter()
-    while (fewest := min(kills[kind] for kind in KINDS)) < EACH_KIND:
+    while (fewest := min(kills[kind] for kind in plan.kinds)) < plan.each:
         assert not placing.done(), "all orders were placed before everything was killed"
-        kind = choice.choice([it for it in KINDS if kills[it] == fewest])
-        name = f"worker-{choice.randint(1, WORKERS)}" if kind == "worker" else kind
+        kind = choice.choice([it for it in plan.kinds if kills[it] == fewest])
+        some = {"worker": [f"worker-{n}" for n in range(1, WORKERS + 1)], "service": INSTANCES}
+        name = choice.choice(some.get(kind, [kind]))
         if stack.child(name).alive:
             stack.kill(name)
             kills[kind] += 1

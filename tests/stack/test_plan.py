@@ -8,10 +8,19 @@ import pytest
 from cli.stack.child import Child, Job
 from cli.stack.errors import PortsTaken, StackError
 from cli.stack.files import StateDir
-from cli.stack.options import Given, Options, Ports, wanted_ports
+from cli.stack.options import (
+    SERVICES,
+    Given,
+    Options,
+    Ports,
+    Topology,
+    parse_scale,
+    wanted_ports,
+)
 from cli.stack.plan import Plan, Programs, make_plan
 from cli.stack.ports import demand
 from cli.stack.urls import without_password
+from services import migrate
 from tests.support.ports import free_port
 from tests.support.stack import remove_elsewhere
 
@@ -124,3 +133,72 @@ def test_a_port_asked_for_twice_is_refused(tmp_path: Path) -> None:
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+def split_plan(state_dir: Path, environ: dict[str, str], **scale: int) -> Plan:
+    options = Options(state_dir, topology=Topology.SERVICES, scale=scale)
+    plan = make_plan(options, Given.by(environ), environ, Programs())
+    remove_elsewhere(state_dir)
+    return plan
+
+
+def test_services_as_processes_are_started_after_what_they_need_and_before_who_calls_them(
+    tmp_path: Path,
+) -> None:
+    _, services, callers = split_plan(tmp_path, {}, payment=3).stages
+    started = [step.name for lane in services for step in lane]
+    payments = ["payment-1", "payment-2", "payment-3"]
+    assert started == ["discovery", "user-1", "order-1", "inventory-1", *payments]
+    assert {"api", "worker-1", "gateway"} <= {step.name for lane in callers for step in lane}
+
+
+def test_who_calls_services_has_their_urls_and_no_database(tmp_path: Path) -> None:
+    plan = split_plan(tmp_path, {})
+    for caller in ("api", "worker-1"):
+        env = child(plan, caller).env
+        assert env["PAYMENT_SERVICE_URL"] == "http://127.0.0.1:8503"
+        assert Path(env["SERVICE_AUTH_KEY"]).stat().st_mode & 0o077 == 0
+        assert not {it for it in env if it.endswith("_DATABASE_URL") or "PROVIDER" in it}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_its_own_database_and_can_mint_no_token(tmp_path: Path, service: str) -> None:
+    env = child(split_plan(tmp_path, {}), f"{service}-1").env
+    databases = {it for it in env if it.endswith("_DATABASE_URL")}
+    assert databases == {f"{service.upper()}_DATABASE_URL", "REGISTRY_DATABASE_URL"}
+    assert "SERVICE_AUTH_KEY" not in env
+    assert "PRIVATE" not in Path(env["SERVICE_AUTH_JWKS"]).read_text()
+    assert ("PAYMENT_PROVIDER_KEY" in env) == (service == "payment")
+
+
+def test_the_registry_may_be_elsewhere_too(tmp_path: Path) -> None:
+    registry = {"REGISTRY_DATABASE_URL": "postgresql://me:secret@db.example/registry"}
+    for name in ("ours", "elsewhere"):
+        (tmp_path / name).mkdir()
+    assert "postgres" in names(split_plan(tmp_path / "ours", URLS))
+    plan = split_plan(tmp_path / "elsewhere", URLS | registry)
+    assert "postgres" not in names(plan)
+    assert registry.items() <= child(plan, "discovery").env.items()
+
+
+def test_a_strategy_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="USER_BALANCING is 'fair'"):
+        split_plan(tmp_path, {"USER_BALANCING": "fair"})
+
+
+@pytest.mark.parametrize("wrong", ["payment", "payment=0", "payment=10", "payment=x", "bank=2"])
+def test_a_scale_that_makes_no_sense_is_refused(wrong: str) -> None:
+    with pytest.raises(StackError, match="--scale"):
+        parse_scale([wrong])
+    assert parse_scale(["payment=3", "user=2"]) == {"payment": 3, "user": 2}
+
+
+def test_services_need_the_gateways_envoy_and_scale_needs_services(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match="--no-gateway"):
+        Options(tmp_path, gateway=False, topology=Topology.SERVICES)
+    with pytest.raises(StackError, match="--topology services"):
+        Options(tmp_path, scale={"payment": 3})
+
+
+def test_the_services_of_the_stack_are_all_there_are() -> None:
+    assert migrate.SERVICES == SERVICES

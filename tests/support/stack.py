@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,9 +22,10 @@ from tests.support.waiting import until
 SAGA = Path(sys.executable).parent / "saga"
 PORTS = (
     *("gateway", "api", "temporal", "temporal-ui", "provider", "postgres"),
-    *("metrics-base", "health-base"),
+    *("metrics-base", "health-base", "services-base"),
 )
 BLOCK = 12  # room for the workers above their base
+SERVICES_BLOCK = 50  # … and for services and their instances, above the last of all bases
 
 
 @dataclass(frozen=True)
@@ -82,15 +83,19 @@ class Stack:
 
 @asynccontextmanager
 async def running_stack(
-    folder: Path, *, workers: int = 2, environment: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    workers: int = 2,
+    environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> AsyncIterator[Stack]:
     """`saga up` until it is up; SIGTERM at the end, after which no child may be left."""
-    first = quiet_block(len(PORTS) * BLOCK)
+    first = quiet_block(len(PORTS) * BLOCK + SERVICES_BLOCK)
     flags = [f"--{name}-port={first + n * BLOCK}" for n, name in enumerate(PORTS)]
     stack = Stack(folder / ".saga", folder / "up.log")
     with stack.output.open("w") as output:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-            [str(SAGA), "up", f"--workers={workers}", *flags],
+            [str(SAGA), "up", f"--workers={workers}", *flags, *options],
             cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,1 @@
+"""Envoy between services: a real one, before stubs of instances."""

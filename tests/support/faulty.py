@@ -1,0 +1,82 @@
+"""A way to a server that can be cut, and that tells how often somebody tried it meanwhile."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class FaultyWay:
+    """A relay on a port of its own. While it is cut, whoever asks is hung up on."""
+
+    target: int
+    port: int = 0
+    tried: list[float] = field(default_factory=list)  # when; of time.monotonic
+    _cut: bool = False
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Break all connections, and let no request through from now on."""
+        self._cut = True
+        for writer in self._open:
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        """Let requests through again."""
+        self._cut = False
+
+    def tried_since(self, moment: float) -> int:
+        """How many requests were hung up on since then."""
+        return sum(it >= moment for it in self.tried)
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection from a client."""
+        self._open.add(writer)
+        try:
+            if self._cut:
+                if await reader.read(1):
+                    self.tried.append(time.monotonic())
+                writer.transport.abort()
+                return
+            there, back = await asyncio.open_connection("127.0.0.1", self.target)
+            self._open.add(back)
+            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            self._open.discard(back)
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass  # cut, or hung up on: the other side hears of it next
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def faulty_way(target: int) -> AsyncIterator[FaultyWay]:
+    """A way to this port of this machine."""
+    way = FaultyWay(target)
+    connections: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(way.accept(reader, writer))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    way.port = server.sockets[0].getsockname()[1]
+    try:
+        yield way
+    finally:
+        server.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)

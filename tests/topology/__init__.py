@@ -1,0 +1,1 @@
+"""Services as processes of their own, as a user runs them: killed, stopped, and cut off."""
