@@ -53,8 +53,6 @@ TABLE = (
     Entry("scale", "orders_1000000", "PlaceOrder, 10^6 orders there", "filled-c", "fast", 2, 10**6),
 )
 REST = {"rest_wait": "peers", "rest_post": "rest", "rest_get": "rest"}
-PARTS = ("peers", "rest", "workers", "lines", "scale")
-USUAL = PARTS[:-1]  # filling databases takes minutes
 
 
 class Program(NamedTuple):

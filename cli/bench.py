@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PARTS = ("peers", "rest", "workers", "lines", "scale")
 USUAL = PARTS[:-1]  # filling databases takes minutes
+QUICKLY = PARTS[:2]
 SOAKED = "rest_wait"
 MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0}
 EXTRA = ("dbos", "matplotlib")
@@ -51,7 +52,7 @@ def bench(
     from benchmarks.measure import QUICK, Asked  # noqa: PLC0415 - heavy
     from benchmarks.subjects import names  # noqa: PLC0415 - heavy
 
-    wanted = names(parts or USUAL, only or [])
+    wanted = names(parts or (QUICKLY if quick else USUAL), only or [])
     unknown = (set(parts or ()) - set(PARTS)) | (set(only or ()) - set(wanted))
     if unknown or not wanted:
         raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}")

@@ -6,7 +6,6 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.border import ServiceErrors
 from activities.inventory import InventoryActivities
@@ -15,6 +14,7 @@ from activities.payments import PaymentActivities
 from activities.users import UserActivities
 from contracts.names import Queue
 from services.composition import Services
+from workers.sandbox import runner_for
 from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder
 
@@ -32,8 +32,6 @@ STICKY_TIMEOUT = timedelta(seconds=1)
 # times out.
 CONCURRENT_ACTIVITIES = 10
 LOCAL_ACTIVITIES = 10
-
-PASSTHROUGH = ("activities", "contracts", "saga", "pydantic", "pydantic_core", "annotated_types")
 
 WORKFLOWS = {Queue.ORDERS: (PlaceOrder, ReturnOrder)}
 
@@ -66,7 +64,6 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
 
     One that runs workflows has the activities of all queues: the fast path runs them there.
     """
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH)
     workflows = WORKFLOWS.get(queue, ())
     queues = Queue if workflows else (queue,)
     defaults: dict[str, Any] = {
@@ -74,7 +71,7 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
         "workflows": workflows,
         "activities": [it for one in queues for it in activities_of(one, services)],
         "interceptors": [ServiceErrors()],
-        "workflow_runner": SandboxedWorkflowRunner(restrictions=restrictions),
+        "workflow_runner": runner_for(client.data_converter),
         "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN,
         "sticky_queue_schedule_to_start_timeout": STICKY_TIMEOUT,
         "max_concurrent_activities": CONCURRENT_ACTIVITIES,

@@ -4,16 +4,15 @@ from itertools import chain
 
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from workers.queues import PASSTHROUGH, WORKFLOWS
+from workers.queues import WORKFLOWS
+from workers.sandbox import runner_for
 
 
 def replayer() -> Replayer:
     """It knows all our workflows, and touches neither Temporal nor a service."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH)
     return Replayer(
         workflows=list(chain.from_iterable(WORKFLOWS.values())),
-        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        workflow_runner=runner_for(pydantic_data_converter),
         data_converter=pydantic_data_converter,
     )

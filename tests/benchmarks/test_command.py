@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.goals import GOALS
-from benchmarks.subjects import USUAL, names
+from benchmarks.subjects import names
+from cli.bench import QUICKLY
 
 SAGA = Path(sys.executable).parent / "saga"
 
@@ -24,7 +25,7 @@ def test_a_quick_run_measures_everything(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     found = json.loads((tmp_path / "bench.json").read_text())
-    assert set(found["subjects"]) == set(names(USUAL, []))
+    assert set(found["subjects"]) == set(names(QUICKLY, []))
     for name, subject in found["subjects"].items():
         assert subject["alone"]["count"] > 0, name
         assert subject["alone_ms"]["median"] > 0, name
