@@ -6,7 +6,7 @@ from statistics import median
 from temporalio.client import Client
 
 from benchmarks import growth, load
-from benchmarks.counters import counted, history
+from benchmarks.counters import counted, handed_in, history
 from benchmarks.ground import Ground
 from benchmarks.result import Cost
 from benchmarks.subject import Subject
@@ -19,7 +19,7 @@ NOTICED = 0.5
 
 
 async def cost(ground: Ground, subject: Subject, *, settle: bool) -> Cost:
-    """Of one saga, as the mean of several.
+    """Of one saga, as the mean of several. What ran before must be handed in, see `counters`.
 
     Persistence operations are all that its server made meanwhile, on whoever's behalf.
     """
@@ -34,11 +34,13 @@ async def cost(ground: Ground, subject: Subject, *, settle: bool) -> Cost:
             ended.append(workflow)
 
     databases = {it: ground.superuser_url(it) for it in databases_of(subject.name)}
-    before = await counted(*urls, settle=settle)
+    before = await counted(*urls)
     scans_before = await growth.counts(databases)
     done = await load.alone(one, warmup=0, count=SAGAS if settle else AT_ONCE)
     await subject.settle()
-    after = await counted(*urls, settle=settle)
+    if settle:
+        await handed_in()
+    after = await counted(*urls)
     sagas = len(done.latencies)
     scans = await growth.counts(databases)
     kept = await _history(ground, namespace_of(subject.name), ended, default=default)

@@ -35,13 +35,13 @@ async def history(client: Client, workflow_id: str) -> History:
     return History(events=info.history_length, size=info.history_size_bytes)
 
 
-async def counted(metrics_url: str, postgres_url: str, *, settle: bool) -> Counted:
-    """Persistence operations of one Temporal, and transactions of all databases.
+async def handed_in() -> None:
+    """Wait until PostgreSQL's sessions have handed in their numbers."""
+    await asyncio.sleep(HANDED_IN)
 
-    `settle`: wait until PostgreSQL's sessions have handed in their numbers.
-    """
-    if settle:
-        await asyncio.sleep(HANDED_IN)
+
+async def counted(metrics_url: str, postgres_url: str) -> Counted:
+    """Persistence operations of one Temporal, and transactions of all databases."""
     async with httpx2.AsyncClient(trust_env=False) as http:
         metrics = (await http.get(metrics_url)).raise_for_status().text
     persistence = sum(float(value) for value in PERSISTENCE.findall(metrics))

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from benchmarks.costs import cost
+from benchmarks.counters import handed_in
 from benchmarks.ground import Ground, running_ground
 from benchmarks.measure import Asked, Measuring
 from benchmarks.orders import Shop, open_shop
@@ -37,6 +38,8 @@ async def bench(folder: Path, wanted: Sequence[str], asked: Asked, tell: Tell) -
     async with prepared(folder, tell) as (ground, shop), opened(ground, shop, wanted) as subjects:
         measuring = Measuring(ground, asked, tell)
         turns = await measuring.rounds(subjects)
+        if asked.count:
+            await handed_in()
         found = {it.name: await _cost(ground, it, tell, asked) for it in subjects}
         return Results(
             machine=machine(),

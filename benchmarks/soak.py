@@ -1,13 +1,12 @@
 """A long run at half of saturation: memory, latencies and tables, slice by slice."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
 from benchmarks import growth, load
-from benchmarks.counters import HANDED_IN
+from benchmarks.counters import handed_in
 from benchmarks.ground import Ground
 from benchmarks.stats import Latency, slope
 from benchmarks.subject import Subject
@@ -83,7 +82,7 @@ class Soaking:
 
     async def _rows(self) -> dict[str, int]:
         self.tell("counting rows")
-        await asyncio.sleep(HANDED_IN)
+        await handed_in()
         urls = {it: self.ground.superuser_url(it) for it in growth.databases()}
         return {name: it.rows for name, it in (await growth.counts(urls)).items()}
 
