@@ -13,7 +13,7 @@ from benchmarks.subject import Subject
 from benchmarks.subjects import databases_of, namespace_of
 from cli.stack.options import HOST
 
-SAGAS = 40
+SAGAS = 20
 AT_ONCE = 4
 NOTICED = 0.5
 

@@ -16,7 +16,7 @@ from contracts.orders import CreateOrder
 
 WAIT = 30
 POLL = 0.1
-PROCESSES = ("api", "worker", "temporal", "postgres", "provider")
+PROCESSES = ("api", "worker", "relay", "temporal", "postgres", "provider")
 LIFETIME = timedelta(hours=12)
 
 

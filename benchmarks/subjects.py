@@ -62,7 +62,7 @@ class Program(NamedTuple):
     processes: int
     arguments: tuple[str, ...]
     environment: Callable[[Ground], dict[str, str]]
-    servers: tuple[str, ...] = ("temporal", "postgres", "provider")
+    servers: tuple[str, ...] = ("temporal", "postgres", "provider", "relay")
 
 
 NAMESPACES = {
@@ -97,10 +97,10 @@ PROGRAMS = {
         PROCESSES,
         ("--settings", "default"),
         Ground.default_temporal,
-        ("default-temporal", "postgres", "provider"),
+        ("default-temporal", "postgres", "provider", "relay"),
     ),
     **{
-        it: Program(f"{it}_saga", PROCESSES, (), _database(it), ("postgres", "provider"))
+        it: Program(f"{it}_saga", PROCESSES, (), _database(it), ("postgres", "provider", "relay"))
         for it in PEERS
     },
 }

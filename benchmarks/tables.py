@@ -23,7 +23,7 @@ def peers(results: Results) -> Table:
     return table
 
 
-COLUMNS = ("program", "temporal", "postgres", "provider", "harness")
+COLUMNS = ("program", "temporal", "postgres", "provider", "relay", "harness")
 
 
 def costs(results: Results) -> Table:
