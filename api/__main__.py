@@ -2,13 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
 import uvicorn
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
+from temporalio.client import Plugin
 
 from api.app import create_app
 from api.backend import Backend
@@ -16,6 +17,8 @@ from api.server import SERVING, allow_many_connections
 from contracts.names import ORDER_EVENTS
 from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.notices import Notices
+from infrastructure.telemetry.start import telemetry_of
+from infrastructure.telemetry.tracing import plugins
 from infrastructure.temporal import connect
 from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import open_placed
@@ -70,11 +73,14 @@ def auth_settings() -> AuthSettings:
 
 
 @asynccontextmanager
-async def open_backend(auth: AuthSettings, places: Places) -> AsyncIterator[Backend]:
+async def open_backend(
+    auth: AuthSettings, places: Places, traced: Sequence[Plugin]
+) -> AsyncIterator[Backend]:
     """The backend from the environment. Connections are made when first needed."""
     client = await connect(lazy=True, identity="api")
     orders = places.databases.get("order")  # a remote service gives no notice
     notices = Notices(orders, ORDER_EVENTS) if orders else None
+    client = await connect(lazy=True, identity="api", plugins=traced)
     async with (
         open_keys(auth.api_auth_jwks) as keys,
         open_placed(places, "api") as services,
@@ -110,6 +116,15 @@ def main() -> None:
         port=options.port,
         **SERVING,
     )
+    auth, places = auth_settings(), PlaceSettings().places()
+    with telemetry_of("api") as telemetry:
+        uvicorn.run(
+            create_app(partial(open_backend, auth, places, plugins(telemetry))),
+            host=options.host,
+            port=options.port,
+            log_config=None,
+            **SERVING,
+        )
 
 
 if __name__ == "__main__":

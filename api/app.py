@@ -24,6 +24,7 @@ from api.backend import Backend
 from api.intake import Intake
 from api.request_id import RequestIds
 from api.wire import LEAVING
+from infrastructure.telemetry.web import telemetry
 
 Opening = Callable[[], AbstractAsyncContextManager[Backend]]
 
@@ -45,6 +46,7 @@ def create_app(open_backend: Opening) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=openapi.operation_id,
+        telemetry=telemetry(),
     )
     problems.install(app)
     for router in (

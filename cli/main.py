@@ -27,6 +27,7 @@ from cli.stack.options import Given, Options, Ports, Topology, parse_scale
 from cli.stack.plan import Programs
 from cli.stack.up import up as run_stack
 from cli.token import token
+from cli.trace import trace
 from cli.verify import verify
 
 DEGRADED = 3
@@ -40,6 +41,7 @@ app.add_typer(order.app, name="order")
 app.command()(bench)
 app.command()(demo)
 app.command()(token)
+app.command()(trace)
 app.command()(verify)
 app.command()(services)
 install(app)
@@ -62,6 +64,7 @@ def up(
     state_dir: StateFolder = STATE_DIR,
     workers: Workers = 2,
     gateway: Annotated[bool, typer.Option(help="Start the API's gateway")] = True,
+    tracing: Annotated[bool, typer.Option(help="Keep spans, for `saga trace`")] = True,
     gateway_port: Port = DEFAULT.gateway,
     api_port: Port = DEFAULT.api,
     temporal_port: Port = DEFAULT.temporal,
@@ -93,7 +96,7 @@ def up(
         services_base=services_base_port,
     )
     instances = parse_scale(scale)
-    options = Options(state_dir.absolute(), workers, ports, gateway, topology, instances)
+    options = Options(state_dir.absolute(), workers, ports, gateway, topology, instances, tracing)
     programs = context.find_object(Programs) or Programs()
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))
 

@@ -22,6 +22,7 @@ from contracts.errors import ServiceError, Unavailable
 from infrastructure.operations import Operation, operations, path_of
 from infrastructure.service_errors import MEDIA_TYPE, problem_of
 from infrastructure.service_tokens import SCOPE
+from infrastructure.telemetry.web import telemetry
 from infrastructure.tokens import TokenRefused, Verifier
 
 MAX_BODY = 256 * 1024  # bytes; the largest order the API takes is a quarter of that
@@ -48,6 +49,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         max_body_size=MAX_BODY,
+        telemetry=telemetry(),
     )
     for operation in operations(protocol).values():
         _add(app, service, operation, getattr(implementation, operation.name))

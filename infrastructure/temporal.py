@@ -1,8 +1,8 @@
 """A connection to Temporal, by Temporal's own settings: `TEMPORAL_*` and `temporal.toml`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -14,6 +14,7 @@ async def connect(
     identity: str | None = None,
     lazy: bool = False,
     environment: Mapping[str, str] | None = None,
+    plugins: Sequence[Plugin] = (),
 ) -> Client:
     """A client. With `lazy`, the first call connects, so that Temporal may start later.
 
@@ -29,6 +30,7 @@ async def connect(
         identity=identity,
         runtime=runtime,
         lazy=lazy,
+        plugins=plugins,
     )
 
 

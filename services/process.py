@@ -27,6 +27,7 @@ from infrastructure.registry.registration import registered
 from infrastructure.registry.watch import EVERY, health_by
 from infrastructure.service_tokens import audience_of
 from infrastructure.settings import RegistrySettings
+from infrastructure.telemetry.start import telemetry_of
 from infrastructure.tokens import Verifier
 
 POOL_SIZE = 10  # connections to its database, and as many again: several workers call it
@@ -107,6 +108,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         ws="none",
+        log_config=None,
         access_log=False,
         server_header=False,
         limit_concurrency=MOST_AT_ONCE,
@@ -122,6 +124,6 @@ def main(service: str, serving: Serving) -> None:
     parser.add_argument("--port", default=8000, type=int)
     parser.add_argument("--instance", help="its name in the registry")
     parser.add_argument("--advertise", help="the host by which others reach it; default: --host")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    asyncio.run(run(service, serving, parser.parse_args()))
+    options = parser.parse_args()
+    with telemetry_of(service):
+        asyncio.run(run(service, serving, options))

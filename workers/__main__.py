@@ -7,11 +7,14 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, Plugin
 
 from contracts.names import Queue
+from infrastructure.telemetry.start import telemetry_of
+from infrastructure.telemetry.tracing import plugins
 from infrastructure.temporal import connect, runtime_with_metrics
 from services.composition import open_placed
 from services.places import PlaceSettings
@@ -38,7 +41,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def run(options: argparse.Namespace) -> None:
+async def run(options: argparse.Namespace, traced: Sequence[Plugin]) -> None:
     """Connect, work, and stop gracefully."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,7 +50,7 @@ async def run(options: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:
             await stack.enter_async_context(serving_health(options.health_port, ready.is_set))
-        client = await _connect_patiently(options, stop)
+        client = await _connect_patiently(options, stop, traced)
         if client is None:
             return
         places = PlaceSettings().places()
@@ -65,13 +68,15 @@ async def run(options: argparse.Namespace) -> None:
         await running  # raises what ended a worker, if it was not we
 
 
-async def _connect_patiently(options: argparse.Namespace, stop: asyncio.Event) -> Client | None:
+async def _connect_patiently(
+    options: argparse.Namespace, stop: asyncio.Event, traced: Sequence[Plugin]
+) -> Client | None:
     """Connect to Temporal, however long it takes to come up; None if told to stop meanwhile."""
     port = options.metrics_port
     runtime = runtime_with_metrics(f"127.0.0.1:{port}") if port else None
     while not stop.is_set():
         try:
-            return await connect(runtime=runtime, identity=options.identity)
+            return await connect(runtime=runtime, identity=options.identity, plugins=traced)
         except RuntimeError as error:
             log.warning("Temporal is not reachable, trying again: %s", error)
         with contextlib.suppress(TimeoutError):
@@ -83,9 +88,9 @@ def main() -> None:
     """Entry point."""
     if wrong := findings():
         sys.exit("\n".join(str(it) for it in wrong))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it tells of every call of a service
-    asyncio.run(run(arguments()))
+    options = arguments()
+    with telemetry_of(options.identity) as telemetry:
+        asyncio.run(run(options, plugins(telemetry)))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from fastapi import FastAPI, Response
 
+from infrastructure.telemetry.web import telemetry
+
 
 class _Server(uvicorn.Server):
     """Leaves signals to the worker, which has more to stop than this server."""
@@ -35,7 +37,7 @@ async def serving_health(port: int, ready: Callable[[], bool]) -> AsyncIterator[
 
 
 def _app(ready: Callable[[], bool]) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=telemetry())
 
     @app.get("/health/live")
     async def live() -> dict[str, str]:

@@ -53,6 +53,11 @@ class StateDir:
         """Held by the supervisor; see `lock`."""
         return self.path / "lock"
 
+    @property
+    def spans(self) -> Path:
+        """The folder of kept spans; see `infrastructure.telemetry.spans`."""
+        return self.path / "spans"
+
     def log(self, name: str) -> Path:
         """The log of one child."""
         return self.path / "logs" / f"{name}.log"

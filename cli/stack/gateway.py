@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from cli.stack import ready
+from cli.stack import ready, telemetry
 from cli.stack.child import Child, Job, Lane
 from cli.stack.errors import StackError
 from cli.stack.files import StateDir, write_private
@@ -61,6 +61,7 @@ def configured(
         admin=SOCKET,
         settings=settings,
         mesh=mesh,
+        tracing=telemetry.of_the_gateway(environ),
     )
 
 
@@ -73,7 +74,10 @@ def lane(gateway: Gateway, layout: StateDir, env: Mapping[str, str]) -> Lane:
             gateway.mesh.prepare()
         write_private(place, json.dumps(gateway.config(), indent=1))
 
-    options = ("--concurrency", str(WORKERS), "--disable-hot-restart", "--log-level", "warning")
+    options = (
+        *("--concurrency", str(WORKERS), "--disable-hot-restart", "--log-level", "warning"),
+        *("--file-flush-interval-msec", "500"),  # of the access log, which `saga trace` reads
+    )
     node = ("--service-node", "gateway", "--service-cluster", "order-saga")  # for endpoint files
     envoy = Child(
         name="gateway",

@@ -58,6 +58,7 @@ class Options:
     gateway: bool = True
     topology: Topology = Topology.MONOLITH
     scale: Mapping[str, int] = field(default_factory=dict)  # service: instances
+    tracing: bool = True
 
     def __post_init__(self) -> None:
         if self.topology is Topology.MONOLITH and self.scale:

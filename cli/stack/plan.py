@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from cli.stack import cluster, environment, gateway, ready, signing, temporal
+from cli.stack import cluster, environment, gateway, ready, signing, telemetry, temporal
 from cli.stack.child import Child, Job, Lane, Stage
 from cli.stack.credentials import Credentials, load_or_make
 from cli.stack.files import StateDir
@@ -57,9 +57,10 @@ def make_plan(
     ours = environment.of_the_stack(options, given, environ, credentials)
     if options.split:
         signing.make_service_key(layout)
-    all_of_it = environment.inherited(options, given, environ) | ours
+    traced = telemetry.environment(layout.spans if options.tracing else None)
+    all_of_it = environment.inherited(options, given, environ) | ours | traced
     planner = _Planner(options, given, layout, credentials, all_of_it)
-    return Plan(planner.stages(programs), ours, urls(options, given, ours), issuer)
+    return Plan(telemetry.named(planner.stages(programs)), ours, urls(options, given, ours), issuer)
 
 
 @dataclass(frozen=True)

@@ -50,15 +50,17 @@ class Gateway:
     admin: str = "gateway.sock"
     settings: GatewaySettings = field(default_factory=GatewaySettings)
     mesh: ServiceMesh | None = None
+    tracing: observed.Tracing | None = None
 
     def config(self) -> Json:
         """Envoy's configuration."""
         clusters = [
             cluster(routes.API, self.api.socket),
             cluster(observed.ADMIN, pipe(self.admin)),
-            cluster(observed.SPANS, self.metrics.socket),
             *self.keys.clusters(),
         ]
+        if self.tracing is not None:
+            clusters.append(self.tracing.cluster(self.metrics))
         listeners = [self._listener(), observed.metrics(self.metrics)]
         if self.mesh is not None:
             clusters += self.mesh.clusters()
@@ -92,8 +94,7 @@ class Gateway:
             "always_set_request_id_in_response": True,
             "local_reply_config": replies.config(),
             "access_log": [observed.access_log(str(self.access_log))],
-            "tracing": observed.tracing(),
-        }
+        } | ({} if self.tracing is None else {"tracing": self.tracing.field()})
 
 
 def _trust(proxies: int) -> Json:

@@ -1,7 +1,10 @@
 """What is seen of the gateway: its log, its traces, its metrics."""
 
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
 from infrastructure.envoy import filters
-from infrastructure.envoy.parts import Address, Json, listener, manager, typed
+from infrastructure.envoy.parts import Address, Json, cluster, listener, manager, typed
 
 ADMIN = "admin"
 SPANS = "spans"
@@ -35,21 +38,52 @@ def access_log(path: str) -> Json:
     return typed("envoy.access_loggers.file", kind, path=path, log_format={"json_format": LOG})
 
 
-def tracing(service: str = "gateway") -> Json:
-    """A span for each request, which goes on to the API as W3C `traceparent`.
-
-    Spans are sent to the cluster SPANS. What the log holds of a span is the same.
+@dataclass(frozen=True)
+class Tracing:
+    """Spans of the gateway. `collector` is the base URL of OTLP over HTTP; without one, the log has
+    all that there is of them. `share` of those traces is kept that begin here, from 0 to 1.
     """
-    uri = {"uri": "http://spans/v1/traces", "cluster": SPANS, "timeout": "1s"}
-    provider = {
-        "name": "envoy.tracers.opentelemetry",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
-            "service_name": service,
-            "http_service": {"http_uri": uri},
-        },
-    }
-    return {"provider": provider, "spawn_upstream_span": False}
+
+    collector: str = ""
+    share: float = 1.0
+
+    def field(self) -> Json:
+        """A span for each request, which goes on to the API as W3C `traceparent`."""
+        base = self.collector.rstrip("/") or "http://spans"
+        uri = {"uri": f"{base}/v1/traces", "cluster": SPANS, "timeout": "1s"}
+        provider = {
+            "name": "envoy.tracers.opentelemetry",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+                "service_name": "gateway",
+                "http_service": {"http_uri": uri},
+                "sampler": self._sampler(),
+            },
+        }
+        return {"provider": provider, "spawn_upstream_span": False}
+
+    def _sampler(self) -> Json:
+        """A trace that the caller began is kept if the caller keeps it."""
+        kind = "tracers.opentelemetry.samplers.v3"
+        name = "envoy.tracers.opentelemetry.samplers"
+        part = {"numerator": round(self.share * 1_000_000), "denominator": "MILLION"}
+        ratio = typed(
+            f"{name}.trace_id_ratio_based",
+            f"{kind}.TraceIdRatioBasedSamplerConfig",
+            sampling_percentage=part,
+        )
+        return typed(
+            f"{name}.parent_based", f"{kind}.ParentBasedSamplerConfig", wrapped_sampler=ratio
+        )
+
+    def cluster(self, metrics: Address) -> Json:
+        """Where spans are sent: the collector, or our own port, which drops them."""
+        if not self.collector:
+            return cluster(SPANS, metrics.socket)
+        parts = urlsplit(self.collector)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError(f"the gateway sends spans to http:// only, not to {self.collector!r}")
+        return cluster(SPANS, Address(parts.hostname, parts.port or 80).socket)
 
 
 def parent() -> Json:

@@ -15,6 +15,7 @@ from tests.support.ports import free_ports
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.wire import Served
 
+TRACED = {"SAGA_SPANS": "/of/no/matter"}
 AMPLE = {"GATEWAY_RATE_BURST": "100000", "GATEWAY_RATE_PER_SECOND": "100000"}
 
 
@@ -69,8 +70,8 @@ class Upstream:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         pairs = [line.split(":", 1) for line in head[1:] if line]
         headers = [(name.lower(), value.strip()) for name, value in pairs]
-        length = int(dict(headers).get("content-length", "0"))
-        self.received.append(Received(head[0], headers, await reader.readexactly(length)))
+        body = await _body(dict(headers), reader)
+        self.received.append(Received(head[0], headers, body))
         self._last = writer
         reply = self.replies.pop(0) if self.replies else OK
         if reply is None:
@@ -81,6 +82,16 @@ class Upstream:
 
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nserver: secret/1.0\r\n\r\n{}"
+
+
+async def _body(headers: dict[str, str], reader: asyncio.StreamReader) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", "0")))
+    body = b""
+    while length := int(await reader.readuntil(b"\r\n"), 16):
+        body += (await reader.readexactly(length + 2))[:-2]
+    await reader.readexactly(2)
+    return body
 
 
 @dataclass
@@ -108,7 +119,7 @@ async def edge(
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     listen, metrics = free_ports(2)
     behind = api or server.sockets[0].getsockname()[1]
-    ours = gateway.configured(layout, (listen, behind, metrics), auth | environ)
+    ours = gateway.configured(layout, (listen, behind, metrics), auth | TRACED | environ)
     job, child = gateway.lane(ours, layout, {"PATH": os.environ["PATH"]})
     assert isinstance(job, Job)
     assert isinstance(child, Child)

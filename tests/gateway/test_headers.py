@@ -1,11 +1,13 @@
 """What goes on of a request's headers, what comes back, and what is written down."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gateway.edge import Edge
+from tests.gateway.edge import AMPLE, Edge, Upstream, edge
 from tests.support.tokens import OPERATOR
 from tests.support.waiting import until
 from tests.support.wire import request
@@ -126,3 +128,39 @@ async def test_the_log_tells_who_called_and_keeps_queries_and_tokens_out(gateway
     assert "Bearer" not in json.dumps(line)
     (sent,) = gateway.upstream.received[0].all("traceparent")
     assert sent == f"00-{TRACE}-{line['span_id']}-01"
+
+
+async def test_spans_go_to_the_collector_and_traces_that_begin_here_are_sampled(
+    tmp_path: Path,
+) -> None:
+    """The stub stands for the collector too."""
+    collector = Upstream()
+    server = await asyncio.start_server(collector.serve, "127.0.0.1", 0)
+    environ = {
+        **AMPLE,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0",
+    }
+    async with server, edge(tmp_path, environ) as front:
+        await front.ask(request("GET", "/v1/orders"))
+        await front.ask(request("GET", "/v1/orders", {"traceparent": f"00-{TRACE}-{'b' * 16}-01"}))
+        unsampled, sampled = (it.all("traceparent")[0] for it in front.upstream.received)
+
+        async def sent() -> bool:
+            return bool(collector.received)
+
+        await until(sent)
+        collector.hang_up()
+    assert unsampled.endswith("-00")
+    assert sampled.endswith("-01")
+    (batch,) = collector.received
+    assert batch.line == "POST /v1/traces HTTP/1.1"
+    assert bytes.fromhex(TRACE) in batch.body
+
+
+async def test_without_traces_the_callers_goes_through(tmp_path: Path) -> None:
+    parent = f"00-{TRACE}-{'b' * 16}-01"
+    async with edge(tmp_path, AMPLE | {"OTEL_SDK_DISABLED": "true"}) as front:
+        await front.ask(request("GET", "/v1/orders", {"traceparent": parent}))
+        assert front.upstream.received[0].all("traceparent") == [parent]

@@ -1,0 +1,205 @@
+"""One trace of one order, from the gateway to the last statement: each span once, parents right."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+from uuid import uuid4
+
+import httpx2
+import pytest_asyncio
+
+from cli.stack.files import StateDir
+from contracts.names import workflow_id
+from infrastructure.telemetry.spans import KeptSpan, read
+from tests.support.stack import Stack
+from tests.support.waiting import until
+
+FORWARD = (
+    *("order.create", "user.validate", "inventory.reserve", "payment.charge"),
+    *("order.confirm", "inventory.commit"),
+)
+# The card is declined, so the charge is tried, and all before it is undone.
+BACKWARD = (
+    *("order.create", "user.validate", "inventory.reserve", "payment.charge"),
+    *("order.fence_confirm", "payment.refund", "inventory.release", "order.close"),
+)
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALLER = "00f067aa0ba902b7"
+
+
+class Traced(NamedTuple):
+    """The spans of one trace."""
+
+    spans: list[KeptSpan]
+
+    def one(self, name: str, service: str = "") -> KeptSpan:
+        """The only span of this name."""
+        (found,) = [it for it in self.spans if it.name == name and service in it.service]
+        return found
+
+    def named(self, prefix: str) -> list[str]:
+        """What follows the prefix in the names that have it, by the time they began."""
+        ordered = sorted(self.spans, key=lambda it: it.start)
+        return [it.name.removeprefix(prefix) for it in ordered if it.name.startswith(prefix)]
+
+    def chain(self, span: KeptSpan) -> list[str]:
+        """Names from a span up to the first one."""
+        by_id = {it.span_id: it for it in self.spans}
+        names = [span.name]
+        while (parent := by_id.get(span.parent_id or "")) is not None:
+            span = parent
+            names.append(span.name)
+        return names
+
+
+@pytest_asyncio.fixture(scope="module")
+async def http(stack: Stack) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the gateway."""
+    async with httpx2.AsyncClient(
+        base_url=stack.gateway, timeout=40, headers=stack.bearer()
+    ) as client:
+        yield client
+
+
+async def placed(http: httpx2.AsyncClient, method: str, **headers: str) -> tuple[str, str]:
+    """An order by the gateway: its id and how it ended."""
+    sku = f"SKU-{uuid4().hex[:8]}"
+    price = {"minor": 100, "currency": "EUR"}
+    new = {"sku": sku, "name": "Thing", "price": price, "stock": 9}
+    (await http.post("/v1/products", json=new)).raise_for_status()
+    person = {"name": "Ada", "email": "ada@example.com"}
+    user = (await http.post("/v1/users", json=person)).json()["id"]
+    items = [{"sku": sku, "quantity": 1}]
+    body = {"customer_id": user, "items": items, "payment_method": method}
+    told = {"Idempotency-Key": f"trace-{sku}", "Prefer": "wait=30", **headers}
+    answer = await http.post("/v1/orders", json=body, headers=told)
+    return answer.json()["id"], answer.json()["status"]
+
+
+async def traced(stack: Stack, order: str) -> Traced:
+    """The order's one trace, as `saga trace` has it, once its workflow and request are in it."""
+    found: list[list[KeptSpan]] = []
+
+    async def whole() -> bool:
+        done = stack.saga("trace", order, "--json")
+        traces = json.loads(done.stdout) if done.returncode == 0 else []
+        found[:] = [[KeptSpan.model_validate(it) for it in spans] for spans in traces]
+        names = {(it.service, it.name) for spans in found for it in spans}
+        ends = {("gateway", "POST /v1/orders"), ("api", "POST /v1/orders")}
+        return ends <= names and any(name == "RunWorkflow:PlaceOrder" for _, name in names)
+
+    await until(whole, within=30)
+    (spans,) = found
+    return Traced(spans)
+
+
+def check(trace: Traced, activities: tuple[str, ...]) -> None:
+    """What holds of any order's trace."""
+    assert max(Counter(it.span_id for it in trace.spans).values()) == 1
+    ids = {it.span_id for it in trace.spans}
+    outside = [it.name for it in trace.spans if it.parent_id not in ids]
+    assert outside == ["POST /v1/orders"], "only the gateway's span has no parent here"
+    start = trace.one("StartWorkflow:PlaceOrder")
+    assert trace.chain(start)[1:] == ["POST /v1/orders", "POST /v1/orders"]
+    assert start.service == "api"
+    run = trace.one("RunWorkflow:PlaceOrder")
+    assert run.parent_id == start.span_id
+    assert trace.named("RunActivity:") == list(activities)
+    assert trace.named("StartActivity:") == list(activities)
+    for name in activities:
+        asked, ran = trace.one(f"StartActivity:{name}"), trace.one(f"RunActivity:{name}")
+        assert ran.parent_id == asked.span_id
+        assert asked.parent_id == run.span_id
+        assert ran.end <= run.end
+
+
+async def test_a_confirmed_order_is_one_trace(stack: Stack, http: httpx2.AsyncClient) -> None:
+    order, status = await placed(http, "pm_card_visa")
+    trace = await traced(stack, order)
+    assert status == "confirmed"
+    check(trace, FORWARD)
+    charge = trace.one("RunActivity:payment.charge")
+    asked = [it for it in trace.spans if it.parent_id == charge.span_id and it.name == "POST"]
+    assert len(asked) == 2, "an intent is made, and confirmed"
+    assert all("/v1/payment_intents" in str(it.attributes) for it in asked)
+    (stored,) = [it for it in trace.spans if it.name == "INSERT payments"]
+    assert trace.chain(stored)[1] == "RunActivity:payment.charge"
+    assert trace.named("UPDATE products") == ["", ""], "reserved, and sold"
+
+
+async def test_a_compensated_order_is_one_trace_too(stack: Stack, http: httpx2.AsyncClient) -> None:
+    order, status = await placed(http, "pm_card_visa_chargeDeclined")
+    trace = await traced(stack, order)
+    assert status == "rejected"
+    check(trace, BACKWARD)
+    declined = [it for it in trace.spans if it.name == "POST" and it.failed]
+    assert [trace.chain(it)[1] for it in declined] == ["RunActivity:payment.charge"]
+
+
+async def test_a_callers_trace_goes_on(stack: Stack, http: httpx2.AsyncClient) -> None:
+    order, _ = await placed(http, "pm_card_visa", traceparent=f"00-{TRACE}-{CALLER}-01")
+    trace = await traced(stack, order)
+    assert {it.trace_id for it in trace.spans} == {TRACE}
+    (first,) = [it for it in trace.spans if it.parent_id == CALLER]
+    assert first.service == "gateway"
+
+
+async def test_what_is_not_sampled_is_not_kept(stack: Stack, http: httpx2.AsyncClient) -> None:
+    order, _ = await placed(http, "pm_card_visa", traceparent=f"00-{uuid4().hex}-{CALLER}-00")
+    await traced(stack, (await placed(http, "pm_card_visa"))[0])  # by now the other would be there
+    done = stack.saga("trace", order)
+    assert done.returncode == 1
+    assert "was not sampled" in done.stderr
+
+
+async def test_a_replay_makes_no_spans_again(stack: Stack, http: httpx2.AsyncClient) -> None:
+    """Workers that have forgotten the workflow replay it to answer a query."""
+    order, _ = await placed(http, "pm_card_visa")
+    before = await traced(stack, order)
+    for name in ("worker-1", "worker-2"):
+        stack.kill(name)
+
+    async def answered() -> bool:
+        return (await http.get(f"/v1/orders/{order}/saga")).status_code == 200
+
+    await until(answered, within=40)
+    view = (await all_of(stack, "HandleQuery:saga", order))[-1]
+    assert view.trace_id != before.spans[0].trace_id
+    after = await traced(stack, order)
+    assert {it.span_id for it in after.spans} == {it.span_id for it in before.spans}
+
+
+async def all_of(stack: Stack, name: str, order: str) -> list[KeptSpan]:
+    """Spans of this name and workflow, once there is one."""
+    found: list[KeptSpan] = []
+
+    async def there() -> bool:
+        found[:] = [
+            it
+            for it in read(StateDir(stack.state_dir).spans)
+            if it.name == name and it.attributes.get("temporalWorkflowID") == workflow_id(order)
+        ]
+        return bool(found)
+
+    await until(there)
+    return found
+
+
+async def test_logs_name_the_trace(stack: Stack, http: httpx2.AsyncClient) -> None:
+    order, _ = await placed(http, "pm_card_visa")
+    trace = await traced(stack, order)
+    layout = StateDir(stack.state_dir)
+    lines = [json.loads(it) for it in layout.log("api").read_text().splitlines()]
+    (line,) = [it for it in lines if it.get("trace_id") == trace.spans[0].trace_id]
+    assert (line["service"], line["logger"]) == ("api", "uvicorn.access")
+    assert line["span_id"] == trace.one("POST /v1/orders", "api").span_id
+
+
+async def test_a_person_sees_a_picture(stack: Stack, http: httpx2.AsyncClient) -> None:
+    order, _ = await placed(http, "pm_card_visa")
+    await traced(stack, order)
+    picture = stack.saga("trace", order, "--no-sql").stdout
+    assert picture.splitlines()[0].startswith("trace ")
+    assert [it for it in picture.splitlines() if "RunActivity:payment.charge" in it and "█" in it]
+    assert "INSERT" not in picture
