@@ -13,6 +13,7 @@ AUTHENTICATION = ROOT / "docs/authentication.md"
 OPERATING = ROOT / "docs/operating.md"
 RUNBOOKS = ROOT / "docs/runbooks"
 GATEWAY = ROOT / "docs/gateway.md"
+TRACING = ROOT / "docs/tracing.md"
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 
