@@ -17,11 +17,12 @@ from api.server import SERVING, allow_many_connections
 from contracts.names import ORDER_EVENTS
 from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.notices import Notices
+from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
-from infrastructure.telemetry.tracing import plugins
+from infrastructure.telemetry.workflows import plugins, replay_safe
 from infrastructure.temporal import connect
 from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
-from services.composition import open_placed
+from services.composition import breakers_of, open_placed
 from services.places import Places, PlaceSettings
 
 WITHOUT_KEYS = """\
@@ -77,13 +78,12 @@ async def open_backend(
     auth: AuthSettings, places: Places, traced: Sequence[Plugin]
 ) -> AsyncIterator[Backend]:
     """The backend from the environment. Connections are made when first needed."""
-    client = await connect(lazy=True, identity="api")
     orders = places.databases.get("order")  # a remote service gives no notice
     notices = Notices(orders, ORDER_EVENTS) if orders else None
     client = await connect(lazy=True, identity="api", plugins=traced)
     async with (
         open_keys(auth.api_auth_jwks) as keys,
-        open_placed(places, "api") as services,
+        open_placed(places, "api", observe=observed(breakers_of(places))) as services,
     ):
         verifier = Verifier(
             keys,
@@ -110,14 +110,8 @@ def main() -> None:
     parser.add_argument("--port", default=8000, type=int)
     options = parser.parse_args()
     allow_many_connections()
-    uvicorn.run(
-        create_app(partial(open_backend, auth_settings(), PlaceSettings().places())),
-        host=options.host,
-        port=options.port,
-        **SERVING,
-    )
     auth, places = auth_settings(), PlaceSettings().places()
-    with telemetry_of("api") as telemetry:
+    with telemetry_of("api", replay_safe) as telemetry:
         uvicorn.run(
             create_app(partial(open_backend, auth, places, plugins(telemetry))),
             host=options.host,

@@ -57,6 +57,7 @@ NEEDS = {
     # everybody
     "GET /health/live": Need.NOTHING,
     "GET /health/ready": Need.NOTHING,
+    "GET /metrics": Need.NOTHING,
     "GET /openapi.json": Need.NOTHING,
     "GET /docs": Need.NOTHING,
     "MOUNT /docs/assets": Need.NOTHING,

@@ -13,6 +13,7 @@ from api import (
     docs,
     events,
     health,
+    metrics,
     openapi,
     operators,
     orders,
@@ -57,6 +58,7 @@ def create_app(open_backend: Opening) -> FastAPI:
         operators.router,
         catalogue.router,
         health.router,
+        metrics.router,
     ):
         app.include_router(router)
     docs.install(app)

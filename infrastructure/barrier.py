@@ -39,6 +39,7 @@ from contracts.message import StepKey
 from contracts.published import DomainEvent
 from contracts.records import Op, State, StepRecord
 from infrastructure.outbox import Outbox
+from infrastructure.telemetry.metrics import counter
 
 R = TypeVar("R", bound=BaseModel)
 A = TypeVar("A", bound=BaseModel)
@@ -141,8 +142,12 @@ class Barrier:
         """What a claim's (state, reply) mean: see `claim`."""
         state, reply = found
         if state in {State.COMPENSATED, State.TOMBSTONE}:
+            _counted("saga_barrier_late", "Actions refused, since their step was undone", op)
             raise Compensated(f"step {key.step} of {key.saga_id} has been compensated")
-        return reply_type.model_validate(reply) if state == State.DONE else None
+        if state != State.DONE:
+            return None
+        _counted("saga_barrier_duplicates", "Attempts that got the reply of the first", op)
+        return reply_type.model_validate(reply)
 
     async def finish(
         self,
@@ -166,6 +171,8 @@ class Barrier:
         """Refuse the action from now on; its reply if it had taken effect, else None."""
         transitions = {State.STARTED: State.TOMBSTONE, State.DONE: State.COMPENSATED}
         state, reply = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
+        if state == State.TOMBSTONE:
+            _counted("saga_barrier_tombstones", "Steps undone before they took effect", Op.ACTION)
         return action_type.model_validate(reply) if state == State.COMPENSATED else None
 
     async def fence(
@@ -243,3 +250,8 @@ def _finishing(table: Table) -> Update:
 def parameters(key: StepKey, op: Op = Op.ACTION) -> dict[str, Any]:
     """The parameters of a statement that `claiming` is a part of."""
     return {"its_saga": key.saga_id, "its_step": key.step, "its_op": op}
+
+
+def _counted(name: str, description: str, op: Op) -> None:
+    """As it happens: a transaction that is rolled back afterwards has been counted."""
+    counter(name, description).add(1, {"op": op})

@@ -11,7 +11,7 @@ people and other systems speak to the API, which has stricter rules for its call
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
@@ -22,11 +22,12 @@ from contracts.errors import ServiceError, Unavailable
 from infrastructure.operations import Operation, operations, path_of
 from infrastructure.service_errors import MEDIA_TYPE, problem_of
 from infrastructure.service_tokens import SCOPE
+from infrastructure.telemetry.metrics import exposition
 from infrastructure.telemetry.web import telemetry
 from infrastructure.tokens import TokenRefused, Verifier
 
 MAX_BODY = 256 * 1024  # bytes; the largest order the API takes is a quarter of that
-OPEN_TO_ALL = ("/health/", "/openapi.json")
+OPEN_TO_ALL = ("/health/", "/metrics", "/openapi.json")
 FAULTS = {
     401: "No token, or one that is not for this service",
     404: "There is no such thing",
@@ -54,6 +55,7 @@ def create_app(
     for operation in operations(protocol).values():
         _add(app, service, operation, getattr(implementation, operation.name))
     _add_health(app, ready)
+    _add_metrics(app)
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -89,6 +91,13 @@ def _add_health(app: FastAPI, ready: Ready) -> None:
         """What the service needs answers."""
         await ready()
         return {"status": "ready"}
+
+
+def _add_metrics(app: FastAPI) -> None:
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        text, media_type = exposition()
+        return Response(text, media_type=media_type)
 
 
 class _Guard:

@@ -11,7 +11,9 @@ import signal
 from collections.abc import Coroutine
 
 from infrastructure.settings import EventSettings
+from infrastructure.telemetry.start import telemetry_of
 from relay.housekeeping import keep_house
+from relay.lag import watch_lag
 from relay.outboxes import OutboxSettings, open_relays
 from services.event.opening import open_bus
 from workers.health import serving_health
@@ -40,7 +42,7 @@ async def run(options: argparse.Namespace) -> None:
         relays = await stack.enter_async_context(open_relays(outboxes, bus))
         ready.set()
         log.info("relaying for %s", ", ".join(outboxes))
-        works = [it.run() for it in relays]
+        works = [it.run() for it in relays] + [watch_lag(outboxes)]
         await _until(stop, *works, keep_house(outboxes, settings.event_database_url))
 
 
@@ -55,8 +57,9 @@ async def _until(stop: asyncio.Event, *works: Coroutine[None, None, None]) -> No
 
 def main() -> None:
     """Entry point."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run(arguments()))
+    options = arguments()
+    with telemetry_of("relay"):
+        asyncio.run(run(options))
 
 
 if __name__ == "__main__":

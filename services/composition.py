@@ -109,10 +109,21 @@ async def opened_remote(
             service,
             http,
             Bearer(issuer, service, subject),
-            Breaker(f"{service}_service", observe=observe),
+            Breaker(breaker_of(service), observe=observe),
             deadline=DEADLINES[service],
         )
         yield Opened(remote(PROTOCOLS[service], client), client.ready)
+
+
+def breakers_of(places: Places) -> list[str]:
+    """The names of the circuit breakers that these services have in this process."""
+    ours = [payment.PROVIDER] if places.provider is not None else []
+    return [breaker_of(service) for service in places.urls] + ours
+
+
+def breaker_of(service: str) -> str:
+    """The name of the breaker in front of a service at a URL."""
+    return f"{service}_service"
 
 
 def _probe_name(service: str, places: Places) -> str:

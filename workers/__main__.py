@@ -13,10 +13,11 @@ from typing import Any
 from temporalio.client import Client, Plugin
 
 from contracts.names import Queue
+from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
-from infrastructure.telemetry.tracing import plugins
+from infrastructure.telemetry.workflows import plugins, replay_safe
 from infrastructure.temporal import connect, runtime_with_metrics
-from services.composition import open_placed
+from services.composition import breakers_of, open_placed
 from services.places import PlaceSettings
 from workers.health import serving_health
 from workers.lint import findings
@@ -54,7 +55,10 @@ async def run(options: argparse.Namespace, traced: Sequence[Plugin]) -> None:
         if client is None:
             return
         places = PlaceSettings().places()
-        services = await stack.enter_async_context(open_placed(places, options.identity))
+        breakers = observed(breakers_of(places))
+        services = await stack.enter_async_context(
+            open_placed(places, options.identity, observe=breakers)
+        )
         workers = [worker_for(client, queue, services) for queue in options.queue or Queue]
         running = asyncio.ensure_future(asyncio.gather(*(worker.run() for worker in workers)))
         ready.set()
@@ -89,7 +93,7 @@ def main() -> None:
     if wrong := findings():
         sys.exit("\n".join(str(it) for it in wrong))
     options = arguments()
-    with telemetry_of(options.identity) as telemetry:
+    with telemetry_of(options.identity, replay_safe) as telemetry:
         asyncio.run(run(options, plugins(telemetry)))
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from fastapi import FastAPI, Response
 
+from infrastructure.telemetry.metrics import exposition
 from infrastructure.telemetry.web import telemetry
 
 
@@ -47,5 +48,10 @@ def _app(ready: Callable[[], bool]) -> FastAPI:
     async def is_ready(response: Response) -> dict[str, str]:
         response.status_code = 200 if ready() else 503
         return {"status": "ready" if ready() else "starting"}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        text, media_type = exposition()
+        return Response(text, media_type=media_type)
 
     return app

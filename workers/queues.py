@@ -14,6 +14,7 @@ from activities.payments import PaymentActivities
 from activities.users import UserActivities
 from contracts.names import Queue
 from services.composition import Services
+from workers.measures import Measures
 from workers.sandbox import runner_for
 from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder
@@ -70,7 +71,7 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
         "task_queue": queue,
         "workflows": workflows,
         "activities": [it for one in queues for it in activities_of(one, services)],
-        "interceptors": [ServiceErrors()],
+        "interceptors": [ServiceErrors(), Measures()],
         "workflow_runner": runner_for(client.data_converter),
         "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN,
         "sticky_queue_schedule_to_start_timeout": STICKY_TIMEOUT,

@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 
 from infrastructure.settings import DatabaseUrl, ProviderSettings
+from infrastructure.telemetry.breakers import observed
 from infrastructure.tokens import Verifier
 from services.payment.http import create_app
-from services.payment.opening import opened
+from services.payment.opening import PROVIDER, opened
 from services.process import POOL_SIZE, main
 
 
@@ -23,7 +24,8 @@ class Settings(BaseSettings):
 async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
     """The application, on what the environment names."""
     url = Settings().payment_database_url
-    async with opened(url, ProviderSettings(), pool_size=POOL_SIZE) as found:
+    breaker = observed([PROVIDER])
+    async with opened(url, ProviderSettings(), pool_size=POOL_SIZE, observe=breaker) as found:
         yield create_app(found, verifier)
 
 

@@ -139,10 +139,10 @@ from sqlalchemy.engine import Engine
 import httpx2
 from infrastructure.telemetry import sql
 from infrastructure.telemetry.start import telemetry_of
-from infrastructure.telemetry.tracing import plugins
+from infrastructure.telemetry.workflows import plugins, replay_safe
 
 plain = httpx2.AsyncHTTPTransport.handle_async_request
-with telemetry_of("program") as settings:
+with telemetry_of("program", replay_safe) as settings:
     with trace.get_tracer("test").start_as_current_span("a") as span:
         logging.getLogger("somebody").warning("said %s", "so")
         print(span.is_recording())

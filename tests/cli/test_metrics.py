@@ -1,0 +1,131 @@
+"""Prometheus reads every process of a stack, and finds each family where it belongs."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from uuid import uuid4
+
+import httpx2
+from prometheus_client.parser import text_string_to_metric_families
+
+from cli.stack import temporal
+from tests.support.stack import Stack, client
+from tests.support.waiting import until
+
+Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]  # by name: labels and value
+
+PROCESS = {"http_server_request_duration_seconds_count"}
+BREAKER = {"saga_breaker_state"}
+OF_THE_SDK = {
+    *("temporal_workflow_task_schedule_to_start_latency_count", "saga_outcomes"),
+    *("saga_duration_count", "saga_activity_duration_count"),
+}
+OF_THE_API = {"saga_blocked", "saga_captured_unconfirmed_minor"}
+OF_THE_RELAY = {"saga_outbox_waiting", "saga_outbox_lag_seconds"}
+OF_THE_GATEWAY = {"envoy_http_downstream_rq_total", "envoy_http_local_rate_limit_ok"}
+
+
+async def scraped(url: str) -> Samples:
+    """What is there to read."""
+    async with httpx2.AsyncClient(timeout=10) as http:
+        text = (await http.get(url)).raise_for_status().text
+    found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+def value(samples: Samples, name: str, **labels: str) -> float:
+    """The sum of a metric's samples with these labels."""
+    found = samples.get(name, [])
+    return sum(it for own, it in found if labels.items() <= own.items())
+
+
+def places(stack: Stack) -> dict[str, str]:
+    """Where the processes of a stack are read, by name."""
+    ports = stack.state.ports
+    health = {f"worker-{n}": ports.health_base + n for n in (1, 2)} | {"relay": ports.health_base}
+    others = {"api": ports.api, "gateway": ports.metrics_base}
+    sdk = {f"sdk-{n}": ports.metrics_base + n for n in (1, 2)}
+    every = health | others | sdk
+    return {name: f"http://127.0.0.1:{port}/metrics" for name, port in every.items()}
+
+
+async def order(http: httpx2.AsyncClient, method: str) -> str:
+    """Place one and wait for its end; its id."""
+    sku = f"SKU-{uuid4().hex[:8]}"
+    price = {"minor": 700, "currency": "EUR"}
+    new = {"sku": sku, "name": "Thing", "price": price, "stock": 9}
+    (await http.post("/v1/products", json=new)).raise_for_status()
+    person = {"name": "Ada", "email": "ada@example.com"}
+    user = (await http.post("/v1/users", json=person)).json()["id"]
+    items = [{"sku": sku, "quantity": 1}]
+    body = {"customer_id": user, "items": items, "payment_method": method}
+    told = {"Idempotency-Key": sku, "Prefer": "wait=30"}
+    order_id: str = (await http.post("/v1/orders", json=body, headers=told)).json()["id"]
+    return order_id
+
+
+async def test_every_process_is_read_and_has_its_families(stack: Stack) -> None:
+    async with client(stack) as http:
+        for method in ("pm_card_visa", "pm_card_visa_chargeDeclined"):
+            await order(http, method)
+        async with httpx2.AsyncClient(base_url=stack.gateway, headers=stack.bearer()) as front:
+            (await front.get("/v1/orders")).raise_for_status()
+    where = places(stack)
+    read = await asyncio.gather(*map(scraped, where.values()))
+    found = dict(zip(where, read, strict=True))
+    wanted = {
+        "api": PROCESS | BREAKER | OF_THE_API,
+        "worker-1": BREAKER,
+        "worker-2": BREAKER,
+        "relay": OF_THE_RELAY,
+        "gateway": OF_THE_GATEWAY,
+    }
+    missing = {name: sorted(it - found[name].keys()) for name, it in wanted.items()}
+    assert not any(missing.values()), missing
+    workers = found["sdk-1"].keys() | found["sdk-2"].keys()  # either may have had an order
+    assert sorted(OF_THE_SDK - workers) == []
+    both = (found["sdk-1"], found["sdk-2"])
+    for outcome in ("confirmed", "rejected"):
+        assert sum(value(it, "saga_outcomes", outcome=outcome) for it in both) >= 1
+        assert sum(value(it, "saga_duration_count", outcome=outcome) for it in both) >= 1
+    for activity in ("order.create", "payment.charge", "payment.refund"):
+        ended = sum(value(it, "saga_activity_duration_count", activity=activity) for it in both)
+        assert ended >= 1, activity
+
+
+async def test_a_repeated_attempt_is_counted_and_money_without_its_order_shows(
+    stack: Stack,
+) -> None:
+    """A finished order that is reset runs again, and every step gets the reply of the first."""
+    where = places(stack)
+
+    async def duplicates() -> float:
+        read = [await scraped(where[it]) for it in ("worker-1", "worker-2")]
+        return sum(value(it, "saga_barrier_duplicates_total", op="action") for it in read)
+
+    async with client(stack) as http:
+        order_id = await order(http, "pm_card_visa")
+    before = await duplicates()
+    command = [str(temporal.program()), "workflow", "reset", "-w", f"order-{order_id}"]
+    options = ["-t", "FirstWorkflowTask", "--reason", "metrics"]
+    done = await asyncio.create_subprocess_exec(
+        *command, *options, "--address", stack.state.urls["temporal"]
+    )
+    assert await done.wait() == 0
+
+    async def counted() -> bool:
+        return await duplicates() >= before + 4
+
+    await until(counted, within=30)
+    unconfirmed = (await scraped(where["api"]))["saga_captured_unconfirmed_minor"]
+    assert unconfirmed == [({"currency": "EUR"}, 0.0)]
+
+
+async def test_the_gateway_does_not_lead_to_them(stack: Stack) -> None:
+    async with httpx2.AsyncClient(base_url=stack.gateway, headers=stack.bearer()) as http:
+        answers = [await http.get(path) for path in ("/metrics", "//metrics", "/v1/../metrics")]
+    assert [it.status_code for it in answers] == [404] * 3
+    assert "saga_blocked" not in json.dumps([it.text for it in answers])

@@ -1,0 +1,90 @@
+"""How sagas end and how long their parts take, as metrics of Temporal's SDK.
+
+    saga_outcomes           how many workflows ended, by type and outcome
+    saga_duration           from start to end, likewise
+    saga_activity_duration  from when a step asks for an activity to its last word, retries included
+
+The SDK's own are beside them, schedule-to-start and failures of each attempt among them. Nothing is
+counted again when a workflow is replayed.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.worker import (
+    ExecuteWorkflowInput,
+    Interceptor,
+    StartActivityInput,
+    StartLocalActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
+
+OUTCOMES, DURATION = "saga_outcomes", "saga_duration"
+ACTIVITY = "saga_activity_duration"
+
+
+class Measures(Interceptor):
+    """The worker's interceptor."""
+
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: A002 - the SDK's name
+    ) -> type[WorkflowInboundInterceptor]:
+        """Measure every workflow."""
+        return _Inbound
+
+
+class _Inbound(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(_Outbound(outbound))
+
+    async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - likewise
+        outcome = "failed"
+        try:
+            result = await super().execute_workflow(input)
+            outcome = str(getattr(result, "status", "completed"))
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        else:
+            return result
+        finally:
+            _ended(outcome)
+
+
+class _Outbound(WorkflowOutboundInterceptor):
+    def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 - likewise
+        return _timed(super().start_activity(input), input.activity)
+
+    def start_local_activity(
+        self,
+        input: StartLocalActivityInput,  # noqa: A002 - likewise
+    ) -> workflow.ActivityHandle[Any]:
+        return _timed(super().start_local_activity(input), f"{input.activity}")
+
+
+def _ended(outcome: str) -> None:
+    info = workflow.info()
+    labels: dict[str, str | int | float | bool] = {"outcome": outcome}
+    meter = workflow.metric_meter()
+    meter.create_counter(OUTCOMES, "Sagas that ended").add(1, labels)
+    took = workflow.now() - info.workflow_start_time
+    meter.create_histogram_timedelta(DURATION, "From start to end").record(took, labels)
+
+
+def _timed(handle: workflow.ActivityHandle[Any], activity: str) -> workflow.ActivityHandle[Any]:
+    began = workflow.now()
+
+    def done(task: asyncio.Future[Any]) -> None:
+        well = not task.cancelled() and task.exception() is None
+        labels: dict[str, str | int | float | bool] = {"activity": activity, "well": well}
+        took: timedelta = workflow.now() - began
+        meter = workflow.metric_meter()
+        meter.create_histogram_timedelta(ACTIVITY, "Retries included").record(took, labels)
+
+    handle.add_done_callback(done)
+    return handle
