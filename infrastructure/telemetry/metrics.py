@@ -22,7 +22,7 @@ METER = "order-saga"
 @contextmanager
 def measuring(service: str) -> Iterator[None]:
     """Count while in the block. Once in a process."""
-    reader = PrometheusMetricReader()
+    reader = PrometheusMetricReader(scope_info_enabled=False)
     resource = Resource.create({"service.name": service})
     provider = MeterProvider([reader], resource, shutdown_on_exit=False)
     metrics.set_meter_provider(provider)

@@ -5,6 +5,7 @@ does not see the prepared statements that SQLAlchemy makes. Values are never rec
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry import trace
@@ -12,7 +13,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
-SUMMARY = re.compile(r"\s*(?:WITH\b.*?\)\s*)?(\w+)(?:\s+INTO|\s+FROM|.*?\bFROM)?\s+\"?(\w+)", re.S)
+WRITES = re.compile(r"\b(INSERT|(?<!DO )(?<!FOR )UPDATE|DELETE)\s+(?:INTO\s+|FROM\s+)?\"?(\w+)")
+READS = re.compile(r"\bFROM\s+\"?(\w+)")
 SPAN = "order-saga.span"
 
 
@@ -23,10 +25,13 @@ def instrument() -> None:
     event.listen(Engine, "handle_error", _failed)
 
 
+@lru_cache(maxsize=1024)
 def summary(statement: str) -> str:
-    """What it does and to which table: `SELECT orders`."""
-    found = SUMMARY.match(statement)
-    return f"{found[1].upper()} {found[2]}" if found else "SQL"
+    """What it writes to which tables (`INSERT barrier, UPDATE products`); else what it reads."""
+    if writes := WRITES.findall(statement):
+        return ", ".join(dict.fromkeys(f"{verb} {table}" for verb, table in writes))
+    found = READS.search(statement)
+    return f"SELECT {found[1]}" if found else "SQL"
 
 
 def _before(

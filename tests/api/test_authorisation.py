@@ -53,6 +53,7 @@ GET  /v1/sagas/{saga_id}/records               401  403         403         403 
 POST /v1/sagas/{saga_id}/steps/{step}/resolve  401  403         403         403         409/409/404
 GET  /health/live                              200  200         200         200         200
 GET  /health/ready                             200  200         200         200         200
+GET  /metrics                                  200  200         200         200         200
 GET  /openapi.json                             200  200         200         200         200
 GET  /docs                                     200  200         200         200         200
 MOUNT /docs/assets                             200  200         200         200         200

@@ -17,16 +17,16 @@ Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]  # by name: labels
 PROCESS = {"http_server_request_duration_seconds_count"}
 BREAKER = {"saga_breaker_state"}
 OF_THE_SDK = {
-    *("temporal_workflow_task_schedule_to_start_latency_count", "saga_outcomes"),
+    *("temporal_workflow_task_schedule_to_start_latency_count", "saga_outcomes_total"),
     *("saga_duration_count", "saga_activity_duration_count"),
 }
 OF_THE_API = {"saga_blocked", "saga_captured_unconfirmed_minor"}
 OF_THE_RELAY = {"saga_outbox_waiting", "saga_outbox_lag_seconds"}
-OF_THE_GATEWAY = {"envoy_http_downstream_rq_total", "envoy_http_local_rate_limit_ok"}
+OF_THE_GATEWAY = {"envoy_http_downstream_rq_total", "envoy_http_local_rate_limit_ok_total"}
 
 
 async def scraped(url: str) -> Samples:
-    """What is there to read."""
+    """What is there to read. The parser has every counter end in `_total`, whatever its name."""
     async with httpx2.AsyncClient(timeout=10) as http:
         text = (await http.get(url)).raise_for_status().text
     found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
@@ -89,7 +89,7 @@ async def test_every_process_is_read_and_has_its_families(stack: Stack) -> None:
     assert sorted(OF_THE_SDK - workers) == []
     both = (found["sdk-1"], found["sdk-2"])
     for outcome in ("confirmed", "rejected"):
-        assert sum(value(it, "saga_outcomes", outcome=outcome) for it in both) >= 1
+        assert sum(value(it, "saga_outcomes_total", outcome=outcome) for it in both) >= 1
         assert sum(value(it, "saga_duration_count", outcome=outcome) for it in both) >= 1
     for activity in ("order.create", "payment.charge", "payment.refund"):
         ended = sum(value(it, "saga_activity_duration_count", activity=activity) for it in both)

@@ -104,6 +104,15 @@ def test_the_gateways_log_is_its_spans(tmp_path: Path) -> None:
         ("INSERT INTO barrier (a) VALUES ($1) ON CONFLICT DO NOTHING", "INSERT barrier"),
         ("UPDATE products SET a = $1", "UPDATE products"),
         ("DELETE FROM outbox", "DELETE outbox"),
+        (
+            "WITH claim AS (INSERT INTO barrier (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1)"
+            " UPDATE products SET a = $1",
+            "INSERT barrier, UPDATE products",
+        ),
+        (
+            "WITH held AS (SELECT a FROM products FOR UPDATE OF products) SELECT",
+            "SELECT products",
+        ),
     ],
 )
 def test_a_statement_is_named_by_its_table(statement: str, said: str) -> None:
