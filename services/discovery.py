@@ -2,8 +2,8 @@
 
 import argparse
 import asyncio
-import logging
 import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
@@ -11,9 +11,12 @@ from pydantic_settings import BaseSettings
 
 from infrastructure.database import Database
 from infrastructure.envoy.endpoints import EndpointFiles
+from infrastructure.registry.instances import Instance
 from infrastructure.registry.postgres import PostgresRegistry
-from infrastructure.registry.watch import Watch, health_by
+from infrastructure.registry.watch import Publish, Watch, health_by
 from infrastructure.settings import DatabaseUrl
+from infrastructure.telemetry.metrics import gauge, serve
+from infrastructure.telemetry.start import telemetry_of
 from services.migrate import SERVICES
 
 
@@ -34,18 +37,33 @@ async def run(folder: Path) -> None:
             registry = PostgresRegistry(database)
             files = EndpointFiles(folder)
             files.make(SERVICES)
-            await Watch(registry, SERVICES, health_by(http), files.publish).run(stop)
+            publish = _counted(files.publish)
+            await Watch(registry, SERVICES, health_by(http), publish).run(stop)
     finally:
         await database.close()
+
+
+def _counted(publish: Publish) -> Publish:
+    known = gauge("saga_instances", "Instances of a service that are listed and well")
+
+    def both(instances: Mapping[str, Sequence[Instance]]) -> None:
+        publish(instances)
+        for service, found in instances.items():
+            known.set(len(found), {"service": service})
+
+    return both
 
 
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(prog="python -m services.discovery", description=__doc__)
     parser.add_argument("--endpoints", type=Path, required=True, help="the folder of the files")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
-    asyncio.run(run(parser.parse_args().endpoints))
+    parser.add_argument("--metrics-port", type=int, help="serve Prometheus metrics on loopback")
+    options = parser.parse_args()
+    with telemetry_of("discovery", None):
+        if options.metrics_port:
+            serve(options.metrics_port)
+        asyncio.run(run(options.endpoints))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ class Ports(BaseModel, frozen=True):
         """Where a service is called, whichever instance answers."""
         return self.services_base + SERVICES.index(name)
 
+    @property
+    def discovery(self) -> int:
+        """Where the metrics are of who watches over the instances."""
+        return self.services_base + 9
+
     def instance(self, service: str, n: int) -> int:
         """Where the n-th instance of a service listens; n counts from 1."""
         return self.services_base + 10 * (SERVICES.index(service) + 1) + n
@@ -164,6 +169,7 @@ def _services(options: Options) -> Iterator[Wanted]:
     if not options.split:
         return
     flag, ports = "--services-base-port", options.ports
+    yield Wanted(ports.discovery, "discovery metrics", flag)
     for service in SERVICES:
         yield Wanted(ports.service(service), f"{service} service", flag)
         for n in range(1, options.scale_of(service) + 1):

@@ -31,7 +31,10 @@ class SplitServices:
         """All instances and the watch; `service` and `discovery` are how these are started."""
         watch = Child(
             "discovery",
-            (*discovery, "--endpoints", str(self.layout.endpoints)),
+            (
+                *(*discovery, "--endpoints", str(self.layout.endpoints)),
+                *("--metrics-port", str(self.options.ports.discovery)),
+            ),
             environment.of_discovery(self.env),
             rank=RANK,
         )

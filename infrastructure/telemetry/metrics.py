@@ -14,7 +14,7 @@ from opentelemetry.metrics import Counter
 from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest, start_http_server
 
 METER = "order-saga"
 
@@ -47,3 +47,8 @@ def gauge(name: str, description: str, unit: str = "") -> Gauge:
 def exposition() -> tuple[bytes, str]:
     """All metrics of this process as Prometheus reads them, and their content type."""
     return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+
+
+def serve(port: int) -> None:
+    """Let Prometheus read them on loopback, in a process that serves nothing else."""
+    start_http_server(port, "127.0.0.1")
