@@ -9,7 +9,7 @@ from shutil import which
 
 import pytest
 
-from tests.docs.markdown import AUTHENTICATION, GATEWAY, README, Block, shell_blocks
+from tests.docs.markdown import AUTHENTICATION, GATEWAY, METRICS, README, Block, shell_blocks
 from tests.support.stack import Stack, running_stack
 
 PROGRAMS = Path(sys.executable).parent
@@ -106,8 +106,9 @@ async def test_the_readme_can_be_pasted_from_top_to_bottom(
     async with running_stack(tmp_path) as stack:
         usual = usual_ports(stack)
         run(stack, script(stack, shell_blocks(AUTHENTICATION)))
-        edge = [block for block in shell_blocks(GATEWAY) if pasted(block)]
-        assert shown_wrong(edge, run(stack, script(stack, edge))) == {}
+        for page in (GATEWAY, METRICS):
+            edge = [block for block in shell_blocks(page) if pasted(block)]
+            assert shown_wrong(edge, run(stack, script(stack, edge))) == {}
         output = run(stack, script(stack, chosen))
         assert not stack.state_dir.exists()  # the last command removes it
     for place, ours in usual.items():
