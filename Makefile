@@ -18,7 +18,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-newcomer bench check format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-fuzz test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -33,7 +33,7 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -m "not chaos and not topology and not events and not verifier and not bench" $(TESTS)
+	$(BIN)/python -m pytest -m "not chaos and not topology and not events and not verifier and not bench and not crowd and not fuzz and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos -s
@@ -52,6 +52,15 @@ test-bench: setup-bench ## See that `saga bench` works, in about a minute; asser
 
 bench: setup-bench ## Measure an order beside its peers, about a quarter of an hour
 	$(BIN)/saga bench
+
+test-crowd: setup-dev ## A thousand subscribers of live events while the API is killed, under a minute
+	$(BIN)/python -m pytest -m crowd -s
+
+test-fuzz: setup-dev ## 20,000 requests from the OpenAPI document; FUZZ_REQUESTS=N for fewer
+	$(BIN)/python -m pytest -m fuzz -s
+
+test-slow-clients: setup-dev ## Compare ordinary requests alone and beside slow clients, three minutes of quiet
+	$(BIN)/python -m pytest tests/api/test_slow_clients.py -m timing -s
 
 test-newcomer: ## From a fresh clone as an ordinary user: run, demo, stop, then all tests
 	tests/newcomer.sh --test

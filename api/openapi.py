@@ -125,10 +125,20 @@ def _complete(method: str, operation: dict[str, Any]) -> set[int]:
         answers[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     operation["responses"] = dict(sorted(answers.items()))
     for parameter in operation.get("parameters", ()):
+        parameter["schema"] = there_or_not(parameter["schema"])
         if parameter["name"] == KEY:
             # Optional to the framework only: the route answers 400 itself, where that says 422.
             parameter |= {"required": True, "schema": {"type": "string", "pattern": KEY_PATTERN}}
     return ours
+
+
+def there_or_not(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema without null, which the framework adds to an optional one."""
+    choices: list[dict[str, Any]] = [it for it in schema.get("anyOf", ()) if it != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    rest: dict[str, Any] = {name: it for name, it in schema.items() if name != "anyOf"}
+    return rest | choices[0]
 
 
 def _has_own_body(answers: dict[str, Any], status: int) -> bool:

@@ -149,12 +149,12 @@ class Orders:
 
     async def all_events(self, after: Position, limit: int) -> list[PositionedEvent]:
         """The next events of all orders behind this position, oldest first."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await self._events.read_all(tx, after=after, limit=limit)
 
     async def newest_event(self) -> Position:
         """Behind everything that `all_events` shows now."""
-        async with self._database.transaction() as tx:
+        async with self._database.statement() as tx:
             return await self._events.newest(tx)
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:

@@ -75,3 +75,21 @@ async def running_server(directory: Path) -> AsyncIterator[Server]:
     finally:
         await postgres.stop()
         postgres.remove()
+
+
+# How many statements a database has run since `SELECT pg_stat_statements_reset()`.
+STATEMENTS = (
+    "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s"
+    " JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = $1"
+)
+
+
+@asynccontextmanager
+async def counting_server(directory: Path) -> AsyncIterator[Server]:
+    """The same, which counts statements; its database `postgres` tells."""
+    async with running_server(directory) as server:
+        await server.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
+        await server.postgres.stop()
+        await server.postgres.start()
+        await server.execute("CREATE EXTENSION pg_stat_statements")
+        yield server

@@ -14,6 +14,7 @@ from typing import Any
 
 from api.app import create_app
 from api.backend import Backend
+from api.openapi import there_or_not
 
 SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 Node = dict[str, Any]
@@ -86,7 +87,8 @@ class _Comparison:
             if parameter.get("required") and not old.get(key, {}).get("required"):
                 yield f"{where}: parameter {key[1]} is required now"
         for key in old.keys() & new.keys():
-            yield from self._schema(old[key], new[key], f"{where} ?{key[1]}", sent=True)
+            was, will_be = (there_or_not(it["schema"]) for it in (old[key], new[key]))
+            yield from self._schema(was, will_be, f"{where} ?{key[1]}", sent=True)
 
     def _body(self, before: Node | None, after: Node | None, where: str) -> Iterator[str]:
         if after and after.get("required") and not (before or {}).get("required"):
