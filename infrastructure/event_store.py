@@ -27,6 +27,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     RowMapping,
     ScalarSelect,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -46,6 +47,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from contracts.errors import Conflict
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
 from infrastructure.notices import announce
+from infrastructure.upcasters import UNCHANGED, Upcasters
 
 # `xid8` as bigint: drivers and SQLAlchemy know that. Neither lives to see the 63rd bit.
 THIS_TRANSACTION = "pg_current_xact_id()::text::bigint"
@@ -69,6 +71,7 @@ def events_table(metadata: MetaData) -> Table:
         Column("stream_id", Text, nullable=False),
         Column("version", Integer, nullable=False),
         Column("type", Text, nullable=False),
+        Column("schema_version", SmallInteger, nullable=False, server_default="1"),
         Column("data", JSONB, nullable=False),
         Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
         PrimaryKeyConstraint("transaction_id", "position", name="events_pkey"),
@@ -84,11 +87,15 @@ class EventStore:
     """Append and read, in the caller's transaction.
 
     With a `channel`, listeners there are told the ids of changed streams after each commit.
+    Events of old schemas are read as the `upcasters` make them.
     """
 
-    def __init__(self, table: Table, *, channel: str | None = None) -> None:
-        self._table = table
+    def __init__(
+        self, table: Table, *, channel: str | None = None, upcasters: Upcasters = UNCHANGED
+    ) -> None:
+        self.table = table
         self._channel = channel
+        self._upcasters = upcasters
         self._append = _appending(table)
 
     async def append(
@@ -135,7 +142,14 @@ class EventStore:
         return {
             "its_stream": stream_id,
             "its_version": expected_version,
-            "new_events": [{"type": event.type, "data": event.data} for event in events],
+            "new_events": [
+                {
+                    "type": event.type,
+                    "schema": self._upcasters.newest(event.type),
+                    "data": event.data,
+                }
+                for event in events
+            ],
         }
 
     async def appended(
@@ -159,31 +173,38 @@ class EventStore:
 
     async def version(self, tx: AsyncConnection, stream_id: str) -> int:
         """The version of the last event; 0 if there is none."""
-        newest = select(func.max(self._table.c.version)).where(self._table.c.stream_id == stream_id)
+        newest = select(func.max(self.table.c.version)).where(self.table.c.stream_id == stream_id)
         return (await tx.execute(newest)).scalar_one() or 0
 
     async def read(
         self, tx: AsyncConnection, stream_id: str, *, after: int = 0
     ) -> list[RecordedEvent]:
         """The events of a stream behind the version `after`, oldest first; maybe none."""
-        row = self._table.c
+        row = self.table.c
         statement = (
-            select(row.version, row.type, row.data, row.recorded_at)
+            select(row.version, row.type, row.schema_version, row.data, row.recorded_at)
             .where(row.stream_id == stream_id, row.version > after)
             .order_by(row.version)
         )
-        return [RecordedEvent(**found._mapping) for found in await tx.execute(statement)]
+        found = (await tx.execute(statement)).mappings()
+        return [RecordedEvent(**(dict(it) | {"data": self._lifted(it)})) for it in found]
 
-    def history(self) -> ScalarSelect[Any]:
-        """A stream's events as a part of another statement: `[type, data]` of each, oldest first.
+    def history(self, after: ColumnElement[int] | None = None) -> ScalarSelect[Any]:
+        """A stream's events behind a version as a part of another statement, for `events_of`.
 
         Made once; the stream's id comes with each execution, as the parameter `its_stream`.
         """
-        row = self._table.c
-        event = func.jsonb_build_array(row.type, row.data)
+        row = self.table.c
+        event = func.jsonb_build_array(row.type, row.schema_version, row.data)
         events = func.coalesce(func.jsonb_agg(aggregate_order_by(event, row.version)), text("'[]'"))
         stream = bindparam("its_stream", type_=Text)
-        return select(type_coerce(events, JSONB)).where(row.stream_id == stream).scalar_subquery()
+        its = select(type_coerce(events, JSONB)).where(row.stream_id == stream)
+        return (its if after is None else its.where(row.version > after)).scalar_subquery()
+
+    def events_of(self, history: Sequence[Any]) -> list[NewEvent]:
+        """What `history` answered, oldest first, in today's schemas."""
+        lift = self._upcasters.lift
+        return [NewEvent(kind, lift(kind, version, data)) for kind, version, data in history]
 
     async def read_all(
         self, tx: AsyncConnection, *, after: Position = BEGINNING, limit: int
@@ -193,19 +214,19 @@ class EventStore:
         An event shows when no transaction that began before its own is at work in any database of
         the server: usually milliseconds after its commit.
         """
-        row = self._table.c
+        row = self.table.c
         statement = (
-            select(self._table)
+            select(self.table)
             .where(tuple_(row.transaction_id, row.position) > tuple_(*after))
             .where(row.transaction_id < literal_column(OLDEST_AT_WORK, BigInteger))
             .order_by(row.transaction_id, row.position)
             .limit(limit)
         )
-        return [_positioned(found) for found in (await tx.execute(statement)).mappings()]
+        return [self._positioned(found) for found in (await tx.execute(statement)).mappings()]
 
     async def newest(self, tx: AsyncConnection) -> Position:
         """Behind everything that `read_all` shows now; BEGINNING if that is nothing."""
-        row = self._table.c
+        row = self.table.c
         statement = (
             select(row.transaction_id, row.position)
             .where(row.transaction_id < literal_column(OLDEST_AT_WORK, BigInteger))
@@ -214,6 +235,13 @@ class EventStore:
         )
         found = (await tx.execute(statement)).first()
         return Position(*found) if found else BEGINNING
+
+    def _lifted(self, row: RowMapping) -> dict[str, Any]:
+        return self._upcasters.lift(row["type"], row["schema_version"], row["data"])
+
+    def _positioned(self, row: RowMapping) -> PositionedEvent:
+        position = Position(row["transaction_id"], row["position"])
+        return PositionedEvent(**(dict(row) | {"position": position, "data": self._lifted(row)}))
 
 
 def _appending(table: Table) -> ReturningInsert[tuple[int]]:
@@ -237,17 +265,13 @@ def _appending(table: Table) -> ReturningInsert[tuple[int]]:
         stream,
         expected + new.c.number,
         new.c.event["type"].astext,
+        new.c.event["schema"].as_integer(),
         new.c.event["data"],
     ).select_from(new.join(head, head.c.version == expected))
-    columns = ["transaction_id", "stream_id", "version", "type", "data"]
+    columns = ["transaction_id", "stream_id", "version", "type", "schema_version", "data"]
     return (
         insert(table)
         .from_select(columns, rows.order_by(new.c.number))
         .on_conflict_do_nothing()
         .returning(table.c.version)
     )
-
-
-def _positioned(row: RowMapping) -> PositionedEvent:
-    position = Position(row["transaction_id"], row["position"])
-    return PositionedEvent(**(dict(row) | {"position": position}))

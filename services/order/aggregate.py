@@ -43,10 +43,17 @@ class OrderAggregate:
 
     @classmethod
     def from_history(
-        cls, order_id: str, events: Iterable[RecordedEvent | NewEvent]
+        cls, order_id: str, events: Iterable[RecordedEvent], *, at: int | datetime | None = None
     ) -> "OrderAggregate":
-        """The state after these events, which may be any prefix of the history."""
-        order = cls(order_id)
+        """The state after these events, or as it was at a version or a moment.
+
+        An order that had not begun by then has version 0.
+        """
+        return cls(order_id).after(it for it in events if _was_there(it, at))
+
+    def after(self, events: Iterable[RecordedEvent | NewEvent]) -> "OrderAggregate":
+        """The state after these events, which must be the next ones."""
+        order = self
         for event in events:
             order = order.apply(event.type, event.data)
         return order
@@ -68,9 +75,7 @@ class OrderAggregate:
                 "customer_id": command.customer_id,
                 "total": command.total.model_dump(),
                 "payment_method": command.payment_method,
-                **command.model_dump(
-                    mode="json", include={"fingerprint", "accepted_at"}, exclude_none=True
-                ),
+                **command.model_dump(mode="json", include={"fingerprint", "accepted_at"}),
             },
         )
         return [placed, *(NewEvent("ItemAdded", item.model_dump()) for item in command.items)]
@@ -127,16 +132,22 @@ def command_of(order_id: str, history: Sequence[RecordedEvent]) -> CreateOrder:
     )
 
 
+def _was_there(event: RecordedEvent, at: int | datetime | None) -> bool:
+    if isinstance(at, datetime):
+        return event.recorded_at <= at
+    return at is None or event.version <= at
+
+
 Fold = Callable[[OrderAggregate, Mapping[str, Any], str], OrderAggregate]
 
 
 def _placed(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
-    accepted_at = data.get("accepted_at")
+    accepted_at = data["accepted_at"]
     return replace(
         order,
         customer_id=data["customer_id"],
         total=Money(**data["total"]),
-        fingerprint=data.get("fingerprint"),
+        fingerprint=data["fingerprint"],
         accepted_at=datetime.fromisoformat(accepted_at) if accepted_at else None,
     )
 

@@ -1,10 +1,9 @@
 """The rules of orders. One method is one transaction: events, read model and barrier together."""
 
 from collections.abc import Callable, Sequence
-from itertools import starmap
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -28,24 +27,36 @@ from infrastructure.barrier import Barrier, parameters
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.outbox import Outbox
+from infrastructure.snapshots import Snapshots
 from services.order import read_model
 from services.order.aggregate import OrderAggregate, command_of
+from services.order.history import (
+    SNAPSHOT_EVERY,
+    SNAPSHOT_SCHEMA,
+    UPCASTERS,
+    as_state,
+    from_state,
+)
 from services.order.published import published
-from services.order.tables import barrier, events, outbox
+from services.order.tables import barrier, events, outbox, snapshots
 
 STATE, REPLY, HISTORY, WRITTEN = "state", "reply", "history", "events_written"
+SNAPSHOT = "snapshot"
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
 
 
 class Orders:
     """Implements `contracts.orders.OrderService` on PostgreSQL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, snapshot_every: int = SNAPSHOT_EVERY) -> None:
         self._database = database
         self._outbox = Outbox(outbox)
         self._barrier = Barrier(barrier, self._outbox)
-        self._events = EventStore(events, channel=ORDER_EVENTS)
-        self._claiming = _claiming(self._barrier, self._events)
+        self._events = EventStore(events, channel=ORDER_EVENTS, upcasters=UPCASTERS)
+        self._snapshots = Snapshots(snapshots, schema=SNAPSHOT_SCHEMA, every=snapshot_every)
+        known = _known(self._events, self._snapshots)
+        self._loading = select(*known)
+        self._claiming = _claiming(self._barrier, known)
         self._recording = self._outbox.along(_recording(self._events))
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
@@ -169,7 +180,7 @@ class Orders:
             stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
             if stored is not None:
                 return stored
-            order = OrderAggregate.from_history(order_id, starmap(NewEvent, row[HISTORY]))
+            order = self._folded(order_id, row)
             return await self._barrier.finish(tx, key, await self._record(tx, order, decide(order)))
 
     async def _change(self, tx: AsyncConnection, order_id: str, decide: Decision) -> Order:
@@ -178,7 +189,12 @@ class Orders:
         return await self._record(tx, order, decide(order))
 
     async def _load(self, tx: AsyncConnection, order_id: str) -> OrderAggregate:
-        return OrderAggregate.from_history(order_id, await self._events.read(tx, order_id))
+        its = {"its_stream": order_id}
+        return self._folded(order_id, (await tx.execute(self._loading, its)).mappings().one())
+
+    def _folded(self, order_id: str, row: RowMapping) -> OrderAggregate:
+        behind = self._events.events_of(row[HISTORY])
+        return from_state(order_id, row[SNAPSHOT]).after(behind)
 
     async def _record(
         self, tx: AsyncConnection, order: OrderAggregate, decided: Sequence[NewEvent]
@@ -198,19 +214,26 @@ class Orders:
         await self._events.appended(
             tx, order.id, row[WRITTEN], len(decided), expected_version=before
         )
+        await self._snapshots.take(tx, order.id, before, order.version, lambda: as_state(order))
         return read_model.saved(row)
 
 
-def _claiming(of: Barrier, store: EventStore) -> Select[Any]:
+def _known(store: EventStore, snapshots: Snapshots) -> tuple[ColumnElement[Any], ...]:
+    """What an order is folded from: its snapshot, if it has one, and the events behind that."""
+    return (
+        snapshots.state().label(SNAPSHOT),
+        store.history(after=snapshots.version()).label(HISTORY),
+    )
+
+
+def _claiming(of: Barrier, known: Sequence[ColumnElement[Any]]) -> Select[Any]:
     """Claim a step and read the order's history, in one statement.
 
     The history is that of before the claim waited for its lock, if it had to: whatever was appended
     meanwhile is found out when the next event is.
     """
     claim = of.claiming()
-    return select(
-        claim.c.state.label(STATE), claim.c.reply.label(REPLY), store.history().label(HISTORY)
-    )
+    return select(claim.c.state.label(STATE), claim.c.reply.label(REPLY), *known)
 
 
 def _its(key: StepKey, order_id: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from infrastructure.barrier import barrier_table
 from infrastructure.event_store import events_table
 from infrastructure.outbox import outbox_table
+from infrastructure.snapshots import snapshots_table
 
 metadata = MetaData()
 
@@ -42,5 +43,6 @@ orders = Table(
 )
 
 events = events_table(metadata)
+snapshots = snapshots_table(metadata)
 barrier = barrier_table(metadata)
 outbox = outbox_table(metadata)
