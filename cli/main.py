@@ -16,6 +16,7 @@ from rich.markup import escape
 from cli import order
 from cli.bench import bench
 from cli.demo import demo
+from cli.events.app import app as events
 from cli.operate.app import install
 from cli.services import services
 from cli.stack import status as stack_status
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(order.app, name="order")
+app.add_typer(events, name="events")
 app.command()(bench)
 app.command()(demo)
 app.command()(token)

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 
 from cli import watch as watching
 from cli.client import Api, ApiError, fail
+from cli.past import past
 
 app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
 console = Console()
@@ -58,10 +59,22 @@ def place(
 
 
 @app.command()
-def show(order_id: OrderId, as_json: AsJson = False, url: Url = None) -> None:
-    """Show an order and its saga."""
+def show(
+    order_id: OrderId,
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="As it was: a version, or a time such as 2026-01-31T12:00Z"),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Show an order and its saga, or the order as it was."""
     with _errors():
         api = Api.at(url)
+        if at is not None:
+            _print(past(api.get(f"/v1/orders/{order_id}/events"), order_id, at), as_json)
+            return
         order = api.get(f"/v1/orders/{order_id}")
         order["saga"] = api.get(f"/v1/orders/{order_id}/saga")
     _print(order, as_json)

@@ -61,6 +61,11 @@ def state(order: OrderAggregate) -> dict[str, Any]:
     }
 
 
+def columns_of(order: OrderAggregate) -> dict[str, Any]:
+    """The row of an order, but for the moments at which it was written."""
+    return {name.removeprefix("new_"): value for name, value in state(order).items()}
+
+
 def saved(row: RowMapping) -> Order:
     """The order that `saving` answers."""
     return _order(row)

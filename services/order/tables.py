@@ -30,7 +30,7 @@ orders = Table(
     Column("items", JSONB, nullable=False),
     Column("total_minor", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
-    Column("reason", JSONB),
+    Column("reason", JSONB(none_as_null=True)),
     Column("version", Integer, nullable=False),
     Column("fingerprint", Text),
     Column("accepted_at", DateTime(timezone=True)),

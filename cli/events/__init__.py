@@ -1,0 +1,1 @@
+"""`saga events`: looks after the event store, its projections and the bus."""

@@ -1,0 +1,146 @@
+"""The commands of `saga events`."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from cli.events import places
+
+if TYPE_CHECKING:
+    from infrastructure.inbox import DeadLetter
+    from services.order.projection import Difference
+
+app = typer.Typer(help="Look after events, and what is made of them.", no_args_is_help=True)
+dead = typer.Typer(help="Events that a consumer could not handle.", no_args_is_help=True)
+app.add_typer(dead, name="dead")
+console = Console()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+SHOWN = 20
+
+
+class Projection(StrEnum):
+    """What is made of the event store."""
+
+    ORDERS = "orders"
+
+
+@app.command()
+def rebuild(
+    projection: Annotated[Projection, typer.Argument(help="What to make anew")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a read model anew from the events, order by order; nothing has to stop for it."""
+    wrong = asyncio.run(_go_through(projection, mend=True, quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps([_shown(it) for it in wrong]))
+        return
+    orders = len({it.order_id for it in wrong})
+    console.print(f"{projection} is what the events say; {orders} were mended")
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Compare the read model with the fold of the events. Exit code 1 if they differ."""
+    wrong = asyncio.run(_go_through(Projection.ORDERS, mend=False, quiet=as_json))
+    if as_json:
+        typer.echo(json.dumps([_shown(it) for it in wrong]))
+    for it in [] if as_json else wrong[:SHOWN]:
+        console.print(f"{it.order_id} {it.column}: {it.row!r}, but by its events {it.fold!r}")
+    if wrong and not as_json:
+        console.print(f"{len(wrong)} differences; `saga events rebuild orders` mends them")
+    elif not as_json:
+        console.print("orders is what the events say")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@dead.command("list")
+def list_dead(as_json: AsJson = False) -> None:
+    """List them, oldest first."""
+    letters = asyncio.run(_dead_letters())
+    if as_json:
+        typer.echo(json.dumps([it.model_dump(mode="json") for it in letters]))
+        return
+    table = Table("id", "consumer", "event", "subject", "attempts", "died", "error")
+    for it in letters:
+        what = (it.event.type, it.event.subject, str(it.attempts))
+        table.add_row(str(it.id), it.consumer, *what, f"{it.died_at:%Y-%m-%d %H:%M}", it.error)
+    console.print(table if letters else "no event is dead")
+
+
+@dead.command()
+def replay(
+    letter: Annotated[int | None, typer.Argument(help="Its id, or all without")] = None,
+) -> None:
+    """Publish them anew; consumers that had handled them do nothing."""
+    replayed = asyncio.run(_replay(letter))
+    console.print(f"{replayed} published anew")
+
+
+async def _go_through(projection: Projection, *, mend: bool, quiet: bool) -> "list[Difference]":
+    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from services.order.projection import OrderProjection  # noqa: PLC0415 - heavy
+
+    database = Database(places.order_database(), pool_size=2)
+    try:
+        orders = OrderProjection(database)
+        total = await orders.count()
+        going = orders.rebuild() if mend else orders.check()
+        return await _with_bar(going, f"{projection}", total, quiet=quiet)
+    finally:
+        await database.close()
+
+
+async def _with_bar(
+    going: "AsyncIterator[list[Difference]]", name: str, total: int, *, quiet: bool
+) -> "list[Difference]":
+    wrong: list[Difference] = []
+    with Progress(console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task(name, total=total)
+        async for found in going:
+            wrong += found
+            bar.advance(task)
+    return wrong
+
+
+async def _dead_letters() -> "list[DeadLetter]":
+    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from infrastructure.inbox import DeadLetters  # noqa: PLC0415 - heavy
+    from services.event.tables import inbox  # noqa: PLC0415 - heavy
+
+    database = Database(places.event_settings().event_database_url, pool_size=1)
+    try:
+        return await DeadLetters(database, inbox).list()
+    finally:
+        await database.close()
+
+
+async def _replay(letter: int | None) -> int:
+    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from infrastructure.inbox import DeadLetters  # noqa: PLC0415 - heavy
+    from services.event.opening import open_bus  # noqa: PLC0415 - heavy
+    from services.event.tables import inbox  # noqa: PLC0415 - heavy
+
+    settings = places.event_settings()
+    database = Database(settings.event_database_url, pool_size=1)
+    try:
+        letters = DeadLetters(database, inbox)
+        wanted = [it.id for it in await letters.list()] if letter is None else [letter]
+        async with open_bus(settings) as bus:
+            for it in wanted:
+                await letters.replay(it, bus)
+        return len(wanted)
+    finally:
+        await database.close()
+
+
+def _shown(it: "Difference") -> dict[str, Any]:
+    values = {"row": it.row, "fold": it.fold}
+    return {"order_id": it.order_id, "column": it.column} | {k: str(v) for k, v in values.items()}
