@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from cli.stack.options import Topology
+
 if TYPE_CHECKING:
     from infrastructure.settings import DatabaseSettings
     from verifier.campaign import Asked
@@ -33,6 +35,9 @@ def verify(
     seed: Annotated[int, typer.Option(help="Chooses the pairs and triples")] = 1,
     shard: Annotated[str, typer.Option(help="Run the i-th of n parts only")] = "1/1",
     only: Annotated[str, typer.Option(help="Only schedules whose name contains this")] = "",
+    topology: Annotated[
+        Topology, typer.Option(help="Where the services are; `services`: called over HTTP")
+    ] = Topology.MONOLITH,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the matrix to this file")] = None,
 ) -> None:
@@ -43,7 +48,8 @@ def verify(
 
     asked = Asked(pairs, triples, seed, only, _shard(shard))
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
-    reports = asyncio.run(_verify((saga,) if saga else SAGAS, asked))
+    split = topology is Topology.SERVICES
+    reports = asyncio.run(_verify((saga,) if saga else SAGAS, asked, remote=split))
     if not any(report.results for report in reports):
         raise typer.BadParameter("no schedule is left: loosen --only or --shard")
     _tell(reports, as_json=as_json)
@@ -59,7 +65,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-async def _verify(sagas: Sequence[str], asked: "Asked") -> "list[Report]":
+async def _verify(sagas: Sequence[str], asked: "Asked", *, remote: bool) -> "list[Report]":
     """On a PostgreSQL of its own, which is gone afterwards."""
     from cli.stack.databases import OWNER  # noqa: PLC0415 - heavy
     from cli.stack.ports import free_port  # noqa: PLC0415 - heavy
@@ -74,14 +80,14 @@ async def _verify(sagas: Sequence[str], asked: "Asked") -> "list[Report]":
             urls = {f"{it}_database_url": postgres.url(role) for it, role in OWNER.items()}
             settings = DatabaseSettings.model_validate(urls)
             await migrate(settings)
-            return await _campaign(sagas, asked, settings)
+            return await _campaign(sagas, asked, settings, remote=remote)
         finally:
             await postgres.stop()
             postgres.remove()
 
 
 async def _campaign(
-    sagas: Sequence[str], asked: "Asked", settings: "DatabaseSettings"
+    sagas: Sequence[str], asked: "Asked", settings: "DatabaseSettings", *, remote: bool
 ) -> "list[Report]":
     from verifier import campaign  # noqa: PLC0415 - heavy
     from verifier.place_order import PLACE_ORDER  # noqa: PLC0415 - heavy
@@ -94,7 +100,7 @@ async def _campaign(
         def progress(part: str, size: int) -> Callable[[], None]:
             return partial(bar.advance, bar.add_task(part, total=size))
 
-        async with running_world(settings) as world:
+        async with running_world(settings, remote=remote) as world:
             return await campaign.run(world, subjects, asked, progress)
 
 

@@ -37,6 +37,7 @@ from services.user.service import Users
 from verifier.faults import Mode
 from verifier.injector import Injector
 from verifier.losses import LosingRunner
+from verifier.remote import over_http
 from workers.queues import worker_for
 
 KEY = "sk_test_of_the_verifier"
@@ -92,8 +93,13 @@ def evicted_queue(number: int) -> str:
 
 
 @asynccontextmanager
-async def running_world(settings: DatabaseSettings) -> AsyncIterator[World]:
-    """Start all of it on migrated databases; stop it at the end."""
+async def running_world(
+    settings: DatabaseSettings, *, remote: bool = False
+) -> AsyncIterator[World]:
+    """Start all of it on migrated databases; stop it at the end.
+
+    `remote`: the services are called over HTTP, as when they are processes of their own.
+    """
     async with AsyncExitStack() as stack:
         databases = {
             it: Database(getattr(settings, f"{it}_database_url"), pool_size=POOL) for it in SERVICES
@@ -102,6 +108,8 @@ async def running_world(settings: DatabaseSettings) -> AsyncIterator[World]:
             stack.push_async_callback(database.close)
         transport = await stack.enter_async_context(_sandbox())
         services = _services(databases, transport)
+        if remote:
+            services = await over_http(services, stack)
         client = await stack.enter_async_context(_temporal())
         injector, losing = Injector(), LosingRunner()
         for worker in _workers(client, services, injector, losing):

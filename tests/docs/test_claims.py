@@ -13,12 +13,14 @@ from api.auth import Scope
 from cli.main import app
 from contracts.names import SEARCH_ATTRIBUTES
 from contracts.orders import OrderStatus
+from infrastructure.breaker import Limits
 from infrastructure.database import SERVER_SETTINGS
 from infrastructure.envoy.settings import PREFIX, GatewaySettings
 from infrastructure.jwks import MAX_AGE, MIN_INTERVAL
 from infrastructure.settings import ProviderSettings
 from infrastructure.tokens import MAX_LEEWAY
 from sandbox.methods import METHODS
+from services.composition import DEADLINES
 from tests.docs.markdown import (
     ARCHITECTURE,
     AUTHENTICATION,
@@ -171,6 +173,13 @@ def test_the_page_on_authentication_has_the_settings_and_scopes_of_the_code() ->
     text = prose(AUTHENTICATION)
     assert f"trusted for {MAX_AGE / 60:g} minutes more" in text
     assert f"not more often than every {MIN_INTERVAL:g} seconds" in text
+
+
+def test_times_between_services_are_those_of_the_code() -> None:
+    others = {it for service, it in DEADLINES.items() if service != "payment"}
+    assert row_of("DEADLINES")[1] == f"{others.pop():g} s, payment {DEADLINES['payment']:g} s"
+    assert not others
+    assert row_of("Limits.recovery")[1] == f"{Limits().recovery:g} s"
 
 
 def test_times_of_settings_are_those_of_the_code() -> None:

@@ -46,6 +46,14 @@ def test_programs_get_json_and_people_a_page(tmp_path: Path) -> None:
     assert "validate_user:user.validate fails once" in page
 
 
+@pytest.mark.verifier
+def test_sagas_hold_over_services_that_are_called_over_http(tmp_path: Path) -> None:
+    done = run("saga verify --topology services --shard 1/60", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for saga in ("PlaceOrder", "ReturnOrder"):
+        assert f"{saga}: 0 failures" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [("Nonesuch", "there is no saga Nonesuch"), ("--shard 3/2", "with i from 1 to n")],
