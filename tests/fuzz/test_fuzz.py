@@ -69,7 +69,7 @@ def run(stack: Stack, folder: Path, seed: int) -> dict[str, Any]:
         *("--config-file", str(HERE / "schemathesis.toml"), "run", f"{stack.api}/openapi.json"),
         *("--header", f"Authorization: {stack.bearer()['Authorization']}"),
         *("--checks", "all", "--max-examples", str(EXAMPLES)),
-        *("--workers", "2"),
+        *("--workers", "2", "--seed", str(seed)),
         *("--report", "json", "--report-json-path", str(report), "--no-color"),
     ]
     with said.open("w") as output:
