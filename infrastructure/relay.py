@@ -5,6 +5,7 @@ which it reads. Dying, or stopping for longer than a transaction may be idle, gi
 What was published and not yet noted is then published again; the bus knows it by its id.
 """
 
+import asyncio
 import logging
 
 from sqlalchemy import RowMapping, Table, func, select, text, update
@@ -18,6 +19,9 @@ from infrastructure.notices import Notices
 log = logging.getLogger(__name__)
 
 BATCH = 200
+# Seconds that an event waits for company. A look costs some ten round trips, whether it finds one
+# event or two hundred: without this, relaying took a tenth of all CPU time of an order.
+GATHER = 0.1
 POLL = 1.0  # seconds; most looks are woken by a notice
 LOCK = 0x0B0C
 
@@ -45,6 +49,7 @@ class Relay:
                     relayed = 0
                 if relayed < BATCH:
                     await watch.wait(POLL)
+                    await asyncio.sleep(GATHER)
 
     async def relay(self) -> int:
         """Publish some of what waits; how many. 0 also if another relay is at it."""
