@@ -6,6 +6,7 @@ workers of all would take each other's tasks. The second Temporal has the dev se
 """
 
 import os
+import random
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -19,10 +20,11 @@ from pydantic import BaseModel
 from cli.stack import ready, temporal
 from cli.stack.child import Child, Job, Stage
 from cli.stack.credentials import Credentials, load_or_make
+from cli.stack.errors import StackError
 from cli.stack.files import StateDir
 from cli.stack.options import HOST, Given, Options, Ports
 from cli.stack.plan import PYTHON, Plan, Programs, make_plan
-from cli.stack.ports import free_port
+from cli.stack.ports import free_port, why_not
 from cli.stack.process import run_to_end
 from cli.stack.runner import Quiet, Runner
 from cli.stack.supervisor import Supervisor
@@ -30,6 +32,8 @@ from cli.stack.supervisor import Supervisor
 NAMESPACES = ("bench", "bench-1", "bench-4", "scale-1", "scale-2", "scale-3")
 PEERS = ("dbos", "naive")
 TEMPORAL = "temporal"
+ROW = 60
+ATTEMPTS = 200
 S = TypeVar("S", bound=BaseModel)
 DEFAULT_TEMPORAL = "default-temporal"
 
@@ -141,9 +145,16 @@ async def running_ground(folder: Path, workers: int) -> AsyncIterator[Ground]:
 
 
 def _free_ports() -> Ports:
-    names = (name for name in Ports.model_fields if not name.endswith("_base"))
-    bases = {"metrics_base": free_port(), "health_base": free_port()}
-    return Ports(**{name: free_port() for name in names}, **bases)
+    """All in a row, below those that the kernel lends to clients, who would come in between."""
+    dice = random.SystemRandom()
+    for _ in range(ATTEMPTS):
+        first = dice.randrange(12_000, 30_000)
+        row = range(first, first + ROW)
+        if all(why_not(port) is None for port in row):
+            single = [name for name in Ports.model_fields if not name.endswith("_base")]
+            ports = dict(zip(single, row, strict=False))
+            return Ports(**ports, metrics_base=first + ROW // 3, health_base=first + 2 * ROW // 3)
+    raise StackError(f"there are no {ROW} free ports in a row")
 
 
 def _measurable(stages: tuple[Stage, ...], metrics_port: int) -> Iterator[Stage]:
