@@ -65,6 +65,7 @@ class Saga:
         self._fast = fast
         self._attempts = Attempts(fast, self._journal.flush)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
+        self._declared: dict[str, tuple[Step[Any, Any], Any]] = {}
         self._begun: dict[str, tuple[Step[Any, Any], Any]] = {}
         self._duties = Duties(self._journal, self._attempts, notify)
         self._forward: asyncio.Task[None] | None = None
@@ -107,8 +108,16 @@ class Saga:
         """Take an operator's word on a parked step that `check` let pass."""
         self._duties.resolve(resolution)
 
+    def declare(self, step: Step[C, R], command: C) -> None:
+        """Say with what a compensatable step is done, before `run`, so that it can be undone.
+
+        It is undone not only if this run has begun it, but also if an earlier run of the saga or a
+        lost workflow task may have; and one that concludes is undone in any case.
+        """
+        self._declared.setdefault(step.name, (step, command))
+
     def register(self, step: Step[C, R], command: C) -> None:
-        """Have a step compensated even if the saga is cancelled before the step is reached."""
+        """Note that a step begins: from now on its outcome is unknown."""
         self._begun.setdefault(step.name, (step, command))
 
     async def run(self, forward: Forward, *, deadline: timedelta | None = None) -> Outcome:
@@ -272,23 +281,42 @@ class Saga:
         """Undo what was begun, last first, past what is parked; the compensations' replies."""
         self._journal.undoing(f"{cause.code}: {cause.detail}")
         undoing: dict[str, asyncio.Task[Any]] = {}
-        for step, command in reversed(self._begun.values()):
+        for step, command in self._to_undo():
             if step.compensation is None:
                 continue
             if step.concludes:
                 await results(undoing.values())
                 await self._duties.told()
-            self.view.compensations.append(step.name)
-            self._journal.mark(step, StepState.COMPENSATING)
+            if step.name in self._begun or step.concludes:
+                self.view.compensations.append(step.name)
+                self._journal.mark(step, StepState.COMPENSATING)
             call = Call(self.view.saga_id, step.name, cause)
             duty = self._duties.new(step, step.compensation, call, command, priority=URGENT)
             undoing[step.name] = task = asyncio.create_task(self._undo(duty))
             await workflow.wait_condition(partial(_done_or_parked, task, duty))
         return dict(zip(undoing, await results(undoing.values()), strict=True))
 
+    def _to_undo(self) -> list[tuple[Step[Any, Any], Any]]:
+        """The steps to compensate, in order: the last begun first, a concluding one last.
+
+        An activity of another worker is on record before it runs, so what this run has not begun
+        has no effect. Not so on the fast path, where a workflow task may be lost with all that it
+        did; nor after a reset. Then every declared step may have had one. (`patched` is asked as
+        late as this, so that what an earlier run has on record is replayed as it was.)
+        """
+        info = workflow.info()
+        again = info.run_id != info.first_execution_run_id
+        lost = self._fast or (again and workflow.patched("undo-earlier-runs"))
+        known = self._declared if lost else {}
+        concluding = {name: it for name, it in self._declared.items() if it[0].concludes}
+        last_first = reversed([*(self._begun | known | concluding).values()])
+        return sorted(last_first, key=lambda it: it[0].concludes)
+
     async def _undo(self, duty: Duty) -> Any:
+        """Undo one step. One that this run had not begun shows as skipped: it mostly never was."""
         reply = await duty.fulfil()
         skipped = duty.resolution is not None and duty.resolution.action is Resolving.SKIP
+        skipped = skipped or duty.step.name not in self.view.compensations
         self._journal.mark(duty.step, StepState.SKIPPED if skipped else StepState.COMPENSATED)
         return reply
 

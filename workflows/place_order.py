@@ -87,7 +87,9 @@ class PlaceOrder(OrderSaga):
     @workflow.run
     async def run(self, order: PlaceOrderInput) -> OrderOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
-        self._saga.register(CREATE_ORDER, order)  # however early it ends, it leaves a record
+        self._saga.declare(CREATE_ORDER, order)
+        self._saga.declare(RESERVE_INVENTORY, stock_of(order.order_id, order.items))
+        self._saga.declare(CHARGE_PAYMENT, _charge(order))
         outcome = await self._saga.run(lambda: self._place(order), deadline=DEADLINE)
         result = _result(order, outcome)
         self._show(result.status)
@@ -98,9 +100,7 @@ class PlaceOrder(OrderSaga):
 
     async def _place(self, order: CreateOrder) -> None:
         stock = stock_of(order.order_id, order.items)
-        charge = ChargePayment(
-            order_id=order.order_id, amount=order.total, payment_method=order.payment_method
-        )
+        charge = _charge(order)
         await self._saga.step(CREATE_ORDER, order)
         await self._saga.step(VALIDATE_USER, ValidateUser(customer_id=order.customer_id))
         await self._saga.step(RESERVE_INVENTORY, stock, summary=pieces(stock))
@@ -112,6 +112,12 @@ class PlaceOrder(OrderSaga):
         status = OrderStatus.BLOCKED if notice.still_blocked else OrderStatus.PENDING
         self._show(status)
         await super()._note(notice)
+
+
+def _charge(order: CreateOrder) -> ChargePayment:
+    return ChargePayment(
+        order_id=order.order_id, amount=order.total, payment_method=order.payment_method
+    )
 
 
 def _result(order: CreateOrder, outcome: Outcome) -> OrderOutcome:

@@ -67,7 +67,7 @@ class ReturnOrder(OrderSaga):
     @workflow.run
     async def run(self, order: ReturnOrderInput) -> ReturnOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
-        self._saga.register(BEGIN_RETURN, order)  # however early it ends, it leaves a record
+        self._saga.declare(BEGIN_RETURN, order)
         outcome = await self._saga.run(lambda: self._return(order), deadline=DEADLINE)
         if outcome.cause is None:
             self._show(OrderStatus.RETURNED)
