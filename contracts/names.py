@@ -23,6 +23,11 @@ def workflow_id(order_id: str) -> str:
     return f"order-{order_id}"
 
 
+def order_of(saga_id: str) -> str:
+    """The order that a saga is about: its workflow's id holds the order's."""
+    return "ord_" + saga_id.partition("ord_")[2].partition("-")[0]
+
+
 def return_id(order_id: str, attempt: int = 1) -> str:
     """The id of the workflow that returns an order; each attempt to return it has its own.
 

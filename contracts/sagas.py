@@ -1,5 +1,7 @@
 """What goes into and comes out of the workflows of an order."""
 
+from typing import Literal
+
 from contracts.message import Message, Reason
 from contracts.orders import CreateOrder, OrderStatus, StartReturn
 
@@ -39,9 +41,10 @@ class ReturnOutcome(Message):
 
 
 class CancelOrder(Message):
-    """A customer's wish to cancel."""
+    """A wish to cancel, and whose it is."""
 
     reason: str = "cancelled by the customer"
+    by: Literal["customer", "audit"] = "customer"
 
 
 TOO_LATE = "TooLateToCancel"

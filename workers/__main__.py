@@ -19,6 +19,7 @@ from infrastructure.telemetry.workflows import plugins, replay_safe
 from infrastructure.temporal import connect, runtime_with_metrics
 from services.composition import breakers_of, open_placed
 from services.places import PlaceSettings
+from workers import schedules
 from workers.health import serving_health
 from workers.lint import findings
 from workers.queues import worker_for
@@ -59,6 +60,8 @@ async def run(options: argparse.Namespace, traced: Sequence[Plugin]) -> None:
         services = await stack.enter_async_context(
             open_placed(places, options.identity, observe=breakers)
         )
+        if Queue.ORDERS in (options.queue or Queue):
+            await schedules.ensure(client)
         workers = [worker_for(client, queue, services) for queue in options.queue or Queue]
         running = asyncio.ensure_future(asyncio.gather(*(worker.run() for worker in workers)))
         ready.set()

@@ -7,6 +7,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.audits import AuditActivities
 from activities.border import ServiceErrors
 from activities.inventory import InventoryActivities
 from activities.orders import OrderActivities
@@ -16,6 +17,7 @@ from contracts.names import Queue
 from services.composition import Services
 from workers.measures import Measures
 from workers.sandbox import runner_for
+from workflows.audit_orders import AuditOrders
 from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder
 
@@ -35,6 +37,20 @@ CONCURRENT_ACTIVITIES = 10
 LOCAL_ACTIVITIES = 10
 
 WORKFLOWS = {Queue.ORDERS: (PlaceOrder, ReturnOrder)}
+
+
+# Beside the sagas: workflows that look after them.
+HOUSEKEEPING = {Queue.ORDERS: (AuditOrders,)}
+
+
+def housekeeping_of(
+    queue: Queue, client: Client, services: Services
+) -> Sequence[Callable[..., Any]]:
+    """The activities of workflows that look after sagas; they speak to Temporal too."""
+    if queue is not Queue.ORDERS:
+        return []
+    audits = AuditActivities(client, services.orders, services.inventory, services.payments)
+    return [audits.find, audits.repair, audits.books]
 
 
 def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., Any]]:
@@ -69,8 +85,11 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
     queues = Queue if workflows else (queue,)
     defaults: dict[str, Any] = {
         "task_queue": queue,
-        "workflows": workflows,
-        "activities": [it for one in queues for it in activities_of(one, services)],
+        "workflows": [*workflows, *HOUSEKEEPING.get(queue, ())],
+        "activities": [
+            *(it for one in queues for it in activities_of(one, services)),
+            *housekeeping_of(queue, client, services),
+        ],
         "interceptors": [ServiceErrors(), Measures()],
         "workflow_runner": runner_for(client.data_converter),
         "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN,

@@ -51,8 +51,8 @@ class OrderSaga:
     @workflow.signal(name="cancel")
     def cancel_by_signal(self, request: CancelOrder | None = None) -> None:
         """The same for tools that know no Updates; nothing happens if it is too late."""
-        reason = (request or CancelOrder()).reason
-        self._saga.request_cancel("cancelled_by_customer", reason)
+        request = request or CancelOrder()
+        self._saga.request_cancel(f"cancelled_by_{request.by}", request.reason)
 
     @workflow.update
     async def resolve(self, resolution: Resolution) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import typer
 
 from cli.operate.act import cancel, resolve, return_orders
+from cli.operate.audit import audit
 from cli.operate.explain import explain
 from cli.operate.preview import reset_preview
 from cli.operate.replay import replay
@@ -18,6 +19,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "explain": explain,
     "replay": replay,
     "reset-preview": reset_preview,
+    "audit": audit,
     "resolve": resolve,
     "cancel": cancel,
     "return": return_orders,

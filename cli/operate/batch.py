@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.client import ApiError
-from cli.operate.case import order_of
 from cli.operate.temporal import connect
+from contracts.names import order_of
 
 Query = Annotated[str | None, typer.Option("--query", help="Sagas that Temporal finds by this")]
 Rate = Annotated[float, typer.Option("--rate", min=0.1, max=100, help="At most so many a second")]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.client import Api, ApiError
+from contracts.names import order_of
 
 Json = dict[str, Any]
 
@@ -64,11 +65,6 @@ def _if_any(api: Api, path: str) -> Json | None:
             raise
         return None
     return found
-
-
-def order_of(saga_id: str) -> str:
-    """The order that a saga is about."""
-    return "ord_" + saga_id.partition("ord_")[2].partition("-")[0]
 
 
 def saga_path(saga_id: str) -> str:

@@ -14,9 +14,9 @@ from temporalio.client import WorkflowHistory
 
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
-from cli.operate.case import order_of
 from cli.operate.errors import told
 from cli.operate.histories import histories
+from contracts.names import order_of
 
 ANSWERS = {
     "started": "goes on with what is begun",

@@ -14,10 +14,11 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
-from cli.operate.case import case_of, order_of
+from cli.operate.case import case_of
 from cli.operate.errors import told
 from cli.operate.temporal import connect
 from cli.order import money
+from contracts.names import order_of
 
 TYPES = "WorkflowType IN ('PlaceOrder', 'ReturnOrder')"
 BAD_ENDS = {

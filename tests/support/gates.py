@@ -70,6 +70,11 @@ class Gates(Interceptor):
         gate = self._gates[Point(workflow_id, activity_name, moment)] = Gate()
         return gate
 
+    def remove(self, workflow_id: str) -> None:
+        """Let later attempts of this workflow pass; one that stands at a gate stays there."""
+        for point in [it for it in self._gates if it.workflow_id == workflow_id]:
+            del self._gates[point]
+
     def refuse(self, workflow_id: str, activity_name: str, error: Exception) -> None:
         """Have every attempt fail with this instead of running, until `allow`."""
         self._refusals[workflow_id, activity_name] = error

@@ -1,0 +1,101 @@
+"""Finds sagas that nobody carries on any more, has them carried to their end, and reads the books.
+
+`activities.repairs` tells how a saga is carried on.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from activities.repairs import Repairs, described
+from contracts.audits import Books, Orphan, Repaired, Why
+from contracts.errors import NotFound
+from contracts.inventory import InventoryService
+from contracts.names import order_of, workflow_id
+from contracts.orders import OrderFilter, OrderService, OrderStatus
+from contracts.payments import PaymentService, PaymentStatus
+
+BAD_ENDS = {
+    WorkflowExecutionStatus.TERMINATED: Why.TERMINATED,
+    WorkflowExecutionStatus.TIMED_OUT: Why.TIMED_OUT,
+    WorkflowExecutionStatus.FAILED: Why.FAILED,
+}
+ENDED_BADLY = (
+    "WorkflowType IN ('PlaceOrder', 'ReturnOrder') "
+    "AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
+)
+MOST = 1000  # orphans of one audit; the next one finds the others
+PAGE = 100
+
+
+class AuditActivities:
+    """Activities `audit.*`, on the queue `orders`."""
+
+    def __init__(
+        self,
+        client: Client,
+        orders: OrderService,
+        inventory: InventoryService,
+        payments: PaymentService,
+    ) -> None:
+        self._client = client
+        self._orders = orders
+        self._inventory = inventory
+        self._payments = payments
+        self._repairs = Repairs(client, orders)
+
+    @activity.defn(name="audit.find")
+    async def find(self, before: datetime) -> list[Orphan]:
+        """Orphans: sagas that ended badly, and orders open since before then without a saga."""
+        found: dict[str, Orphan] = {}
+        async for saga_id in self._suspects(before):
+            if saga_id not in found and (why := await self._why(saga_id)) is not None:
+                found[saga_id] = Orphan(saga_id=saga_id, order_id=order_of(saga_id), why=why)
+            activity.heartbeat(len(found))
+            if len(found) == MOST:
+                break
+        return list(found.values())
+
+    @activity.defn(name="audit.repair")
+    async def repair(self, orphan: Orphan) -> Repaired:
+        """Start its saga again, to be undone or finished, and wait for its end for a while."""
+        try:
+            await self._repairs.carry_on(orphan)
+            status = (await self._orders.get(orphan.order_id)).status
+        except NotFound:
+            return Repaired(orphan=orphan, status=None)
+        return Repaired(orphan=orphan, status=status)
+
+    @activity.defn(name="audit.books")
+    async def books(self) -> Books:
+        """What the services say of money and stock."""
+        pending = await self._orders.totals(OrderStatus.PENDING)
+        blocked = await self._orders.totals(OrderStatus.BLOCKED)
+        products = await self._inventory.list_products()
+        return Books(
+            captured=await self._payments.totals(PaymentStatus.CAPTURED),
+            confirmed=await self._orders.totals(OrderStatus.CONFIRMED),
+            open=[*pending, *blocked],
+            reserved=sum(it.reserved for it in products),
+        )
+
+    async def _suspects(self, before: datetime) -> AsyncIterator[str]:
+        async for execution in self._client.list_workflows(ENDED_BADLY):
+            yield execution.id
+        for status in (OrderStatus.PENDING, OrderStatus.BLOCKED):
+            only, cursor = OrderFilter(status=status, created_to=before), None
+            while True:
+                page = await self._orders.page(only, limit=PAGE, cursor=cursor)
+                for order in page.items:
+                    yield workflow_id(order.id)
+                if (cursor := page.next_cursor) is None:
+                    break
+
+    async def _why(self, saga_id: str) -> Why | None:
+        """What is wrong with the newest run of this workflow; None if nothing is."""
+        description = await described(self._client, saga_id)
+        if description is None:
+            return Why.MISSING
+        return BAD_ENDS.get(description.status) if description.status else None

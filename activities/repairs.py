@@ -1,0 +1,111 @@
+"""Carries a saga to its end whose workflow was ended from outside, or is gone.
+
+A workflow that is terminated, times out, fails or is deleted cannot undo anything. What it did is
+in the services' barriers, under its id. So the same saga is started again under that id, with a
+cancel: it goes forward if its pivot had landed, else it undoes whatever had taken effect. On the
+fast path a saga undoes all that it may have done, so that is how it is started.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowFailureError,
+)
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts.audits import Orphan
+from contracts.errors import NotFound
+from contracts.names import Queue
+from contracts.orders import CreateOrder, OrderService, OrderStatus
+from contracts.sagas import CancelOrder, PlaceOrderInput, ReturnOrderInput
+
+WAIT = 20.0  # seconds; what takes longer goes on by itself
+ABANDONED = CancelOrder(reason="its workflow was ended before it was done", by="audit")
+STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+CUSTOMER = SearchAttributeKey.for_keyword("CustomerId")
+
+
+class Repairs:
+    """Starts orphans again."""
+
+    def __init__(self, client: Client, orders: OrderService) -> None:
+        self._client = client
+        self._orders = orders
+
+    async def carry_on(self, orphan: Orphan) -> None:
+        """Start the saga again, and wait for its end for a while.
+
+        NotFound if nothing tells what it was about, in which case it never did anything.
+        """
+        before = await described(self._client, orphan.saga_id)
+        returns = orphan.saga_id.startswith("return-")
+        argument, customer = await (self._return(orphan) if returns else self._order(orphan))
+        attributes = [
+            SearchAttributePair(STATUS, OrderStatus.PENDING),
+            SearchAttributePair(CUSTOMER, customer),
+        ]
+        with suppress(WorkflowAlreadyStartedError):  # somebody was faster
+            await self._client.start_workflow(
+                "ReturnOrder" if returns else "PlaceOrder",
+                argument,
+                id=orphan.saga_id,
+                task_queue=Queue.ORDERS,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                start_signal="cancel",
+                start_signal_args=[ABANDONED],
+                memo=await before.memo() if before else None,
+                search_attributes=TypedSearchAttributes(attributes),
+                static_summary=f"carried on: its workflow was {orphan.why}",
+            )
+        with suppress(TimeoutError, WorkflowFailureError):
+            async with asyncio.timeout(WAIT):
+                await self._client.get_workflow_handle(orphan.saga_id).result()
+
+    async def _order(self, orphan: Orphan) -> tuple[Any, str]:
+        """The input of its saga, and its customer."""
+        try:
+            command = await self._orders.command(orphan.order_id)
+        except NotFound:
+            command = await self._first_input(orphan)
+        return PlaceOrderInput(**dict(command) | {"fast_path": True}), command.customer_id
+
+    async def _return(self, orphan: Orphan) -> tuple[Any, str]:
+        order = await self._orders.get(orphan.order_id)
+        what = ReturnOrderInput(
+            order_id=order.id, items=order.items, total=order.total, fast_path=True
+        )
+        return what, order.customer_id
+
+    async def _first_input(self, orphan: Orphan) -> CreateOrder:
+        """Of an order that was never recorded, from the workflow's history."""
+        try:
+            history = await self._client.get_workflow_handle(orphan.saga_id).fetch_history()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            raise NotFound("unknown_order", f"nothing is known of {orphan.order_id}") from error
+        started = history.events[0].workflow_execution_started_event_attributes
+        decoded = await self._client.data_converter.decode(started.input.payloads, [CreateOrder])
+        command: CreateOrder = decoded[0]
+        return command
+
+
+async def described(client: Client, saga_id: str) -> WorkflowExecutionDescription | None:
+    """The newest run of a workflow; None if Temporal has none."""
+    try:
+        return await client.get_workflow_handle(saga_id).describe()
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return None

@@ -1,0 +1,80 @@
+"""`saga audit`: looks for sagas that nobody carries on, repairs them, and prints the books."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+
+from cli.operate.batch import AsJson
+from cli.operate.errors import told
+from cli.operate.temporal import connect
+from cli.order import money
+from contracts.audits import AuditReport, AuditRequest
+from contracts.message import Money
+from contracts.names import Queue
+
+WITHIN = timedelta(minutes=10)
+
+
+def audit(
+    grace: Annotated[
+        int, typer.Option("--grace", min=0, help="Leave sagas alone that are younger: seconds")
+    ] = 60,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Repair nothing")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Have sagas whose workflow was ended or lost carried to their end, and print the books.
+
+    Exit code 1 if one is left, or if nothing is open and the books do not balance.
+    """
+    request = AuditRequest(grace=timedelta(seconds=grace), repair=not dry_run)
+    with told():
+        report = asyncio.run(_audited(request))
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        _print(report)
+    raise typer.Exit(0 if clean(report) else 1)
+
+
+async def _audited(request: AuditRequest) -> AuditReport:
+    client = await connect()
+    report: AuditReport = await client.execute_workflow(
+        "AuditOrders",
+        request,
+        id=f"audit-by-hand-{uuid4()}",
+        task_queue=Queue.ORDERS,
+        result_type=AuditReport,
+        execution_timeout=WITHIN,
+    )
+    return report
+
+
+def clean(report: AuditReport) -> bool:
+    """Whether no orphan is left, and the books balance as far as they can be told to."""
+    at_work = {"pending", "blocked"}
+    settled = [it for it in report.repaired if it.status not in at_work]
+    return len(settled) == len(report.orphans) and report.books.balanced is not False
+
+
+def _print(report: AuditReport) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    ends = {it.orphan.saga_id: it.status or "never recorded" for it in report.repaired}
+    for orphan in report.orphans:
+        now = ends.get(orphan.saga_id, "left as it is")
+        console.print(f"{orphan.saga_id}: its workflow was {orphan.why}; now {now}")
+    console.print(f"{len(report.orphans)} orphans, {len(report.repaired)} carried on")
+    books = report.books
+    console.print(f"captured {_sum(books.captured)}, confirmed orders cost {_sum(books.confirmed)}")
+    console.print(f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved")
+    words = {True: "It adds up.", False: "[red]It does not add up.[/]", None: "Orders are open."}
+    console.print(words[books.balanced])
+
+
+def _sum(amounts: Sequence[Money]) -> str:
+    return " + ".join(money(it.model_dump()) for it in amounts) or "nothing"

@@ -1,0 +1,64 @@
+"""What an audit looks for, what it found, and what the books say."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from contracts.message import Message, Money
+
+
+class AuditRequest(Message):
+    """What to look at. Sagas younger than `grace` are left alone: they may just have begun."""
+
+    grace: timedelta = timedelta(seconds=60)
+    repair: bool = True
+
+
+class Why(StrEnum):
+    """What is wrong with the workflow of an orphan."""
+
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+    MISSING = "missing"
+
+
+class Orphan(Message):
+    """A saga that nobody carries to its end any more, though it may hold money or stock."""
+
+    saga_id: str
+    order_id: str
+    why: Why
+
+
+class Repaired(Message):
+    """What came of an orphan: its order's status now; None if there is no record of it at all."""
+
+    orphan: Orphan
+    status: str | None
+
+
+class Books(Message):
+    """Money and stock, by the services that answer for them.
+
+    When nothing is open, what is captured is what confirmed orders cost, and nothing is reserved.
+    """
+
+    captured: list[Money]
+    confirmed: list[Money]
+    open: list[Money]
+    reserved: int
+
+    @property
+    def balanced(self) -> bool | None:
+        """Whether that is so; None while orders are open, which may hold money and stock."""
+        if self.open:
+            return None
+        return self.captured == self.confirmed and self.reserved == 0
+
+
+class AuditReport(Message):
+    """What an audit found, what became of it, and the books afterwards."""
+
+    orphans: list[Orphan]
+    repaired: list[Repaired]
+    books: Books

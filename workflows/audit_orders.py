@@ -1,0 +1,52 @@
+"""The audit: has each saga that nobody carries on any more carried to its end; reads the books.
+
+It is no saga itself: whatever it begins goes on without it.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.audits import AuditActivities
+    from contracts.audits import AuditReport, AuditRequest, Orphan, Repaired
+
+AT_ONCE = 10
+PATIENTLY = RetryPolicy(maximum_interval=timedelta(seconds=15))
+
+
+@workflow.defn(name="AuditOrders")
+class AuditOrders:
+    """Looks once; a schedule has it look again."""
+
+    @workflow.run
+    async def run(self, request: AuditRequest) -> AuditReport:
+        """Find orphans, have them carried on, and tell how the books stand then."""
+        orphans: list[Orphan] = await workflow.execute_activity_method(
+            AuditActivities.find,
+            workflow.now() - request.grace,
+            start_to_close_timeout=timedelta(minutes=5),
+            heartbeat_timeout=timedelta(seconds=30),
+            retry_policy=PATIENTLY,
+        )
+        repaired: list[Repaired] = []
+        for begin in range(0, len(orphans) if request.repair else 0, AT_ONCE):
+            batch = orphans[begin : begin + AT_ONCE]
+            repaired += await asyncio.gather(*(self._repair(it) for it in batch))
+        books = await workflow.execute_activity_method(
+            AuditActivities.books,
+            start_to_close_timeout=timedelta(seconds=30),
+            retry_policy=PATIENTLY,
+        )
+        return AuditReport(orphans=orphans, repaired=repaired, books=books)
+
+    async def _repair(self, orphan: Orphan) -> Repaired:
+        return await workflow.execute_activity_method(
+            AuditActivities.repair,
+            orphan,
+            start_to_close_timeout=timedelta(seconds=60),
+            retry_policy=PATIENTLY,
+            summary=orphan.saga_id,
+        )
