@@ -78,16 +78,15 @@ async def status(stack: Stack, order_id: str, wanted: str) -> None:
 async def blocked(stack: Stack, shop: Shop) -> str:
     """An order whose money the provider does not give back."""
     order_id: str = shop("--payment-method", "pm_sandbox_refund_refused")["id"]
+    async with httpx2.AsyncClient(base_url=stack.api, headers=stack.bearer()) as http:
 
-    async def charged() -> bool:
-        told = json.loads(done(stack, "order", "show", order_id, "--json"))
-        return any(
-            it["name"] == "charge_payment" and it["state"] == "running"
-            for it in told["saga"]["steps"]
-        )
+        async def charging() -> bool:
+            saga = (await http.get(f"/v1/orders/{order_id}/saga")).json()
+            states = {it["name"]: it["state"] for it in saga["steps"]}
+            return str(states["charge_payment"]) == "running"
 
-    await until(charged)
-    done(stack, "order", "cancel", order_id)
+        await until(charging)
+        (await http.post(f"/v1/orders/{order_id}/cancel")).raise_for_status()
     await status(stack, order_id, "blocked")
     return order_id
 

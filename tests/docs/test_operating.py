@@ -82,6 +82,9 @@ class Shop:
         order_id: str = answer.raise_for_status().json()["id"]
         return order_id
 
+    async def cancel(self, order_id: str) -> None:
+        (await self._http.post(f"/v1/orders/{order_id}/cancel")).raise_for_status()
+
     async def status(self, order_id: str) -> str:
         return str((await self._http.get(f"/v1/orders/{order_id}")).json()["status"])
 
@@ -210,7 +213,7 @@ async def test_the_guide_can_be_pasted(stack: Stack) -> None:
 async def test_a_refused_refund_is_resolved_by_its_runbook(stack: Stack, shop: Shop) -> None:
     order_id = await shop.place("pm_sandbox_refund_refused")
     await shop.at(order_id, "charge_payment")
-    shell(stack, f"saga cancel {order_id}")
+    await shop.cancel(order_id)
     await shop.becomes(order_id, "blocked")
     await listed(stack, order_id)
     before = await shop.pieces()
