@@ -84,7 +84,7 @@ def show(results: "Results", out: Path) -> None:
     from benchmarks import plot, tables  # noqa: PLC0415 - heavy
     from benchmarks.goals import judge  # noqa: PLC0415 - heavy
 
-    console = Console(width=None if Console().is_terminal else 220)
+    console = _wide()
     for table in (tables.peers(results), tables.costs(results)):
         console.print(table)
     console.print(tables.goals(list(judge(results.subjects))))
@@ -109,4 +109,9 @@ def _soak(minutes: float, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "soak.json").write_text(found.model_dump_json(indent=1))
     for table in (tables.slices(found), tables.growth(found)):
-        Console().print(table)
+        _wide().print(table)
+
+
+def _wide() -> Console:
+    """A console whose tables are not squeezed where there is no terminal."""
+    return Console(width=None if Console().is_terminal else 220)

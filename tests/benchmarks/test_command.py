@@ -1,6 +1,7 @@
 """`saga bench` measures every subject, counts what it costs, and judges every goal."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,9 @@ def test_an_unknown_part_is_refused() -> None:
     ran = subprocess.run([SAGA, "bench", "nothing"], check=False, capture_output=True, text=True)
     assert ran.returncode == 2
     assert "there is no nothing" in ran.stderr
+
+
+def test_the_page_tells_to_run_what_is_tried_here() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
+    told = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert told == ["make setup-bench\n.venv/bin/saga bench --quick\n"]
