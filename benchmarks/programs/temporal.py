@@ -26,7 +26,6 @@ from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect
 from services.composition import Services, open_services
 from workers.queues import WORKFLOWS, activities_of, worker_for
-from workflows.place_order import PlaceOrder
 
 STEPS = 6  # of PlaceOrder, and so of the workflows of no-op steps
 
@@ -96,7 +95,7 @@ def _place(client: Client, *, fast_path: bool) -> Handler:
         accepted = Accepted(order=order, fingerprint="", accepted_at=datetime.now(UTC))
         await sagas.start(accepted)
         saga_id = workflow_id(order.order_id)
-        handle = client.get_workflow_handle_for(PlaceOrder.run, saga_id)
+        handle = client.get_workflow_handle(saga_id, result_type=OrderOutcome)
         outcome: OrderOutcome = await handle.result()
         if outcome.status is not OrderStatus.CONFIRMED:
             raise RuntimeError(f"{order.order_id} is {outcome.status}: {outcome.reason}")
