@@ -18,6 +18,7 @@ from api.event_stream import EventStream
 from api.intake import EVENT_STREAM, JSON
 from api.openapi import errors
 from api.orders import find_order
+from api.paging import IN_DIGITS
 from api.problems import Problem, overloaded
 from api.redaction import event_for
 from contracts.errors import NotFound
@@ -93,7 +94,9 @@ async def all_events(
         str | None,
         Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description=SEEN),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="Of a stream: no bound")] = 100,
+    limit: Annotated[
+        int, Query(ge=1, le=200, description="Of a stream: no bound"), IN_DIGITS
+    ] = 100,
 ) -> Sequence[OrderEventOut] | Response:
     """Events of all orders, in one order that keeps each order's own; oldest first.
 

@@ -9,6 +9,7 @@ from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import ResolveBody, ServiceRecord
 from api.openapi import errors
+from api.paging import IN_DIGITS
 from api.sagas import SagaFound
 from saga import Resolution, SagaState
 
@@ -20,7 +21,7 @@ Deps = Annotated[Backend, Depends(backend)]
 async def list_sagas(
     deps: Deps,
     state: SagaState = SagaState.BLOCKED,
-    limit: Annotated[int, Query(ge=1, le=100)] = 100,
+    limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 100,
 ) -> list[SagaFound]:
     """Sagas in a state, the blocked ones unless another is asked for."""
     return await deps.sagas.in_state(state, limit)

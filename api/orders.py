@@ -13,6 +13,7 @@ from api.backend import Backend, backend
 from api.bodies import CancelBody, OrderList, OrderOut, PlaceOrderBody
 from api.etags import IfMatch, IfNoneMatch, etag
 from api.openapi import KEY_PATTERN, errors
+from api.paging import IN_DIGITS
 from api.preferences import preferred_wait, wait_for
 from api.problems import RETRY_AFTER, Problem
 from api.redaction import order_for
@@ -92,7 +93,7 @@ async def list_orders(
     customer_id: str | None = None,
     created_from: Annotated[Moment | None, Query(description="At or after")] = None,
     created_to: Annotated[Moment | None, Query(description="Before")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 20,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> OrderList:
     """Orders, newest first. A customer has its own only.

@@ -358,3 +358,12 @@ def test_the_bounds_fit_into_each_other() -> None:
     """A head within the app's bounds is let through by the server, so the app can answer."""
     assert MAX_URI + MAX_HEADER_BYTES + 4 * MAX_HEADERS < MAX_HEAD
     assert json.dumps({"items": [{"sku": "S" * 64, "quantity": 1000}] * 100}).__len__() < MAX_BODY
+
+
+@pytest.mark.parametrize("limit", ["4%C2%A0", "%204", "4.0", "1_0", "%2B4", "", "0x4", "9" * 5000])
+async def test_a_number_in_a_query_is_in_digits(api: Served, limit: str) -> None:
+    for path in ("/v1/orders", "/v1/events", "/v1/sagas"):
+        answer = await api.ask(request("GET", f"{path}?limit={limit}"))
+        assert (
+            refused(answer, 422, "validation_failed").problem()["errors"][0]["parameter"] == "limit"
+        )
