@@ -31,6 +31,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.attempts import attempts
+from api.updates import send_update
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import Message
 from contracts.names import Queue, return_id, workflow_id
@@ -47,7 +48,7 @@ from workflows.order_saga import OrderSaga
 from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder
 
-RESOLVE = "resolve"  # the Update that every saga of ours has
+CANCEL, RESOLVE = "cancel", "resolve"  # the Updates that every saga of ours has
 REFUSALS = {
     "NotBlocked": "step_not_blocked",
     "EvidenceMissing": "evidence_missing",
@@ -169,9 +170,8 @@ class OrderSagas:
         """Ask the saga to cancel. NotFound if there is none."""
         try:
             async with translated():
-                await self._handle(order_id).execute_update(
-                    PlaceOrder.cancel, request, id="cancel", rpc_timeout=UPDATE_TIMEOUT
-                )
+                handle = self._handle(order_id)
+                await send_update(handle, CANCEL, request, within=UPDATE_TIMEOUT, update_id=CANCEL)
         except WorkflowUpdateFailedError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type == TOO_LATE:
                 return Cancelling.TOO_LATE
@@ -189,7 +189,7 @@ class OrderSagas:
         handle = self._client.get_workflow_handle(saga_id)
         try:
             async with translated():
-                await handle.execute_update(RESOLVE, resolution, rpc_timeout=UPDATE_TIMEOUT)
+                await send_update(handle, RESOLVE, resolution, within=UPDATE_TIMEOUT)
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError) and cause.type in REFUSALS:

@@ -5,6 +5,8 @@ saga has ended, so that every one of these is also a late attempt. "After" stops
 committed and its reply not yet delivered.
 """
 
+import asyncio
+
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
@@ -131,3 +133,15 @@ async def test_an_order_cancelled_before_any_worker_saw_it_leaves_a_record(world
     await world.settled(order_id, sku, "cancelled")
     if gate.reached.is_set():
         await gate.open()
+
+
+async def test_a_cancel_is_answered_though_an_attempt_ends_in_the_same_moment(world: World) -> None:
+    """The server gives an Update up whose workflow task failed for that; it is sent again."""
+    user = await world.user()
+    for number in range(15):
+        sku = await world.product()
+        order_id = await world.place(sku, user=user, method="pm_sandbox_down")
+        await asyncio.sleep(number * 0.02)
+        answer = await world.http.post(f"/v1/orders/{order_id}/cancel")
+        assert answer.status_code in {200, 202}, answer.text
+        await world.settled(order_id, sku, "cancelled")
