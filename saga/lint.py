@@ -42,6 +42,7 @@ def lint(saga: ModuleType, registered: Mapping[str, Collection[str]]) -> list[Fi
         *_names(source, steps),
         *_commands(source, steps),
         *_registration(source, steps, registered),
+        *_declared(source, steps, saga),
         *_handlers(source),
         *_keys(source),
     ]
@@ -119,6 +120,27 @@ def _registration(
             if name not in registered.get(step.queue, ()):
                 what = f"needs {name} on queue {step.queue}, where no worker has it"
                 yield source.of_step(step, what, "Register it in workers/queues.py")
+
+
+def _declared(
+    source: _Source, steps: Sequence[Step[Any, Any]], saga: ModuleType
+) -> Iterator[Finding]:
+    """What an earlier run or a lost task did can be undone only if its command is known."""
+    nodes = list(ast.walk(source.tree))
+    if not any(isinstance(it, ast.Attribute) and it.attr == "step" for it in nodes):
+        return  # it has a table only
+    calls = [it for it in nodes if isinstance(it, ast.Call) and it.args]
+    declared = {ast.unparse(it.args[0]) for it in calls if _method(it) == "declare"}
+    names = {id(value): name for name, value in vars(saga).items() if isinstance(value, Step)}
+    for step in steps:
+        if step.kind is Kind.COMPENSATABLE and names.get(id(step)) not in declared:
+            fix = "Call `declare` with its command before `run`"
+            what = "is not declared, so what an earlier run did would not be undone"
+            yield source.of_step(step, what, fix)
+
+
+def _method(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _handlers(source: _Source) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ class Careless:
     @workflow.init
     def __init__(self) -> None:
         self._saga = Saga(STEPS)
+        self._saga.declare(ONE, "c")
+        self._saga.declare(TWO, "c")
 
     @workflow.run
     async def run(self) -> None:

@@ -15,6 +15,7 @@ class Forgetful:
     @workflow.init
     def __init__(self) -> None:
         self._saga = Saga(STEPS)
+        self._saga.declare(ONE, "c")
 
     @workflow.run
     async def run(self) -> None:
