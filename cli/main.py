@@ -6,6 +6,7 @@ A group of commands lives in a module of its own with a Typer app, and is regist
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from rich.markup import escape
 from cli import order
 from cli.bench import bench
 from cli.demo import demo
+from cli.ending import run_and_end
 from cli.events.app import app as events
 from cli.operate.app import install
 from cli.services import services
@@ -149,7 +151,7 @@ def main(programs: Programs | None = None) -> None:
     `programs` replaces ours in the stack, for tests.
     """
     try:
-        app(obj=programs)
+        run_and_end(partial(app, obj=programs))
     except StackError as error:
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         if isinstance(error, StartFailed) and error.tail:

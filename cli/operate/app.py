@@ -4,9 +4,11 @@ The Temporal CLI offers an executable `temporal-NAME` on PATH as its own subcomm
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import typer
 
+from cli.ending import run_and_end
 from cli.operate.act import cancel, resolve, return_orders
 from cli.operate.audit import audit
 from cli.operate.explain import explain
@@ -41,4 +43,4 @@ def main() -> None:
         pretty_exceptions_show_locals=False,
     )
     install(app)
-    app(prog_name="temporal saga")
+    run_and_end(partial(app, prog_name="temporal saga"))
