@@ -30,8 +30,14 @@ class Orphan(Message):
     why: Why
 
 
+NOT_REPAIRED = "not repaired"
+
+
 class Repaired(Message):
-    """What came of an orphan: its order's status now; None if there is no record of it at all."""
+    """What came of an orphan: its order's status now; None if there is no record of it at all.
+
+    NOT_REPAIRED if it could not be carried on; the next audit finds it again.
+    """
 
     orphan: Orphan
     status: str | None

@@ -13,7 +13,7 @@ from cli.operate.batch import AsJson
 from cli.operate.errors import told
 from cli.operate.temporal import connect
 from cli.order import money
-from contracts.audits import AuditReport, AuditRequest
+from contracts.audits import NOT_REPAIRED, AuditReport, AuditRequest
 from contracts.message import Money
 from contracts.names import Queue
 
@@ -57,8 +57,8 @@ async def _audited(request: AuditRequest) -> AuditReport:
 
 def clean(report: AuditReport) -> bool:
     """Whether no orphan is left, and the books balance as far as they can be told to."""
-    at_work = {"pending", "blocked"}
-    settled = [it for it in report.repaired if it.status not in at_work]
+    unsettled = {"pending", "blocked", NOT_REPAIRED}
+    settled = [it for it in report.repaired if it.status not in unsettled]
     return len(settled) == len(report.orphans) and report.books.balanced is not False
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from contracts.audits import AuditReport, AuditRequest
+from contracts.audits import NOT_REPAIRED, AuditReport, AuditRequest
 from contracts.names import Queue, return_id, workflow_id
 from tests.api.test_idempotency import forget
 from tests.support.gates import AFTER, BEFORE, Gate
@@ -30,11 +30,11 @@ FORWARD = (
 BOUND = {("order.confirm", AFTER), ("inventory.commit", BEFORE), ("inventory.commit", AFTER)}
 
 
-async def audited(world: World, *, repair: bool = True) -> AuditReport:
+async def audited(world: World, *, repair: bool = True, audit_id: str = "") -> AuditReport:
     return await world.client.execute_workflow(
         AuditOrders.run,
         AuditRequest(grace=timedelta(), repair=repair),
-        id=f"audit-{uuid4()}",
+        id=audit_id or f"audit-{uuid4()}",
         task_queue=Queue.ORDERS,
     )
 
@@ -129,6 +129,18 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
     assert order_id in {it.order_id for it in report.orphans}
     assert report.repaired == []
     assert (await world.order(order_id)).status == "pending"
+    await audited(world)
+    await gate.open()
+    await world.settled(order_id, sku, "cancelled")
+
+
+async def test_one_that_cannot_be_carried_on_holds_nobody_up(world: World) -> None:
+    order_id, sku, gate = await terminated_at(world, "payment.charge", AFTER)
+    await seen_by_visibility(world, {workflow_id(order_id)})
+    audit_id = f"audit-{uuid4()}"
+    world.gates.refuse(audit_id, "audit.repair", RuntimeError("no repair today"))
+    report = await audited(world, audit_id=audit_id)
+    assert {(it.orphan.order_id, it.status) for it in report.repaired} >= {(order_id, NOT_REPAIRED)}
     await audited(world)
     await gate.open()
     await world.settled(order_id, sku, "cancelled")
