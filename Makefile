@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Most tests wait more than they work; a file's tests stay in one process, which has its own servers.
+AT_ONCE ?= 3
 
 # A stamp per lock: a second `make` costs nothing while the locks stand unchanged.
 .venv/.installed: requirements.lock pyproject.toml
@@ -33,7 +35,7 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -m "not chaos and not topology and not events and not verifier and not bench and not crowd and not fuzz and not timing" $(TESTS)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not topology and not events and not verifier and not bench and not crowd and not fuzz and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos -s
