@@ -19,6 +19,7 @@ from api.mailbox import Mailbox
 from contracts.errors import NotFound, Unavailable
 from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
+from infrastructure.endless import not_cancelled
 from infrastructure.notices import Notices, Watch
 
 PAGE = 200  # events read at once
@@ -130,7 +131,7 @@ class Followers:
         """For ever. Where it starts does not matter: who comes then reads for himself before."""
         head: Position | None = None
         pause = LOOK_AGAIN
-        while True:
+        while not_cancelled():
             if not self._mailboxes:
                 head = None
                 self._reading.clear()

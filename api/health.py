@@ -59,7 +59,8 @@ async def _search_attributes(deps: Backend) -> None:
 
 async def _check(probe: Awaitable[None]) -> str:
     try:
-        await asyncio.wait_for(probe, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            await probe
     except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
         return f"{type(error).__name__}: {error}"
     return "ok"

@@ -21,6 +21,7 @@ from nats.js.errors import Error as JetStreamError
 from contracts.cloudevents import CloudEvent
 from contracts.errors import Unavailable
 from infrastructure.bus import LANES, Deliver, lane_of
+from infrastructure.endless import not_cancelled
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class NatsBus:
             )
 
     async def _work(self, subscription: str, lane: int, deliver: Deliver) -> None:
-        while True:
+        while not_cancelled():
             try:
                 await self._pull(subscription, lane, deliver)
             except (nats.errors.Error, JetStreamError, OSError, TimeoutError) as error:
@@ -107,7 +108,7 @@ class NatsBus:
         pulling = await self._stream.pull_subscribe(
             f"events.{lane}.>", durable=f"{subscription}-{lane}", stream=STREAM, config=config
         )
-        while True:
+        while not_cancelled():
             try:
                 messages = await pulling.fetch(1, timeout=POLL)
             except nats.errors.TimeoutError:

@@ -23,6 +23,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.types import Text
 
+from infrastructure.endless import not_cancelled
+
 log = logging.getLogger(__name__)
 
 NOTICES = "notices"  # where a connection keeps what its transaction announces
@@ -95,7 +97,8 @@ class Watch:
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - both outcomes are usual
         """Wait until rung since the last wait, `timeout` seconds at most. Look either way."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._rung.wait()
         rung = self._rung.is_set()
         self._rung.clear()
         return rung
@@ -133,7 +136,7 @@ class Notices:
                 await task
 
     async def _keep_listening(self) -> None:
-        while True:
+        while not_cancelled():
             try:
                 await self._listen()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -38,6 +38,7 @@ from contracts.errors import Unavailable
 from contracts.events import BEGINNING, Position
 from infrastructure.bus import LANES, Deliver, lane_of
 from infrastructure.database import Database
+from infrastructure.endless import not_cancelled
 from infrastructure.event_store import OLDEST_AT_WORK, THIS_TRANSACTION
 from infrastructure.notices import Notices, announce
 
@@ -131,7 +132,7 @@ class PostgresBus:
 
     async def _work(self, subscription: str, lane: int, deliver: Deliver) -> None:
         with self._notices.watch(str(lane)) as watch:
-            while True:
+            while not_cancelled():
                 try:
                     rest = await self._turn(subscription, lane, deliver)
                 except Unavailable as error:

@@ -14,6 +14,7 @@ from contracts.cloudevents import CloudEvent, schema_uri, source_of
 from contracts.errors import Unavailable
 from infrastructure.bus import Bus
 from infrastructure.database import Database
+from infrastructure.endless import not_cancelled
 from infrastructure.notices import Notices
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Relay:
     async def run(self) -> None:
         """Relay until cancelled."""
         with self._notices.watch() as watch:
-            while True:
+            while not_cancelled():
                 try:
                     relayed = await self.relay()
                 except Unavailable as error:

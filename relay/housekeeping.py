@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from contracts.errors import Unavailable
 from infrastructure.database import Database
+from infrastructure.endless import not_cancelled
 from infrastructure.retention import purge
 from relay.outboxes import OUTBOXES
 from services.event.tables import bus, inbox
@@ -33,7 +34,7 @@ async def keep_house(outboxes: Mapping[str, str], event_url: str) -> None:
             (event, bus.events.c.taken_at, KEEP_PUBLISHED),
             (event, inbox.inbox.c.handled_at, KEEP_HANDLED),
         ]
-        while True:
+        while not_cancelled():
             for chore in chores:
                 try:
                     await purge(*chore)

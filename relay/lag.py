@@ -9,6 +9,7 @@ from sqlalchemy import Table, func, select
 
 from contracts.errors import Unavailable
 from infrastructure.database import Database
+from infrastructure.endless import not_cancelled
 from infrastructure.telemetry.metrics import gauge
 from relay.outboxes import OUTBOXES
 
@@ -22,7 +23,7 @@ async def watch_lag(outboxes: Mapping[str, str]) -> None:
         databases = {it: Database(url, pool_size=1) for it, url in outboxes.items()}
         for database in databases.values():
             stack.push_async_callback(database.close)
-        while True:
+        while not_cancelled():
             for service, database in databases.items():
                 try:
                     await _look(service, database, OUTBOXES[service])

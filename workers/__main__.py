@@ -87,7 +87,8 @@ async def _connect_patiently(
         except RuntimeError as error:
             log.warning("Temporal is not reachable, trying again: %s", error)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), timeout=1)
+            async with asyncio.timeout(1):
+                await stop.wait()
     return None
 
 

@@ -45,7 +45,8 @@ async def run_to_end(child: Child, log: Path) -> None:
     start = logs.size(log)
     process = await spawn(child, log)
     try:
-        code = await asyncio.wait_for(process.wait(), child.start_within)
+        async with asyncio.timeout(child.start_within):
+            code = await process.wait()
     except TimeoutError:
         reason = f"not done in {child.start_within:g} s"
         raise StartFailed(child.name, reason, logs.tail(log, since=start)) from None

@@ -22,7 +22,8 @@ def accepts(host: str, port: int) -> Check:
 
     async def check() -> bool:
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), ATTEMPT)
+            async with asyncio.timeout(ATTEMPT):
+                _, writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError):
             return False
         writer.close()

@@ -93,7 +93,8 @@ class Runner:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(self.child.stop_signal)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), self.child.grace)
+                async with asyncio.timeout(self.child.grace):
+                    await process.wait()
             await self._sweep(process)
         self._set(ChildState.STOPPED)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from contracts.errors import ServiceError
+from infrastructure.endless import not_cancelled
 from infrastructure.registry.instances import Instance, Registry
 
 RENEWED_EVERY = 3.0  # seconds; three times within a lease, so that one may be lost
@@ -39,7 +40,7 @@ async def registered(
 async def _keep(
     registry: Registry, instance: Instance, ready: Callable[[], Awaitable[None]], every: float
 ) -> None:
-    while True:
+    while not_cancelled():
         try:
             await ready()
             await registry.renew(instance)

@@ -58,7 +58,8 @@ class Watch:
         while not stop.is_set():
             await self.look()
             try:
-                await asyncio.wait_for(stop.wait(), EVERY)
+                async with asyncio.timeout(EVERY):
+                    await stop.wait()
             except TimeoutError:
                 continue
 

@@ -133,7 +133,8 @@ async def test_each_of_a_thousand_is_told_every_event_once_and_in_order(
             crowd.append(Subscriber(path, dice.randint(1, 2), "0"))
         following = [asyncio.create_task(it.follow(api.port)) for it in crowd]
         try:
-            await asyncio.wait_for(asyncio.gather(*(it.connected.wait() for it in crowd)), SETTLE)
+            async with asyncio.timeout(SETTLE):
+                await asyncio.gather(*(it.connected.wait() for it in crowd))
             print(f"\na stream costs {(api.memory - memory) / SUBSCRIBERS / 1024:.0f} KiB")
             await idling(crowded, counting)
             orders = [order_id for order_id, _ in waiting]

@@ -34,7 +34,8 @@ async def consuming(bus: Bus, name: str, deliver: Deliver) -> AsyncIterator[asyn
         yield task
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.wait([task], timeout=10)
+        assert task.done()
 
 
 def handled(database: Database, name: str, number: int) -> Callable[[], Awaitable[bool]]:
@@ -230,3 +231,23 @@ async def test_the_lanes_of_a_consumer_that_stops_go_to_another(
             await two.publish(events[40:])
             await until(handled(database, "c", len(events)))
     assert await effects(database, "c") == once_in_order(events)
+
+
+async def test_consuming_ends_when_cancelled_even_if_what_it_awaits_drops_the_cancel(
+    open_bus: Opening,
+) -> None:
+    begun = asyncio.Event()
+
+    async def drop_the_cancel(_: CloudEvent) -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    async with open_bus() as bus:
+        await bus.publish([event("s", 1)])
+        consuming = asyncio.create_task(bus.consume("c", drop_the_cancel))
+        async with asyncio.timeout(10):
+            await begun.wait()
+        consuming.cancel()
+        await asyncio.wait([consuming], timeout=10)
+        assert consuming.cancelled()

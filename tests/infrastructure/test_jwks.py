@@ -77,7 +77,8 @@ async def test_all_who_wait_share_one_fetch_even_if_the_first_goes_away() -> Non
     source = Source(OLD)
     source.answering.clear()
     first, *others = [asyncio.create_task(source.knows(OLD)) for _ in range(50)]
-    await asyncio.wait_for(source.asked.wait(), 5)
+    async with asyncio.timeout(5):
+        await source.asked.wait()
     first.cancel()
     source.answering.set()
     assert await asyncio.gather(*others) == [True] * 49
@@ -102,7 +103,8 @@ async def test_whoever_has_a_known_key_does_not_wait_for_its_renewal() -> None:
     assert await source.knows(OLD)
     source.answering.clear()
     source.now += MAX_AGE
-    assert await asyncio.wait_for(source.knows(OLD), 5)
+    async with asyncio.timeout(5):
+        assert await source.knows(OLD)
     source.answering.set()
     await source.keys.refresh()
     assert source.fetches == 2

@@ -45,7 +45,8 @@ async def test_restarts_wait_longer_each_time(tmp_path: Path) -> None:
     with pytest.raises(StartFailed):
         await runner.start()
     watch = asyncio.create_task(runner.watch())
-    await asyncio.wait_for(delays.done.wait(), 30)
+    async with asyncio.timeout(30):
+        await delays.done.wait()
     watch.cancel()
     await runner.stop()
     assert delays.seen == [0.2, 0.4, 0.8]
@@ -134,7 +135,8 @@ async def said_something(log: Path) -> None:
     async def check() -> bool:
         return bool(logs.tail(log))
 
-    await asyncio.wait_for(ready.wait(check), 30)
+    async with asyncio.timeout(30):
+        await ready.wait(check)
 
 
 async def never() -> bool:
