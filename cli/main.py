@@ -20,6 +20,7 @@ from cli.demo import demo
 from cli.ending import run_and_end
 from cli.events.app import app as events
 from cli.operate.app import install
+from cli.record import record
 from cli.services import services
 from cli.stack import status as stack_status
 from cli.stack.console import LastingConsole, Reporter
@@ -47,6 +48,7 @@ app.command()(demo)
 app.command()(token)
 app.command()(trace)
 app.command()(verify)
+app.command()(record)
 app.command()(services)
 install(app)
 

@@ -5,7 +5,6 @@ What it runs is heavy to import, so that is done when it is asked for.
 
 import asyncio
 import logging
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from cli.scratch import own_databases
 from cli.stack.options import Topology
 
 if TYPE_CHECKING:
@@ -67,23 +67,8 @@ def _shard(text: str) -> tuple[int, int]:
 
 async def _verify(sagas: Sequence[str], asked: "Asked", *, remote: bool) -> "list[Report]":
     """On a PostgreSQL of its own, which is gone afterwards."""
-    from cli.stack.databases import OWNER  # noqa: PLC0415 - heavy
-    from cli.stack.ports import free_port  # noqa: PLC0415 - heavy
-    from cli.stack.postgres import Postgres  # noqa: PLC0415 - heavy
-    from infrastructure.settings import DatabaseSettings  # noqa: PLC0415 - heavy
-    from services.migrate import migrate  # noqa: PLC0415 - heavy
-
-    with tempfile.TemporaryDirectory() as folder:
-        postgres = Postgres.at(Path(folder), free_port())
-        await postgres.start()
-        try:
-            urls = {f"{it}_database_url": postgres.url(role) for it, role in OWNER.items()}
-            settings = DatabaseSettings.model_validate(urls)
-            await migrate(settings)
-            return await _campaign(sagas, asked, settings, remote=remote)
-        finally:
-            await postgres.stop()
-            postgres.remove()
+    async with own_databases() as settings:
+        return await _campaign(sagas, asked, settings, remote=remote)
 
 
 async def _campaign(

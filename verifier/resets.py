@@ -8,11 +8,11 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 
-LAST = "its last task"
+FIRST, LAST = "its first task", "its last task"
 
 
 async def reset(client: Client, handle: WorkflowHandle[Any, Any], activity: str) -> Any:
-    """A handle of the new run. `activity` may be `LAST`: the task that ended the workflow."""
+    """A handle of the new run. `activity` may be `FIRST`, or `LAST`: the task that ended it."""
     tasks: dict[str, int] = {}
     async for event in handle.fetch_history_events():
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
@@ -20,6 +20,7 @@ async def reset(client: Client, handle: WorkflowHandle[Any, Any], activity: str)
             task = scheduled.workflow_task_completed_event_id
             tasks.setdefault(scheduled.activity_type.name, task)
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            tasks.setdefault(FIRST, event.event_id)
             tasks[LAST] = event.event_id
     answer = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(

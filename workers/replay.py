@@ -1,18 +1,48 @@
 """A replayer of our workflows: the same code, sandbox and converter as the workers have."""
 
+from collections.abc import Sequence
 from itertools import chain
+from typing import Any
 
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from workers.queues import HOUSEKEEPING, WORKFLOWS
 from workers.sandbox import runner_for
 
+RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
-def replayer() -> Replayer:
-    """It knows all our workflows, and touches neither Temporal nor a service."""
+
+def replayer(workflows: Sequence[type[Any]] = ()) -> Replayer:
+    """It knows all our workflows, and touches neither Temporal nor a service.
+
+    `workflows` are other ones in their place, for tests.
+    """
     return Replayer(
-        workflows=list(chain(*WORKFLOWS.values(), *HOUSEKEEPING.values())),
+        workflows=workflows or list(chain(*WORKFLOWS.values(), *HOUSEKEEPING.values())),
         workflow_runner=runner_for(pydantic_data_converter),
         data_converter=pydantic_data_converter,
     )
+
+
+def of_its_run(history: WorkflowHistory) -> WorkflowHistory:
+    """The history under the id of the run that it is of, as a worker is given it.
+
+    A run that a reset made begins with its base's events, whose run id the replayer takes for this
+    one's. A saga that was reset undoes more than another, so it would seem to differ.
+    """
+    resets = [it for it in history.events if _failed(it).cause == RESET]
+    if not resets:
+        return history
+    first = HistoryEvent()
+    first.CopyFrom(history.events[0])
+    started = first.workflow_execution_started_event_attributes
+    started.original_execution_run_id = _failed(resets[-1]).new_run_id
+    return WorkflowHistory(history.workflow_id, [first, *history.events[1:]])
+
+
+def _failed(event: HistoryEvent) -> Any:
+    return event.workflow_task_failed_event_attributes

@@ -1,17 +1,19 @@
 """Where recorded histories come from: the server, a file, a folder, or standard input.
 
 Files are as `temporal workflow show -o json`, `tctl workflow show --output_filename` and the Web
-UI write them.
+UI write them, or archives that `saga record` made.
 """
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
+from cli.operate import archive
 from cli.operate.temporal import connect
 from contracts.names import workflow_id
 
@@ -20,23 +22,42 @@ class NoHistory(Exception):
     """There is no history there; the message says what to give instead."""
 
 
-async def histories(which: str) -> AsyncIterator[WorkflowHistory]:
+class Named(NamedTuple):
+    """A history, and what people know it by: its workflow's id, or its name in an archive."""
+
+    name: str
+    history: WorkflowHistory
+
+
+async def histories(which: str) -> AsyncIterator[Named]:
     """All histories that `which` stands for; see `saga replay`. NoHistory if there is none."""
     if which == "-":
         yield _parsed(sys.stdin.read(), "standard input")
-    elif files := _files(Path(which)):
-        for file in files:
-            yield _parsed(file.read_text(), str(file))
+    elif (files := _in_files(Path(which))) is not None:
+        for found in files:
+            yield found
     else:
         async for history in _recorded(await connect(), which):
-            yield history
+            yield Named(history.workflow_id, history)
 
 
-def _files(path: Path) -> list[Path]:
-    """The file, or those of the folder; none if there is no such thing."""
-    if path.is_dir() and not list(path.glob("*.json")):
+def _in_files(path: Path) -> Iterator[Named] | None:
+    """Those at this path; None if there is no such file or folder."""
+    return _read(path) if path.exists() else None
+
+
+def _read(path: Path) -> Iterator[Named]:
+    """Those of the file; of a folder's archives, or else of its *.json."""
+    if archives := archive.below(path):
+        for each in archives:
+            for release, name, content in archive.read(each):
+                yield Named(f"{release}/{name}", _history(content, str(each)))
+        return
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    if not files:
         raise NoHistory(f"{path} holds no *.json")
-    return sorted(path.glob("*.json")) if path.is_dir() else [path] if path.exists() else []
+    for file in files:
+        yield _parsed(file.read_text(), str(file))
 
 
 async def _recorded(client: Client, which: str) -> AsyncIterator[WorkflowHistory]:
@@ -54,11 +75,16 @@ async def _recorded(client: Client, which: str) -> AsyncIterator[WorkflowHistory
         raise NoHistory(detail) from error
 
 
-def _parsed(text: str, place: str) -> WorkflowHistory:
-    """One history from JSON; its first event has the workflow's id, if `tctl` did not write it."""
+def _parsed(text: str, place: str) -> Named:
+    """One history from JSON."""
     try:
-        content = json.loads(text)
-        started = content["events"][0]["workflowExecutionStartedEventAttributes"]
-        return WorkflowHistory.from_json(started.get("workflowId", place), content)
+        history = _history(json.loads(text), place)
     except (ValueError, LookupError, TypeError) as error:
         raise NoHistory(f"{place} is no history in JSON: {error!r}") from error
+    return Named(history.workflow_id, history)
+
+
+def _history(content: dict[str, Any], place: str) -> WorkflowHistory:
+    """Its first event has the workflow's id, if `tctl` did not write it."""
+    started = content["events"][0]["workflowExecutionStartedEventAttributes"]
+    return WorkflowHistory.from_json(started.get("workflowId", place), content)

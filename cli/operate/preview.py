@@ -58,7 +58,7 @@ def reset_preview(
 
 
 async def _history(which: str) -> WorkflowHistory:
-    return await anext(histories(which))
+    return (await anext(histories(which))).history
 
 
 def reset_point(history: WorkflowHistory, to: str) -> int:

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,16 +14,26 @@ from rich.markup import escape
 from temporalio.client import WorkflowHistory
 
 from cli.operate.errors import told
-from cli.operate.histories import histories
+from cli.operate.histories import Named, histories
 
 # How the SDK's core words a difference; what it words otherwise is shown as it is.
 SIDES = re.compile(r"TMPRL1100\] (?:Nondeterminism error: )?(?P<what>[^\"]*?)(?:\"|$)", re.DOTALL)
 
 
+ADVICE = (
+    "What runs already would stand still with this code. Guard the change by workflow.patched, or "
+    "let what runs finish on workers of its own version: see docs/runbooks/deploy.md."
+)
+
+
 @dataclass(frozen=True)
 class Replayed:
-    """One replay. `difference` is what the code does otherwise than it is recorded, if anything."""
+    """One replay. `difference` is what the code does otherwise than it is recorded, if anything.
 
+    `name` is the workflow's id, or the history's name in an archive.
+    """
+
+    name: str
     workflow_id: str
     type: str
     events: int
@@ -37,6 +48,7 @@ def replay(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs")] = False,
 ) -> None:
     """Run recorded histories against this code. Exit code 1 if it would do something else."""
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # what it complains of is shown
     with told():
         results = asyncio.run(_replay(which))
     if as_json:
@@ -47,20 +59,31 @@ def replay(
 
 
 async def _replay(which: str) -> list[Replayed]:
-    from workers.replay import replayer  # noqa: PLC0415 - heavy
+    return [it async for it in replayed(histories(which))]
 
-    found, machine = [], replayer()
-    async for history in histories(which):
-        result = await machine.replay_workflow(history, raise_on_replay_failure=False)
+
+async def replayed(
+    histories: AsyncIterator[Named], workflows: Sequence[type[Any]] = ()
+) -> AsyncIterator[Replayed]:
+    """Replay each. `workflows` stand in the place of our own, for tests."""
+    from workers.replay import of_its_run, replayer  # noqa: PLC0415 - heavy
+
+    machine = replayer(workflows)
+    async for name, history in histories:
+        result = await machine.replay_workflow(of_its_run(history), raise_on_replay_failure=False)
         failure = result.replay_failure
-        found.append(_replayed(history, None if failure is None else difference(str(failure))))
-    return found
+        yield Replayed(
+            name=name,
+            workflow_id=history.workflow_id,
+            type=_type_of(history),
+            events=len(history.events),
+            difference=None if failure is None else difference(str(failure)),
+        )
 
 
-def _replayed(history: WorkflowHistory, difference: str | None) -> Replayed:
+def _type_of(history: WorkflowHistory) -> str:
     started = history.events[0].workflow_execution_started_event_attributes
-    name = started.workflow_type.name
-    return Replayed(history.workflow_id, name, len(history.events), difference)
+    return str(started.workflow_type.name)
 
 
 def difference(message: str) -> str:
@@ -73,9 +96,11 @@ def _print(results: Sequence[Replayed]) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for it in results:
         if it.difference is None:
-            console.print(f"[green]✓[/] {it.workflow_id} ({it.type}, {it.events} events)")
+            console.print(f"[green]✓[/] {it.name} ({it.type}, {it.events} events)")
         else:
-            console.print(f"[red]✗[/] {it.workflow_id} ({it.type}, {it.events} events)")
+            console.print(f"[red]✗[/] {it.name} ({it.type}, {it.events} events)")
             console.print(f"  {escape(it.difference)}")
     differing = sum(it.difference is not None for it in results)
     console.print(f"{len(results)} replayed, {differing} differ")
+    if differing:
+        console.print(ADVICE)

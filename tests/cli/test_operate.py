@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from cli.operate import archive
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
@@ -112,10 +113,10 @@ async def test_a_recorded_order_replays_from_server_query_file_and_pipe(
 async def test_a_history_that_the_code_would_not_repeat_is_shown_with_both_sides(
     stack: Stack, tmp_path: Path
 ) -> None:
-    histories = Path(__file__).parents[1] / "workflows" / "histories"
-    recorded = (histories / "PlaceOrder-confirmed.json").read_text()
+    recorded = Path(__file__).parents[1] / "histories" / "0.1.0" / archive.NAME
+    (line,) = (it for it in archive.read(recorded) if it.name == "PlaceOrder-confirmed")
     other = tmp_path / "other.json"
-    other.write_text(recorded.replace("inventory.reserve", "inventory.borrow"))
+    other.write_text(json.dumps(line.history).replace("inventory.reserve", "inventory.borrow"))
     said = done(stack, "replay", str(other), code=1)
     assert "inventory.borrow" in said
     assert "inventory.reserve" in said

@@ -1,0 +1,32 @@
+"""Databases of a command's own, which are gone when it has ended."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from infrastructure.settings import DatabaseSettings
+
+
+@asynccontextmanager
+async def own_databases() -> "AsyncIterator[DatabaseSettings]":
+    """Migrated databases on a PostgreSQL of their own."""
+    from cli.stack.databases import OWNER  # noqa: PLC0415 - heavy
+    from cli.stack.ports import free_port  # noqa: PLC0415 - heavy
+    from cli.stack.postgres import Postgres  # noqa: PLC0415 - heavy
+    from infrastructure.settings import DatabaseSettings  # noqa: PLC0415 - heavy
+    from services.migrate import migrate  # noqa: PLC0415 - heavy
+
+    with tempfile.TemporaryDirectory() as folder:
+        postgres = Postgres.at(Path(folder), free_port())
+        await postgres.start()
+        try:
+            urls = {f"{it}_database_url": postgres.url(role) for it, role in OWNER.items()}
+            settings = DatabaseSettings.model_validate(urls)
+            await migrate(settings)
+            yield settings
+        finally:
+            await postgres.stop()
+            postgres.remove()
