@@ -40,6 +40,7 @@ from workflows.place_order import PlaceOrder
 
 PROVIDER_KEY = "sk_test_of_the_tests"
 SETTLE = 60
+AT_A_GATE = 40  # attempts of a worker at once: those that tests hold at gates, and others
 
 
 @dataclass
@@ -214,7 +215,14 @@ async def running_world(directory: Path, databases: DatabaseSettings) -> AsyncIt
         gates = Gates()
         for queue in Queue:
             interceptors = [gates, ServiceErrors()]
-            worker = worker_for(client, queue, services, interceptors=interceptors)
+            worker = worker_for(
+                client,
+                queue,
+                services,
+                interceptors=interceptors,
+                max_concurrent_activities=AT_A_GATE,
+                max_concurrent_local_activities=AT_A_GATE,
+            )
             await stack.enter_async_context(worker)
         apis = {
             fast: await stack.enter_async_context(running_api(client, services, fast_path=fast))

@@ -1,5 +1,6 @@
 """The audit: sagas that were ended from outside, wherever they stood, come to a true end."""
 
+import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from contracts.audits import NOT_REPAIRED, AuditReport, AuditRequest
 from contracts.names import Queue, return_id, workflow_id
@@ -17,7 +19,7 @@ from tests.support.world import World
 from workflows.audit_orders import AuditOrders
 
 ORDERS = 50  # in each of both modes
-AT_ONCE = 8
+AT_ONCE = 25  # each holds a place of a worker until its gate opens
 SEED = 20261124
 FORWARD = (
     "order.create",
@@ -70,13 +72,12 @@ async def test_orders_terminated_anywhere_come_to_true_ends(world: World) -> Non
 
 async def ends_of(world: World, points: Sequence[tuple[str, str]]) -> list[str]:
     """How orders end that are terminated there and audited, before what ran then goes on."""
-    stopped = [await terminated_at(world, *point) for point in points]
+    stopped = await asyncio.gather(*(terminated_at(world, *point) for point in points))
     saga_ids = {workflow_id(order_id) for order_id, _, _ in stopped}
     await seen_by_visibility(world, saga_ids)
     report = await audited(world)
     assert saga_ids <= {it.saga_id for it in report.orphans}
-    for _, _, gate in stopped:
-        await gate.open()  # a late attempt lands now, or is refused
+    await asyncio.gather(*(gate.open() for _, _, gate in stopped))  # late attempts land, or do not
     found = []
     for (order_id, sku, _), point in zip(stopped, points, strict=True):
         order = await world.order(order_id)
@@ -138,7 +139,8 @@ async def test_one_that_cannot_be_carried_on_holds_nobody_up(world: World) -> No
     order_id, sku, gate = await terminated_at(world, "payment.charge", AFTER)
     await seen_by_visibility(world, {workflow_id(order_id)})
     audit_id = f"audit-{uuid4()}"
-    world.gates.refuse(audit_id, "audit.repair", RuntimeError("no repair today"))
+    for_good = ApplicationError("no repair today", non_retryable=True)
+    world.gates.refuse(audit_id, "audit.repair", for_good)
     report = await audited(world, audit_id=audit_id)
     assert {(it.orphan.order_id, it.status) for it in report.repaired} >= {(order_id, NOT_REPAIRED)}
     await audited(world)
