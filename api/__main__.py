@@ -1,15 +1,17 @@
 """`python -m api`: serves the REST front end."""
 
 import argparse
+import contextlib
+import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
 import uvicorn
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
-from temporalio.client import Plugin
+from temporalio.client import Client
 
 from api.app import create_app
 from api.backend import Backend
@@ -20,10 +22,12 @@ from infrastructure.notices import Notices
 from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
-from infrastructure.temporal import connect
+from infrastructure.temporal import connect, runtime_of
 from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import breakers_of, open_placed
 from services.places import Places, PlaceSettings
+from workers.lint import findings
+from workers.working import working_inside
 
 WITHOUT_KEYS = """\
 The API does not start without keys that tell its callers apart. Set
@@ -31,6 +35,9 @@ The API does not start without keys that tell its callers apart. Set
   API_AUTH_AUDIENCE  what they must be for: their claim aud
   API_AUTH_JWKS      the signer's public keys: an https URL, or a file
 `saga up` sets them for the local stack. More is in docs/authentication.md."""
+
+
+Connecting = Callable[..., Awaitable[Client]]  # `connect` with all but `lazy`
 
 
 class ApiSettings(BaseSettings):
@@ -75,12 +82,16 @@ def auth_settings() -> AuthSettings:
 
 @asynccontextmanager
 async def open_backend(
-    auth: AuthSettings, places: Places, traced: Sequence[Plugin]
+    auth: AuthSettings, places: Places, to_temporal: Connecting, *, work: bool
 ) -> AsyncIterator[Backend]:
-    """The backend from the environment. Connections are made when first needed."""
+    """The backend from the environment. Connections are made when first needed.
+
+    With `work` there are workers in this process: orders that are accepted here are begun here,
+    with the answer to their start (docs/adr/0061-eager-start.md).
+    """
     orders = places.databases.get("order")  # a remote service gives no notice
     notices = Notices(orders, ORDER_EVENTS) if orders else None
-    client = await connect(lazy=True, identity="api", plugins=traced)
+    client = await to_temporal(lazy=True)
     async with (
         open_keys(auth.api_auth_jwks) as keys,
         open_placed(places, "api", observe=observed(breakers_of(places))) as services,
@@ -93,7 +104,7 @@ async def open_backend(
             max_bytes=auth.api_auth_max_token_bytes,
         )
         settings = ApiSettings()
-        yield Backend.of(
+        backend = Backend.of(
             client,
             services,
             verifier,
@@ -101,6 +112,17 @@ async def open_backend(
             notices=notices,
             fast_path=settings.fast_path,
         )
+        async with contextlib.AsyncExitStack() as stack:
+            if work:
+                start_by = backend.sagas.start_by
+                joining = working_inside(to_temporal, services, start_by, _give_up)
+                await stack.enter_async_context(joining)
+            yield backend
+
+
+def _give_up() -> None:
+    """A worker of this process cannot go on: end it, so that whoever watches starts another."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 def main() -> None:
@@ -108,12 +130,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8000, type=int)
+    parser.add_argument("--work", action="store_true", help="work on all task queues here too")
+    parser.add_argument(
+        "--metrics-port", type=int, help="serve metrics of Temporal's SDK on loopback"
+    )
     options = parser.parse_args()
+    if options.work and (wrong := findings()):
+        sys.exit("\n".join(str(it) for it in wrong))
     allow_many_connections()
     auth, places = auth_settings(), PlaceSettings().places()
     with telemetry_of("api", replay_safe) as telemetry:
+        runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
+        client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))
         uvicorn.run(
-            create_app(partial(open_backend, auth, places, plugins(telemetry))),
+            create_app(partial(open_backend, auth, places, client, work=options.work)),
             host=options.host,
             port=options.port,
             log_config=None,

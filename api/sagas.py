@@ -119,14 +119,19 @@ class OrderSagas:
 
     def __init__(self, client: Client, *, fast_path: bool) -> None:
         self._client = client
+        self._starter = client
         self._fast_path = fast_path
+
+    def start_by(self, client: Client) -> None:
+        """Start sagas by this client from now on: its process has workers, which begin them."""
+        self._starter = client
 
     async def start(self, accepted: Accepted) -> bool:
         """Start the saga; False if this order's has been started before. Atomic on Temporal."""
         order = PlaceOrderInput(**dict(accepted.command()), fast_path=self._fast_path)
         try:
             async with translated():
-                await self._client.start_workflow(
+                await self._starter.start_workflow(
                     PlaceOrder.run,
                     order,
                     id=workflow_id(order.order_id),
@@ -153,7 +158,7 @@ class OrderSagas:
         )
         with suppress(WorkflowAlreadyStartedError):
             async with translated():
-                await self._client.start_workflow(
+                await self._starter.start_workflow(
                     ReturnOrder.run,
                     start,
                     id=return_id(order.id, attempt),
@@ -232,6 +237,7 @@ def _options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, Any]:
         "search_attributes": TypedSearchAttributes(attributes),
         "static_summary": f"{money}, {len(order.items)} lines",
         "task_timeout": TASK_TIMEOUT,
+        "request_eager_start": True,  # does nothing if this process has no worker for it
         "rpc_timeout": RPC_TIMEOUT,
     }
 

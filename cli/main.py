@@ -69,6 +69,9 @@ def up(
     *,
     state_dir: StateFolder = STATE_DIR,
     workers: Workers = 2,
+    separate: Annotated[
+        bool, typer.Option("--separate", help="Have the API leave all work to the workers")
+    ] = False,
     gateway: Annotated[bool, typer.Option(help="Start the API's gateway")] = True,
     tracing: Annotated[bool, typer.Option(help="Keep spans, for `saga trace`")] = True,
     gateway_port: Port = DEFAULT.gateway,
@@ -102,7 +105,9 @@ def up(
         services_base=services_base_port,
     )
     instances = parse_scale(scale)
-    options = Options(state_dir.absolute(), workers, ports, gateway, topology, instances, tracing)
+    options = Options(
+        state_dir.absolute(), workers, ports, gateway, topology, instances, tracing, separate
+    )
     programs = context.find_object(Programs) or Programs()
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))
 

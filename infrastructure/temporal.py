@@ -1,11 +1,18 @@
 """A connection to Temporal, by Temporal's own settings: `TEMPORAL_*` and `temporal.toml`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from temporalio.client import Client, Plugin
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import (
+    LoggingConfig,
+    LoggingFormat,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+)
 
 
 async def connect(
@@ -34,6 +41,9 @@ async def connect(
     )
 
 
-def runtime_with_metrics(address: str) -> Runtime:
-    """An SDK runtime that serves Prometheus metrics at `address` (host:port)."""
-    return Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=address)))
+def runtime_of(metrics_port: int | None, *, json_logs: bool) -> Runtime:
+    """An SDK runtime that logs as the process does, and serves Prometheus metrics on loopback."""
+    metrics = PrometheusConfig(bind_address=f"127.0.0.1:{metrics_port}") if metrics_port else None
+    form = LoggingFormat.JSON if json_logs else LoggingFormat.COMPACT
+    logs = replace(LoggingConfig.default, format=form)
+    return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))

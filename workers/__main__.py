@@ -7,22 +7,20 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Any
-
-from temporalio.client import Client, Plugin
+from functools import partial
 
 from contracts.names import Queue
 from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
-from infrastructure.temporal import connect, runtime_with_metrics
-from services.composition import breakers_of, open_placed
+from infrastructure.temporal import connect, runtime_of
+from services.composition import Services, breakers_of, open_placed
 from services.places import PlaceSettings
 from workers import schedules
 from workers.health import serving_health
 from workers.lint import findings
 from workers.queues import worker_for
+from workers.working import Connect, connect_patiently, work
 
 log = logging.getLogger("workers")
 
@@ -43,53 +41,40 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def run(options: argparse.Namespace, traced: Sequence[Plugin]) -> None:
+async def run(options: argparse.Namespace, joining: Connect) -> None:
     """Connect, work, and stop gracefully."""
-    stop = asyncio.Event()
+    stop, ready = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    ready = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:
             await stack.enter_async_context(serving_health(options.health_port, ready.is_set))
-        client = await _connect_patiently(options, stop, traced)
-        if client is None:
-            return
         places = PlaceSettings().places()
         breakers = observed(breakers_of(places))
         services = await stack.enter_async_context(
             open_placed(places, options.identity, observe=breakers)
         )
-        if Queue.ORDERS in (options.queue or Queue):
-            await schedules.ensure(client)
-        workers = [worker_for(client, queue, services) for queue in options.queue or Queue]
-        running = asyncio.ensure_future(asyncio.gather(*(worker.run() for worker in workers)))
-        ready.set()
-        log.info("%s works on %s", options.identity, ", ".join(options.queue or Queue))
-        stopping = asyncio.ensure_future(stop.wait())
-        either: set[asyncio.Future[Any]] = {running, stopping}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        working = asyncio.create_task(_work(options, services, ready, joining))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         ready.clear()
-        await asyncio.gather(*(worker.shutdown() for worker in workers if worker.is_running))
-        await running  # raises what ended a worker, if it was not we
+        stopping.cancel()
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working  # raises what ended a worker, if it was not we
 
 
-async def _connect_patiently(
-    options: argparse.Namespace, stop: asyncio.Event, traced: Sequence[Plugin]
-) -> Client | None:
-    """Connect to Temporal, however long it takes to come up; None if told to stop meanwhile."""
-    port = options.metrics_port
-    runtime = runtime_with_metrics(f"127.0.0.1:{port}") if port else None
-    while not stop.is_set():
-        try:
-            return await connect(runtime=runtime, identity=options.identity, plugins=traced)
-        except RuntimeError as error:
-            log.warning("Temporal is not reachable, trying again: %s", error)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await stop.wait()
-    return None
+async def _work(
+    options: argparse.Namespace, services: Services, ready: asyncio.Event, joining: Connect
+) -> None:
+    client = await connect_patiently(joining)
+    queues = options.queue or Queue
+    if Queue.ORDERS in queues:
+        await schedules.ensure(client)
+    workers = [worker_for(client, queue, services) for queue in queues]
+    ready.set()
+    log.info("%s works on %s", options.identity, ", ".join(queues))
+    await work(workers)
 
 
 def main() -> None:
@@ -98,7 +83,10 @@ def main() -> None:
         sys.exit("\n".join(str(it) for it in wrong))
     options = arguments()
     with telemetry_of(options.identity, replay_safe) as telemetry:
-        asyncio.run(run(options, plugins(telemetry)))
+        runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
+        traced = plugins(telemetry)
+        joining = partial(connect, runtime=runtime, identity=options.identity, plugins=traced)
+        asyncio.run(run(options, joining))
 
 
 if __name__ == "__main__":

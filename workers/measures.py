@@ -43,17 +43,17 @@ class _Inbound(WorkflowInboundInterceptor):
         super().init(_Outbound(outbound))
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - likewise
-        outcome = "failed"
         try:
             result = await super().execute_workflow(input)
-            outcome = str(getattr(result, "status", "completed"))
         except asyncio.CancelledError:
-            outcome = "cancelled"
+            _ended("cancelled")
             raise
-        else:
-            return result
-        finally:
-            _ended(outcome)
+        except Exception as error:
+            if workflow.is_failure_exception(error):  # others fail the task, and it goes on
+                _ended("failed")
+            raise
+        _ended(str(getattr(result, "status", "completed")))
+        return result
 
 
 class _Outbound(WorkflowOutboundInterceptor):

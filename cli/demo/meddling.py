@@ -1,4 +1,4 @@
-"""The local stack: the provider's ledger, and the worker that has a charge in hand, to kill it."""
+"""The local stack: the provider's ledger, and who has a charge in hand, to kill it."""
 
 import json
 import os
@@ -33,7 +33,10 @@ class LocalStack:
         return ledger
 
     def kill_worker_of(self, saga_id: str) -> ChildRecord | None:
-        """Kill -9 the worker that runs the saga's charge; None if none of ours does."""
+        """Kill -9 the process that runs the saga's charge; None if none of ours does.
+
+        It is one of the workers, or the API where that works too.
+        """
         identity = self._worker_at("payment.charge", saga_id)
         for child in self._stack.children:
             if child.name == identity and child.alive and child.pid is not None:

@@ -59,7 +59,7 @@ class Demo:
         except ApiError as error:
             if error.status not in (0, 503):
                 raise
-            story.note = "waiting for a worker"
+            story.note = story.note or "waiting for an answer"
 
     def _meddle(self, story: Story) -> None:
         if story.meddling is Meddling.CANCEL:

@@ -52,6 +52,10 @@ class Ports(BaseModel, frozen=True):
         """Where the n-th instance of a service listens; n counts from 1."""
         return self.services_base + 10 * (SERVICES.index(service) + 1) + n
 
+    def metrics_of_api(self, workers: int) -> int:
+        """The port of the metrics of the API's own worker: the one after the others'."""
+        return self.metrics_base + workers + 1
+
 
 @dataclass(frozen=True)
 class Options:
@@ -64,6 +68,7 @@ class Options:
     topology: Topology = Topology.MONOLITH
     scale: Mapping[str, int] = field(default_factory=dict)  # service: instances
     tracing: bool = True
+    separate: bool = False  # whether the API leaves all work to the workers
 
     def __post_init__(self) -> None:
         if self.topology is Topology.MONOLITH and self.scale:
@@ -157,6 +162,9 @@ def wanted_ports(options: Options, given: Given) -> list[Wanted]:
     if not given.all_databases(split=options.split):
         wanted.append(Wanted(ports.postgres, "PostgreSQL", "--postgres-port"))
     wanted.append(Wanted(ports.health_base, "relay health", "--health-base-port"))
+    if not options.separate:
+        own = ports.metrics_of_api(options.workers)
+        wanted.append(Wanted(own, "API's metrics", "--metrics-base-port"))
     for n in range(1, options.workers + 1):
         name = f"worker-{n}"
         wanted.append(Wanted(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port"))

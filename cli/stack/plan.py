@@ -123,9 +123,16 @@ class _Planner:
 
     def _api(self, programs: Programs) -> Child:
         port = self.options.ports.api
-        argv = (*programs.api, "--host", HOST, "--port", str(port))
+        argv = (*programs.api, "--host", HOST, "--port", str(port), *self._own_worker())
         check = ready.answers(HOST, port, "/health/ready")
-        return Child("api", argv, self._caller_env, check, grace=25.0, rank=5)
+        return Child("api", argv, self._caller_env, check, grace=40.0, rank=5)
+
+    def _own_worker(self) -> tuple[str, ...]:
+        """Has the API work too, which stops after the last request is answered."""
+        if self.options.separate:
+            return ()
+        metrics = self.options.ports.metrics_of_api(self.options.workers)
+        return ("--work", "--metrics-port", str(metrics))
 
     def _gateway(self) -> Stage:
         if not self.options.gateway:

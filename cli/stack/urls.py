@@ -22,6 +22,9 @@ def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict
         table["gateway_metrics"] = f"http://{HOST}:{ports.metrics_base}/metrics"
     for n in range(1, options.workers + 1):
         table[f"worker-{n}_metrics"] = f"http://{HOST}:{ports.metrics_base + n}/metrics"
+    if not options.separate:
+        own = ports.metrics_of_api(options.workers)
+        table["api_metrics"] = f"http://{HOST}:{own}/metrics"
     for service in OWNER:
         table[f"{service}_database"] = without_password(environment[database_variable(service)])
     return table

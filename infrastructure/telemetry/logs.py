@@ -24,7 +24,7 @@ def configure(service: str, settings: TelemetrySettings) -> None:
     shared = _shared()
     last = (
         [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if settings.log_format == "json"
+        if settings.json_logs
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     formatter = structlog.stdlib.ProcessorFormatter(

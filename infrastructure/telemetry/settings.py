@@ -22,6 +22,11 @@ class TelemetrySettings(BaseSettings):
     log_format: Literal["json", "text"] = "json"
 
     @property
+    def json_logs(self) -> bool:
+        """Whether logs are for programs."""
+        return self.log_format == "json"
+
+    @property
     def exports(self) -> bool:
         """Whether spans are sent to a collector; there is no default for where."""
         named = self.otel_exporter_otlp_traces_endpoint or self.otel_exporter_otlp_endpoint

@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx2
 import pytest_asyncio
+from temporalio.client import Client
 
+from contracts.names import workflow_id
 from tests.support.stack import SAGA, Stack
 
 
@@ -32,6 +34,19 @@ def place(stack: Stack, seeded: dict[str, str], *options: str) -> dict[str, Any]
 async def test_place_and_wait_until_confirmed(stack: Stack, seeded: dict[str, str]) -> None:
     order = place(stack, seeded, "--wait")
     assert (order["status"], order["total"]["minor"]) == ("confirmed", 2500)
+
+
+async def test_an_order_begins_in_the_api_with_its_start(
+    stack: Stack, seeded: dict[str, str]
+) -> None:
+    order = place(stack, seeded, "--wait")
+    client = await Client.connect(stack.state.environment["TEMPORAL_ADDRESS"])
+    handle = client.get_workflow_handle(workflow_id(order["id"]))
+    first, *others = (await handle.fetch_history()).events
+    assert first.workflow_execution_started_event_attributes.eager_execution_accepted
+    began = next(it for it in others if it.HasField("workflow_task_started_event_attributes"))
+    assert began.workflow_task_started_event_attributes.identity == "api"
+    assert "temporal_" in httpx2.get(stack.state.urls["api_metrics"]).text
 
 
 async def test_the_same_key_is_the_same_order(stack: Stack, seeded: dict[str, str]) -> None:

@@ -45,6 +45,16 @@ def child(plan: Plan, name: str) -> Child:
     return next(step for step in steps if isinstance(step, Child) and step.name == name)
 
 
+@pytest.mark.parametrize("separate", [False, True])
+def test_the_api_works_too_unless_it_is_to_be_separate(tmp_path: Path, separate: bool) -> None:
+    options = Options(tmp_path, separate=separate)
+    plan = make_plan(options, Given.by({}), {}, Programs())
+    remove_elsewhere(tmp_path)
+    assert ("--work" in child(plan, "api").argv) is not separate
+    own = options.ports.metrics_of_api(options.workers)
+    assert (own in {it.port for it in wanted_ports(options, Given.by({}))}) is not separate
+
+
 def test_everything_is_started_where_nothing_runs(tmp_path: Path) -> None:
     plan = plan_for(tmp_path, {})
     for name in ("postgres", "temporal", "provider", "api", "gateway", "worker-1", "worker-2"):

@@ -1,0 +1,112 @@
+"""Workers inside the API: orders begin with their start, and what is begun is finished."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from api.sagas import Accepted, OrderSagas
+from contracts.message import Money
+from contracts.orders import CreateOrder, OrderLine
+from tests.support.waiting import until
+from tests.support.world import World
+from workers import working
+from workers.working import working_inside
+
+PRICE = Money(minor=500, currency="EUR")
+
+
+async def accepted(world: World, sku: str, order_id: str, method: str) -> Accepted:
+    order = CreateOrder(
+        order_id=order_id,
+        customer_id=await world.user(),
+        items=(OrderLine(sku=sku, quantity=1, unit_price=PRICE),),
+        total=PRICE,
+        payment_method=method,
+    )
+    return Accepted(order=order, fingerprint="-", accepted_at=datetime.now(UTC))
+
+
+async def eagerly(world: World, order_id: str) -> bool:
+    """Whether the first workflow task came back with the start."""
+    history = await world.handle(order_id).fetch_history()
+    return history.events[0].workflow_execution_started_event_attributes.eager_execution_accepted
+
+
+async def client_of(world: World, namespace: str = "default") -> Client:
+    """One of its own: a client has one worker of each queue."""
+    return await Client.connect(
+        world.address, namespace=namespace, data_converter=pydantic_data_converter
+    )
+
+
+def not_called() -> None:
+    pytest.fail("no worker failed")
+
+
+async def test_an_order_begins_with_its_start_if_its_process_has_a_worker(world: World) -> None:
+    sku = await world.product()
+    order_id = await world.place(sku)
+    await world.settled(order_id, sku, "confirmed")
+    assert await eagerly(world, order_id)
+
+
+async def test_an_order_waits_for_a_worker_elsewhere_if_its_process_has_none(world: World) -> None:
+    sku, order_id = await world.product(), "ord_begins-elsewhere"
+    sagas = OrderSagas(await client_of(world), fast_path=True)
+    assert await sagas.start(await accepted(world, sku, order_id, "pm_card_visa"))
+    await world.settled(order_id, sku, "confirmed")
+    assert not await eagerly(world, order_id)
+
+
+@pytest.mark.parametrize("fast_path", [True, False])
+async def test_a_process_that_stops_finishes_what_it_has_begun(
+    world: World, fast_path: bool
+) -> None:
+    """The charge is on its way when the process is told to stop; others go on with the order."""
+    sku, order_id = await world.product(), f"ord_outlives-its-process-{fast_path}"
+    joined: asyncio.Queue[Client] = asyncio.Queue()
+    inside = working_inside(lambda: client_of(world), world.services, joined.put_nowait, not_called)
+    async with inside:
+        sagas = OrderSagas(await client_of(world), fast_path=fast_path)
+        sagas.start_by(await joined.get())
+        order = await accepted(world, sku, order_id, "pm_sandbox_slow")
+        assert await sagas.start(order)
+        assert not await sagas.start(order), "a second start is told that there was a first"
+
+        async def captured() -> bool:
+            return (await world.provider.moved(order_id))[0] > 0
+
+        await until(captured)
+    assert await eagerly(world, order_id)
+    await world.settled(order_id, sku, "confirmed")
+
+
+async def test_temporal_may_come_up_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(working, "RETRY_AFTER", 0.01)
+    joined: asyncio.Queue[Client] = asyncio.Queue()
+    away = [RuntimeError("away")] * 3
+
+    async def connect() -> Client:
+        if away:
+            raise away.pop()
+        return await client_of(world)
+
+    async with working_inside(connect, world.services, joined.put_nowait, not_called):
+        async with asyncio.timeout(30):
+            await joined.get()
+    assert not away
+
+
+async def test_a_worker_that_cannot_work_is_told_of_and_ends_the_process(world: World) -> None:
+    failed = asyncio.Event()
+
+    async def connect() -> Client:
+        return await client_of(world, namespace="nonesuch")
+
+    inside = working_inside(connect, world.services, lambda _: None, failed.set)
+    with pytest.raises(RuntimeError, match="nonesuch"):
+        async with inside, asyncio.timeout(30):
+            await failed.wait()
