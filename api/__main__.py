@@ -18,11 +18,12 @@ from api.backend import Backend
 from api.server import SERVING, allow_many_connections
 from contracts.names import ORDER_EVENTS
 from infrastructure.jwks import demand_usable, open_keys
+from infrastructure.keys import KeysUnusable
 from infrastructure.notices import Notices
 from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
-from infrastructure.temporal import connect, runtime_of
+from infrastructure.temporal import connect, demand_keys, runtime_of
 from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import breakers_of, open_placed
 from services.places import Places, PlaceSettings
@@ -139,6 +140,10 @@ def main() -> None:
         sys.exit("\n".join(str(it) for it in wrong))
     allow_many_connections()
     auth, places = auth_settings(), PlaceSettings().places()
+    try:
+        demand_keys()
+    except KeysUnusable as error:
+        sys.exit(str(error))
     with telemetry_of("api", replay_safe) as telemetry:
         runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
         client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))

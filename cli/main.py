@@ -19,6 +19,7 @@ from cli.bench import bench
 from cli.demo import demo
 from cli.ending import run_and_end
 from cli.events.app import app as events
+from cli.keys import app as keys
 from cli.operate.app import install
 from cli.record import record
 from cli.services import services
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(order.app, name="order")
 app.add_typer(events, name="events")
+app.add_typer(keys, name="keys")
 app.command()(bench)
 app.command()(demo)
 app.command()(token)
@@ -74,6 +76,9 @@ def up(
     ] = False,
     gateway: Annotated[bool, typer.Option(help="Start the API's gateway")] = True,
     tracing: Annotated[bool, typer.Option(help="Keep spans, for `saga trace`")] = True,
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt", help="Encrypt payloads on Temporal; stays on once it is")
+    ] = False,
     gateway_port: Port = DEFAULT.gateway,
     api_port: Port = DEFAULT.api,
     temporal_port: Port = DEFAULT.temporal,
@@ -106,7 +111,15 @@ def up(
     )
     instances = parse_scale(scale)
     options = Options(
-        state_dir.absolute(), workers, ports, gateway, topology, instances, tracing, separate
+        state_dir.absolute(),
+        workers,
+        ports,
+        gateway,
+        topology,
+        instances,
+        tracing,
+        separate,
+        encrypt,
     )
     programs = context.find_object(Programs) or Programs()
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))

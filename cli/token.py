@@ -1,6 +1,5 @@
 """`saga token`: a token of the local stack, for curl and for other programs."""
 
-import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -9,12 +8,11 @@ from typing import Annotated
 import typer
 
 from cli.client import STATE_DIR
+from cli.spans import lifetime
 from cli.stack import signing
 from cli.stack.files import StateDir
 
-LIFETIME = timedelta(hours=1)
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-SPAN = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+SHORTEST = timedelta(seconds=1)
 
 
 class Role(StrEnum):
@@ -46,7 +44,7 @@ def token(
     """
     role, who = _bearer(customer, scope, subject)
     issuer = signing.load(StateDir(state_dir.absolute()))
-    typer.echo(issuer.mint(signing.AUDIENCE, who, [role], _lifetime(expires)))
+    typer.echo(issuer.mint(signing.AUDIENCE, who, [role], lifetime(expires, least=SHORTEST)))
 
 
 def _bearer(customer: str | None, scope: Role | None, subject: str | None) -> tuple[Role, str]:
@@ -58,9 +56,3 @@ def _bearer(customer: str | None, scope: Role | None, subject: str | None) -> tu
     if scope is None or scope is Role.CUSTOMER:
         raise typer.BadParameter("say whose token: --customer usr_…, or --scope operator")
     return scope, subject or signing.username()
-
-
-def _lifetime(text: str) -> timedelta:
-    if not (found := SPAN.fullmatch(text)):
-        raise typer.BadParameter(f"{text!r}: say a number and a unit, such as 90s, 15m, 1h or 7d")
-    return timedelta(**{UNITS[found[2]]: int(found[1])})

@@ -74,6 +74,8 @@ async def _verify(sagas: Sequence[str], asked: "Asked", *, remote: bool) -> "lis
 async def _campaign(
     sagas: Sequence[str], asked: "Asked", settings: "DatabaseSettings", *, remote: bool
 ) -> "list[Report]":
+    from infrastructure.codec.converter import converter_of  # noqa: PLC0415 - heavy
+    from infrastructure.codec.settings import PayloadSettings  # noqa: PLC0415 - heavy
     from verifier import campaign  # noqa: PLC0415 - heavy
     from verifier.place_order import PLACE_ORDER  # noqa: PLC0415 - heavy
     from verifier.return_order import RETURN_ORDER  # noqa: PLC0415 - heavy
@@ -85,7 +87,8 @@ async def _campaign(
         def progress(part: str, size: int) -> Callable[[], None]:
             return partial(bar.advance, bar.add_task(part, total=size))
 
-        async with running_world(settings, remote=remote) as world:
+        converter = converter_of(PayloadSettings.of(), "default")
+        async with running_world(settings, remote=remote, converter=converter) as world:
             return await campaign.run(world, subjects, asked, progress)
 
 

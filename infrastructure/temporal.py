@@ -1,10 +1,13 @@
-"""A connection to Temporal, by Temporal's own settings: `TEMPORAL_*` and `temporal.toml`."""
+"""A connection to Temporal, by Temporal's own settings: `TEMPORAL_*` and `temporal.toml`.
+
+Payloads go encrypted if `PAYLOAD_*` say so, see `codec.settings`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from temporalio.client import Client, Plugin
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import (
     LoggingConfig,
@@ -13,6 +16,11 @@ from temporalio.runtime import (
     Runtime,
     TelemetryConfig,
 )
+
+from infrastructure.codec.converter import converter_of, replaying
+from infrastructure.codec.settings import PayloadSettings
+
+DEFAULT_NAMESPACE = "default"
 
 
 async def connect(
@@ -25,7 +33,8 @@ async def connect(
 ) -> Client:
     """A client. With `lazy`, the first call connects, so that Temporal may start later.
 
-    `environment` is read instead of the process's.
+    `environment` is read instead of the process's. KeysUnusable if payloads are to be encrypted
+    under keys that cannot be used.
     """
     config = ClientConfig.load_client_connect_config(
         override_env_vars=None if environment is None else dict(environment)
@@ -33,7 +42,9 @@ async def connect(
     config.setdefault("target_host", "localhost:7233")
     return await Client.connect(
         **config,
-        data_converter=pydantic_data_converter,
+        data_converter=converter_of(
+            PayloadSettings.of(environment), config.get("namespace", DEFAULT_NAMESPACE)
+        ),
         identity=identity,
         runtime=runtime,
         lazy=lazy,
@@ -47,3 +58,19 @@ def runtime_of(metrics_port: int | None, *, json_logs: bool) -> Runtime:
     form = LoggingFormat.JSON if json_logs else LoggingFormat.COMPACT
     logs = replace(LoggingConfig.default, format=form)
     return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))
+
+
+def demand_keys() -> None:
+    """KeysUnusable, at start-up, if payloads are to be encrypted and cannot be."""
+    settings = PayloadSettings.of()
+    if settings.mode != "off":
+        settings.keys()
+
+
+def replay_converter(environment: Mapping[str, str] | None = None) -> DataConverter:
+    """For replays of histories of the namespace that `connect` would lead to."""
+    config = ClientConfig.load_client_connect_config(
+        override_env_vars=None if environment is None else dict(environment)
+    )
+    namespace = config.get("namespace", DEFAULT_NAMESPACE)
+    return replaying(PayloadSettings.of(environment), namespace)

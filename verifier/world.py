@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.testing import TimeSkipper, WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner
@@ -94,11 +95,15 @@ def evicted_queue(number: int) -> str:
 
 @asynccontextmanager
 async def running_world(
-    settings: DatabaseSettings, *, remote: bool = False
+    settings: DatabaseSettings,
+    *,
+    remote: bool = False,
+    converter: DataConverter = pydantic_data_converter,
 ) -> AsyncIterator[World]:
     """Start all of it on migrated databases; stop it at the end.
 
     `remote`: the services are called over HTTP, as when they are processes of their own.
+    `converter`: of all payloads, which it may encrypt.
     """
     async with AsyncExitStack() as stack:
         databases = {
@@ -110,7 +115,7 @@ async def running_world(
         services = _services(databases, transport)
         if remote:
             services = await over_http(services, stack)
-        client = await stack.enter_async_context(_temporal())
+        client = await stack.enter_async_context(_temporal(converter))
         injector, losing = Injector(), LosingRunner()
         for worker in _workers(client, services, injector, losing):
             await stack.enter_async_context(worker)
@@ -139,7 +144,7 @@ def _services(databases: dict[str, Database], transport: httpx2.AsyncBaseTranspo
 
 
 @asynccontextmanager
-async def _temporal() -> AsyncIterator[Client]:
+async def _temporal(converter: DataConverter) -> AsyncIterator[Client]:
     """A client whose workflows skip time, each on a clock of its own."""
     options = [word for value in DYNAMIC for word in ("--dynamic-config-value", value)]
     # Silent: what they would complain of are the faults that we make.
@@ -153,7 +158,7 @@ async def _temporal() -> AsyncIterator[Client]:
     )
     async with environment:
         host = environment.client.service_client.config.target_host
-        client = await Client.connect(host, data_converter=pydantic_data_converter, runtime=runtime)
+        client = await Client.connect(host, data_converter=converter, runtime=runtime)
         yield TimeSkipper(client).client
 
 

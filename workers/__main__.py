@@ -10,6 +10,7 @@ import sys
 from functools import partial
 
 from contracts.names import Queue
+from infrastructure.keys import KeysUnusable
 from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
@@ -86,7 +87,10 @@ def main() -> None:
         runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
         traced = plugins(telemetry)
         joining = partial(connect, runtime=runtime, identity=options.identity, plugins=traced)
-        asyncio.run(run(options, joining))
+        try:
+            asyncio.run(run(options, joining))
+        except KeysUnusable as error:
+            sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.worker import Replayer
 
 from workers.queues import HOUSEKEEPING, WORKFLOWS
@@ -16,15 +17,18 @@ from workers.sandbox import runner_for
 RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
 
-def replayer(workflows: Sequence[type[Any]] = ()) -> Replayer:
+def replayer(
+    workflows: Sequence[type[Any]] = (), converter: DataConverter = pydantic_data_converter
+) -> Replayer:
     """It knows all our workflows, and touches neither Temporal nor a service.
 
-    `workflows` are other ones in their place, for tests.
+    `workflows` are other ones in their place, for tests. `converter` reads what is recorded: one
+    with keys, if that is encrypted.
     """
     return Replayer(
         workflows=workflows or list(chain(*WORKFLOWS.values(), *HOUSEKEEPING.values())),
-        workflow_runner=runner_for(pydantic_data_converter),
-        data_converter=pydantic_data_converter,
+        workflow_runner=runner_for(converter),
+        data_converter=converter,
     )
 
 

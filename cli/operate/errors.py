@@ -8,6 +8,7 @@ from temporalio.service import RPCError
 
 from cli.client import ApiError, fail
 from cli.operate.histories import NoHistory
+from infrastructure.keys import EncryptionError
 
 
 @contextmanager
@@ -21,6 +22,8 @@ def told() -> Iterator[None]:
         raise fail(error) from error
     except NoHistory as error:
         raise _failed(str(error)) from error
+    except EncryptionError as error:
+        raise _failed(f"{error}; see docs/encryption.md") from error
     except RPCError as error:
         raise _failed(f"Temporal: {error.message}") from error
     except RuntimeError as error:  # the SDK's word for a server that it cannot connect to

@@ -15,6 +15,7 @@ from temporalio.client import WorkflowHistory
 
 from cli.operate.errors import told
 from cli.operate.histories import Named, histories
+from cli.operate.temporal import converter
 
 # How the SDK's core words a difference; what it words otherwise is shown as it is.
 SIDES = re.compile(r"TMPRL1100\] (?:Nondeterminism error: )?(?P<what>[^\"]*?)(?:\"|$)", re.DOTALL)
@@ -68,7 +69,7 @@ async def replayed(
     """Replay each. `workflows` stand in the place of our own, for tests."""
     from workers.replay import of_its_run, replayer  # noqa: PLC0415 - heavy
 
-    machine = replayer(workflows)
+    machine = replayer(workflows, converter())
     async for name, history in histories:
         result = await machine.replay_workflow(of_its_run(history), raise_on_replay_failure=False)
         failure = result.replay_failure

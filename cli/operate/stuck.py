@@ -89,7 +89,7 @@ async def _find(older: timedelta) -> list[Found]:
     found: dict[str, Found] = {}
     for query in queries:
         async for it in _described(client, query):
-            if it.id not in found and (judged := judge(it)) is not None:
+            if it.id not in found and (judged := judge(it, await failures(it))) is not None:
                 found[it.id] = (it, *judged)
     return list(found.values())
 
@@ -100,7 +100,18 @@ async def _described(client: Client, query: str) -> AsyncIterator[WorkflowExecut
         yield await client.get_workflow_handle(it.id).describe()
 
 
-def judge(it: WorkflowExecutionDescription) -> tuple[str, str] | None:
+async def failures(it: WorkflowExecutionDescription) -> list[str]:
+    """The last failure of each activity that is tried again, in words; they may be encrypted."""
+    found = []
+    for pending in it.raw_description.pending_activities:
+        if pending.attempt > 1:
+            error = await it.data_converter.decode_failure(pending.last_failure)
+            what = f"{pending.activity_type.name} has failed {pending.attempt - 1} times: "
+            found.append(what + getattr(error, "message", str(error)))
+    return found
+
+
+def judge(it: WorkflowExecutionDescription, failing: Sequence[str]) -> tuple[str, str] | None:
     """What is wrong with it, as a kind of ADVICE and in words; None if nothing is."""
     attributes = {pair.key.name: pair.value for pair in it.typed_search_attributes}
     if it.status in BAD_ENDS:
@@ -111,11 +122,7 @@ def judge(it: WorkflowExecutionDescription) -> tuple[str, str] | None:
         return "blocked", f"blocked, last at {attributes.get('SagaStep', 'an unknown step')}"
     if problems := attributes.get("TemporalReportedProblems"):
         return "problem", f"the workflow's own code fails: {problems}"
-    for pending in it.raw_description.pending_activities:
-        if pending.attempt > 1:
-            what = f"{pending.activity_type.name} has failed {pending.attempt - 1} times: "
-            return "retrying", what + pending.last_failure.message
-    return "slow", "open for long"
+    return ("retrying", failing[0]) if failing else ("slow", "open for long")
 
 
 def _row(api: Api, it: WorkflowExecutionDescription, kind: str, why: str) -> Stuck:

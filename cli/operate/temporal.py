@@ -1,8 +1,10 @@
 """Temporal as the operators' commands find it: by its own settings, or that of the local stack."""
 
 import os
+from collections.abc import Mapping
 
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 
 from cli.client import STATE_DIR
 from cli.stack import state
@@ -11,5 +13,14 @@ from infrastructure import temporal
 
 async def connect() -> Client:
     """A client; without TEMPORAL_ADDRESS, of the stack that runs from this folder, if one does."""
+    return await temporal.connect(environment=_environment())
+
+
+def converter() -> DataConverter:
+    """What reads the payloads of recorded histories, with the keys of the same."""
+    return temporal.replay_converter(_environment())
+
+
+def _environment() -> Mapping[str, str] | None:
     stack = None if "TEMPORAL_ADDRESS" in os.environ else state.running(STATE_DIR.absolute())
-    return await temporal.connect(environment=stack.environment if stack else None)
+    return stack.environment if stack else None

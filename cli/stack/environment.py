@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from cli.stack import signing
 from cli.stack.credentials import Credentials
 from cli.stack.databases import OWNER
+from cli.stack.encryption import VARIABLES as PAYLOADS
 from cli.stack.files import StateDir
 from cli.stack.options import HOST, SERVICES, Given, Options, Ports, database_variable
 from cli.stack.signing import BETWEEN_SERVICES
@@ -50,13 +51,13 @@ def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[s
     """Of a service's instance: its own database, the registry, and whose tokens it takes."""
     own = {database_variable(service): env[database_variable(service)], REGISTRY: env[REGISTRY]}
     keys = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_JWKS": str(layout.service_jwks)}
-    hidden = (DATABASES,) if service == "payment" else (DATABASES, PROVIDER)
+    hidden = (DATABASES, PAYLOADS) if service == "payment" else (DATABASES, PAYLOADS, PROVIDER)
     return _without(env, *hidden) | own | keys
 
 
 def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
     """Of who watches over the instances."""
-    return _without(env, DATABASES, PROVIDER) | {REGISTRY: env[REGISTRY]}
+    return _without(env, DATABASES, PAYLOADS, PROVIDER) | {REGISTRY: env[REGISTRY]}
 
 
 def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:

@@ -39,6 +39,16 @@ class StateDir:
         return self.path / "service-jwks.json"
 
     @property
+    def payload_keys(self) -> Path:
+        """The keys of payloads on Temporal, if they are encrypted; see `encryption`."""
+        return self.path / "payload-keys.json"
+
+    @property
+    def temporal(self) -> Path:
+        """The Temporal server's database."""
+        return self.path / "temporal.db"
+
+    @property
     def endpoints(self) -> Path:
         """Where Envoy finds the instances of services."""
         return self.path / "endpoints"

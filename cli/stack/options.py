@@ -69,6 +69,7 @@ class Options:
     scale: Mapping[str, int] = field(default_factory=dict)  # service: instances
     tracing: bool = True
     separate: bool = False  # whether the API leaves all work to the workers
+    encrypt: bool = False  # payloads on Temporal
 
     def __post_init__(self) -> None:
         if self.topology is Topology.MONOLITH and self.scale:

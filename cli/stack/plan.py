@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from cli.stack import cluster, environment, gateway, ready, signing, telemetry, temporal
+from cli.stack import cluster, encryption, environment, gateway, ready, signing, telemetry, temporal
 from cli.stack.child import Child, Job, Lane, Stage
 from cli.stack.credentials import Credentials, load_or_make
 from cli.stack.files import StateDir
@@ -55,6 +55,7 @@ def make_plan(
     credentials = load_or_make(layout.secrets)
     issuer = None if given.issuer else signing.load_or_make(layout)
     ours = environment.of_the_stack(options, given, environ, credentials)
+    ours |= encryption.environment(options, layout, environ)
     if options.split:
         signing.make_service_key(layout)
     traced = telemetry.environment(layout.spans if options.tracing else None)
@@ -82,6 +83,11 @@ class _Planner:
         return (needs, self._split.lanes(programs.service, programs.discovery), serve)
 
     @property
+    def _keyless(self) -> Mapping[str, str]:
+        """The environment of who does not read payloads."""
+        return encryption.without_keys(self.env)
+
+    @property
     def _split(self) -> SplitServices:
         return SplitServices(self.options, self.layout, self.env)
 
@@ -107,8 +113,8 @@ class _Planner:
         if self.given.temporal is not None:
             return ((attributes,),)
         ports = self.options.ports
-        file = self.layout.path / "temporal.db"
-        server = temporal.server(ports.temporal, ports.temporal_ui, file, self.env)
+        file, env = self.layout.temporal, self._keyless
+        server = temporal.server(ports.temporal, ports.temporal_ui, file, env)
         return ((server,), (attributes,))  # side by side: its client takes a second to load
 
     def _provider(self, programs: Programs) -> Stage:
@@ -119,7 +125,7 @@ class _Planner:
         key = {"SANDBOX_KEY": self.credentials.provider_key}
         check = ready.answers(HOST, port, "/health")
         argv = (*programs.provider, *place)
-        return ((Child("provider", argv, {**self.env, **key}, check, rank=2),),)
+        return ((Child("provider", argv, {**self._keyless, **key}, check, rank=2),),)
 
     def _api(self, programs: Programs) -> Child:
         port = self.options.ports.api
@@ -140,8 +146,8 @@ class _Planner:
         ports = self.options.ports
         places = (ports.gateway, ports.api, ports.metrics_base)
         mesh = self._split.mesh() if self.options.split else None
-        edge = gateway.configured(self.layout, places, self.env, mesh)
-        return (gateway.lane(edge, self.layout, self.env),)
+        edge = gateway.configured(self.layout, places, self._keyless, mesh)
+        return (gateway.lane(edge, self.layout, self._keyless),)
 
     def _worker(self, programs: Programs, n: int) -> Child:
         ports, name = self.options.ports, f"worker-{n}"
@@ -154,7 +160,8 @@ class _Planner:
     def _relay(self, programs: Programs) -> Child:
         health = self.options.ports.health_base
         argv = (*programs.relay, "--health-port", str(health))
-        return Child("relay", argv, self.env, ready.answers(HOST, health, "/health/ready"), rank=7)
+        check = ready.answers(HOST, health, "/health/ready")
+        return Child("relay", argv, self._keyless, check, rank=7)
 
     def _job(self, name: str, argv: tuple[str, ...]) -> Job:
         child = Child(name, argv, self.env)

@@ -212,3 +212,16 @@ def test_services_need_the_gateways_envoy_and_scale_needs_services(tmp_path: Pat
 
 def test_the_services_of_the_stack_are_all_there_are() -> None:
     assert migrate.SERVICES == SERVICES
+
+
+def test_keys_of_payloads_reach_who_speaks_to_temporal_and_nobody_else(tmp_path: Path) -> None:
+    """Temporal itself least of all."""
+    options = Options(tmp_path, topology=Topology.SERVICES, encrypt=True)
+    plan = make_plan(options, Given.by({}), {}, Programs())
+    remove_elsewhere(tmp_path)
+    for name in ("api", "worker-1"):
+        assert child(plan, name).env["PAYLOAD_KEYS_FILE"] == str(StateDir(tmp_path).payload_keys)
+        assert child(plan, name).env["PAYLOAD_ENCRYPTION"] == "required"
+    for name in ("temporal", "provider", "gateway", "relay", "order-1", "discovery"):
+        assert not [it for it in child(plan, name).env if it.startswith("PAYLOAD_KEYS")]
+    assert StateDir(tmp_path).payload_keys.stat().st_mode & 0o777 == 0o600

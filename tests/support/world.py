@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 
 from activities.border import ServiceErrors
 from api.acceptance import order_id_for
@@ -202,12 +203,16 @@ async def running_temporal(directory: Path) -> AsyncIterator[tuple[str, Runner]]
 
 
 @asynccontextmanager
-async def running_world(directory: Path, databases: DatabaseSettings) -> AsyncIterator[World]:
-    """Start everything; stop it at the end."""
+async def running_world(
+    directory: Path,
+    databases: DatabaseSettings,
+    converter: DataConverter = pydantic_data_converter,
+) -> AsyncIterator[World]:
+    """Start everything; stop it at the end. Payloads go through `converter`."""
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(running_provider(directory))
         address, server = await stack.enter_async_context(running_temporal(directory))
-        client = await Client.connect(address, data_converter=pydantic_data_converter)
+        client = await Client.connect(address, data_converter=converter)
         settings = ProviderSettings(
             payment_provider_url=provider.url, payment_provider_key=SecretStr(PROVIDER_KEY)
         )

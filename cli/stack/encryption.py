@@ -1,0 +1,39 @@
+"""Payloads of the local stack encrypted: by `saga up --encrypt`, once and for good.
+
+What is encrypted on Temporal can be read with its keys only, so it stays on once they are there.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from cli.stack.errors import StackError
+from cli.stack.files import StateDir, write_private
+from cli.stack.options import Options
+from infrastructure.keys import new_key, written
+
+FILE, KEYS, MODE = VARIABLES = ("PAYLOAD_KEYS_FILE", "PAYLOAD_KEYS", "PAYLOAD_ENCRYPTION")
+
+
+def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) -> dict[str, str]:
+    """What has our programs encrypt; a key is made where there is none. Nothing if it is off.
+
+    Keys of the user's own are used instead. StackError if workflows are there from before: they
+    could no longer be read.
+    """
+    if environ.get(FILE) or environ.get(KEYS):
+        return {name: environ[name] for name in VARIABLES if environ.get(name)}
+    if not layout.payload_keys.exists():
+        if not options.encrypt:
+            return {}
+        if layout.temporal.exists() and environ.get(MODE) != "migrating":
+            raise StackError(
+                f"{layout.temporal} holds workflows that are not encrypted: begin anew, or set "
+                f"{MODE}=migrating to go on with them"
+            )
+        write_private(layout.payload_keys, written((new_key(datetime.now(UTC)),)))
+    return {FILE: str(layout.payload_keys), MODE: environ.get(MODE) or "required"}
+
+
+def without_keys(env: Mapping[str, str]) -> dict[str, str]:
+    """For programs that are not to read payloads, Temporal's server first of all."""
+    return {name: value for name, value in env.items() if name not in VARIABLES}

@@ -1,0 +1,44 @@
+"""Keys and codecs for tests; nothing here is ever a default."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import DataConverter
+
+from infrastructure.codec.converter import converter_of
+from infrastructure.codec.payloads import Plaintext, Safe
+from infrastructure.codec.settings import PayloadSettings
+from infrastructure.keys import FixedKeys, Key, KeyRing, new_key, written
+from infrastructure.vault import Vault
+
+NOW = datetime.now(UTC)
+OLD = new_key(NOW - timedelta(days=30))
+NEW = new_key(NOW - timedelta(days=1))
+LATER = new_key(NOW + timedelta(days=1))
+SAID = Payload(metadata={"encoding": b"json/plain"}, data=b'"ada@example.com"')
+
+
+def ring(*keys: Key) -> KeyRing:
+    return KeyRing.parse(written(keys), "a test")
+
+
+def vault(*keys: Key) -> Vault:
+    return Vault(FixedKeys(ring(*keys)))
+
+
+def safe(*keys: Key, namespace: str = "default", plaintext: Plaintext = Plaintext.REFUSE) -> Safe:
+    return Safe(vault(*keys), namespace, plaintext)
+
+
+def key_file(folder: Path, *keys: Key) -> Path:
+    path = folder / "keys.json"
+    path.write_text(written(keys))
+    path.chmod(0o600)
+    return path
+
+
+def encrypting(namespace: str = "default", *, mode: str = "required") -> DataConverter:
+    """What a process has whose settings say so."""
+    environment = {"PAYLOAD_KEYS": written((OLD, NEW)), "PAYLOAD_ENCRYPTION": mode}
+    return converter_of(PayloadSettings.of(environment), namespace)
