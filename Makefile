@@ -20,7 +20,7 @@ AT_ONCE ?= 3
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-fuzz test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console test-fuzz test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,7 +35,7 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not topology and not events and not verifier and not bench and not crowd and not fuzz and not timing" $(TESTS)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not topology and not events and not verifier and not bench and not crowd and not console and not fuzz and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos -s
@@ -57,6 +57,9 @@ bench: setup-bench ## Measure an order beside its peers, about a quarter of an h
 
 test-crowd: setup-dev ## A thousand subscribers of live events while the API is killed, under a minute
 	$(BIN)/python -m pytest -m crowd -s
+
+test-console: setup-dev ## Drive the console in Chromium, which must be installed (Debian: chromium)
+	$(BIN)/python -m pytest -m console
 
 test-fuzz: setup-dev ## 20,000 requests from the OpenAPI document; FUZZ_REQUESTS=N for fewer
 	$(BIN)/python -m pytest -m fuzz -s

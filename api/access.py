@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
 
-from api.auth import Scope, authenticate, insufficient_scope
+from api.auth import Caller, Scope, authenticate, insufficient_scope
 from api.openapi import errors
 
 
@@ -54,7 +54,26 @@ NEEDS = {
     "GET /v1/sagas": Need.OPERATOR,
     "GET /v1/sagas/{saga_id}/records": Need.OPERATOR,
     "POST /v1/sagas/{saga_id}/steps/{step}/resolve": Need.OPERATOR,
+    # the console: operators too, signed in by a cookie instead of a header
+    **{
+        f"{method} /console{path}": Need.OPERATOR
+        for method, path in (
+            ("GET", ""),
+            ("GET", "/live"),
+            ("GET", "/session"),
+            ("GET", "/orders/{order_id}"),
+            ("GET", "/orders/{order_id}/live"),
+            ("GET", "/orders/{order_id}/cancel"),
+            ("POST", "/orders/{order_id}/cancel"),
+            ("GET", "/orders/{order_id}/return"),
+            ("POST", "/orders/{order_id}/return"),
+            ("POST", "/sign-out"),
+        )
+    },
     # everybody
+    "GET /console/sign-in": Need.NOTHING,
+    "POST /console/sign-in": Need.NOTHING,
+    "MOUNT /console/assets": Need.NOTHING,
     "GET /health/live": Need.NOTHING,
     "GET /health/ready": Need.NOTHING,
     "GET /metrics": Need.NOTHING,
@@ -87,18 +106,22 @@ class Guarded(APIRoute):
         """Let the caller in, or raise Problem 401 or 403."""
         wrong_method = scope["method"] not in (self.methods or ())
         if self.need is not Need.NOTHING and not wrong_method:
-            await _admit(scope, self.need)
+            await self.admit(scope)
         await super().handle(scope, receive, send)
 
+    async def admit(self, scope: Connection) -> None:
+        """Put the caller into the scope. Problem 401 or 403."""
+        scope["caller"] = await admitted(Headers(scope=scope), scope, self.need)
 
-async def _admit(scope: Connection, need: Need) -> None:
-    verifier = scope["app"].state.backend.verifier
-    caller = await authenticate(Headers(scope=scope), verifier)
+
+async def admitted(headers: Headers, scope: Connection, need: Need) -> Caller:
+    """Who sent these headers, if that is enough. Problem 401 or 403."""
+    caller = await authenticate(headers, scope["app"].state.backend.verifier)
     wanted = need.value or frozenset()
     if wanted and not wanted & caller.scopes:
         detail = f"this needs a token with the scope {' or '.join(sorted(wanted))}"
         raise insufficient_scope(detail, wanted)
-    scope["caller"] = caller
+    return caller
 
 
 def need_of(method: str, path: str) -> Need:

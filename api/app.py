@@ -22,6 +22,7 @@ from api import (
     saga_views,
 )
 from api.backend import Backend
+from api.console import install as console
 from api.intake import Intake
 from api.request_id import RequestIds
 from api.wire import LEAVING
@@ -61,6 +62,7 @@ def create_app(open_backend: Opening) -> FastAPI:
         metrics.router,
     ):
         app.include_router(router)
+    console.install(app)
     docs.install(app)
     openapi.install(app)
     app.add_middleware(Intake)

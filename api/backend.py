@@ -7,6 +7,8 @@ from temporalio.client import Client
 
 from api.acceptance import Acceptance
 from api.bound import Bound
+from api.console.figures import Board
+from api.console.settings import Settings
 from api.followers import Followers
 from api.sagas import OrderSagas
 from infrastructure.notices import Notices
@@ -35,6 +37,8 @@ class Backend:
     streams: Bound
     followers: Followers
     temporal_ui: str
+    board: Board
+    console: Settings
 
     @classmethod
     def of(
@@ -48,6 +52,7 @@ class Backend:
         fast_path: bool = True,
         starts: int = MOST_STARTS,
         streams: int = MOST_STREAMS,
+        console: Settings = Settings(),  # noqa: B008 - frozen
     ) -> "Backend":
         """Put the parts together. `starts` is how many orders are accepted at once.
 
@@ -66,6 +71,8 @@ class Backend:
             streams=Bound(streams),
             followers=Followers(services.orders, notices),
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
+            board=Board(services),
+            console=console,
         )
 
 

@@ -29,6 +29,8 @@ JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 STREAM_PATH = "/events"
 JSON_PATHS = ("/v1", "/health")  # everything but the documents, which are for people
+FORM = "application/x-www-form-urlencoded"
+FORM_PATHS = ("/console/",)  # what pages send by themselves
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -53,7 +55,7 @@ class Intake:
             _check_head(scope, Headers(scope=scope))
             body = await self._read(receive)
             whole = True
-            if body and scope["method"] != "GET":
+            if body and scope["method"] != "GET" and not scope["path"].startswith(FORM_PATHS):
                 strict_json.check(body)
         except ClientGoneError:
             return
@@ -99,7 +101,7 @@ def _check_head(scope: Scope, headers: Headers) -> None:
     if length.isdigit() and int(length) > MAX_BODY:
         raise _too_large()
     if scope["method"] != "GET" and (length != "0" or "transfer-encoding" in headers):
-        _check_media_type(headers)
+        _check_media_type(scope["path"], headers)
 
 
 def _check_accept(path: str, headers: Headers) -> None:
@@ -113,9 +115,12 @@ def _check_accept(path: str, headers: Headers) -> None:
         raise Problem(406, "not_acceptable", detail)
 
 
-def _check_media_type(headers: Headers) -> None:
+def _check_media_type(path: str, headers: Headers) -> None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != JSON and not (
+    if path.startswith(FORM_PATHS):
+        if media_type != FORM:
+            raise Problem(415, "unsupported_media_type", f"send a form: {FORM}")
+    elif media_type != JSON and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
         detail = "send JSON, and say so by the header Content-Type: application/json"

@@ -43,7 +43,7 @@ async def return_order(
     if order.status == OrderStatus.RETURNED:
         response.status_code = 200
     elif order.status == OrderStatus.CONFIRMED:
-        await deps.sagas.start_return(order, await _attempt(order_id, deps))
+        await deps.sagas.start_return(order, await next_attempt(order_id, deps))
     else:
         detail = f"the order is {order.status}; only a confirmed one can be returned"
         raise Problem(409, "not_returnable", detail)
@@ -55,7 +55,7 @@ async def return_order(
 async def order_return(order_id: str, me: Me, deps: Deps) -> SagaOut:
     """How the latest attempt to return the order stands. 404 `unknown_return` if there is none."""
     await find_order(order_id, me, deps)
-    attempt = await _attempt(order_id, deps)
+    attempt = await next_attempt(order_id, deps)
     try:
         return await saga_out(return_id(order_id, attempt), me, deps)
     except NotFound:
@@ -64,7 +64,7 @@ async def order_return(order_id: str, me: Me, deps: Deps) -> SagaOut:
     return await saga_out(return_id(order_id, attempt - 1), me, deps)
 
 
-async def _attempt(order_id: str, deps: Backend) -> int:
+async def next_attempt(order_id: str, deps: Backend) -> int:
     """The number of the attempt that is under way, or would be the next."""
     try:
         history = await deps.services.orders.history(order_id)

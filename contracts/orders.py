@@ -6,6 +6,7 @@ from typing import Protocol
 
 from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.message import Message, Moment, Money, Quantity, Reason, Sku, StepKey
+from contracts.overview import Intervention, OrderFlow
 from contracts.records import StepRecord
 
 # The event with which an attempt to return an order ended without effect.
@@ -176,6 +177,12 @@ class OrderService(Protocol):
 
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         """A page of orders, newest first. Rejected `invalid_cursor`."""
+
+    async def flow(self, seconds: int, slots: int) -> OrderFlow:
+        """How orders flowed in the last slots of so many seconds each, and which are open."""
+
+    async def interventions(self, limit: int) -> list[Intervention]:
+        """What operators said of blocked steps, newest first."""
 
     async def history(self, order_id: str, *, after: int = 0) -> list[RecordedEvent]:
         """The events behind the version `after`, oldest first. NotFound if there is no order."""

@@ -21,6 +21,7 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
+from contracts.overview import Intervention, OrderFlow
 from contracts.published import DomainEvent
 from contracts.records import StepRecord
 from infrastructure.barrier import Barrier, parameters
@@ -28,7 +29,7 @@ from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.outbox import Outbox
 from infrastructure.snapshots import Snapshots
-from services.order import read_model
+from services.order import overview, read_model
 from services.order.aggregate import OrderAggregate, command_of
 from services.order.history import (
     SNAPSHOT_EVERY,
@@ -149,6 +150,16 @@ class Orders:
         """A page of orders, newest first. Rejected `invalid_cursor`."""
         async with self._database.statement() as tx:
             return await read_model.page(tx, only, limit=limit, cursor=cursor)
+
+    async def flow(self, seconds: int, slots: int) -> OrderFlow:
+        """How orders flowed in the last slots of so many seconds each, and which are open."""
+        async with self._database.transaction() as tx:
+            return await overview.flow(tx, seconds, slots)
+
+    async def interventions(self, limit: int) -> list[Intervention]:
+        """What operators said of blocked steps, newest first."""
+        async with self._database.statement() as tx:
+            return await overview.interventions(tx, limit)
 
     async def history(self, order_id: str, *, after: int = 0) -> list[RecordedEvent]:
         """The events behind the version `after`, oldest first. NotFound if there is no order."""

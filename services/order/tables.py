@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -43,6 +44,12 @@ orders = Table(
 )
 
 events = events_table(metadata)
+# What operators said of blocked steps: few among many, and looked at newest first.
+Index(
+    "events_interventions",
+    events.c.recorded_at.desc(),
+    postgresql_where=text("type = 'StepUnblocked' AND data ? 'who'"),
+)
 snapshots = snapshots_table(metadata)
 barrier = barrier_table(metadata)
 outbox = outbox_table(metadata)

@@ -21,6 +21,7 @@ from api.acceptance import order_id_for
 from api.access import Guarded, UndeclaredRoute, check, need_of, routes_of
 from api.app import create_app
 from api.auth import Scope
+from api.console.security import form_key
 from contracts.names import return_id, workflow_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port
@@ -51,6 +52,19 @@ GET  /v1/events                                401  403         403         403 
 GET  /v1/sagas                                 401  403         403         403         200
 GET  /v1/sagas/{saga_id}/records               401  403         403         403         200
 POST /v1/sagas/{saga_id}/steps/{step}/resolve  401  403         403         403         409/409/404
+GET  /console                                  401  403         403         403         200
+GET  /console/live                             401  403         403         403         406
+GET  /console/session                          401  403         403         403         204
+GET  /console/orders/{order_id}                401  403         403         403         200/200/404
+GET  /console/orders/{order_id}/live           401  403         403         403         406
+GET  /console/orders/{order_id}/cancel         401  403         403         403         200/200/404
+POST /console/orders/{order_id}/cancel         401  403         403         403         409/409/404
+GET  /console/orders/{order_id}/return         401  403         403         403         200/200/404
+POST /console/orders/{order_id}/return         401  403         403         403         409/409/404
+POST /console/sign-out                         401  403         403         403         303
+GET  /console/sign-in                          200  200         200         200         200
+POST /console/sign-in                          401  401         401         401         401
+MOUNT /console/assets                          200  200         200         200         200
 GET  /health/live                              200  200         200         200         200
 GET  /health/ready                             200  200         200         200         200
 GET  /metrics                                  200  200         200         200         200
@@ -60,9 +74,10 @@ MOUNT /docs/assets                             200  200         200         200 
 """
 HEADING, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
 CALLERS = HEADING[1:]
+FILES = {"/docs/assets": "swagger-ui.css", "/console/assets": "base.css"}
 THINGS = ("own", "foreign", "missing")
 EXPECTED = {f"{method} {path}": cells for method, path, *cells in ROWS}
-OF_AN_ORDER = [route for route in EXPECTED if "{order_id}" in route]
+OF_AN_ORDER = [it for it in EXPECTED if "{order_id}" in it and "/console" not in it]
 
 
 @dataclass(frozen=True)
@@ -111,11 +126,20 @@ class Case:
             step="charge_payment",
         )
         if method == "MOUNT":
-            method, path = "GET", f"{path}/swagger-ui.css"
+            method, path = "GET", f"{path}/{FILES[path]}"
+        if path.startswith("/console"):
+            return await self.browse(method, path, headers["Authorization"])
         query = {"customer_id": self.users[thing]} if route == "GET /v1/orders" else {}
         headers = {"Idempotency-Key": uuid4().hex, **headers}
         body = self.body(route, thing)
         return await self.http.request(method, path, params=query, json=body, headers=headers)
+
+    async def browse(self, method: str, path: str, authorization: str) -> httpx2.Response:
+        """As a browser does: the token is in a cookie, and a form is one of this session."""
+        token = authorization.removeprefix("Bearer ")
+        headers = {"Cookie": f"saga_console={token}", "Authorization": "", "Origin": "http://api"}
+        form = {"form_key": form_key(token)} if method == "POST" else None
+        return await self.http.request(method, path, data=form, headers=headers)
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -169,3 +169,46 @@ async def test_what_is_on_record_of_a_saga_is_told(orders: OrderService) -> None
     found = {(it.step, it.op, it.state) for it in await orders.recorded("order-ord_1")}
     assert found == {(CREATE, Op.ACTION, State.DONE), (CONFIRM, Op.ACTION, State.DONE)}
     assert await orders.recorded("order-ord_nope") == []
+
+
+async def test_the_flow_counts_orders_by_slot_and_status_and_names_the_oldest_open(
+    orders: OrderService,
+) -> None:
+    empty = await orders.flow(3600, 2)
+    assert (empty.slices, empty.open, empty.oldest_id, empty.oldest_at) == ((), 0, None, None)
+    await confirmed(orders)
+    oldest = await orders.create(key(CREATE, "order-ord_2"), command("ord_2"))
+    await orders.create(key(CREATE, "order-ord_3"), command("ord_3"))
+    flow = await orders.flow(3600, 2)
+    assert [(it.slot, it.status, it.orders) for it in flow.slices] == [
+        (0, "confirmed", 1),
+        (0, "pending", 2),
+    ]
+    assert (flow.open, flow.oldest_id, flow.oldest_at) == (2, "ord_2", oldest.created_at)
+    assert flow.now >= oldest.created_at
+
+
+async def test_what_operators_said_is_told_newest_first(orders: OrderService) -> None:
+    await orders.create(key(CREATE), command())
+    blocked = StepNote(order_id="ord_1", step="charge_payment", blocked="no", still_blocked=True)
+    await orders.note(key("note#1"), blocked)
+    for number, action in enumerate(("retry", "mark_done"), start=2):
+        word = StepNote(
+            order_id="ord_1",
+            step="charge_payment",
+            blocked=None,
+            still_blocked=False,
+            action=action,
+            evidence=f"bank reference {number}",
+            who="ada",
+        )
+        await orders.note(key(f"note#{number}"), word)
+    healed = StepNote(order_id="ord_1", step="charge_payment", blocked=None, still_blocked=False)
+    await orders.note(key("note#4"), healed)
+    told = await orders.interventions(5)
+    assert [(it.order_id, it.step, it.action, it.who) for it in told] == [
+        ("ord_1", "charge_payment", "mark_done", "ada"),
+        ("ord_1", "charge_payment", "retry", "ada"),
+    ]
+    assert told[0].evidence == "bank reference 3"
+    assert [it.action for it in await orders.interventions(1)] == ["mark_done"]

@@ -1,5 +1,6 @@
 """Orders in memory: the real aggregate over a list of events for each."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from contracts.errors import NotFound, Rejected
@@ -16,6 +17,7 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
+from contracts.overview import FlowSlice, Intervention, OrderFlow
 from contracts.records import StepRecord
 from services.order.aggregate import OrderAggregate, command_of
 from services.order.service import Decision
@@ -92,6 +94,32 @@ class FakeOrders:
         found = [it for it in newest if _fits(it, only)]
         items = tuple(found[:limit])
         return OrderPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
+
+    async def flow(self, seconds: int, slots: int) -> OrderFlow:
+        found = [self._order(it) for it in self._events]
+        ages = [int((self._now - it.created_at).total_seconds()) // seconds for it in found]
+        counted = Counter((age, it.status) for age, it in zip(ages, found, strict=True))
+        waiting = [it for it in found if it.status in {"pending", "blocked"}]
+        return OrderFlow(
+            now=self._now,
+            slices=tuple(
+                FlowSlice(slot=slot, status=status, orders=orders)
+                for (slot, status), orders in sorted(counted.items())
+                if slot < slots
+            ),
+            open=len(waiting),
+            oldest_id=waiting[0].id if waiting else None,
+            oldest_at=waiting[0].created_at if waiting else None,
+        )
+
+    async def interventions(self, limit: int) -> list[Intervention]:
+        told = [
+            Intervention(order_id=order_id, recorded_at=it.recorded_at, **it.data)
+            for order_id, events in self._events.items()
+            for it in events
+            if it.type == "StepUnblocked" and "who" in it.data
+        ]
+        return sorted(told, key=lambda it: it.recorded_at, reverse=True)[:limit]
 
     async def history(self, order_id: str) -> list[RecordedEvent]:
         self._order(order_id)

@@ -1,0 +1,159 @@
+"""The figures above the live orders: how orders flow, and what money and stock is under way.
+
+All who look on share one look of each kind, which is made anew when it is too old.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from contracts.message import Money
+from contracts.orders import OrderStatus
+from contracts.overview import OrderFlow
+from contracts.payments import PaymentStatus
+from services.composition import Services
+
+SLOT, SLOTS = 10, 60  # seconds, and how many of them: ten minutes
+FLOW_AGE, STAKES_AGE = 0.9, 5.0  # seconds
+HEIGHT = 36  # of a sparkline, in its own units
+BAR, GAP = 4, 1
+GROUPS = {  # from the bottom of a bar to its top
+    "good": {OrderStatus.CONFIRMED, OrderStatus.RETURNED},
+    "open": {OrderStatus.PENDING},
+    "bad": {OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.TIMED_OUT},
+    "stuck": {OrderStatus.BLOCKED},
+}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of a sparkline's bar, in the sparkline's own units."""
+
+    group: str
+    x: int
+    y: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Stakes:
+    """What is under way: money that was captured and whose order is not confirmed, and stock."""
+
+    money: Sequence[tuple[str, int]]  # currency and minor units
+    stock: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the page shows of all orders."""
+
+    flow: OrderFlow
+    stakes: Stakes
+
+    @property
+    def per_minute(self) -> int:
+        """Orders that were recorded in the last full minute."""
+        slots = range(1, 1 + 60 // SLOT)
+        return sum(it.orders for it in self.flow.slices if it.slot in slots)
+
+    @property
+    def ended_well(self) -> str:
+        """The share of confirmed orders among those of the ten minutes that have ended."""
+        groups = self._by_group()
+        ended = groups["good"] + groups["bad"]
+        return f"{100 * groups['good'] / ended:.1f} %" if ended else "-"
+
+    @property
+    def ended_badly(self) -> int:
+        """Orders of the ten minutes that were undone."""
+        return self._by_group()["bad"]
+
+    def _by_group(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for it in self.flow.slices:
+            found[_group(it.status)] += it.orders
+        return found
+
+    @property
+    def throughput(self) -> list[Block]:
+        """A bar for each slot: how many orders."""
+        totals: Counter[int] = Counter()
+        for it in self.flow.slices:
+            totals[it.slot] += it.orders
+        most = max([*totals.values(), 1])
+        return [
+            Block("all", _x(slot), HEIGHT * (1 - orders / most), HEIGHT * orders / most)
+            for slot, orders in sorted(totals.items())
+        ]
+
+    @property
+    def outcomes(self) -> list[Block]:
+        """A bar for each slot: which part of its orders ended how."""
+        slots: dict[int, Counter[str]] = {}
+        for it in self.flow.slices:
+            slots.setdefault(it.slot, Counter())[_group(it.status)] += it.orders
+        found = []
+        for slot, counted in sorted(slots.items()):
+            y = float(HEIGHT)
+            for group in GROUPS:
+                height = HEIGHT * counted[group] / counted.total()
+                y -= height
+                found += [Block(group, _x(slot), round(y, 2), round(height, 2))] if height else []
+        return found
+
+
+def _x(slot: int) -> int:
+    """The newest slot is on the right."""
+    return (SLOTS - 1 - min(slot, SLOTS - 1)) * (BAR + GAP)
+
+
+def _group(status: str) -> str:
+    return next((name for name, statuses in GROUPS.items() if status in statuses), "open")
+
+
+class Shared(Generic[T]):
+    """A look at something that is slow to make, shared by all who ask within `age` seconds."""
+
+    def __init__(self, make: Callable[[], Awaitable[T]], age: float) -> None:
+        self._make = make
+        self._age = age
+        self._lock = asyncio.Lock()
+        self._made: tuple[float, T] | None = None
+
+    async def get(self) -> T:
+        """The newest look. Raises what making it does."""
+        async with self._lock:
+            now = time.monotonic()
+            if self._made is None or now - self._made[0] > self._age:
+                self._made = (now, await self._make())
+            return self._made[1]
+
+
+class Board:
+    """The figures of one API process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._flow = Shared(lambda: services.orders.flow(SLOT, SLOTS), FLOW_AGE)
+        self._stakes = Shared(self._look, STAKES_AGE)
+
+    async def figures(self) -> Figures:
+        """As they are, or were a moment ago."""
+        return Figures(await self._flow.get(), await self._stakes.get())
+
+    async def _look(self) -> Stakes:
+        """Orders are read first: what is confirmed meanwhile counts for a moment, never against."""
+        confirmed = await self._services.orders.totals(OrderStatus.CONFIRMED)
+        captured = await self._services.payments.totals(PaymentStatus.CAPTURED)
+        products = await self._services.inventory.list_products()
+        return Stakes(_without(captured, confirmed), sum(it.reserved for it in products))
+
+
+def _without(captured: Sequence[Money], confirmed: Sequence[Money]) -> list[tuple[str, int]]:
+    held = Counter({it.currency: it.minor for it in captured})
+    held.subtract({it.currency: it.minor for it in confirmed})
+    return [(currency, minor) for currency, minor in sorted(held.items()) if minor]

@@ -1,0 +1,118 @@
+"""`/console/orders/{id}`: one order and its saga, and the buttons that cancel and return it."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import RedirectResponse
+
+from api.backend import Backend, backend
+from api.console import security, story
+from api.console.case import Case, case_of
+from api.console.guard import ConsoleRoute, Form, SignedIn
+from api.console.rendering import page, part
+from api.console.streams import Parts, a_place, kept_up_to_date, nudged
+from api.event_stream import EventStream
+from api.problems import Problem
+from api.returns import next_attempt
+from api.sagas import Cancelling
+from contracts.names import workflow_id
+from contracts.sagas import CancelOrder
+
+TEMPLATE = "order_parts.html"
+OPEN, CLOSED = 1.0, 60.0  # seconds after which it is looked at though nothing is on record
+MOST_WORDS = 400  # of a reason
+router = APIRouter(prefix=f"{security.PATH}/orders", route_class=ConsoleRoute)
+Deps = Annotated[Backend, Depends(backend)]
+
+
+@router.get("/{order_id}")
+async def one_order(order_id: str, request: Request, me: SignedIn, deps: Deps) -> Response:
+    """The page."""
+    case = await case_of(order_id, deps)
+    live = f"{security.PATH}/orders/{order_id}/live"
+    return page(request, "order.html", case=case, view=_view(case, deps), live=live)
+
+
+@router.get("/{order_id}/live", dependencies=[Depends(a_place)])
+async def one_order_stream(order_id: str, me: SignedIn, deps: Deps) -> Response:
+    """The page's stream."""
+    case = await case_of(order_id, deps)
+    return EventStream(_frames(case, deps), until=me.caller.until)
+
+
+async def _frames(case: Case, deps: Backend) -> AsyncIterator[bytes]:
+    last = [case]
+
+    async def look() -> Parts:
+        last[0] = await case_of(case.order.id, deps)
+        view = _view(last[0], deps)
+        return {name: part(TEMPLATE, f"{name}_part", last[0], view) for name in PARTS}
+
+    def pause() -> float:
+        return OPEN if last[0].is_open else CLOSED
+
+    events = deps.followers.of_order(case.order.id, case.order.version)
+    async with nudged(events, pause) as wait:
+        async for frame in kept_up_to_date(look, wait):
+            yield frame
+
+
+PARTS = ("summary", "sagas", "money", "events")
+
+
+def _view(case: Case, deps: Backend) -> dict[str, Any]:
+    """What the template needs besides the case."""
+    order, settings = case.order, deps.console
+    intent = case.payment.intent_id if case.payment else None
+    ids = {"order_id": order.id, "saga_id": workflow_id(order.id), "intent_id": intent or ""}
+    return {
+        "verdict": story.verdict(order),
+        "temporal": {it.saga_id: f"{deps.temporal_ui}/{it.saga_id}" for it in case.sagas},
+        "trace_url": settings.trace_url.format(**ids),
+        "payment_url": settings.payment_url.format(**ids) if intent else "",
+        "can_cancel": not story.cancelling(case).refusal,
+        "can_return": not story.returning(case).refusal,
+        "does": partial(story.does, order=order),
+        "undoes": partial(story.undoes, order=order),
+    }
+
+
+@router.get("/{order_id}/cancel")
+async def ask_cancel(order_id: str, request: Request, me: SignedIn, deps: Deps) -> Response:
+    """What a cancel would do, and the button that does it."""
+    case = await case_of(order_id, deps)
+    return page(request, "act.html", case=case, plan=story.cancelling(case), what="cancel")
+
+
+@router.get("/{order_id}/return")
+async def ask_return(order_id: str, request: Request, me: SignedIn, deps: Deps) -> Response:
+    """What a return would do, and the button that does it."""
+    case = await case_of(order_id, deps)
+    return page(request, "act.html", case=case, plan=story.returning(case), what="return")
+
+
+@router.post("/{order_id}/cancel")
+async def cancel(order_id: str, form: Form, me: SignedIn, deps: Deps) -> Response:
+    """Cancel the order. Who did it is kept with the reason."""
+    given = form.get("reason", "")[:MOST_WORDS] or "no reason given"
+    wish = CancelOrder(reason=f"{given} (by {me.caller.subject})")
+    if await deps.sagas.cancel(order_id, wish) is not Cancelling.ACCEPTED:
+        detail = "It was past the pivot by then. Once it is confirmed, it can be returned."
+        raise Problem(409, "too_late_to_cancel", detail)
+    return _back(order_id)
+
+
+@router.post("/{order_id}/return")
+async def give_back(order_id: str, me: SignedIn, deps: Deps) -> Response:
+    """Return the order."""
+    case = await case_of(order_id, deps)
+    if refusal := story.returning(case).refusal:
+        raise Problem(409, "not_returnable", refusal)
+    await deps.sagas.start_return(case.order, await next_attempt(order_id, deps))
+    return _back(order_id)
+
+
+def _back(order_id: str) -> Response:
+    return RedirectResponse(f"{security.PATH}/orders/{order_id}", 303, security.HEADERS)

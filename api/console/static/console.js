@@ -1,0 +1,13 @@
+// What every page has: the light and dark switch, times that go on, and the stream of parts.
+
+import { follow } from "./live.js";
+import { keepTimes } from "./times.js";
+import { offerThemes } from "./theme.js";
+
+offerThemes(document.getElementById("theme"));
+keepTimes(document);
+
+const { live } = document.body.dataset;
+if (live) {
+  follow(live, document.getElementById("stream"));
+}

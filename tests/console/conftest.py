@@ -1,0 +1,36 @@
+"""A real browser before a real API."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from contracts.names import ORDER_EVENTS
+from infrastructure.notices import Notices
+from tests.support.browser import Visit, launched, visit
+from tests.support.wire import served
+from tests.support.world import World, api_app
+
+
+@pytest_asyncio.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium."""
+    async with launched() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def console(world: World) -> AsyncIterator[str]:
+    """Where an API serves its console."""
+    notices = Notices(world.databases.order_database_url, ORDER_EVENTS)
+    async with served(api_app(world.client, world.services, notices=notices)) as api:
+        yield f"http://127.0.0.1:{api.port}"
+
+
+@pytest_asyncio.fixture
+async def operator(browser: Browser, console: str) -> AsyncIterator[Visit]:
+    """An operator who has signed in, and sees the live orders."""
+    async with visit(browser, console) as found:
+        await found.goto("/console")
+        await found.sign_in()
+        yield found
