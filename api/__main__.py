@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 from temporalio.client import Client
 
+from api.admission import MOST_OPEN
 from api.app import create_app
 from api.backend import Backend
 from api.server import SERVING, allow_many_connections
@@ -46,10 +47,13 @@ class ApiSettings(BaseSettings):
 
     FAST_PATH: whether sagas try each step where their workflow runs first, which needs workers that
     have the services. Others would lose a moment over each step, and nothing else.
+
+    MOST_OPEN_SAGAS: how many sagas may be open before new orders are told to come later.
     """
 
     temporal_ui_url: str = "http://127.0.0.1:8233"
     fast_path: bool = True
+    most_open_sagas: int = Field(default=MOST_OPEN, ge=1)
 
 
 class AuthSettings(BaseSettings):
@@ -112,6 +116,7 @@ async def open_backend(
             settings.temporal_ui_url,
             notices=notices,
             fast_path=settings.fast_path,
+            most_open=settings.most_open_sagas,
         )
         async with contextlib.AsyncExitStack() as stack:
             if work:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from api.admission import Admission
 from api.bodies import PlaceOrderBody
 from api.bound import Bound
 from api.problems import Problem, field_error, invalid, overloaded
@@ -59,9 +60,12 @@ class Acceptance:
         orders: OrderService,
         inventory: InventoryService,
         sagas: OrderSagas,
+        *,
         starts: Bound,
+        admission: Admission,
     ) -> None:
         self._starts = starts
+        self._admission = admission
         self._users = users
         self._orders = orders
         self._inventory = inventory
@@ -71,7 +75,8 @@ class Acceptance:
         """Start the order's saga once; a repetition by this caller gets what the first one got.
 
         Problem 422 `idempotency_key_reused` if the key came with another body before, and 503
-        `overloaded` if so many are being accepted that another would only wait.
+        `overloaded` if so many are being accepted that another would only wait, or if so many
+        sagas are open that another would only be undone. A repetition is answered all the same.
         """
         with self._starts.place() as free:
             if not free:
@@ -82,13 +87,17 @@ class Acceptance:
         earlier, priced = await asyncio.gather(
             self._recorded(order_id), _or_problem(self._priced(order_id, body))
         )
+        wait: int | None = None
         if earlier is None and isinstance(priced, CreateOrder):
+            wait = self._admission.admit()
             now = datetime.now(UTC)
             mine = Accepted(order=priced, fingerprint=fingerprint(body), accepted_at=now)
-            if await self._sagas.start(mine):
+            if wait is None and await self._sagas.start(mine):
                 return Told(mine.as_order(), replayed=False)
         if earlier is None or earlier.fingerprint is None:
             earlier = await self._in_memo(order_id) or earlier
+        if earlier is None and wait is not None:
+            raise overloaded("too many orders are under way; send the same request later", wait)
         if earlier is None:
             # A repetition is judged by the prices and accounts of then; this is none.
             raise priced if isinstance(priced, Problem) else Unavailable("started, and then gone")

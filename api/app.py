@@ -36,7 +36,11 @@ def create_app(open_backend: Opening) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with open_backend() as opened, opened.followers.running():
+        async with (
+            open_backend() as opened,
+            opened.followers.running(),
+            opened.admission.running(),
+        ):
             app.state.backend = opened
             yield {LEAVING: asyncio.Event()}
 

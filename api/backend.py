@@ -6,6 +6,7 @@ from fastapi import Request
 from temporalio.client import Client
 
 from api.acceptance import Acceptance
+from api.admission import Admission
 from api.bound import Bound
 from api.console.figures import Board
 from api.console.settings import Settings
@@ -33,6 +34,7 @@ class Backend:
     verifier: Verifier
     sagas: OrderSagas
     acceptance: Acceptance
+    admission: Admission
     waiting: Bound
     streams: Bound
     followers: Followers
@@ -53,20 +55,29 @@ class Backend:
         starts: int = MOST_STARTS,
         streams: int = MOST_STREAMS,
         console: Settings = Settings(),  # noqa: B008 - frozen
+        most_open: int | None = None,
     ) -> "Backend":
         """Put the parts together. `starts` is how many orders are accepted at once.
 
+        `most_open` is how many sagas may be open before new orders have to wait; None for any.
         `notices` are of the order database; without, live events come up to a second late.
         """
         sagas = OrderSagas(client, fast_path=fast_path)
+        admission = Admission(client, most_open)
         return cls(
             client=client,
             services=services,
             verifier=verifier,
             sagas=sagas,
             acceptance=Acceptance(
-                services.users, services.orders, services.inventory, sagas, Bound(starts)
+                services.users,
+                services.orders,
+                services.inventory,
+                sagas,
+                starts=Bound(starts),
+                admission=admission,
             ),
+            admission=admission,
             waiting=Bound(MOST_WAITING),
             streams=Bound(streams),
             followers=Followers(services.orders, notices),

@@ -50,9 +50,9 @@ def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
     return Problem(422, "validation_failed", "some fields are not valid; see errors", errors=errors)
 
 
-def overloaded(detail: str) -> Problem:
-    """503: there is more to do than is worth beginning."""
-    return Problem(503, "overloaded", detail, headers={"Retry-After": str(RETRY_AFTER)})
+def overloaded(detail: str, wait: int = RETRY_AFTER) -> Problem:
+    """503: there is more to do than is worth beginning; `wait` seconds before asking again."""
+    return Problem(503, "overloaded", detail, headers={"Retry-After": str(wait)})
 
 
 def field_error(pointer: str, code: str, detail: str) -> dict[str, str]:
