@@ -81,7 +81,7 @@ class PaymentEvent(Message):
     order_id: str = Field(examples=["ord_8c1e"])
     status: PaymentStatus
     amount: Money
-    detail: str | None = Field(description="What the provider said, if it declined")
+    detail: str | None = Field(description="The code of the provider's refusal, if it declined")
 
 
 DATA: Mapping[EventType, type[Message]] = {

@@ -43,6 +43,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=CONNECT_TIMEOUT,
             connect_args=CONNECT_ARGS,
+            hide_parameters=True,  # an error would quote them: customers' data
         )
         event.listen(self._engine.sync_engine, "checkout", _replace_closed)
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")

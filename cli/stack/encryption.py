@@ -13,6 +13,8 @@ from infrastructure.keys import new_key, written
 
 FILE, KEYS, MODE = VARIABLES = ("PAYLOAD_KEYS_FILE", "PAYLOAD_KEYS", "PAYLOAD_ENCRYPTION")
 
+DISCREET = {"LOG_ERRORS": "types"}  # of processes without keys, too
+
 
 def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) -> dict[str, str]:
     """What has our programs encrypt; a key is made where there is none. Nothing if it is off.
@@ -21,7 +23,7 @@ def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) 
     could no longer be read.
     """
     if environ.get(FILE) or environ.get(KEYS):
-        return {name: environ[name] for name in VARIABLES if environ.get(name)}
+        return {name: environ[name] for name in VARIABLES if environ.get(name)} | DISCREET
     if not layout.payload_keys.exists():
         if not options.encrypt:
             return {}
@@ -31,7 +33,7 @@ def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) 
                 f"{MODE}=migrating to go on with them"
             )
         write_private(layout.payload_keys, written((new_key(datetime.now(UTC)),)))
-    return {FILE: str(layout.payload_keys), MODE: environ.get(MODE) or "required"}
+    return {FILE: str(layout.payload_keys), MODE: environ.get(MODE) or "required"} | DISCREET
 
 
 def without_keys(env: Mapping[str, str]) -> dict[str, str]:

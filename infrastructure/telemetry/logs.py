@@ -10,35 +10,59 @@ from collections.abc import Sequence
 import structlog
 from opentelemetry import trace
 from opentelemetry.trace import format_span_id, format_trace_id
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from infrastructure.telemetry.discretion import (
+    DiscreetFormatter,
+    in_words,
+    types_and_places,
+)
 from infrastructure.telemetry.settings import TelemetrySettings
 
-CHATTY = ("httpx2",)  # it tells of every call
+CHATTY = ("httpx2", "stripe")  # they tell of every call; stripe quotes the provider's answers
+JSON: Sequence[Processor] = (
+    structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+    structlog.processors.JSONRenderer(),
+)
 OF_SERVERS = ("uvicorn", "uvicorn.access", "uvicorn.error")
 
 
 def configure(service: str, settings: TelemetrySettings) -> None:
     """Write everything that is logged in this process to standard error. Once, and first."""
-    own = settings.otel_service_name or service
-    shared = _shared()
-    last = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if settings.json_logs
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*shared, _of(own)],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-    )
     handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
+    handler.setFormatter(formatter_of(service, settings))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    hush()
     for server in OF_SERVERS:  # they go the way of all others
         logging.getLogger(server).handlers.clear()
         logging.getLogger(server).propagate = True
+
+
+def hush() -> None:
+    """Have libraries that tell of every call tell of trouble only."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def formatter_of(service: str, settings: TelemetrySettings) -> logging.Formatter:
+    """How a line looks. Never with the values of local variables: they are customers' data."""
+    kind = DiscreetFormatter if settings.discreet else structlog.stdlib.ProcessorFormatter
+    return kind(
+        foreign_pre_chain=[*_shared(), _of(settings.otel_service_name or service)],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *([types_and_places] if settings.discreet else []),
+            *(JSON if settings.json_logs else _for_people(settings)),
+        ],
+    )
+
+
+def _for_people(settings: TelemetrySettings) -> Sequence[Processor]:
+    plain = structlog.dev.plain_traceback
+    colours = sys.stderr.isatty()
+    line = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)
+    return [in_words, line] if settings.discreet else [line]
 
 
 def _shared() -> Sequence[Processor]:

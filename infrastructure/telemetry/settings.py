@@ -7,11 +7,16 @@ are sent (headers, certificates, time-outs: OTEL_EXPORTER_OTLP_*) are read by th
 from pathlib import Path
 from typing import Literal
 
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
 
 class TelemetrySettings(BaseSettings):
-    """OTEL_* as the specification has them, SAGA_SPANS and LOG_FORMAT."""
+    """OTEL_* as the specification has them, SAGA_SPANS, LOG_FORMAT and LOG_ERRORS.
+
+    LOG_ERRORS: whether logs and spans say what errors say, or their `types` and places alone, which
+    is so where payloads are encrypted.
+    """
 
     otel_sdk_disabled: bool = False
     otel_service_name: str = ""
@@ -20,6 +25,15 @@ class TelemetrySettings(BaseSettings):
     otel_exporter_otlp_traces_endpoint: str = ""
     saga_spans: Path | None = None  # a folder to keep spans in, for `saga trace`
     log_format: Literal["json", "text"] = "json"
+    log_errors: Literal["full", "types"] | None = None
+    payload_keys_file: Path | None = None
+    payload_keys: SecretStr | None = None
+
+    @property
+    def discreet(self) -> bool:
+        """Whether what errors say is kept out of logs and spans."""
+        encrypted = self.payload_keys_file is not None or self.payload_keys is not None
+        return (self.log_errors or ("types" if encrypted else "full")) == "types"
 
     @property
     def json_logs(self) -> bool:

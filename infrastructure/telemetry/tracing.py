@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from infrastructure.telemetry import sql
+from infrastructure.telemetry.discretion import DiscreetExporter
 from infrastructure.telemetry.settings import TelemetrySettings
 from infrastructure.telemetry.spans import FileExporter
 
@@ -51,7 +52,8 @@ def tracing(service: str, settings: TelemetrySettings, make: Make) -> Iterator[N
 
 def _processors(name: str, settings: TelemetrySettings) -> Iterator[SpanProcessor]:
     if settings.exports:
-        yield BatchSpanProcessor(OTLPSpanExporter())
+        sent = OTLPSpanExporter()
+        yield BatchSpanProcessor(DiscreetExporter(sent) if settings.discreet else sent)
     if settings.saga_spans is not None:
         kept = FileExporter(settings.saga_spans, name)
         yield BatchSpanProcessor(kept, schedule_delay_millis=LOCAL_DELAY)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from contracts.message import Reason
 from contracts.orders import OrderStatus
 from contracts.published import DomainEvent, EventType, OrderEvent
 from infrastructure.event_store import NewEvent
@@ -31,7 +32,14 @@ def published(event: NewEvent, after: OrderAggregate) -> Iterator[DomainEvent]:
         customer_id=after.customer_id,
         status=after.status,
         total=after.total,
-        reason=after.reason,
+        reason=_without_quotes(after.reason),
         version=after.version,
     )
     yield DomainEvent(told, after.id, data)
+
+
+def _without_quotes(reason: Reason | None) -> Reason | None:
+    """The reason in the words of its code. Its own detail is what a customer or an error said, and
+    may quote anything: it stays with the order.
+    """
+    return reason and Reason(code=reason.code, detail=reason.code.replace("_", " "))

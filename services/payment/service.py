@@ -164,7 +164,7 @@ class Payments:
                 tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
             )
             if before is None or before.payment.status != PaymentStatus.DECLINED:
-                await self._outbox.publish(tx, _told(declined))
+                await self._outbox.publish(tx, _told(declined, refusal.code))
 
     async def _fence(self, key: StepKey, command: ChargePayment) -> tuple[Payment, str | None]:
         """Refuse the charge from now on; the payment, and the key to refund it by.
@@ -237,9 +237,12 @@ class Payments:
             return await self._barrier.finish(tx, key, closed, op, events=_told(closed))
 
 
-def _told(payment: Payment) -> Sequence[DomainEvent]:
-    """What is published of a payment that has ended, by how it has."""
-    data = PaymentEvent(**payment.model_dump())
+def _told(payment: Payment, refusal: str | None = None) -> Sequence[DomainEvent]:
+    """What is published of a payment that has ended, by how it has.
+
+    Of a refusal its code: what the provider said may quote the payment method.
+    """
+    data = PaymentEvent(**payment.model_dump() | {"detail": refusal})
     return [DomainEvent(EventType(f"payment.{payment.status}"), payment.order_id, data)]
 
 

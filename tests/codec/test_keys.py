@@ -139,7 +139,7 @@ def test_a_stack_encrypts_once_it_was_told_to(tmp_path: Path) -> None:
     assert PayloadSettings.of(told).mode == "required"
     assert environment(plain, layout, {}) == told  # what is encrypted stays readable
     mine = {"PAYLOAD_KEYS_FILE": "/my/keys.json"}
-    assert environment(plain, layout, mine) == mine
+    assert environment(plain, layout, mine) == mine | {"LOG_ERRORS": "types"}
 
 
 def test_a_stack_with_plain_workflows_is_migrated_on_demand_only(tmp_path: Path) -> None:

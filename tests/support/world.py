@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,15 +143,18 @@ class World:
         """The order as recorded."""
         return await self.services.orders.get(order_id)
 
+    async def sagas_end(self, order_id: str) -> None:
+        """Wait for the workflow's end, however it ends."""
+        async with asyncio.timeout(SETTLE):
+            with contextlib.suppress(WorkflowFailureError):  # of a workflow that ended as Canceled
+                await self.handle(order_id).result()
+
     async def settled(self, order_id: str, sku: str, status: str) -> Order:
         """Wait for the workflow's end; the order must be true to its status, down to the money.
 
         Expects that the order is the product's only one.
         """
-        handle = self.handle(order_id)
-        async with asyncio.timeout(SETTLE):
-            with contextlib.suppress(WorkflowFailureError):  # of a workflow that ended as Canceled
-                await handle.result()
+        await self.sagas_end(order_id)
         order = await self.order(order_id)
         assert order.status == status, order
         await self.conserved(order, sku)
@@ -207,8 +210,12 @@ async def running_world(
     directory: Path,
     databases: DatabaseSettings,
     converter: DataConverter = pydantic_data_converter,
+    wrapped: Callable[[Services], Services] = lambda it: it,
 ) -> AsyncIterator[World]:
-    """Start everything; stop it at the end. Payloads go through `converter`."""
+    """Start everything; stop it at the end. Payloads go through `converter`.
+
+    `wrapped` may put something of the test's own before the services.
+    """
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(running_provider(directory))
         address, server = await stack.enter_async_context(running_temporal(directory))
@@ -216,7 +223,7 @@ async def running_world(
         settings = ProviderSettings(
             payment_provider_url=provider.url, payment_provider_key=SecretStr(PROVIDER_KEY)
         )
-        services = await stack.enter_async_context(open_services(databases, settings))
+        services = wrapped(await stack.enter_async_context(open_services(databases, settings)))
         gates = Gates()
         for queue in Queue:
             interceptors = [gates, ServiceErrors()]
