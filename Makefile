@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Most tests wait more than they work; a file's tests stay in one process, which has its own servers.
 AT_ONCE ?= 3
+# For tests that take longer than pyproject.toml lets one take.
+LONG := -o faulthandler_timeout=7200
 
 # A stamp per lock: a second `make` costs nothing while the locks stand unchanged.
 .venv/.installed: requirements.lock pyproject.toml
@@ -20,7 +22,7 @@ AT_ONCE ?= 3
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console test-fuzz test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console test-fuzz test-proofs test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,34 +40,38 @@ test: setup-dev ## Set up from nothing, then run all tests but the long ones
 	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not topology and not events and not verifier and not bench and not crowd and not console and not fuzz and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
-	$(BIN)/python -m pytest -m chaos -s
+	$(BIN)/python -m pytest -m chaos $(LONG) -s
 
 test-events: setup-dev ## Long runs of event store, outbox and bus, with processes killed
-	$(BIN)/python -m pytest -m events -s
+	$(BIN)/python -m pytest -m events $(LONG) -s
 
 test-topology: setup-dev ## Kill, stop and cut off services as processes of a stack (about six minutes)
-	$(BIN)/python -m pytest -m topology -s
+	$(BIN)/python -m pytest -m topology $(LONG) -s
 
 test-verifier: setup-dev ## Break a saga at a part of all points, and let mutants be caught
-	$(BIN)/python -m pytest -m verifier
+	$(BIN)/python -m pytest -m verifier $(LONG)
 
 test-bench: setup-bench ## See that `saga bench` works, in about a minute; asserts no time
-	$(BIN)/python -m pytest -m bench -s
+	$(BIN)/python -m pytest -m bench $(LONG) -s
 
 bench: setup-bench ## Measure an order beside its peers, about a quarter of an hour
 	$(BIN)/saga bench
 
 test-crowd: setup-dev ## A thousand subscribers of live events while the API is killed, under a minute
-	$(BIN)/python -m pytest -m crowd -s
+	$(BIN)/python -m pytest -m crowd $(LONG) -s
 
 test-console: setup-dev ## Drive the console in Chromium, which must be installed (Debian: chromium)
-	$(BIN)/python -m pytest -m console
+	$(BIN)/python -m pytest -m console $(LONG)
 
 test-fuzz: setup-dev ## 20,000 requests from the OpenAPI document; FUZZ_REQUESTS=N for fewer
-	$(BIN)/python -m pytest -m fuzz -s
+	$(BIN)/python -m pytest -m fuzz $(LONG) -s
 
 test-slow-clients: setup-dev ## Compare ordinary requests alone and beside slow clients, three minutes of quiet
-	$(BIN)/python -m pytest tests/api/test_slow_clients.py -m timing -s
+	$(BIN)/python -m pytest tests/api/test_slow_clients.py -m timing $(LONG) -s
+
+test-proofs: setup-bench ## The bounded part of all long tests, as CI runs it: two at a time
+	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
+	  -m "chaos or topology or verifier or bench or crowd or console or fuzz"
 
 test-newcomer: ## From a fresh clone as an ordinary user: run, demo, stop, then all tests
 	tests/newcomer.sh --test
