@@ -16,6 +16,7 @@ from temporalio.client import Client
 from api.admission import MOST_OPEN
 from api.app import create_app
 from api.backend import Backend
+from api.console.settings import from_environment
 from api.server import SERVING, allow_many_connections
 from contracts.names import ORDER_EVENTS
 from infrastructure.jwks import demand_usable, open_keys
@@ -100,6 +101,7 @@ async def open_backend(
     async with (
         open_keys(auth.api_auth_jwks) as keys,
         open_placed(places, "api", observe=observed(breakers_of(places))) as services,
+        from_environment() as console,
     ):
         verifier = Verifier(
             keys,
@@ -117,6 +119,7 @@ async def open_backend(
             notices=notices,
             fast_path=settings.fast_path,
             most_open=settings.most_open_sagas,
+            console=console,
         )
         async with contextlib.AsyncExitStack() as stack:
             if work:

@@ -68,6 +68,14 @@ NEEDS = {
             ("GET", "/orders/{order_id}/return"),
             ("POST", "/orders/{order_id}/return"),
             ("POST", "/sign-out"),
+            ("GET", "/attention"),
+            ("GET", "/attention/live"),
+            ("GET", "/sagas/{saga_id}/steps/{step}/resolve"),
+            ("POST", "/sagas/{saga_id}/steps/{step}/resolve"),
+            ("GET", "/services"),
+            ("GET", "/services/live"),
+            ("GET", "/reports"),
+            ("GET", "/reports/{folder}/{name}"),
         )
     },
     # everybody

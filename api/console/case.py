@@ -83,7 +83,7 @@ async def picture_of(title: str, saga_id: str, deps: Backend) -> Picture | None:
         view, _ = await deps.sagas.view(saga_id)
     except NotFound:
         return None
-    tries = await tries_of(deps.client.get_workflow_handle(saga_id))
+    tries = await tries_of(deps.client, saga_id)
     return draw(title, view, tries, datetime.now(UTC))
 
 

@@ -5,8 +5,27 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from api.console import live_orders, one_order, security, sign_in
+from api.console import (
+    attention,
+    live_orders,
+    machinery,
+    one_order,
+    reports,
+    resolving,
+    security,
+    sign_in,
+)
 from api.console.rendering import HERE
+
+PAGES = (
+    sign_in.router,
+    live_orders.router,
+    one_order.router,
+    attention.router,
+    resolving.router,
+    machinery.router,
+    reports.router,
+)
 
 
 class Assets(StaticFiles):
@@ -23,6 +42,6 @@ class Assets(StaticFiles):
 
 def install(app: FastAPI) -> None:
     """Serve the console at `/console`."""
-    for router in (sign_in.router, live_orders.router, one_order.router):
+    for router in PAGES:
         app.include_router(router)
     app.mount(f"{security.PATH}/assets", Assets(directory=HERE / "static"), name="console_assets")

@@ -15,7 +15,8 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 
 from api.attempts import LOCAL
 
@@ -63,13 +64,19 @@ class Try:
     worker: str = ""
 
 
-async def tries_of(handle: WorkflowHandle[Any, Any]) -> list[Try]:
+async def tries_of(client: Client, saga_id: str) -> list[Try]:
     """All of them, in order of their beginning."""
+    handle = client.get_workflow_handle(saga_id)
+    codec = client.data_converter.payload_codec
     found: dict[int, Try] = {}
     async for event in handle.fetch_history_events():
+        for failure in _failures(event):
+            await _unseal(failure, codec)
         for number, told in _of_event(event, found):
             found[number] = told
     waiting = (await handle.describe()).raw_description.pending_activities
+    for it in waiting:
+        await _unseal(it.last_failure, codec)
     pending = {it.activity_type.name for it in waiting}
     ended = [it for it in found.values() if it.ended]
     left = [
@@ -78,6 +85,28 @@ async def tries_of(handle: WorkflowHandle[Any, Any]) -> list[Try]:
         if not it.ended and it.activity not in pending
     ]
     return sorted([*ended, *left, *map(_of_pending, waiting)], key=_begin)
+
+
+def _failures(event: HistoryEvent) -> tuple[Failure, ...]:
+    """What the event may tell of a failure; empty ones are harmless."""
+    return (
+        event.activity_task_started_event_attributes.last_failure,
+        event.activity_task_failed_event_attributes.failure,
+        event.activity_task_timed_out_event_attributes.failure,
+        event.marker_recorded_event_attributes.failure,
+    )
+
+
+async def _unseal(failure: Failure, codec: PayloadCodec | None) -> None:
+    """Put back the messages of a failure that was encrypted for Temporal, in place."""
+    while True:
+        if failure.HasField("encoded_attributes"):
+            sealed = [failure.encoded_attributes]
+            opened = await codec.decode(sealed) if codec else sealed
+            failure.message = str(json.loads(opened[0].data).get("message", failure.message))
+        if not failure.HasField("cause"):
+            return
+        failure = failure.cause
 
 
 def _begin(it: Try) -> datetime:

@@ -61,6 +61,14 @@ GET  /console/orders/{order_id}/cancel         401  403         403         403 
 POST /console/orders/{order_id}/cancel         401  403         403         403         409/409/404
 GET  /console/orders/{order_id}/return         401  403         403         403         200/200/404
 POST /console/orders/{order_id}/return         401  403         403         403         409/409/404
+GET  /console/attention                        401  403         403         403         200
+GET  /console/attention/live                   401  403         403         403         406
+GET  /console/sagas/{saga_id}/steps/{step}/resolve 401 403      403         403         409/409/404
+POST /console/sagas/{saga_id}/steps/{step}/resolve 401 403      403         403         422
+GET  /console/services                         401  403         403         403         200
+GET  /console/services/live                    401  403         403         403         406
+GET  /console/reports                          401  403         403         403         200
+GET  /console/reports/{folder}/{name}          401  403         403         403         404
 POST /console/sign-out                         401  403         403         403         303
 GET  /console/sign-in                          200  200         200         200         200
 POST /console/sign-in                          401  401         401         401         401
@@ -124,6 +132,8 @@ class Case:
             saga_id=self.sagas[thing],
             sku="NOPE" if thing == "missing" else self.sku,
             step="charge_payment",
+            folder=0,
+            name="nope.html",
         )
         if method == "MOUNT":
             method, path = "GET", f"{path}/{FILES[path]}"

@@ -5,12 +5,11 @@ import re
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.support.browser import PATIENCE, Visit, visit
+from tests.support.browser import Visit, visit
 from tests.support.gates import BEFORE
 from tests.support.world import World
 
 pytestmark = pytest.mark.console
-expect.set_options(timeout=PATIENCE)
 
 
 async def test_orders_show_as_they_are_placed_and_change_as_they_go_on(

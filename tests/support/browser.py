@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from api.auth import Scope
 from tests.support.tokens import OPERATOR, bearer
@@ -28,6 +28,7 @@ def program() -> str:
 async def launched() -> AsyncIterator[Browser]:
     """A browser without a window. As root it has no sandbox: it sees our own pages only."""
     flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    expect.set_options(timeout=PATIENCE)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program(), args=flags)
         try:
@@ -53,6 +54,10 @@ class Visit:
         token = token or bearer(OPERATOR, Scope.OPERATOR)["Authorization"].removeprefix("Bearer ")
         await self.page.get_by_label("Token").fill(token)
         await self.page.get_by_role("button", name="Sign in").click()
+
+    def forgive(self, words: str) -> None:
+        """Drop complaints with these words: the test itself brought them about."""
+        self.complaints = [it for it in self.complaints if words not in it]
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

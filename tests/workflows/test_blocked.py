@@ -11,12 +11,12 @@ from tests.support.waiting import until
 from tests.support.world import World
 
 
-async def blocked_refund(world: World) -> tuple[str, str]:
+async def blocked_refund(world: World, *, quantity: int = 2) -> tuple[str, str]:
     """An order whose refund is refused: (order id, SKU). It was out of luck at the confirmation."""
     sku, order_id = await world.product(), world.next_order_id()
     world.gates.refuse(workflow_id(order_id), "order.confirm", rejection("no", "refused"))
     world.gates.refuse(workflow_id(order_id), "payment.refund", rejection("no_refund", "the bank"))
-    await world.place(sku)
+    await world.place(sku, quantity=quantity)
 
     async def blocked() -> bool:
         return bool((await world.rest(f"/v1/orders/{order_id}"))["status"] == "blocked")

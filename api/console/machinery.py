@@ -1,0 +1,81 @@
+"""`/console/services`: instances, circuit breakers, balancing, task queues and workers."""
+
+import asyncio
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.backend import Backend, backend
+from api.console import scraping, security
+from api.console.guard import ConsoleRoute, SignedIn
+from api.console.queues import queues
+from api.console.rendering import page, part
+from api.console.streams import Parts, a_place, every, kept_up_to_date
+from api.event_stream import EventStream
+from contracts.errors import Unavailable
+from infrastructure.registry.instances import Registered
+
+PAUSE = 2.0  # seconds
+TEMPLATE = "services_parts.html"
+PARTS = ("queues", "workers", "breakers", "instances", "balancing")
+router = APIRouter(prefix=f"{security.PATH}/services", route_class=ConsoleRoute)
+Deps = Annotated[Backend, Depends(backend)]
+
+
+@router.get("")
+async def services_page(request: Request, me: SignedIn, deps: Deps) -> Response:
+    """The page."""
+    live = f"{security.PATH}/services/live"
+    return page(request, "services.html", seen=await _look(deps), live=live)
+
+
+@router.get("/live", dependencies=[Depends(a_place)])
+async def services_stream(me: SignedIn, deps: Deps) -> Response:
+    """The page's stream."""
+    frames = kept_up_to_date(partial(_parts, deps), every(PAUSE))
+    return EventStream(frames, until=me.caller.until)
+
+
+async def _parts(deps: Backend) -> Parts:
+    seen = await _look(deps)
+    return {name: part(TEMPLATE, f"{name}_part", seen) for name in PARTS}
+
+
+async def _look(deps: Backend) -> dict[str, Any]:
+    """Everything that answers; what does not is None, and the page says so."""
+    settings = deps.console
+    found, processes, spread, instances = await asyncio.gather(
+        _or_none(queues(deps.client)),
+        scraping.processes(settings.metrics),
+        scraping.shares(settings.envoy) if settings.envoy else _nothing(),
+        _or_none(_instances(deps)),
+    )
+    workers = {it.identity: it for queue in found or () for it in queue.workers}
+    return {
+        "queues": found,
+        "workers": sorted(workers.values(), key=lambda it: it.identity),
+        "waited": {(it.queue, it.kind): it for it in scraping.waited(processes)},
+        "silent": [it.name for it in processes if it.text is None],
+        "breakers": scraping.breakers(processes),
+        "instances": instances,
+        "shares": spread,
+        "settings": settings,
+    }
+
+
+async def _instances(deps: Backend) -> list[Registered]:
+    registry = deps.console.registry
+    return await registry.instances() if registry else []
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def _or_none(asked: Any) -> Any:
+    """Its answer; None if who was asked is not available."""
+    try:
+        return await asked
+    except Unavailable:
+        return None

@@ -1,0 +1,70 @@
+"""`/console/sagas/{id}/steps/{step}/resolve`: say what is to become of a blocked step.
+
+First it is shown what that would do, and nothing is done; then it is done, with evidence.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import RedirectResponse
+
+from api.backend import Backend, backend
+from api.console import security, story
+from api.console.attention import RESOLVING, Waiting, waiting_in
+from api.console.case import case_of_saga
+from api.console.guard import ConsoleRoute, Form, SignedIn
+from api.console.rendering import page
+from api.problems import Problem
+from contracts.errors import NotFound, Rejected
+from contracts.names import order_of
+from saga import Resolution, Resolving
+
+MOST_WORDS = 2000  # of evidence, as the API has it
+router = APIRouter(prefix=f"{security.PATH}/sagas", route_class=ConsoleRoute)
+Deps = Annotated[Backend, Depends(backend)]
+
+
+@router.get("/{saga_id}/steps/{step}/resolve")
+async def ask_resolve(
+    *, saga_id: str, step: str, request: Request, me: SignedIn, deps: Deps, action: str = "retry"
+) -> Response:
+    """What it would do, and the button that does it."""
+    return _asked(request, await _waiting(saga_id, step, deps), action)
+
+
+@router.post("/{saga_id}/steps/{step}/resolve")
+async def say_resolve(
+    *, saga_id: str, step: str, request: Request, form: Form, me: SignedIn, deps: Deps
+) -> Response:
+    """Do it. What is refused is shown with the form, and nothing typed is lost."""
+    action, evidence = form.get("action", ""), form.get("evidence", "")[:MOST_WORDS]
+    if action not in RESOLVING:
+        raise Problem(422, "unknown_action", "say retry, mark_done or skip")
+    word = Resolution(step, Resolving(action), evidence, me.caller.subject)
+    try:
+        await deps.sagas.resolve(saga_id, word)
+    except Rejected as refusal:
+        found = await _waiting(saga_id, step, deps)
+        return _asked(request, found, action, refused=refusal.detail, evidence=evidence)
+    return RedirectResponse(f"{security.PATH}/orders/{order_of(saga_id)}", 303, security.HEADERS)
+
+
+def _asked(
+    request: Request, found: Waiting, action: str, *, refused: str = "", evidence: str = ""
+) -> Response:
+    action = action if action in RESOLVING else "retry"
+    plan = story.resolving(found.case, found.saga, found.node, action)
+    shown = {"found": found, "action": action, "plan": plan, "evidence": evidence}
+    status = 422 if refused else 200
+    return page(request, "resolve.html", status=status, refused=refused, **shown)
+
+
+async def _waiting(saga_id: str, step: str, deps: Backend) -> Waiting:
+    """The step that waits. Problem 409 if it does not; NotFound if there is no such saga."""
+    case = await case_of_saga(saga_id, deps)
+    if saga_id not in {it.saga_id for it in case.sagas}:
+        raise NotFound("unknown_saga", "there is no such saga")
+    found = next((it for it in waiting_in(case, saga_id) if it.node.name == step), None)
+    if found is None:
+        raise Problem(409, "step_not_blocked", f"{step} does not wait for an operator any more")
+    return found
