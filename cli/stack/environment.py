@@ -8,6 +8,7 @@ from cli.stack.credentials import Credentials
 from cli.stack.databases import OWNER
 from cli.stack.encryption import VARIABLES as PAYLOADS
 from cli.stack.files import StateDir
+from cli.stack.gateway import SOCKET
 from cli.stack.options import HOST, SERVICES, Given, Options, Ports, database_variable
 from cli.stack.signing import BETWEEN_SERVICES
 
@@ -58,6 +59,27 @@ def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[s
 def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
     """Of who watches over the instances."""
     return _without(env, DATABASES, PAYLOADS, PROVIDER) | {REGISTRY: env[REGISTRY]}
+
+
+def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> dict[str, str]:
+    """Of the API: what its console looks at. What the user has set is left alone."""
+    ports = options.ports
+    places = {f"worker-{n}": ports.metrics_base + n for n in range(1, options.workers + 1)}
+    if not options.separate:
+        places["api-worker"] = ports.metrics_of_api(options.workers)
+    ours = {}
+    if options.split:
+        places |= {
+            f"{service}-{n}": ports.instance(service, n)
+            for service in SERVICES
+            for n in range(1, options.scale_of(service) + 1)
+        }
+        ours = {"CONSOLE_ENVOY": str(layout.path / SOCKET)} if options.gateway else {}
+    metrics = (f"{name}=http://{HOST}:{port}/metrics" for name, port in places.items())
+    ours["CONSOLE_METRICS"] = " ".join(metrics)
+    given = {name: value for name, value in env.items() if name in ours}
+    registry = {REGISTRY: env[REGISTRY]} if options.split else {}
+    return ours | given | registry
 
 
 def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:

@@ -131,7 +131,8 @@ class _Planner:
         port = self.options.ports.api
         argv = (*programs.api, "--host", HOST, "--port", str(port), *self._own_worker())
         check = ready.answers(HOST, port, "/health/ready")
-        return Child("api", argv, self._caller_env, check, grace=40.0, rank=5)
+        looked_at = environment.of_console(self.options, self.layout, self.env)
+        return Child("api", argv, {**self._caller_env, **looked_at}, check, grace=40.0, rank=5)
 
     def _own_worker(self) -> tuple[str, ...]:
         """Has the API work too, which stops after the last request is answered."""

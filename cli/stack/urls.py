@@ -11,7 +11,7 @@ def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict
     """The table of `saga up`: name and URL, most useful first."""
     ports, api = options.ports, f"http://{HOST}:{options.ports.api}"
     table = {"gateway": f"http://{HOST}:{ports.gateway}"} if options.gateway else {}
-    table |= {"api": api, "docs": f"{api}/docs"}
+    table |= {"api": api, "console": f"{api}/console", "docs": f"{api}/docs"}
     if given.temporal is None:
         table["temporal_ui"] = f"http://{HOST}:{ports.temporal_ui}"
     table["temporal"] = environment["TEMPORAL_ADDRESS"]

@@ -148,8 +148,8 @@ async def test_services_shows_what_the_others_say(browser: Browser, equipped: st
         await expect(row).to_be_visible()
         await expect(page.locator("#breakers")).to_contain_text("No answer from worker-2")
         await expect(page.get_by_role("row", name="payment payment-1 10.0.0.1:1")).to_be_visible()
-        for row in ("payment 10.0.0.1:1 up 75 % 30", "payment 10.0.0.1:2 down 25 % 10"):
-            await expect(page.get_by_role("row", name=row)).to_be_visible()
+        for share in ("payment 10.0.0.1:1 up 75 % 30", "payment 10.0.0.1:2 down 25 % 10"):
+            await expect(page.get_by_role("row", name=share)).to_be_visible()
         await expect(page.locator("#balancing tbody tr")).to_have_count(2)
 
 
