@@ -101,7 +101,6 @@ async def open_backend(
     async with (
         open_keys(auth.api_auth_jwks) as keys,
         open_placed(places, "api", observe=observed(breakers_of(places))) as services,
-        from_environment() as console,
     ):
         verifier = Verifier(
             keys,
@@ -119,7 +118,7 @@ async def open_backend(
             notices=notices,
             fast_path=settings.fast_path,
             most_open=settings.most_open_sagas,
-            console=console,
+            console=from_environment(),
         )
         async with contextlib.AsyncExitStack() as stack:
             if work:

@@ -45,11 +45,18 @@ async def run(folder: Path) -> None:
 
 def _counted(publish: Publish) -> Publish:
     known = gauge("saga_instances", "Instances of a service that are listed and well")
+    up = gauge("saga_instance_up", "1 for an instance that is listed and well, 0 for one that was")
+    seen: set[Instance] = set()
 
     def both(instances: Mapping[str, Sequence[Instance]]) -> None:
         publish(instances)
         for service, found in instances.items():
             known.set(len(found), {"service": service})
+        well = {it for found in instances.values() for it in found}
+        seen.update(well)
+        for it in seen:
+            place = {"instance": it.name, "address": f"{it.host}:{it.port}"}
+            up.set(int(it in well), {"service": it.service, **place})
 
     return both
 

@@ -5,16 +5,16 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from temporalio.client import Client
 
 from api.backend import Backend, backend
 from api.console import scraping, security
 from api.console.guard import ConsoleRoute, SignedIn
-from api.console.queues import queues
+from api.console.queues import QueueSeen, queues
 from api.console.rendering import page, part
 from api.console.streams import Parts, a_place, every, kept_up_to_date
 from api.event_stream import EventStream
 from contracts.errors import Unavailable
-from infrastructure.registry.instances import Registered
 
 PAUSE = 2.0  # seconds
 TEMPLATE = "services_parts.html"
@@ -45,11 +45,10 @@ async def _parts(deps: Backend) -> Parts:
 async def _look(deps: Backend) -> dict[str, Any]:
     """Everything that answers; what does not is None, and the page says so."""
     settings = deps.console
-    found, processes, spread, instances = await asyncio.gather(
-        _or_none(queues(deps.client)),
+    found, processes, spread = await asyncio.gather(
+        _queues(deps.client),
         scraping.processes(settings.metrics),
-        scraping.shares(settings.envoy) if settings.envoy else _nothing(),
-        _or_none(_instances(deps)),
+        scraping.shares(settings.envoy),
     )
     workers = {it.identity: it for queue in found or () for it in queue.workers}
     return {
@@ -58,24 +57,14 @@ async def _look(deps: Backend) -> dict[str, Any]:
         "waited": {(it.queue, it.kind): it for it in scraping.waited(processes)},
         "silent": [it.name for it in processes if it.text is None],
         "breakers": scraping.breakers(processes),
-        "instances": instances,
+        "instances": scraping.instances(processes),
         "shares": spread,
         "settings": settings,
     }
 
 
-async def _instances(deps: Backend) -> list[Registered]:
-    registry = deps.console.registry
-    return await registry.instances() if registry else []
-
-
-async def _nothing() -> None:
-    return None
-
-
-async def _or_none(asked: Any) -> Any:
-    """Its answer; None if who was asked is not available."""
+async def _queues(client: Client) -> list[QueueSeen] | None:
     try:
-        return await asked
+        return await queues(client)
     except Unavailable:
         return None

@@ -13,7 +13,7 @@ from services.composition import PROTOCOLS
 
 PATIENCE = 1.0  # seconds for one place
 MOST_BYTES = 4_000_000
-BREAKER = "saga_breaker_state"
+BREAKER, INSTANCE = "saga_breaker_state", "saga_instance_up"
 WAITS = {
     "temporal_activity_schedule_to_start_latency": "activity",
     "temporal_workflow_task_schedule_to_start_latency": "workflow",
@@ -27,6 +27,16 @@ class Breaker:
     process: str
     dependency: str
     state: str
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A process that serves a service; not healthy if it was listed, and is gone or ill."""
+
+    service: str
+    name: str
+    address: str
+    healthy: bool
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,17 @@ def breakers(found: Iterable[Process]) -> list[Breaker]:
     ]
 
 
+def instances(found: Iterable[Process]) -> list[Instance]:
+    """The instances that the registry lists, as discovery tells, which watches over it."""
+    told = [
+        Instance(labels["service"], labels["instance"], labels["address"], healthy=value == 1)
+        for process in found
+        for name, labels, value in _samples(process)
+        if name == INSTANCE
+    ]
+    return sorted(told, key=lambda it: (it.service, it.name))
+
+
 def waited(found: Iterable[Process]) -> list[Waited]:
     """How long tasks waited, by queue and kind, over all workers."""
     sums: dict[tuple[str, str], list[float]] = {}
@@ -109,7 +130,9 @@ def _samples(process: Process) -> Iterable[tuple[str, Mapping[str, str], float]]
 
 
 async def shares(admin: str) -> list[Share] | None:
-    """How Envoy spread the calls to each service; None if it does not answer."""
+    """How Envoy spread the calls to each service; None without one, or if it does not answer."""
+    if not admin:
+        return None
     socket = None if "://" in admin else httpx2.AsyncHTTPTransport(uds=admin)
     base = "http://envoy" if socket else admin
     try:

@@ -74,12 +74,11 @@ def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> di
             for service in SERVICES
             for n in range(1, options.scale_of(service) + 1)
         }
+        places["discovery"] = ports.discovery
         ours = {"CONSOLE_ENVOY": str(layout.path / SOCKET)} if options.gateway else {}
     metrics = (f"{name}=http://{HOST}:{port}/metrics" for name, port in places.items())
     ours["CONSOLE_METRICS"] = " ".join(metrics)
-    given = {name: value for name, value in env.items() if name in ours}
-    registry = {REGISTRY: env[REGISTRY]} if options.split else {}
-    return ours | given | registry
+    return ours | {name: value for name, value in env.items() if name in ours}
 
 
 def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from api.console.settings import Settings
-from infrastructure.registry.instances import Instance, Registered
 from tests.support.browser import Visit, visit
 from tests.support.wire import served
 from tests.support.world import World, api_app
@@ -26,6 +25,9 @@ saga_breaker_state{dependency="payment_provider",state="closed"} 0.0
 temporal_activity_schedule_to_start_latency_bucket{task_queue="payments",le="+Inf"} 4
 temporal_activity_schedule_to_start_latency_sum{task_queue="payments"} 100
 temporal_activity_schedule_to_start_latency_count{task_queue="payments"} 4
+# TYPE saga_instance_up gauge
+saga_instance_up{service="payment",instance="payment-1",address="10.0.0.1:1"} 1.0
+saga_instance_up{service="payment",instance="payment-2",address="10.0.0.1:2"} 0.0
 """
 
 
@@ -47,17 +49,6 @@ SPREAD = {
         {"name": "api", "host_statuses": [{"stats": []}]},
     ]
 }
-
-
-class Listed:
-    """A registry that lists one instance."""
-
-    async def instances(self) -> list[Registered]:
-        return [Registered(Instance("payment", "payment-1", "10.0.0.1", 1))]
-
-    async def renew(self, instance: Instance) -> None: ...
-
-    async def drop(self, instance: Instance) -> None: ...
 
 
 async def others(scope: Any, receive: Any, send: Any) -> None:
@@ -85,7 +76,6 @@ async def equipped(world: World, reports: Path) -> AsyncIterator[str]:
                 "worker-2=http://127.0.0.1:1/metrics",
             ),
             envoy=f"http://127.0.0.1:{asked.port}",
-            registry=Listed(),
         )
         async with served(api_app(world.client, world.services, console=settings)) as api:
             yield f"http://127.0.0.1:{api.port}"
@@ -147,7 +137,11 @@ async def test_services_shows_what_the_others_say(browser: Browser, equipped: st
         row = page.get_by_role("row", name="worker-1 payment provider open")
         await expect(row).to_be_visible()
         await expect(page.locator("#breakers")).to_contain_text("No answer from worker-2")
-        await expect(page.get_by_role("row", name="payment payment-1 10.0.0.1:1")).to_be_visible()
+        await expect(
+            page.get_by_role("row", name="payment payment-1 10.0.0.1:1 up", exact=True)
+        ).to_be_visible()
+        gone = page.get_by_role("row", name="payment payment-2 10.0.0.1:2 down", exact=True)
+        await expect(gone).to_be_visible()
         for share in ("payment 10.0.0.1:1 up 75 % 30", "payment 10.0.0.1:2 down 25 % 10"):
             await expect(page.get_by_role("row", name=share)).to_be_visible()
         await expect(page.locator("#balancing tbody tr")).to_have_count(2)
