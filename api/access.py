@@ -51,6 +51,7 @@ NEEDS = {
     "POST /v1/products": Need.OPERATOR,
     "POST /v1/products/{sku}/stock": Need.OPERATOR,
     "GET /v1/events": Need.OPERATOR,
+    "GET /v1/exposure": Need.OPERATOR,
     "GET /v1/sagas": Need.OPERATOR,
     "GET /v1/sagas/{saga_id}/records": Need.OPERATOR,
     "POST /v1/sagas/{saga_id}/steps/{step}/resolve": Need.OPERATOR,

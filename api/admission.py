@@ -86,6 +86,7 @@ class Admission:
         if self.window is None:
             yield
             return
+        _refused(0)  # so that it can be read before the first
         task = asyncio.create_task(self._look_on(self.window))
         try:
             yield
@@ -104,7 +105,7 @@ class Admission:
         if window is None or open_now < window.size:
             self._admitted += 1
             return None
-        counter("saga_admission_refused", "New orders that were told to come later").add(1)
+        _refused(1)
         return self._dice.randint(5, 15) if window.narrow else self._dice.randint(1, 3)
 
     async def look(self) -> Seen:
@@ -128,6 +129,10 @@ class Admission:
                 window.judge(seen)
                 _tell(seen, window)
             await asyncio.sleep(self._look_every)
+
+
+def _refused(orders: int) -> None:
+    counter("saga_admission_refused", "New orders that were told to come later").add(orders)
 
 
 def _tell(seen: Seen, window: Window) -> None:

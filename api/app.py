@@ -61,6 +61,7 @@ def create_app(open_backend: Opening) -> FastAPI:
         saga_views.router,
         returns.router,
         operators.router,
+        operators.figures,
         catalogue.router,
         health.router,
         metrics.router,

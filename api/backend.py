@@ -1,6 +1,6 @@
 """What the routes work with, put into the app's state by the composition root."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Request
 from temporalio.client import Client
@@ -41,6 +41,7 @@ class Backend:
     temporal_ui: str
     board: Board
     console: Settings
+    currencies: set[str] = field(default_factory=set)  # that ever were in the metrics
 
     @classmethod
     def of(

@@ -12,9 +12,8 @@ from temporalio.service import RPCError
 
 from api.access import Guarded
 from api.backend import Backend, backend
+from api.exposure import at_stake, by_currency, stock_at_stake
 from contracts.errors import ServiceError
-from contracts.orders import OrderStatus
-from contracts.payments import PaymentStatus
 from infrastructure.telemetry.metrics import exposition, gauge
 
 PATIENCE = 2.0  # seconds; what does not answer keeps its last value
@@ -27,7 +26,7 @@ async def metrics(deps: Annotated[Backend, Depends(backend)]) -> Response:
     """All metrics of this process."""
     try:
         async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(_blocked(deps), _unconfirmed(deps))
+            await asyncio.gather(_blocked(deps), _at_stake(deps))
     except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
         log.warning("some metrics are not up to date: %s: %s", type(error).__name__, error)
     text, media_type = exposition()
@@ -39,13 +38,17 @@ async def _blocked(deps: Backend) -> None:
     gauge("saga_blocked", "Sagas that wait for an operator").set(found.count)
 
 
-async def _unconfirmed(deps: Backend) -> None:
-    """Orders are read first: what is confirmed meanwhile counts for a moment, never against."""
-    confirmed = await deps.services.orders.totals(OrderStatus.CONFIRMED)
-    captured = await deps.services.payments.totals(PaymentStatus.CAPTURED)
-    held = {it.currency: it.minor for it in captured}
-    for money in confirmed:
-        held[money.currency] = held.get(money.currency, 0) - money.minor
-    known = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
-    for currency, minor in held.items():
-        known.set(minor, {"currency": currency})
+async def _at_stake(deps: Backend) -> None:
+    """A currency of which nothing is at stake any more is told as 0."""
+    _, captured, held = await at_stake(deps.services)
+    money = {it.currency: it for it in by_currency(captured)}
+    deps.currencies.update(money)
+    sums = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
+    ages = gauge("saga_captured_unconfirmed_seconds", "For how long some of it has been")
+    for currency in deps.currencies:
+        some = money.get(currency)
+        sums.set(some.minor if some else 0, {"currency": currency})
+        ages.set(some.oldest_seconds if some else 0, {"currency": currency})
+    stock = stock_at_stake(held)
+    gauge("saga_stock_held", "Pieces that are reserved for open orders").set(stock.pieces)
+    gauge("saga_stock_held_seconds", "For how long some have been").set(stock.oldest_seconds)

@@ -8,13 +8,25 @@ from api.access import Guarded
 from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import ResolveBody, ServiceRecord
+from api.exposure import Exposure
+from api.exposure import exposure as look
 from api.openapi import errors
 from api.paging import IN_DIGITS
 from api.sagas import SagaFound
 from saga import Resolution, SagaState
 
 router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=Guarded)
+figures = APIRouter(tags=["sagas"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
+
+
+@figures.get("/v1/exposure")
+async def exposure(deps: Deps) -> Exposure:
+    """Money captured and stock held for orders that are not confirmed, now, and what sagas cost.
+
+    The costs are of the 200 sagas that ended last, by how they ended.
+    """
+    return await look(deps.services, deps.client, deps.admission)
 
 
 @router.get("")

@@ -63,6 +63,14 @@ class Reservation(Message):
     lines: tuple[StockLine, ...]
 
 
+class Holding(Message):
+    """Pieces that are reserved for a saga, and for how many seconds they have been."""
+
+    saga_id: str
+    pieces: int
+    seconds: float
+
+
 class InventoryService(Protocol):
     """Products and stock."""
 
@@ -96,6 +104,9 @@ class InventoryService(Protocol):
         Unavailable while they are not sold yet: a confirmed order's stock is committed a moment
         after its confirmation.
         """
+
+    async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
+        """What these sagas have reserved and neither released nor sold; others are left out."""
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""

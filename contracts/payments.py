@@ -1,5 +1,6 @@
 """The payment service's language: one payment for an order, charged and perhaps refunded."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -43,6 +44,14 @@ class Payment(Message):
     detail: str | None = None
 
 
+class Captured(Message):
+    """Money that is captured for an order, and for how many seconds it has been."""
+
+    order_id: str
+    amount: Money
+    seconds: float
+
+
 class PaymentService(Protocol):
     """Money, by way of a payment provider."""
 
@@ -70,6 +79,9 @@ class PaymentService(Protocol):
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         """What the payments in this status amount to, by currency."""
+
+    async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
+        """What is captured for these orders now; the others are left out."""
 
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""

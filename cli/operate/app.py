@@ -12,6 +12,7 @@ from cli.ending import run_and_end
 from cli.operate.act import cancel, resolve, return_orders
 from cli.operate.audit import audit
 from cli.operate.explain import explain
+from cli.operate.exposure import exposure
 from cli.operate.preview import reset_preview
 from cli.operate.replay import replay
 from cli.operate.stuck import stuck
@@ -19,6 +20,7 @@ from cli.operate.stuck import stuck
 COMMANDS: dict[str, Callable[..., None]] = {
     "stuck": stuck,
     "explain": explain,
+    "exposure": exposure,
     "replay": replay,
     "reset-preview": reset_preview,
     "audit": audit,

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from contracts.errors import Rejected, Unavailable
 from contracts.inventory import (
     AddStock,
+    Holding,
     NewProduct,
     Price,
     Product,
@@ -24,7 +25,7 @@ from contracts.records import StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
-from services.inventory import moves
+from services.inventory import holdings, moves
 from services.inventory.moves import AVAILABLE, RESERVED, SOLD, unknown
 from services.inventory.tables import barrier, outbox, products
 
@@ -141,6 +142,11 @@ class Inventory:
             return await self._barrier.action(
                 tx, key, Reservation, effect, events=_told(EventType.INVENTORY_RESTOCKED)
             )
+
+    async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
+        """What these sagas have reserved and neither released nor sold; others are left out."""
+        async with self._database.statement() as tx:
+            return await holdings.held(tx, saga_ids)
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""

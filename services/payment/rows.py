@@ -1,5 +1,6 @@
 """The statements on `payments`. The caller's transaction holds the step's claim."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Rejected
 from contracts.message import Money, StepKey
-from contracts.payments import ChargePayment, Payment, PaymentStatus
+from contracts.payments import Captured, ChargePayment, Payment, PaymentStatus
 from contracts.records import State
 from services.payment.tables import payments
 
@@ -111,6 +112,23 @@ async def find(tx: AsyncConnection, order_id: str) -> Found | None:
     if row is None:
         return None
     return Found(payment_of(row), StepKey(saga_id=row["saga_id"], step=row["step"]))
+
+
+async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captured]:
+    """What is captured for these orders now, found by their ids."""
+    age = func.extract("epoch", func.now() - payments.c.updated_at).label("seconds")
+    row = payments.c
+    statement = select(row.order_id, row.amount_minor, row.currency, age).where(
+        row.order_id.in_(order_ids), row.status == PaymentStatus.CAPTURED
+    )
+    return [
+        Captured(
+            order_id=it.order_id,
+            amount=Money(minor=it.amount_minor, currency=it.currency),
+            seconds=float(it.seconds),
+        )
+        for it in await tx.execute(statement)
+    ]
 
 
 async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import Money, StepKey
-from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
+from contracts.payments import Captured, ChargePayment, GiveBack, Payment, PaymentStatus
 from contracts.published import DomainEvent, EventType, PaymentEvent
 from contracts.records import Op, StepRecord
 from infrastructure.barrier import Barrier, parameters
@@ -97,6 +97,11 @@ class Payments:
         if found is None:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return found.payment
+
+    async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
+        """What is captured for these orders now; the others are left out."""
+        async with self._database.statement() as tx:
+            return await rows.captured(tx, order_ids)
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         """What the payments in this status amount to, by currency."""

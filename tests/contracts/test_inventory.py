@@ -100,3 +100,20 @@ async def test_sold_pieces_come_back_and_not_before_they_are_sold(stock: Invento
     assert await held(stock) == (6, 0, 4)
     await stock.restock(key("restock"), wanted(A=4))
     assert await held(stock) == (10, 0, 0)
+
+
+async def test_what_a_saga_holds_is_told_until_it_is_released_or_sold(
+    stock: InventoryService,
+) -> None:
+    await seeded(stock)
+    sagas = ["order-held", "order-released", "order-sold", "order-late", "order-none"]
+    command = wanted(A=2, B=1)
+    for saga_id in sagas[:3]:
+        await stock.reserve(StepKey(saga_id=saga_id, step="reserve"), command)
+    await stock.release(StepKey(saga_id="order-released", step="reserve"), command)
+    await stock.release(StepKey(saga_id="order-late", step="reserve"), command)
+    await stock.commit(StepKey(saga_id="order-sold", step="commit"), command)
+    found = await stock.held(sagas)
+    assert [(it.saga_id, it.pieces) for it in found] == [("order-held", 3)]
+    assert 0 <= found[0].seconds < 60
+    assert await stock.held([]) == []

@@ -92,3 +92,16 @@ async def test_totals_are_by_status_and_the_steps_are_on_record(payments: Paymen
     assert await payments.totals(PaymentStatus.VOIDED) == []
     found = {(it.op, it.state) for it in await payments.recorded(given_back.saga_id)}
     assert found == {(Op.ACTION, State.COMPENSATED), (Op.COMPENSATION, State.DONE)}
+
+
+async def test_what_is_captured_is_told_of_the_orders_that_are_asked_for(
+    payments: PaymentService,
+) -> None:
+    (kept, mine), (given_back, other), (unasked, third) = charge(), charge(), charge()
+    for key, command in ((kept, mine), (given_back, other), (unasked, third)):
+        await payments.charge(key, command)
+    await payments.refund(given_back, other)
+    found = await payments.captured([mine.order_id, other.order_id, "ord_unknown"])
+    assert [(it.order_id, it.amount) for it in found] == [(mine.order_id, AMOUNT)]
+    assert 0 <= found[0].seconds < 60
+    assert await payments.captured([]) == []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from contracts.errors import Compensated
 from contracts.message import StepKey
@@ -41,6 +41,14 @@ class Barrier:
         if key not in self._done:
             self._refused.add(key)
         return key in self._done
+
+    def replies(self, saga_id: str) -> list[Any]:
+        """Of this saga's actions that stand."""
+        return [
+            reply
+            for key, reply in self._done.items()
+            if key.saga_id == saga_id and key not in self._refused
+        ]
 
     def records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga; in memory, at no particular moment."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contracts.errors import NotFound, Rejected, Unavailable
-from contracts.inventory import AddStock, NewProduct, Product, Reservation, ReserveStock
+from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
 from contracts.message import StepKey
 from contracts.records import StepRecord
 from tests.support.fakes.barrier import Barrier
@@ -56,6 +56,15 @@ class FakeInventory:
         if sku not in self._products:
             raise NotFound("unknown_sku", f"there is no product {sku}")
         return self._products[sku]
+
+    async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
+        found = []
+        for saga_id in saga_ids:
+            taken = self._barrier.replies(saga_id)
+            if len(taken) == 1:
+                pieces = sum(it.quantity for it in taken[0].lines)
+                found.append(Holding(saga_id=saga_id, pieces=pieces, seconds=0.0))
+        return found
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)

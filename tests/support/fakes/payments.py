@@ -1,8 +1,10 @@
 """Payments in memory, with a provider that declines by the method's name."""
 
+from collections.abc import Sequence
+
 from contracts.errors import NotFound, Rejected
 from contracts.message import Money, StepKey
-from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
+from contracts.payments import Captured, ChargePayment, GiveBack, Payment, PaymentStatus
 from contracts.records import StepRecord
 from tests.support.fakes.barrier import Barrier
 from tests.support.fakes.sums import summed
@@ -49,6 +51,13 @@ class FakePayments:
         if order_id not in self._payments:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return self._payments[order_id]
+
+    async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
+        return [
+            Captured(order_id=it.order_id, amount=it.amount, seconds=0.0)
+            for it in self._payments.values()
+            if it.order_id in order_ids and it.status == PaymentStatus.CAPTURED
+        ]
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         return summed(it.amount for it in self._payments.values() if it.status == status)

@@ -1,0 +1,69 @@
+"""`saga exposure`: money and stock of orders that have not ended, and what sagas cost."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cli.client import Api, ApiError, fail
+from cli.operate.batch import AsJson
+from cli.order import Url, money
+
+COSTS = {
+    "outcome": "outcome",
+    "sagas": "sagas",
+    "seconds": "seconds",
+    "longest_seconds": "longest",
+    "history_events": "events",
+    "history_bytes": "bytes",
+    "attempts": "attempts",
+}
+
+
+def exposure(*, as_json: AsJson = False, url: Url = None) -> None:
+    """Show what is captured and reserved for orders that are not confirmed, and what sagas cost."""
+    try:
+        found = Api.at(url).get("/v1/exposure")
+    except ApiError as error:
+        raise fail(error) from error
+    console = Console(soft_wrap=True, highlight=False)
+    if as_json:
+        console.print_json(data=found)
+        return
+    for line in told(found):
+        console.print(line)
+    console.print(_costs(found["costs"]))
+
+
+def told(found: dict[str, Any]) -> list[str]:
+    """The state of things in sentences."""
+    stock, admission = found["stock"], found["admission"]
+    lines = [f"{found['open_orders']} orders are open." + _cut(found)]
+    for it in found["money"]:
+        since = f"for {it['orders']} of them, since {it['oldest_seconds']:.0f} s at the longest"
+        lines.append(f"Captured and not confirmed: {money(it)}, {since}.")
+    if not found["money"]:
+        lines.append("Captured and not confirmed: nothing.")
+    held = f"{stock['pieces']} pieces for {stock['orders']} of them"
+    ages = f"{stock['mean_seconds']:.0f} s on average, {stock['oldest_seconds']:.0f} s at the most"
+    lines.append(f"Held in stock: {held}, for {ages}.")
+    size = "any number" if admission["window"] is None else admission["window"]
+    state = f"{admission['open']} are open, {admission['old']} of them for too long"
+    lines.append(f"New orders are admitted while fewer than {size} sagas are open; {state}.")
+    return lines
+
+
+def _cut(found: dict[str, Any]) -> str:
+    return "" if found["complete"] else " There are more, which are not looked at."
+
+
+def _costs(costs: list[dict[str, Any]]) -> Table:
+    """Averages of one saga."""
+    table = Table(*COSTS.values(), title="What a saga cost, of those that ended last")
+    for it in costs:
+        table.add_row(*(_cell(it[name]) for name in COSTS))
+    return table
+
+
+def _cell(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"

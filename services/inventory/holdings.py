@@ -1,0 +1,33 @@
+"""What sagas hold in reserve, read from the barrier: its stored replies are the reservations."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.inventory import Holding, Reservation
+from contracts.records import Op, State
+from services.inventory.tables import barrier
+
+FOR_GOOD = 2  # actions of one saga that took effect: it reserved, and it sold what it had reserved
+
+
+async def held(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Holding]:
+    """What these sagas have reserved, and neither released nor sold; found by their ids.
+
+    A reservation that was released is no longer `done`, and selling is a second action of a saga.
+    """
+    row = barrier.c
+    age = func.extract("epoch", func.now() - row.created_at).label("seconds")
+    done = (row.op == Op.ACTION, row.state == State.DONE)
+    statement = select(row.saga_id, row.reply, age).where(row.saga_id.in_(saga_ids), *done)
+    found: dict[str, list[tuple[int, float]]] = {}
+    for it in await tx.execute(statement):
+        lines = Reservation.model_validate(it.reply).lines
+        pieces = sum(line.quantity for line in lines)
+        found.setdefault(it.saga_id, []).append((pieces, float(it.seconds)))
+    return [
+        Holding(saga_id=saga_id, pieces=taken[0][0], seconds=taken[0][1])
+        for saga_id, taken in found.items()
+        if len(taken) < FOR_GOOD
+    ]
