@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console test-fuzz test-proofs test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,12 @@ test-crowd: setup-dev ## A thousand subscribers of live events while the API is 
 
 test-console: setup-dev ## Drive the console in Chromium, which must be installed (Debian: chromium)
 	$(BIN)/python -m pytest -m console $(LONG)
+
+measure-console: setup-dev ## Watch a live page for ten minutes at a thousand orders a minute; CONSOLE_MINUTES=2 for less
+	$(BIN)/python -m pytest tests/console/test_flow.py -m timing -s
+
+console-images: setup-dev ## Take the pictures of the console that the documents show
+	$(BIN)/python -m tests.console.images
 
 test-fuzz: setup-dev ## 20,000 requests from the OpenAPI document; FUZZ_REQUESTS=N for fewer
 	$(BIN)/python -m pytest -m fuzz $(LONG) -s

@@ -3,6 +3,7 @@
 import { tellTimes } from "./times.js";
 
 const AGAIN = 2000; // milliseconds until a lost stream is tried again
+const CALM = 3; // new rows at once that light up: if more do, nobody's eye follows, and it costs
 
 function made(html) {
   const template = document.createElement("template");
@@ -29,13 +30,13 @@ function findLink(root, like) {
 
 function replaceList(list, { keys, changed }) {
   const known = new Map([...list.children].map((it) => [it.dataset.key, it]));
-  const isFirst = !list.dataset.filled;
-  list.dataset.filled = "yes";
+  const fresh = keys.filter((it) => !known.has(it)).length;
+  const isCalm = fresh <= CALM && fresh < keys.length;
   let before = null;
   for (const key of keys) {
     let row = known.get(key);
     if (changed[key]) {
-      const isNew = !row && !isFirst;
+      const isNew = !row && isCalm;
       row = row ? replace(row, changed[key]) : made(changed[key]);
       row.classList.toggle("is-new", isNew);
       tellTimes(row);
