@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from api.exposure import at_stake, by_currency, stock_at_stake
 from contracts.message import Money
 from contracts.orders import OrderStatus
 from contracts.overview import OrderFlow
-from contracts.payments import PaymentStatus
 from services.composition import Services
 
 SLOT, SLOTS = 10, 60  # seconds, and how many of them: ten minutes
@@ -41,9 +41,9 @@ class Block:
 
 @dataclass(frozen=True)
 class Stakes:
-    """What is under way: money that was captured and whose order is not confirmed, and stock."""
+    """What is under way: money that is captured for orders that are not confirmed, and stock."""
 
-    money: Sequence[tuple[str, int]]  # currency and minor units
+    money: Sequence[Money]
     stock: int
 
 
@@ -146,14 +146,6 @@ class Board:
         return Figures(await self._flow.get(), await self._stakes.get())
 
     async def _look(self) -> Stakes:
-        """Orders are read first: what is confirmed meanwhile counts for a moment, never against."""
-        confirmed = await self._services.orders.totals(OrderStatus.CONFIRMED)
-        captured = await self._services.payments.totals(PaymentStatus.CAPTURED)
-        products = await self._services.inventory.list_products()
-        return Stakes(_without(captured, confirmed), sum(it.reserved for it in products))
-
-
-def _without(captured: Sequence[Money], confirmed: Sequence[Money]) -> list[tuple[str, int]]:
-    held = Counter({it.currency: it.minor for it in captured})
-    held.subtract({it.currency: it.minor for it in confirmed})
-    return [(currency, minor) for currency, minor in sorted(held.items()) if minor]
+        _, money, stock = await at_stake(self._services)
+        held = [Money(minor=it.minor, currency=it.currency) for it in by_currency(money)]
+        return Stakes(held, stock_at_stake(stock).pieces)

@@ -59,11 +59,9 @@ def money(amount: Money) -> str:
     return f"{amount.minor // 100:,}.{amount.minor % 100:02} {amount.currency}"
 
 
-def amounts(held: Iterable[tuple[str, int]]) -> str:
-    """Minor units of several currencies, which may be less than nothing."""
-    signed = [("-" if minor < 0 else "", abs(minor), currency) for currency, minor in held if minor]
-    told = [f"{sign}{money(Money(minor=it, currency=unit))}" for sign, it, unit in signed]
-    return " + ".join(told) or "nothing"
+def amounts(held: Iterable[Money]) -> str:
+    """Of several currencies."""
+    return " + ".join(money(it) for it in held if it.minor) or "nothing"
 
 
 def words(name: str) -> str:
