@@ -9,7 +9,15 @@ from shutil import which
 
 import pytest
 
-from tests.docs.markdown import AUTHENTICATION, GATEWAY, METRICS, README, Block, shell_blocks
+from tests.docs.markdown import (
+    AUTHENTICATION,
+    CONSOLE,
+    GATEWAY,
+    METRICS,
+    README,
+    Block,
+    shell_blocks,
+)
 from tests.support.stack import Stack, running_stack
 
 PROGRAMS = Path(sys.executable).parent
@@ -106,7 +114,7 @@ async def test_the_readme_can_be_pasted_from_top_to_bottom(
     async with running_stack(tmp_path) as stack:
         usual = usual_ports(stack)
         run(stack, script(stack, shell_blocks(AUTHENTICATION)))
-        for page in (GATEWAY, METRICS):
+        for page in (GATEWAY, METRICS, CONSOLE):
             edge = [block for block in shell_blocks(page) if pasted(block)]
             assert shown_wrong(edge, run(stack, script(stack, edge))) == {}
         output = run(stack, script(stack, chosen))
