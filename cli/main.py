@@ -22,6 +22,7 @@ from cli.events.app import app as events
 from cli.keys import app as keys
 from cli.operate.app import install
 from cli.record import record
+from cli.secrets import command as make_secrets
 from cli.services import services
 from cli.stack import status as stack_status
 from cli.stack.console import LastingConsole, Reporter
@@ -52,6 +53,7 @@ app.command()(trace)
 app.command()(verify)
 app.command()(record)
 app.command()(services)
+app.command("secrets")(make_secrets)
 install(app)
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Listen here on 127.0.0.1")]

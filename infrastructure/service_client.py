@@ -5,8 +5,10 @@ asks: so the breaker hears of a service that hangs. There are no retries: those 
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,9 +90,21 @@ def _method(operation: Operation, client: ServiceClient) -> Callable[..., Any]:
 
 
 @asynccontextmanager
-async def open_client(url: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """A pool of connections to a service. Proxies of the environment are not for our own parts."""
+async def open_client(
+    url: str, authorities: Path | None = None
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A pool of connections to a service. Proxies of the environment are not for our own parts.
+
+    `authorities` (PEM) are who may have signed its certificate, instead of the usual ones.
+    OSError or ssl.SSLError if they cannot be read.
+    """
+    trusted = ssl.create_default_context(cafile=authorities)
     async with httpx2.AsyncClient(
-        base_url=url, timeout=None, limits=CONNECTIONS, trust_env=False, follow_redirects=False
+        base_url=url,
+        verify=trusted,
+        timeout=None,
+        limits=CONNECTIONS,
+        trust_env=False,
+        follow_redirects=False,
     ) as http:
         yield http

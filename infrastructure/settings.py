@@ -30,6 +30,16 @@ class DatabaseSettings(BaseSettings):
     event_database_url: DatabaseUrl
 
 
+class AnyDatabaseSettings(BaseSettings):
+    """The same, where not all are known: each process need only know its own."""
+
+    user_database_url: DatabaseUrl | None = None
+    order_database_url: DatabaseUrl | None = None
+    inventory_database_url: DatabaseUrl | None = None
+    payment_database_url: DatabaseUrl | None = None
+    event_database_url: DatabaseUrl | None = None
+
+
 class RegistrySettings(BaseSettings):
     """REGISTRY_DATABASE_URL: where instances of services are listed, if they are."""
 

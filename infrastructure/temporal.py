@@ -52,9 +52,9 @@ async def connect(
     )
 
 
-def runtime_of(metrics_port: int | None, *, json_logs: bool) -> Runtime:
-    """An SDK runtime that logs as the process does, and serves Prometheus metrics on loopback."""
-    metrics = PrometheusConfig(bind_address=f"127.0.0.1:{metrics_port}") if metrics_port else None
+def runtime_of(metrics_port: int | None, *, json_logs: bool, host: str = "127.0.0.1") -> Runtime:
+    """An SDK runtime that logs as the process does, and serves Prometheus metrics on `host`."""
+    metrics = PrometheusConfig(bind_address=f"{host}:{metrics_port}") if metrics_port else None
     form = LoggingFormat.JSON if json_logs else LoggingFormat.COMPACT
     logs = replace(LoggingConfig.default, format=form)
     return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))

@@ -25,6 +25,9 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m relay", description=__doc__)
     parser.add_argument("--health-port", type=int, help="serve /health/live and /health/ready")
+    parser.add_argument(
+        "--observed-from", default="127.0.0.1", help="health listens on this address"
+    )
     return parser.parse_args()
 
 
@@ -37,7 +40,8 @@ async def run(options: argparse.Namespace) -> None:
     settings, outboxes = EventSettings(), OutboxSettings().urls()
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:
-            await stack.enter_async_context(serving_health(options.health_port, ready.is_set))
+            health = serving_health(options.health_port, ready.is_set, options.observed_from)
+            await stack.enter_async_context(health)
         bus = await stack.enter_async_context(open_bus(settings))
         relays = await stack.enter_async_context(open_relays(outboxes, bus))
         ready.set()

@@ -6,6 +6,8 @@ A service at a URL is called over HTTP, behind a circuit breaker, with a token f
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from contracts.inventory import InventoryService
@@ -93,7 +95,8 @@ async def open_placed(
 def _open(service: str, places: Places, subject: str, observe: Observer) -> Opening:
     url = places.databases.get(service)
     if url is None and places.issuer is not None:
-        return opened_remote(service, places.urls[service], places.issuer, subject, observe)
+        remote_at = partial(opened_remote, service, places.urls[service], places.issuer, subject)
+        return remote_at(observe, authorities=places.authorities)
     if service == "payment" and places.provider is not None:
         return payment.opened(str(url), places.provider, observe=observe)
     return LOCAL[service](str(url))
@@ -101,10 +104,16 @@ def _open(service: str, places: Places, subject: str, observe: Observer) -> Open
 
 @asynccontextmanager
 async def opened_remote(
-    service: str, url: str, issuer: Issuer, subject: str, observe: Observer = unobserved
+    service: str,
+    url: str,
+    issuer: Issuer,
+    subject: str,
+    observe: Observer = unobserved,
+    *,
+    authorities: Path | None = None,
 ) -> AsyncIterator[Opened[Any]]:
     """A service at a URL: has the methods of its Protocol."""
-    async with open_client(url) as http:
+    async with open_client(url, authorities) as http:
         client = ServiceClient(
             service,
             http,

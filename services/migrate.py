@@ -1,11 +1,17 @@
-"""Brings every service's database to its newest schema."""
+"""Brings databases to their newest schema: all, or those that are named.
 
+`python -m services.migrate` needs the URLs of all; `python -m services.migrate user` only
+USER_DATABASE_URL, so that a job need reach no database but its own.
+"""
+
+import argparse
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from infrastructure.migrations import upgrade
 from infrastructure.registry.postgres import MIGRATIONS as REGISTRY
-from infrastructure.settings import DatabaseSettings, RegistrySettings
+from infrastructure.settings import AnyDatabaseSettings, DatabaseSettings, RegistrySettings
 
 SERVICES = ("user", "order", "inventory", "payment")
 DATABASES = (*SERVICES, "event")
@@ -25,12 +31,35 @@ async def migrate(settings: DatabaseSettings) -> None:
         await upgrade(migrations_of(service), getattr(settings, f"{service}_database_url"))
 
 
-async def main() -> None:
-    """Entry point: the services' databases, and the registry's if there is one."""
+async def migrate_only(names: Sequence[str]) -> None:
+    """Migrate these. ValueError if one has no URL."""
+    settings = AnyDatabaseSettings()
+    for name in names:
+        url = getattr(settings, f"{name}_database_url")
+        if url is None:
+            raise ValueError(f"set {name.upper()}_DATABASE_URL")
+        await upgrade(migrations_of(name), url)
+
+
+async def run(names: Sequence[str]) -> None:
+    """The named databases; else all of them, and the registry's if there is one."""
+    if names:
+        await migrate_only(names)
+        return
     await migrate(DatabaseSettings())
     if url := RegistrySettings().registry_database_url:
         await upgrade(REGISTRY, url)
 
 
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m services.migrate")
+    parser.add_argument("database", nargs="*", metavar="|".join(DATABASES), help="default: all")
+    names = parser.parse_args().database
+    if wrong := set(names) - set(DATABASES):
+        parser.error(f"no such database: {', '.join(sorted(wrong))}")
+    asyncio.run(run(names))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import FilePath
 from pydantic_settings import BaseSettings
 
 from infrastructure.settings import DatabaseSettings, DatabaseUrl, ProviderSettings
@@ -17,13 +18,15 @@ class Places:
     """By service: the URL of its database if it is to run in this process, else its own URL.
 
     `provider` is for a payment service in this process, `issuer` mints the tokens by which
-    services at URLs know us. ValueError if a service has no place or two, or one of these lacks.
+    services at URLs know us; `authorities` (PEM) sign the certificates of those at https URLs,
+    instead of the usual ones. ValueError if a service has no place or two, or one of these lacks.
     """
 
     databases: Mapping[str, str]
     urls: Mapping[str, str] = field(default_factory=dict)
     provider: ProviderSettings | None = None
     issuer: Issuer | None = None
+    authorities: Path | None = None
 
     def __post_init__(self) -> None:
         for service in SERVICES:
@@ -55,12 +58,15 @@ class PlaceSettings(BaseSettings):
     payment_service_url: str | None = None
     service_auth_issuer: str = ""
     service_auth_key: Path | None = None
+    service_tls_authorities: FilePath | None = None
 
     def places(self) -> Places:
         """What was set. ValueError if it makes no whole; OSError if the key cannot be read."""
         databases = self._set("database")
         provider = ProviderSettings() if "payment" in databases else None
-        return Places(databases, self._set("service"), provider, self._issuer())
+        return Places(
+            databases, self._set("service"), provider, self._issuer(), self.service_tls_authorities
+        )
 
     def _set(self, kind: str) -> dict[str, str]:
         found = {it: getattr(self, f"{it}_{kind}_url") for it in SERVICES}

@@ -16,6 +16,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx2
 import uvicorn
 from fastapi import FastAPI
+from pydantic import FilePath, model_validator
 from pydantic_settings import BaseSettings
 
 from contracts.errors import Unavailable
@@ -47,6 +48,24 @@ class AuthSettings(BaseSettings):
     service_auth_jwks: str
 
 
+class TlsSettings(BaseSettings):
+    """SERVICE_TLS_CERTIFICATE and SERVICE_TLS_KEY (PEM files): both, or plain HTTP is served.
+
+    Who calls is known by its token, so callers show no certificate.
+    """
+
+    service_tls_certificate: FilePath | None = None
+    service_tls_key: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> "TlsSettings":
+        if (self.service_tls_certificate is None) != (self.service_tls_key is None):
+            raise ValueError("set both SERVICE_TLS_CERTIFICATE and SERVICE_TLS_KEY, or neither")
+        if self.service_tls_key is not None and RegistrySettings().registry_database_url:
+            raise ValueError("instances of the registry are called by plain HTTP: leave it out")
+        return self
+
+
 class _Server(uvicorn.Server):
     """Leaves signals to us."""
 
@@ -66,7 +85,7 @@ async def run(service: str, serving: Serving, options: argparse.Namespace) -> No
     async with open_keys(auth.service_auth_jwks) as keys:
         verifier = Verifier(keys, issuer=auth.service_auth_issuer, audience=audience_of(service))
         async with serving(verifier) as app:
-            server = _Server(_config(app))
+            server = _Server(_config(app, TlsSettings()))
             running = asyncio.create_task(server.serve(sockets=[listening]))
             stopping = asyncio.create_task(stop.wait())
             async with _listed(_instance(service, options)):
@@ -104,9 +123,11 @@ async def _listed(instance: Instance) -> AsyncIterator[None]:
         await database.close()
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(app: FastAPI, tls: TlsSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        ssl_certfile=tls.service_tls_certificate,
+        ssl_keyfile=tls.service_tls_key,
         ws="none",
         log_config=None,
         access_log=False,

@@ -37,8 +37,13 @@ def arguments() -> argparse.Namespace:
         help="a task queue to work on; may be repeated; default: all",
     )
     parser.add_argument("--identity", default=f"worker-{os.getpid()}", help="name on Temporal")
-    parser.add_argument("--metrics-port", type=int, help="serve Prometheus metrics on loopback")
+    parser.add_argument(
+        "--metrics-port", type=int, help="serve Prometheus metrics of Temporal's SDK"
+    )
     parser.add_argument("--health-port", type=int, help="serve /health/live and /health/ready")
+    parser.add_argument(
+        "--observed-from", default="127.0.0.1", help="the address that health and metrics listen on"
+    )
     return parser.parse_args()
 
 
@@ -49,7 +54,8 @@ async def run(options: argparse.Namespace, joining: Connect) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:
-            await stack.enter_async_context(serving_health(options.health_port, ready.is_set))
+            health = serving_health(options.health_port, ready.is_set, options.observed_from)
+            await stack.enter_async_context(health)
         places = PlaceSettings().places()
         breakers = observed(breakers_of(places))
         services = await stack.enter_async_context(
@@ -84,7 +90,9 @@ def main() -> None:
         sys.exit("\n".join(str(it) for it in wrong))
     options = arguments()
     with telemetry_of(options.identity, replay_safe) as telemetry:
-        runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
+        runtime = runtime_of(
+            options.metrics_port, json_logs=telemetry.json_logs, host=options.observed_from
+        )
         traced = plugins(telemetry)
         joining = partial(connect, runtime=runtime, identity=options.identity, plugins=traced)
         try:

@@ -21,12 +21,14 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def serving_health(port: int, ready: Callable[[], bool]) -> AsyncIterator[None]:
-    """Serve on loopback meanwhile; ready answers 200 while `ready()` says so, else 503.
+async def serving_health(
+    port: int, ready: Callable[[], bool], host: str = "127.0.0.1"
+) -> AsyncIterator[None]:
+    """Serve meanwhile; ready answers 200 while `ready()` says so, else 503.
 
     OSError if the port is taken: found out here, since uvicorn would exit from within its task.
     """
-    listening = socket.create_server(("127.0.0.1", port))
+    listening = socket.create_server((host, port))
     config = uvicorn.Config(_app(ready), log_level="warning", lifespan="off")
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -1,19 +1,24 @@
 """Waits for Temporal and registers our search attributes: `python -m cli.stack.attributes`.
 
+With `--make-namespace` it makes the namespace first, for a server that begins with none.
+
 A process of its own, so that `saga` itself need not load Temporal's client. Finds the server as
 every program of ours does: TEMPORAL_* and profiles.
 """
 
+import argparse
 import asyncio
 import os
 import sys
 import time
+from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
     ListSearchAttributesRequest,
 )
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -45,6 +50,28 @@ async def connect(within: float = PATIENCE) -> Client:
         await asyncio.sleep(POLL)
 
 
+async def make_namespace(days: int, within: float = PATIENCE) -> None:
+    """Make our namespace where there is none, keeping histories so long. TimeoutError as above."""
+    config = ClientConfig.load_client_connect_config()
+    config.setdefault("target_host", "localhost:7233")
+    request = RegisterNamespaceRequest(namespace=config.get("namespace", "default"))
+    request.workflow_execution_retention_period.FromTimedelta(timedelta(days=days))
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            client = await Client.connect(**config)
+            await client.workflow_service.register_namespace(request)
+        except (RPCError, RuntimeError) as error:
+            if isinstance(error, RPCError) and error.status is RPCStatusCode.ALREADY_EXISTS:
+                return
+            if time.monotonic() > deadline:
+                where = config["target_host"]
+                raise TimeoutError(f"Temporal at {where} does not serve: {error}") from error
+        else:
+            return
+        await asyncio.sleep(POLL)
+
+
 async def register(client: Client) -> None:
     """Add those that are missing. ValueError if one is there with another type."""
     service = client.operator_service
@@ -65,9 +92,11 @@ async def register(client: Client) -> None:
                 raise
 
 
-async def main() -> str | None:
-    """Wait and register; why not, in one line."""
+async def main(days: int | None) -> str | None:
+    """Wait and register; why not, in one line. `days` makes the namespace, too."""
     try:
+        if days is not None:
+            await make_namespace(days)
         await register(await connect())
     except (TimeoutError, ValueError, RPCError) as error:
         return str(error)
@@ -75,7 +104,9 @@ async def main() -> str | None:
 
 
 if __name__ == "__main__":
-    problem = asyncio.run(main())
+    parser = argparse.ArgumentParser(prog="python -m cli.stack.attributes")
+    parser.add_argument("--make-namespace", type=int, metavar="DAYS", help="keep histories so long")
+    problem = asyncio.run(main(parser.parse_args().make_namespace))
     sys.stderr.write(f"{problem}\n" if problem else "")
     sys.stderr.flush()
     # Without the interpreter's own ending, which a thread of the client may turn into an abort

@@ -1,0 +1,54 @@
+"""`saga secrets`: passwords and keys for `docker compose`, made once and kept for us alone.
+
+Containers do not run as whoever calls this, so they could not read files of mode 0600. What they
+read is in a folder that only its owner may enter; Docker mounts the single files from there.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.stack import signing
+from cli.stack.credentials import OWNERS
+from cli.stack.files import StateDir, write_private
+
+DATABASES = (*OWNERS, "temporal")
+FOLDER = Path(".saga-compose")
+READABLE = ("jwks.json", "service-key.pem", "service-jwks.json")
+
+
+def command(
+    env: Annotated[Path, typer.Option(help="Where the passwords go")] = Path(".env"),
+    folder: Annotated[Path, typer.Option(help="Where the keys go")] = FOLDER,
+) -> None:
+    """Make what `docker compose up` needs: .env and .saga-compose/. Never overwrites anything."""
+    if env.exists():
+        typer.secho(f"{env} is there already; nothing was changed", fg="yellow", err=True)
+        raise typer.Exit(1)
+    make_keys(folder)
+    write_private(env, dotenv(folder))
+    typer.echo(f"{env} and {folder}/ are made, for your eyes only")
+
+
+def make_keys(folder: Path) -> None:
+    """The signing key of tokens, and the one between services."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    layout = StateDir(folder)
+    signing.load_or_make(layout)
+    signing.make_service_key(layout)
+    for name in READABLE:
+        (folder / name).chmod(0o644)
+
+
+def dotenv(folder: Path) -> str:
+    """What compose reads. Hexadecimal, so that nothing needs quoting in a URL."""
+    lines = [f"{it.upper()}_PASSWORD={secrets.token_hex(24)}" for it in DATABASES]
+    lines += [
+        f"PROVIDER_KEY=sk_test_{secrets.token_hex(24)}",
+        f"GRAFANA_PASSWORD={secrets.token_hex(12)}",
+        f"SECRETS_FOLDER=./{folder}" if not folder.is_absolute() else f"SECRETS_FOLDER={folder}",
+    ]
+    return "\n".join(["# Made by `saga secrets`. Keep it; do not commit it.", *lines, ""])

@@ -1,0 +1,66 @@
+"""`python -m infrastructure.envoy`: writes the gateway's configuration, for an Envoy elsewhere.
+
+It is the one of the local stack (docs/gateway.md): GATEWAY_* and API_AUTH_* say the same.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from infrastructure.envoy.edge import Gateway
+from infrastructure.envoy.keys import KeySource
+from infrastructure.envoy.observed import Tracing
+from infrastructure.envoy.parts import Address
+from infrastructure.envoy.settings import GatewaySettings
+
+NEEDED = ("API_AUTH_ISSUER", "API_AUTH_AUDIENCE", "API_AUTH_JWKS")
+ADMIN = "/tmp/gateway.sock"  # noqa: S108  # of Envoy's container, where nobody else is
+STDOUT = Path("/dev/stdout")
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m infrastructure.envoy", description=__doc__)
+    parser.add_argument("--listen", type=Address.parse, default=Address("0.0.0.0", 8080))  # noqa: S104
+    parser.add_argument("--metrics", type=Address.parse, default=Address("0.0.0.0", 9901))  # noqa: S104
+    parser.add_argument("--api", type=Address.parse, required=True, help="host:port of the API")
+    parser.add_argument("--output", type=Path, required=True, help="the file to write")
+    return parser.parse_args()
+
+
+def configured(options: argparse.Namespace, environ: Mapping[str, str]) -> Gateway:
+    """The gateway. ValueError says what is missing or wrong."""
+    if missing := [name for name in NEEDED if not environ.get(name)]:
+        raise ValueError(f"set {', '.join(missing)}")
+    collector = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    return Gateway(
+        options.listen,
+        options.api,
+        options.metrics,
+        issuer=environ["API_AUTH_ISSUER"],
+        audience=environ["API_AUTH_AUDIENCE"],
+        keys=KeySource(environ["API_AUTH_JWKS"]),
+        access_log=STDOUT,
+        admin=ADMIN,
+        settings=GatewaySettings.by(environ),
+        tracing=Tracing(collector) if collector else None,
+    )
+
+
+def main() -> None:
+    """Entry point."""
+    options = arguments()
+    try:
+        gateway = configured(options, os.environ)
+    except (ValidationError, ValueError) as error:
+        sys.exit(str(error))
+    options.output.write_text(json.dumps(gateway.config(), indent=1))
+
+
+if __name__ == "__main__":
+    main()
