@@ -1,14 +1,15 @@
 """All that the console shows of one order, read at once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from api.backend import Backend
 from api.console.picture import Picture, draw
 from api.console.tries import tries_of
-from contracts.errors import NotFound
+from contracts.errors import NotFound, Unavailable
 from contracts.events import RecordedEvent
 from contracts.names import order_of, return_id, workflow_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
@@ -16,6 +17,7 @@ from contracts.payments import Payment, PaymentStatus
 
 RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
 HELD = {PaymentStatus.CAPTURED, PaymentStatus.CREATED}
+T = TypeVar("T")
 PLACING, RETURNING = "Placing the order", "Returning it"
 
 
@@ -24,13 +26,14 @@ class Case:
     """An order, its sagas, its events and its payment.
 
     The newest saga comes last; there is none if Temporal has forgotten it. `payment` is None if no
-    charge was begun.
+    charge was begun. `silent` names who did not answer: the page shows what there is without them.
     """
 
     order: Order
     sagas: Sequence[Picture]
     events: Sequence[RecordedEvent]
     payment: Payment | None
+    silent: Sequence[str] = ()
 
     @property
     def saga(self) -> Picture | None:
@@ -58,18 +61,18 @@ class Case:
 
 
 async def case_of(order_id: str, deps: Backend) -> Case:
-    """Read it. NotFound if there is no such order."""
-    order, events, payment = await asyncio.gather(
-        _order(order_id, deps), _events(order_id, deps), _payment(order_id, deps)
+    """Read it. NotFound if there is no such order; Unavailable if orders cannot be read."""
+    order, events = await asyncio.gather(_order(order_id, deps), _events(order_id, deps))
+    silent: list[str] = []
+    asked = [
+        _answer(_picture(title, saga_id, deps), "Temporal", silent)
+        for title, saga_id in _sagas(order, events)
+    ]
+    payment, sagas = await asyncio.gather(
+        _answer(_payment(order_id, deps), "The payment service", silent), asyncio.gather(*asked)
     )
-    names = [(PLACING, workflow_id(order_id))]
-    if RETURNED & {it.type for it in events}:
-        attempt = 1 + sum(it.type == RETURN_ABANDONED for it in events)
-        names += [(RETURNING, return_id(order_id, it)) for it in (attempt - 1, attempt) if it]
-    elif order.status == OrderStatus.CONFIRMED:
-        names.append((RETURNING, return_id(order_id)))  # begun, and nothing recorded yet
-    found = await asyncio.gather(*(picture_of(title, name, deps) for title, name in names))
-    return Case(order, [it for it in found if it is not None], events, payment)
+    found = [it for it in sagas if it is not None]
+    return Case(order, found, events, payment, sorted(set(silent)))
 
 
 async def case_of_saga(saga_id: str, deps: Backend) -> Case:
@@ -77,12 +80,29 @@ async def case_of_saga(saga_id: str, deps: Backend) -> Case:
     return await case_of(order_of(saga_id), deps)
 
 
-async def picture_of(title: str, saga_id: str, deps: Backend) -> Picture | None:
-    """How a saga stands; None if Temporal does not know it."""
+def _sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str, str]]:
+    """The sagas that an order may have had, by title and id, the newest last."""
+    yield PLACING, workflow_id(order.id)
+    if RETURNED & {it.type for it in events}:
+        attempt = 1 + sum(it.type == RETURN_ABANDONED for it in events)
+        yield from ((RETURNING, return_id(order.id, it)) for it in (attempt - 1, attempt) if it)
+    elif order.status == OrderStatus.CONFIRMED:
+        yield RETURNING, return_id(order.id)  # begun, and nothing recorded yet
+
+
+async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T | None:
+    """What was asked for; None if it is not there, and if nobody answers, which is noted."""
     try:
-        view, _ = await deps.sagas.view(saga_id)
+        return await asked
     except NotFound:
         return None
+    except Unavailable:
+        silent.append(who)
+        return None
+
+
+async def _picture(title: str, saga_id: str, deps: Backend) -> Picture:
+    view, _ = await deps.sagas.view(saga_id)
     tries = await tries_of(deps.client, saga_id)
     return draw(title, view, tries, datetime.now(UTC))
 
@@ -102,8 +122,5 @@ async def _events(order_id: str, deps: Backend) -> list[RecordedEvent]:
         return []
 
 
-async def _payment(order_id: str, deps: Backend) -> Payment | None:
-    try:
-        return await deps.services.payments.for_order(order_id)
-    except NotFound:
-        return None
+async def _payment(order_id: str, deps: Backend) -> Payment:
+    return await deps.services.payments.for_order(order_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from api.exposure import at_stake, by_currency, stock_at_stake
+from contracts.errors import Unavailable
 from contracts.message import Money
 from contracts.orders import OrderStatus
 from contracts.overview import OrderFlow
@@ -52,7 +53,7 @@ class Figures:
     """What the page shows of all orders."""
 
     flow: OrderFlow
-    stakes: Stakes
+    stakes: Stakes | None  # None while a service that knows them is not available
 
     @property
     def per_minute(self) -> int:
@@ -142,8 +143,12 @@ class Board:
         self._stakes = Shared(self._look, STAKES_AGE)
 
     async def figures(self) -> Figures:
-        """As they are, or were a moment ago."""
-        return Figures(await self._flow.get(), await self._stakes.get())
+        """As they are, or were a moment ago. Unavailable if orders cannot be read."""
+        flow = await self._flow.get()
+        try:
+            return Figures(flow, await self._stakes.get())
+        except Unavailable:
+            return Figures(flow, None)
 
     async def _look(self) -> Stakes:
         _, money, stock = await at_stake(self._services)

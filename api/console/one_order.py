@@ -51,7 +51,7 @@ async def _frames(case: Case, deps: Backend) -> AsyncIterator[bytes]:
         return {name: part(TEMPLATE, f"{name}_part", last[0], view) for name in PARTS}
 
     def pause() -> float:
-        return OPEN if last[0].is_open else CLOSED
+        return OPEN if last[0].is_open or last[0].silent else CLOSED
 
     events = deps.followers.of_order(case.order.id, case.order.version)
     async with nudged(events, pause) as wait:

@@ -1,16 +1,25 @@
-"""Who gets in, how long for, and whose forms are taken; without a browser."""
+"""Who gets in, whose forms are taken, and what a page can do without; all without a browser."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from http.cookies import SimpleCookie
 
 import httpx2
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.auth import Scope
 from api.console.security import CSP
+from contracts.errors import Unavailable
+from contracts.payments import Captured, Payment
+from tests.support.gates import BEFORE
+from tests.support.ports import free_port
 from tests.support.tokens import AUDIENCE, ISSUER, OPERATOR, SERVICE
 from tests.support.world import World, api_app
 
@@ -22,17 +31,32 @@ def token(*scopes: str, subject: str = OPERATOR, lasts: timedelta = timedelta(ho
     return ISSUER.mint(AUDIENCE, subject, scopes or (Scope.OPERATOR,), lasts)
 
 
-@pytest_asyncio.fixture(scope="module")
-async def http(world: World) -> AsyncIterator[httpx2.AsyncClient]:
-    app = api_app(world.client, world.services)
+@asynccontextmanager
+async def opened(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """What a browser would send, without one."""
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"Accept": "text/html"}
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(
-            transport=transport, base_url="http://api", headers={"Accept": "text/html"}
-        ) as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client,
     ):
         yield client
+
+
+@pytest_asyncio.fixture(scope="module")
+async def http(world: World) -> AsyncIterator[httpx2.AsyncClient]:
+    async with opened(api_app(world.client, world.services)) as client:
+        yield client
+
+
+class SilentPayments:
+    """A payment service that does not answer."""
+
+    async def for_order(self, order_id: str) -> Payment:
+        raise Unavailable("no answer")
+
+    async def captured(self, order_ids: list[str]) -> list[Captured]:
+        raise Unavailable("no answer")
 
 
 async def sign_in(
@@ -218,3 +242,30 @@ async def test_what_others_wrote_is_shown_as_text(world: World, http: httpx2.Asy
         page = (await http.get(path)).text
         assert "<img" not in page
         assert "&lt;img src=x" in page
+
+
+async def test_pages_show_what_there_is_while_temporal_and_payments_are_down(world: World) -> None:
+    sku = await world.product()
+    order_id = await world.place(sku)
+    await world.settled(order_id, sku, "confirmed")
+    _, _, gate = await world.stopped_at("order.confirm", BEFORE)  # has money that is under way
+    nowhere = await Client.connect(
+        f"127.0.0.1:{free_port()}", lazy=True, data_converter=pydantic_data_converter
+    )
+    silent = replace(world.services, payments=SilentPayments())  # type: ignore[arg-type]  # a part
+    async with opened(api_app(nowhere, silent)) as http:
+        await sign_in(http, token())
+        orders = await http.get("/console")
+        assert order_id in orders.text
+        assert "not known just now" in orders.text
+        order = await http.get(f"/console/orders/{order_id}")
+        assert "It was charged once" in order.text
+        assert "OrderConfirmed" in order.text
+        assert "Temporal does not answer" in order.text
+        assert "The payment service does not answer" in order.text
+        services = await http.get("/console/services")
+        assert "Temporal does not answer" in services.text
+        attention = await http.get("/console/attention")
+        assert attention.status_code == 503
+        assert "Not available just now" in attention.text
+    await gate.open()
