@@ -22,12 +22,14 @@ from contracts.names import ORDER_EVENTS
 from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.keys import KeysUnusable
 from infrastructure.notices import Notices
+from infrastructure.settings import DatabaseUrl, WebhookSettings
 from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
 from infrastructure.temporal import connect, demand_keys, runtime_of
 from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import breakers_of, open_placed
+from services.event.opening import open_webhooks
 from services.places import Places, PlaceSettings
 from workers.lint import findings
 from workers.working import working_inside
@@ -55,6 +57,12 @@ class ApiSettings(BaseSettings):
     temporal_ui_url: str = "http://127.0.0.1:8233"
     fast_path: bool = True
     most_open_sagas: int = Field(default=MOST_OPEN, ge=1)
+
+
+class EventPlace(BaseSettings):
+    """EVENT_DATABASE_URL, where webhooks are; without, there are none."""
+
+    event_database_url: DatabaseUrl | None = None
 
 
 class AuthSettings(BaseSettings):
@@ -101,6 +109,7 @@ async def open_backend(
     async with (
         open_keys(auth.api_auth_jwks) as keys,
         open_placed(places, "api", observe=observed(breakers_of(places))) as services,
+        open_webhooks(EventPlace().event_database_url) as webhooks,
     ):
         verifier = Verifier(
             keys,
@@ -119,6 +128,8 @@ async def open_backend(
             fast_path=settings.fast_path,
             most_open=settings.most_open_sagas,
             console=from_environment(),
+            webhooks=webhooks,
+            plain_webhooks=bool(WebhookSettings().allowed),
         )
         async with contextlib.AsyncExitStack() as stack:
             if work:

@@ -20,6 +20,7 @@ from api import (
     problems,
     returns,
     saga_views,
+    webhooks,
 )
 from api.backend import Backend
 from api.console import install as console
@@ -63,6 +64,7 @@ def create_app(open_backend: Opening) -> FastAPI:
         operators.router,
         operators.figures,
         catalogue.router,
+        webhooks.router,
         health.router,
         metrics.router,
     ):

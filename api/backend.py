@@ -12,6 +12,7 @@ from api.console.figures import Board
 from api.console.settings import Settings
 from api.followers import Followers
 from api.sagas import OrderSagas
+from contracts.webhooks import WebhookService
 from infrastructure.notices import Notices
 from infrastructure.tokens import Verifier
 from services.composition import Services
@@ -27,6 +28,7 @@ class Backend:
 
     `temporal_ui` is the URL before the id. `waiting` bounds how many requests wait for an order's
     end; past it, nobody is made to wait. `streams` bounds how many are open at once.
+    `plain_webhooks` says whether webhooks may have URLs without TLS.
     """
 
     client: Client
@@ -41,6 +43,8 @@ class Backend:
     temporal_ui: str
     board: Board
     console: Settings
+    webhooks: WebhookService | None = None
+    plain_webhooks: bool = False
     currencies: set[str] = field(default_factory=set)  # that ever were in the metrics
 
     @classmethod
@@ -57,6 +61,8 @@ class Backend:
         streams: int = MOST_STREAMS,
         console: Settings = Settings(),  # noqa: B008 - frozen
         most_open: int | None = None,
+        webhooks: WebhookService | None = None,
+        plain_webhooks: bool = False,
     ) -> "Backend":
         """Put the parts together. `starts` is how many orders are accepted at once.
 
@@ -85,6 +91,8 @@ class Backend:
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
             board=Board(services),
             console=console,
+            webhooks=webhooks,
+            plain_webhooks=plain_webhooks,
         )
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 
+from infrastructure.public_http import Network, networks
+
 
 def with_driver(url: str) -> str:
     """The URL as SQLAlchemy wants it; `postgres://` and `postgresql://` are welcome too."""
@@ -61,8 +63,27 @@ def nats_url(url: str) -> str:
     return url
 
 
+def _networks(given: str) -> str:
+    networks(given)
+    return given
+
+
 class EventSettings(BaseSettings):
     """EVENT_DATABASE_URL; EVENT_BUS_URL if events go by NATS instead of by that database."""
 
     event_database_url: DatabaseUrl
     event_bus_url: Annotated[str, AfterValidator(nats_url)] | None = None
+
+
+class WebhookSettings(BaseSettings):
+    """WEBHOOK_ALLOWED_NETWORKS, such as `10.1.0.0/16, fd00::/8`: sent to though not public.
+
+    They may be spoken to by http as well; everybody else by https only.
+    """
+
+    webhook_allowed_networks: Annotated[str, AfterValidator(_networks)] = ""
+
+    @property
+    def allowed(self) -> tuple[Network, ...]:
+        """The same, parsed."""
+        return networks(self.webhook_allowed_networks)

@@ -10,13 +10,14 @@ from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
 from infrastructure.retention import purge
 from relay.outboxes import OUTBOXES
-from services.event.tables import bus, inbox
+from services.event.tables import bus, hooks, inbox
 
 log = logging.getLogger(__name__)
 
 EVERY = 3600.0
 KEEP_PUBLISHED = 7  # days, in an outbox and on the bus
 KEEP_HANDLED = 30  # days: longer than any event can still come again
+KEEP_DELIVERIES = 30  # days after their end; also what customers may have sent again
 
 
 async def keep_house(outboxes: Mapping[str, str], event_url: str) -> None:
@@ -33,6 +34,7 @@ async def keep_house(outboxes: Mapping[str, str], event_url: str) -> None:
         chores += [
             (event, bus.events.c.taken_at, KEEP_PUBLISHED),
             (event, inbox.inbox.c.handled_at, KEEP_HANDLED),
+            (event, hooks.deliveries.c.ended_at, KEEP_DELIVERIES),
         ]
         while not_cancelled():
             for chore in chores:

@@ -14,6 +14,8 @@ from cli.stack.signing import BETWEEN_SERVICES
 
 REGISTRY = "REGISTRY_DATABASE_URL"
 DATABASES = (*(database_variable(it) for it in OWNER), REGISTRY)
+ALLOWED = "WEBHOOK_ALLOWED_NETWORKS"  # receivers are on this machine, if nothing else is said
+EVENTS = database_variable("event")
 PROVIDER = ("PAYMENT_PROVIDER_URL", "PAYMENT_PROVIDER_KEY")
 
 
@@ -22,6 +24,7 @@ def of_the_stack(
 ) -> dict[str, str]:
     """What leads a program to the parts of this stack. Holds passwords."""
     ours = {"PYTHONUNBUFFERED": "1"}  # so that a log's last words are in it after a crash
+    ours[ALLOWED] = environ.get(ALLOWED, HOST)
     for service, role in OWNER.items():
         own = _url(role, options, credentials)
         ours[database_variable(service)] = given.databases.get(service, own)
@@ -46,6 +49,17 @@ def of_callers(env: Mapping[str, str], ports: Ports, layout: StateDir) -> dict[s
     places = {f"{it.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
     key = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_KEY": str(layout.service_key)}
     return _without(env, DATABASES, PROVIDER) | places | key
+
+
+def with_events(env: Mapping[str, str], whole: Mapping[str, str]) -> dict[str, str]:
+    """The same, and the event database, in which the API keeps webhooks."""
+    return {**env, EVENTS: whole[EVENTS]}
+
+
+def of_webhooks(env: Mapping[str, str]) -> dict[str, str]:
+    """Of who sends to customers' addresses: no database but that of events, and no provider."""
+    own = {EVENTS: env[EVENTS]}
+    return _without(env, DATABASES, PROVIDER) | own
 
 
 def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[str, str]:

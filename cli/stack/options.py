@@ -26,7 +26,8 @@ class Topology(StrEnum):
 class Ports(BaseModel, frozen=True):
     """Where everything listens on 127.0.0.1; worker n takes the two bases plus n.
 
-    The gateway's metrics and the relay's health are at the bases themselves.
+    The gateway's metrics and the relay's health are at the bases themselves; the health of what
+    sends webhooks is behind the last worker's.
     """
 
     gateway: int = Field(default=8080, ge=1, le=65535)
@@ -55,6 +56,10 @@ class Ports(BaseModel, frozen=True):
     def metrics_of_api(self, workers: int) -> int:
         """The port of the metrics of the API's own worker: the one after the others'."""
         return self.metrics_base + workers + 1
+
+    def health_of_webhooks(self, workers: int) -> int:
+        """The port of the health of what sends webhooks: the one after the workers'."""
+        return self.health_base + workers + 1
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,9 @@ def wanted_ports(options: Options, given: Given) -> list[Wanted]:
     if not options.separate:
         own = ports.metrics_of_api(options.workers)
         wanted.append(Wanted(own, "API's metrics", "--metrics-base-port"))
+    wanted.append(
+        Wanted(ports.health_of_webhooks(options.workers), "webhooks health", "--health-base-port")
+    )
     for n in range(1, options.workers + 1):
         name = f"worker-{n}"
         wanted.append(Wanted(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port"))

@@ -34,6 +34,7 @@ class Programs:
     api: tuple[str, ...] = (*PYTHON, "api")
     worker: tuple[str, ...] = (*PYTHON, "workers")
     relay: tuple[str, ...] = (*PYTHON, "relay")
+    webhooks: tuple[str, ...] = (*PYTHON, "workers.webhooks")
     service: tuple[str, ...] = (*PYTHON, "services")  # a dot and the service's name follow
     discovery: tuple[str, ...] = (*PYTHON, "services.discovery")
 
@@ -76,8 +77,8 @@ class _Planner:
         """First what everything needs, then what serves."""
         needs = (self._databases(programs), *self._temporal(programs), *self._provider(programs))
         workers = ((self._worker(programs, n),) for n in range(1, self.options.workers + 1))
-        relay = (self._relay(programs),)
-        serve = ((self._api(programs),), *self._gateway(), relay, *workers)
+        events = ((self._relay(programs),), (self._webhooks(programs),))
+        serve = ((self._api(programs),), *self._gateway(), *events, *workers)
         if not self.options.split:
             return (needs, serve)
         return (needs, self._split.lanes(programs.service, programs.discovery), serve)
@@ -132,7 +133,8 @@ class _Planner:
         argv = (*programs.api, "--host", HOST, "--port", str(port), *self._own_worker())
         check = ready.answers(HOST, port, "/health/ready")
         looked_at = environment.of_console(self.options, self.layout, self.env)
-        return Child("api", argv, {**self._caller_env, **looked_at}, check, grace=40.0, rank=5)
+        env = environment.with_events(self._caller_env, self.env) | looked_at
+        return Child("api", argv, env, check, grace=40.0, rank=5)
 
     def _own_worker(self) -> tuple[str, ...]:
         """Has the API work too, which stops after the last request is answered."""
@@ -163,6 +165,13 @@ class _Planner:
         argv = (*programs.relay, "--health-port", str(health))
         check = ready.answers(HOST, health, "/health/ready")
         return Child("relay", argv, self._keyless, check, rank=7)
+
+    def _webhooks(self, programs: Programs) -> Child:
+        health = self.options.ports.health_of_webhooks(self.options.workers)
+        argv = (*programs.webhooks, "--health-port", str(health))
+        check = ready.answers(HOST, health, "/health/ready")
+        env = environment.of_webhooks(self.env)
+        return Child("webhooks", argv, env, check, grace=25.0, rank=6)
 
     def _job(self, name: str, argv: tuple[str, ...]) -> Job:
         child = Child(name, argv, self.env)

@@ -1,11 +1,13 @@
-"""The event database: the bus, where it is on PostgreSQL, and the inbox of our own consumers."""
+"""The event database: the bus, where it is on PostgreSQL, our consumers' inbox, and webhooks."""
 
 from sqlalchemy import MetaData
 
 from infrastructure.inbox import inbox_tables
 from infrastructure.postgres_bus import bus_tables
+from services.event.webhook_tables import webhook_tables
 
 metadata = MetaData()
 
 bus = bus_tables(metadata)
 inbox = inbox_tables(metadata)
+hooks = webhook_tables(metadata)

@@ -6,7 +6,7 @@ new route fails here until it has a row.
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -23,10 +23,14 @@ from api.app import create_app
 from api.auth import Scope
 from api.console.security import form_key
 from contracts.names import return_id, workflow_id
+from infrastructure.database import Database
+from infrastructure.public_http import open_public_http
+from services.event.deliveries import Deliveries, delivery_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port
 from tests.support.tokens import OPERATOR, SERVICE, bearer
 from tests.support.world import World, running_api
+from tests.webhooks.parts import event_of
 
 # Answers for own/foreign/missing things, or one for all. "Own" is what is the owner's, "foreign"
 # what is the other's, whoever calls. A list that is asked for as "foreign" is empty for the owner.
@@ -42,6 +46,15 @@ GET  /v1/orders/{order_id}/events              401  200/404/404 404/200/404 200/
 GET  /v1/orders/{order_id}/saga                401  200/404/404 404/200/404 200/200/404 200/200/404
 GET  /v1/payments/{order_id}                   401  200/404/404 404/200/404 200/200/404 200/200/404
 GET  /v1/users/{user_id}                       401  200/404/404 404/200/404 200/200/404 200/200/404
+POST /v1/webhooks                              401  201/403/403 403/201/403 201         201
+GET  /v1/webhooks                              401  200         200         200         200
+GET  /v1/webhooks/{webhook_id}                 401  200/404/404 404/200/404 200/200/404 200/200/404
+DELETE /v1/webhooks/{webhook_id}               401  204/404/404 404/204/404 204/204/404 204/204/404
+POST /v1/webhooks/{webhook_id}/secret          401  200/404/404 404/200/404 200/200/404 200/200/404
+POST /v1/webhooks/{webhook_id}/enable          401  200/404/404 404/200/404 200/200/404 200/200/404
+GET  /v1/webhooks/{webhook_id}/deliveries      401  200/404/404 404/200/404 200/200/404 200/200/404
+POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
+                                               401  409/404/404 404/409/404 409/409/404 409/409/404
 GET  /v1/products                              401  200         200         200         200
 GET  /v1/products/{sku}                        401  200/200/404 200/200/404 200/200/404 200/200/404
 POST /v1/users                                 401  403         403         201         201
@@ -81,12 +94,15 @@ GET  /openapi.json                             200  200         200         200 
 GET  /docs                                     200  200         200         200         200
 MOUNT /docs/assets                             200  200         200         200         200
 """
-HEADING, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+HEADING, *ROWS = [
+    line.split() for line in TABLE.strip().replace("redeliver\n", "redeliver ").splitlines()
+]
 CALLERS = HEADING[1:]
 FILES = {"/docs/assets": "swagger-ui.css", "/console/assets": "base.css"}
 THINGS = ("own", "foreign", "missing")
 EXPECTED = {f"{method} {path}": cells for method, path, *cells in ROWS}
 OF_AN_ORDER = [it for it in EXPECTED if "{order_id}" in it and "/console" not in it]
+OF_A_WEBHOOK = [it for it in EXPECTED if "{webhook_id}" in it]
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,8 @@ class Case:
     users: dict[str, str]  # by thing
     orders: dict[str, str]
     sagas: dict[str, str]
+    webhooks: dict[str, str]
+    deliveries: dict[str, str]
 
     def headers(self, caller: str) -> dict[str, str]:
         """The token of one of CALLERS."""
@@ -114,10 +132,21 @@ class Case:
         items = [{"sku": self.sku, "quantity": 1}]
         return {"customer_id": self.users[thing], "items": items, "payment_method": "pm_card_visa"}
 
+    async def webhook(self, thing: str) -> str:
+        """A new webhook of this customer; its id."""
+        made = await self.http.post("/v1/webhooks", json=self.webhook_of(thing))
+        webhook_id: str = made.json()["id"]
+        return webhook_id
+
+    def webhook_of(self, thing: str) -> dict[str, Any]:
+        """A body that registers one in this customer's name."""
+        return {"customer_id": self.users[thing], "url": "https://shop.example/hooks"}
+
     def body(self, route: str, thing: str) -> dict[str, Any] | None:
         price = {"minor": 100, "currency": "EUR"}
         return {
             "POST /v1/orders": self.order_of(thing),
+            "POST /v1/webhooks": self.webhook_of(thing),
             "POST /v1/users": {"name": "New", "email": "new@example.com"},
             "POST /v1/products": {"sku": uuid4().hex, "name": "x", "price": price, "stock": 1},
             "POST /v1/products/{sku}/stock": {"quantity": 1},
@@ -127,10 +156,15 @@ class Case:
     async def ask(self, route: str, thing: str, **headers: str) -> httpx2.Response:
         """One request of this route for this thing."""
         method, path = route.split()
+        webhook = self.webhooks[thing]
+        if method == "DELETE" and thing != "missing":  # each request needs one of its own
+            webhook = await self.webhook(thing)
         path = path.format(
             order_id=self.orders[thing],
             user_id=self.users[thing],
             saga_id=self.sagas[thing],
+            webhook_id=webhook,
+            delivery_id=self.deliveries[thing],
             sku="NOPE" if thing == "missing" else self.sku,
             step="charge_payment",
             folder=0,
@@ -165,9 +199,25 @@ async def case(world: World) -> AsyncIterator[Case]:
         await gates[-1].wait_reached()
         sagas[thing] = workflow_id(under_way)
     users["missing"], orders["missing"], sagas["missing"] = "usr_nope", "ord_nope", "order-ord_nope"
-    yield Case(world.http, await world.product(stock=1000), users, orders, sagas)
+    product = await world.product(stock=1000)
+    found = Case(world.http, product, users, orders, sagas, {}, {})
+    for thing in ("own", "foreign"):
+        found.webhooks[thing] = await found.webhook(thing)
+        found.deliveries[thing] = await delivered(world, found, thing)
+    found.webhooks["missing"], found.deliveries["missing"] = "whk_nope", "msg_nope"
+    yield found
     for gate in gates:
         await gate.open()
+
+
+async def delivered(world: World, case: Case, thing: str) -> str:
+    """A delivery to the webhook of this customer that nobody has tried yet; its id."""
+    database = Database(world.databases.event_database_url, pool_size=1)
+    event = event_of(case.users[thing])
+    async with database.transaction() as tx, open_public_http(()) as public:
+        await Deliveries(database, public).take(tx, event)
+    await database.close()
+    return delivery_id(case.webhooks[thing], event.id)
 
 
 async def returned(world: World, user: str) -> str:
@@ -197,7 +247,7 @@ async def test_every_caller_is_answered_as_the_table_says(case: Case, route: str
     )
 
 
-@pytest.mark.parametrize("route", [*OF_AN_ORDER, "GET /v1/users/{user_id}"])
+@pytest.mark.parametrize("route", [*OF_AN_ORDER, *OF_A_WEBHOOK, "GET /v1/users/{user_id}"])
 async def test_foreign_and_missing_are_byte_for_byte_the_same(case: Case, route: str) -> None:
     headers = case.headers("owner") | {"X-Request-Id": "the-same"}
     foreign, missing = [await case.ask(route, thing, **headers) for thing in THINGS[1:]]
@@ -215,7 +265,7 @@ async def test_foreign_and_missing_orders_are_looked_for_in_the_same_places(
         f"127.0.0.1:{free_port()}", lazy=True, data_converter=pydantic_data_converter
     )
     async with running_api(nowhere, world.services) as http:
-        cut_off = Case(http, case.sku, case.users, case.orders, case.sagas)
+        cut_off = replace(case, http=http)
         headers = case.headers("owner")
         answers = [await cut_off.ask(route, thing, **headers) for thing in THINGS[1:]]
     assert [it.status_code for it in answers] == [503, 503]

@@ -22,6 +22,6 @@ async def test_what_has_its_variable_set_is_used_and_not_started(
     given = {name: stack.state.environment[name] for name in GIVEN}
     async with running_stack(tmp_path, workers=1, environment=given) as second:
         started = {child.name for child in second.state.children}
-        assert started == {"api", "gateway", "relay", "worker-1"}
+        assert started == {"api", "gateway", "relay", "webhooks", "worker-1"}
         done = second.saga("demo", "--url", second.api)
         assert done.returncode == 0, done.stdout + done.stderr

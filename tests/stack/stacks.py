@@ -41,12 +41,12 @@ class Stack:
         self.state_dir = directory / ".saga"
         self.output = directory / "output"
         self.environ = {**os.environ, "PYTHONPATH": str(ROOT), **(environ or {})}
-        count = len(FLAGS) + 5
+        count = len(FLAGS) + 6
         first = quiet_block(count)
-        *numbers, metrics, _, _, health, _ = range(first, first + count)
+        *numbers, metrics, _, _, health, _, _ = range(first, first + count)
         self.ports = dict(zip(FLAGS, numbers, strict=True))
-        # A worker's port is the base plus 1; the gateway and the relay are at the bases, and the
-        # metrics of the API's own work come last.
+        # A worker's port is the base plus 1; the gateway and the relay are at the bases. Last come
+        # the metrics of the API's own work, and the health of what sends webhooks.
         bases = {"metrics-base": metrics, "health-base": health}
         self.flags = [f"--{it}-port={port}" for it, port in (self.ports | bases).items()]
         self.process: subprocess.Popen[bytes] | None = None

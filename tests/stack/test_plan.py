@@ -93,6 +93,7 @@ def test_what_runs_is_used(tmp_path: Path) -> None:
         "api",
         *edge,
         "relay",
+        "webhooks",
         "worker-1",
         "worker-2",
     ]
@@ -168,7 +169,17 @@ def test_who_calls_services_has_their_urls_and_no_database(tmp_path: Path) -> No
         env = child(plan, caller).env
         assert env["PAYMENT_SERVICE_URL"] == "http://127.0.0.1:8503"
         assert Path(env["SERVICE_AUTH_KEY"]).stat().st_mode & 0o077 == 0
-        assert not {it for it in env if it.endswith("_DATABASE_URL") or "PROVIDER" in it}
+        own = {"EVENT_DATABASE_URL"} if caller == "api" else set()  # where webhooks are
+        assert {it for it in env if it.endswith("_DATABASE_URL") or "PROVIDER" in it} == own
+
+
+def test_who_sends_webhooks_has_the_event_database_and_no_other(tmp_path: Path) -> None:
+    env = child(plan_for(tmp_path, {}), "webhooks").env
+    found = {it for it in env if it.endswith("_DATABASE_URL") or "PROVIDER" in it}
+    assert found == {"EVENT_DATABASE_URL"}
+    assert env["WEBHOOK_ALLOWED_NETWORKS"] == "127.0.0.1"
+    plan = plan_for(tmp_path, {"WEBHOOK_ALLOWED_NETWORKS": ""})
+    assert child(plan, "webhooks").env["WEBHOOK_ALLOWED_NETWORKS"] == ""
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -12,7 +12,9 @@ import pytest
 
 from tests.stack.stacks import Stack, eventually, stack_in
 
-CHILDREN = ["api", "gateway", "postgres", "provider", "relay", "temporal", "worker-1"]
+CHILDREN = [
+    *("api", "gateway", "postgres", "provider", "relay", "temporal", "webhooks", "worker-1"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ from contracts.orders import Order, OrderStatus
 from contracts.sagas import OrderOutcome
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import Services, open_services
+from services.event.opening import open_webhooks
 from tests.support.gates import Gate, Gates
 from tests.support.ports import free_port, free_ports
 from tests.support.tokens import OPERATOR, bearer, verifier
@@ -224,6 +225,7 @@ async def running_world(
             payment_provider_url=provider.url, payment_provider_key=SecretStr(PROVIDER_KEY)
         )
         services = wrapped(await stack.enter_async_context(open_services(databases, settings)))
+        webhooks = await stack.enter_async_context(open_webhooks(databases.event_database_url))
         gates = Gates()
         for queue in Queue:
             interceptors = [gates, ServiceErrors()]
@@ -237,7 +239,9 @@ async def running_world(
             )
             await stack.enter_async_context(worker)
         apis = {
-            fast: await stack.enter_async_context(running_api(client, services, fast_path=fast))
+            fast: await stack.enter_async_context(
+                running_api(client, services, fast_path=fast, webhooks=webhooks)
+            )
             for fast in (True, False)
         }
         yield World(client, address, server, databases, services, provider, gates, apis)
