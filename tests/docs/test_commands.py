@@ -18,6 +18,7 @@ from tests.docs.markdown import (
     Block,
     shell_blocks,
 )
+from tests.support.ports import free_port
 from tests.support.stack import Stack, running_stack
 
 PROGRAMS = Path(sys.executable).parent
@@ -59,6 +60,7 @@ def usual_ports(stack: Stack) -> dict[str, str]:
         8080: ports.gateway,
         8233: ports.temporal_ui,
         8420: ports.provider,
+        9000: free_port(),  # a receiver of webhooks
         9100: ports.metrics_base,
     }
     return {f"127.0.0.1:{port}": f"127.0.0.1:{ours}" for port, ours in usual.items()}
