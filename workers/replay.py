@@ -13,6 +13,7 @@ from temporalio.worker import Replayer
 
 from workers.queues import HOUSEKEEPING, WORKFLOWS
 from workers.sandbox import runner_for
+from workflows.deliver_webhook import DeliverWebhook
 
 RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
@@ -25,8 +26,9 @@ def replayer(
     `workflows` are other ones in their place, for tests. `converter` reads what is recorded: one
     with keys, if that is encrypted.
     """
+    ours = [*chain(*WORKFLOWS.values(), *HOUSEKEEPING.values()), DeliverWebhook]
     return Replayer(
-        workflows=workflows or list(chain(*WORKFLOWS.values(), *HOUSEKEEPING.values())),
+        workflows=workflows or ours,
         workflow_runner=runner_for(converter),
         data_converter=converter,
     )

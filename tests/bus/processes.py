@@ -21,6 +21,7 @@ from nats.js import JetStreamContext
 from sqlalchemy import Engine, event, func, select
 
 from infrastructure.database import Database
+from infrastructure.inbox import Patience
 from relay.outboxes import open_relays
 from services.order.tables import outbox
 from tests.bus.parts import consumer, opening
@@ -105,7 +106,9 @@ async def consume_until(places: Places, die_at: int, number: int) -> None:
 
     async with opening(places.bus_url)() as bus:
         with _mortal(die_at):
-            task = asyncio.create_task(bus.consume("c", consumer(database, "c").deliver))
+            task = asyncio.create_task(
+                bus.consume("c", consumer(database, "c", patience=Patience()).deliver)
+            )
             await until(enough, within=FOR_EVER)
             await asyncio.sleep(0.2)  # so that the last acknowledgement is a point too
         task.cancel()

@@ -17,7 +17,13 @@ from schemathesis import Case, GenerationMode, HookContext
 from schemathesis.generation.meta import TestPhase
 
 THINGS: dict[str, list[str]] = json.loads(Path(os.environ["FUZZ_THINGS"]).read_text())
-IN_PATH = {"order_id": "orders", "user_id": "users", "sku": "skus", "saga_id": "sagas"}
+IN_PATH = {
+    "order_id": "orders",
+    "user_id": "users",
+    "sku": "skus",
+    "saga_id": "sagas",
+    "webhook_id": "webhooks",
+}
 
 
 @schemathesis.hook

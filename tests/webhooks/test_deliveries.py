@@ -24,6 +24,7 @@ from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.webhooks.conftest import Open, Sending
 from tests.webhooks.parts import HANG, RESET, Receiver, event_of, message, receiving
+from workers.replay import replayer
 from workers.webhooks import starting
 from workflows.deliver_webhook import JITTER, SCHEDULE
 
@@ -110,6 +111,9 @@ async def test_after_three_days_it_is_dead_and_lives_again_when_it_is_asked_for(
                 await start_delivery(sending.client, DeliveryRun(delivery_id=dead.id, run=2))
             assert await sending.ended(webhook.id, event, run=2) is DeliveryState.DELIVERED
             (now,) = await sending.webhooks.deliveries(webhook.id, None, 10)
+            first = DeliveryRun(delivery_id=dead.id).workflow_id
+            recorded = await sending.client.get_workflow_handle(first).fetch_history()
+    await replayer().replay_workflow(recorded)
     assert (dead.attempts, dead.last_error) == (len(SCHEDULE), "answered 500")
     pauses = [after - before for before, after in pairwise(at[: len(SCHEDULE)])]
     for pause, least in zip(pauses, SCHEDULE[1:], strict=True):
