@@ -1,0 +1,47 @@
+"""What `kubectl kustomize` makes of an overlay, and what is asked of it by name."""
+
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from tests.deploy.composed import PROGRAMS, ROOT
+
+OVERLAYS = ("local", "production")
+FOLDER = ROOT / "deploy/kubernetes/overlays"
+Object = dict[str, Any]
+
+
+def render(overlay: str) -> list[Object]:
+    """All objects of an overlay, by the kubectl of the lock file."""
+    said = subprocess.run(
+        [PROGRAMS / "kubectl", "kustomize", FOLDER / overlay],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert said.returncode == 0, said.stderr
+    return [it for it in yaml.safe_load_all(said.stdout) if it]
+
+
+def of_kind(objects: list[Object], *kinds: str) -> list[Object]:
+    """Those of these kinds."""
+    return [it for it in objects if it["kind"] in kinds]
+
+
+def named(objects: list[Object], kind: str) -> dict[str, Object]:
+    """Those of a kind, by name."""
+    return {it["metadata"]["name"]: it for it in of_kind(objects, kind)}
+
+
+def pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
+    """The pod templates of Deployments and Jobs, each with its object's kind and name."""
+    for it in of_kind(objects, "Deployment", "Job"):
+        yield f"{it['kind']} {it['metadata']['name']}", it["spec"]["template"]
+
+
+def component(thing: Object) -> str:
+    """What it is: service, api, worker, relay or migration."""
+    return str(thing["metadata"]["labels"]["app.kubernetes.io/component"])
