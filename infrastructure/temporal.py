@@ -67,10 +67,14 @@ def demand_keys() -> None:
         settings.keys()
 
 
-def replay_converter(environment: Mapping[str, str] | None = None) -> DataConverter:
-    """For replays of histories of the namespace that `connect` would lead to."""
+def namespace_of(environment: Mapping[str, str] | None = None) -> str:
+    """The namespace that `connect` would lead to."""
     config = ClientConfig.load_client_connect_config(
         override_env_vars=None if environment is None else dict(environment)
     )
-    namespace = config.get("namespace", DEFAULT_NAMESPACE)
-    return replaying(PayloadSettings.of(environment), namespace)
+    return config.get("namespace", DEFAULT_NAMESPACE)
+
+
+def replay_converter(environment: Mapping[str, str] | None = None) -> DataConverter:
+    """For replays of histories of that namespace."""
+    return replaying(PayloadSettings.of(environment), namespace_of(environment))

@@ -4,6 +4,7 @@ What is encrypted on Temporal can be read with its keys only, so it stays on onc
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cli.stack.errors import StackError
@@ -14,6 +15,12 @@ from infrastructure.keys import new_key, written
 FILE, KEYS, MODE = VARIABLES = ("PAYLOAD_KEYS_FILE", "PAYLOAD_KEYS", "PAYLOAD_ENCRYPTION")
 
 DISCREET = {"LOG_ERRORS": "types"}  # of processes without keys, too
+
+
+def resolved(options: Options, layout: StateDir, environ: Mapping[str, str]) -> Options:
+    """The options, with `encrypt` as it is going to be."""
+    given = bool(environ.get(FILE) or environ.get(KEYS))
+    return replace(options, encrypt=options.encrypt or given or layout.payload_keys.exists())
 
 
 def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) -> dict[str, str]:

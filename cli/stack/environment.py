@@ -95,6 +95,11 @@ def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> di
     return ours | {name: value for name, value in env.items() if name in ours}
 
 
+def of_codec(env: Mapping[str, str]) -> dict[str, str]:
+    """Of the codec server: keys, and no database."""
+    return _without(env, DATABASES, PROVIDER)
+
+
 def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:
     hidden = {name for group in groups for name in group}
     return {name: value for name, value in env.items() if name not in hidden}

@@ -34,6 +34,7 @@ class Ports(BaseModel, frozen=True):
     api: int = Field(default=8000, ge=1, le=65535)
     temporal: int = Field(default=7233, ge=1, le=65535)
     temporal_ui: int = Field(default=8233, ge=1, le=65535)
+    codec: int = Field(default=8234, ge=1, le=65535)
     provider: int = Field(default=8420, ge=1, le=65535)
     postgres: int = Field(default=15432, ge=1, le=65535)
     metrics_base: int = Field(default=9100, ge=1, le=65000)
@@ -163,6 +164,8 @@ def wanted_ports(options: Options, given: Given) -> list[Wanted]:
     if given.temporal is None:
         wanted.append(Wanted(ports.temporal, "Temporal", "--temporal-port"))
         wanted.append(Wanted(ports.temporal_ui, "Temporal UI", "--temporal-ui-port"))
+    if options.encrypt:
+        wanted.append(Wanted(ports.codec, "codec server", "--codec-port"))
     if given.provider is None:
         wanted.append(Wanted(ports.provider, "payment provider", "--provider-port"))
     if not given.all_databases(split=options.split):

@@ -35,6 +35,7 @@ class Programs:
     worker: tuple[str, ...] = (*PYTHON, "workers")
     relay: tuple[str, ...] = (*PYTHON, "relay")
     webhooks: tuple[str, ...] = (*PYTHON, "workers.webhooks")
+    codec: tuple[str, ...] = (*PYTHON, "infrastructure.codec")
     service: tuple[str, ...] = (*PYTHON, "services")  # a dot and the service's name follow
     discovery: tuple[str, ...] = (*PYTHON, "services.discovery")
 
@@ -77,8 +78,8 @@ class _Planner:
         """First what everything needs, then what serves."""
         needs = (self._databases(programs), *self._temporal(programs), *self._provider(programs))
         workers = ((self._worker(programs, n),) for n in range(1, self.options.workers + 1))
-        events = ((self._relay(programs),), (self._webhooks(programs),))
-        serve = ((self._api(programs),), *self._gateway(), *events, *workers)
+        beside = ((self._relay(programs),), (self._webhooks(programs),), *self._codec(programs))
+        serve = ((self._api(programs),), *self._gateway(), *beside, *workers)
         if not self.options.split:
             return (needs, serve)
         return (needs, self._split.lanes(programs.service, programs.discovery), serve)
@@ -115,7 +116,8 @@ class _Planner:
             return ((attributes,),)
         ports = self.options.ports
         file, env = self.layout.temporal, self._keyless
-        server = temporal.server(ports.temporal, ports.temporal_ui, file, env)
+        codec = f"http://{HOST}:{ports.codec}" if self.options.encrypt else None
+        server = temporal.server(ports.temporal, ports.temporal_ui, file, env, codec)
         return ((server,), (attributes,))  # side by side: its client takes a second to load
 
     def _provider(self, programs: Programs) -> Stage:
@@ -151,6 +153,14 @@ class _Planner:
         mesh = self._split.mesh() if self.options.split else None
         edge = gateway.configured(self.layout, places, self._keyless, mesh)
         return (gateway.lane(edge, self.layout, self._keyless),)
+
+    def _codec(self, programs: Programs) -> Stage:
+        if not self.options.encrypt:
+            return ()
+        port = self.options.ports.codec
+        argv = (*programs.codec, "--host", HOST, "--port", str(port))
+        check = ready.answers(HOST, port, "/health/live")
+        return ((Child("codec", argv, environment.of_codec(self.env), check, rank=7),),)
 
     def _worker(self, programs: Programs, n: int) -> Child:
         ports, name = self.options.ports, f"worker-{n}"

@@ -24,14 +24,21 @@ def program() -> Path:
     return Path(sys.executable).parent / "temporal"
 
 
-def server(port: int, ui_port: int, database: Path, env: Mapping[str, str]) -> Child:
-    """The server. It accepts connections a moment before it serves; `attributes` waits for that."""
+def server(
+    port: int, ui_port: int, database: Path, env: Mapping[str, str], codec: str | None = None
+) -> Child:
+    """The server. It accepts connections a moment before it serves; `attributes` waits for that.
+
+    `codec` is the URL by which its Web UI reads encrypted payloads.
+    """
+    decoding = ("--ui-codec-endpoint", codec) if codec else ()
     places = ("--ip", HOST, "--port", str(port), "--ui-port", str(ui_port))
     return Child(
         name="temporal",
         argv=(
             *(str(program()), "server", "start-dev", *places, "--db-filename", str(database)),
             *("--ui-disable-news-fetch", "--disable-config-file", *TUNING),
+            *decoding,
         ),
         env=env,
         ready=ready.accepts(HOST, port),

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from cli.stack import leftovers, lock, ports, state
+from cli.stack import encryption, leftovers, lock, ports, state
 from cli.stack.console import Reporter
 from cli.stack.files import StateDir
 from cli.stack.options import Given, Options, wanted_ports
@@ -22,6 +22,7 @@ def up(options: Options, environ: Mapping[str, str], reporter: Reporter, program
     """Run the stack until asked to stop; the exit code. StackError if it cannot be started."""
     given = Given.by(environ)
     layout = StateDir(options.state_dir).create()
+    options = encryption.resolved(options, layout, environ)
     os.umask(0o077)  # databases and logs hold customers' data
     with lock.acquired(layout.lock) as mine:
         if not mine:

@@ -14,6 +14,8 @@ def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict
     table |= {"api": api, "console": f"{api}/console", "docs": f"{api}/docs"}
     if given.temporal is None:
         table["temporal_ui"] = f"http://{HOST}:{ports.temporal_ui}"
+    if options.encrypt:
+        table["codec"] = f"http://{HOST}:{ports.codec}"
     table["temporal"] = environment["TEMPORAL_ADDRESS"]
     table["provider"] = without_password(environment["PAYMENT_PROVIDER_URL"])
     if options.split:

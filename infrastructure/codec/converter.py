@@ -28,8 +28,12 @@ def replaying(settings: PayloadSettings, namespace: str) -> DataConverter:
     """
     if settings.mode == "off":
         return pydantic_data_converter
-    safe = Safe(Vault(settings.keys()), namespace, Plaintext.ACCEPT, bound=False)
-    return encrypting(EncryptionCodec(safe))
+    return encrypting(EncryptionCodec(readable(settings, namespace)))
+
+
+def readable(settings: PayloadSettings, namespace: str) -> Safe:
+    """What opens all that can be opened, of any workflow, for people. KeysUnusable without keys."""
+    return Safe(Vault(settings.keys()), namespace, Plaintext.ACCEPT, bound=False)
 
 
 def safe_of(settings: PayloadSettings, namespace: str) -> Safe:

@@ -59,6 +59,7 @@ def usual_ports(stack: Stack) -> dict[str, str]:
         8000: ports.api,
         8080: ports.gateway,
         8233: ports.temporal_ui,
+        8234: ports.codec,
         8420: ports.provider,
         9000: free_port(),  # a receiver of webhooks
         9100: ports.metrics_base,

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 SAGA = Path(sys.executable).parent / "saga"
 PORTS = (
-    *("gateway", "api", "temporal", "temporal-ui", "provider", "postgres"),
+    *("gateway", "api", "temporal", "temporal-ui", "codec", "provider", "postgres"),
     *("metrics-base", "health-base", "services-base"),
 )
 BLOCK = 12  # room for the workers above their base
