@@ -56,6 +56,7 @@ NEEDS = {
     "POST /v1/users": Need.SERVICE,
     # people who run it
     "POST /v1/users/{user_id}/deactivate": Need.OPERATOR,
+    "POST /v1/users/{user_id}/erase": Need.OPERATOR,
     "POST /v1/products": Need.OPERATOR,
     "POST /v1/products/{sku}/stock": Need.OPERATOR,
     "GET /v1/events": Need.OPERATOR,

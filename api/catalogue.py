@@ -41,6 +41,12 @@ async def deactivate_user(user_id: str, deps: Deps) -> User:
     return await deps.services.users.deactivate(user_id)
 
 
+@router.post("/users/{user_id}/erase", tags=["users"], responses=errors(404))
+async def erase_user(user_id: str, deps: Deps) -> User:
+    """Forget a person for good. The account is closed, and orders under way go on without it."""
+    return await deps.services.users.erase(user_id)
+
+
 @router.post("/products", status_code=201, tags=["products"], responses=errors(409, 422))
 async def create_product(body: NewProductBody, deps: Deps, response: Response) -> Product:
     """Offer a product. 409 `sku_exists` if the SKU is taken."""

@@ -34,6 +34,7 @@ from cli.stack.plan import Programs
 from cli.stack.up import up as run_stack
 from cli.token import token
 from cli.trace import trace
+from cli.user import app as user
 from cli.verify import verify
 
 DEGRADED = 3
@@ -46,6 +47,7 @@ app = typer.Typer(
 app.add_typer(order.app, name="order")
 app.add_typer(events, name="events")
 app.add_typer(keys, name="keys")
+app.add_typer(user, name="user")
 app.command()(bench)
 app.command()(demo)
 app.command()(token)

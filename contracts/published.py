@@ -22,6 +22,7 @@ class EventType(StrEnum):
 
     USER_CREATED = "user.created"
     USER_DEACTIVATED = "user.deactivated"
+    USER_ERASED = "user.erased"
     ORDER_PLACED = "order.placed"
     ORDER_BLOCKED = "order.blocked"
     ORDER_UNBLOCKED = "order.unblocked"
@@ -43,7 +44,7 @@ class EventType(StrEnum):
 
 
 class UserEvent(Message):
-    """An account was opened, or closed for new orders."""
+    """An account was opened, or closed for new orders; or its person was erased: forget it too."""
 
     user_id: str = Field(examples=["usr_5d0f"])
 
@@ -87,6 +88,7 @@ class PaymentEvent(Message):
 DATA: Mapping[EventType, type[Message]] = {
     EventType.USER_CREATED: UserEvent,
     EventType.USER_DEACTIVATED: UserEvent,
+    EventType.USER_ERASED: UserEvent,
     **{it: OrderEvent for it in EventType if it.startswith("order.")},
     EventType.PRODUCT_CREATED: ProductEvent,
     EventType.PRODUCT_STOCKED: ProductEvent,

@@ -27,6 +27,7 @@ class User(Message):
     email: str
     active: bool
     created_at: datetime
+    erased: bool = Field(default=False, description="The person is forgotten; so are these fields")
 
 
 class ValidateUser(Message):
@@ -52,6 +53,12 @@ class UserService(Protocol):
 
     async def deactivate(self, user_id: str) -> User:
         """Close an account for new orders; repeating it changes nothing. NotFound if none."""
+
+    async def erase(self, user_id: str) -> User:
+        """Forget the person for good, and close the account; repeating it changes nothing.
+
+        Orders under way go on: they know the account's id alone. NotFound if there is none.
+        """
 
     async def validate(self, command: ValidateUser) -> ValidatedUser:
         """Rejected `user_inactive` or NotFound `unknown_user` if the customer may not order."""

@@ -3,11 +3,13 @@
 Temporal's own settings are not here: `temporalio.envconfig` reads `TEMPORAL_*` and profiles.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 
+from infrastructure.keys import FixedKeys, KeyFile, KeyRing, Keys
 from infrastructure.public_http import Network, networks
 
 
@@ -40,6 +42,21 @@ class AnyDatabaseSettings(BaseSettings):
     inventory_database_url: DatabaseUrl | None = None
     payment_database_url: DatabaseUrl | None = None
     event_database_url: DatabaseUrl | None = None
+
+
+class UserKeySettings(BaseSettings):
+    """USER_KEYS_FILE, or USER_KEYS with the same JSON: what persons' keys are wrapped under."""
+
+    user_keys_file: Path | None = None
+    user_keys: SecretStr | None = None
+
+    def keys(self) -> Keys | None:
+        """The keys, if there are any. KeysUnusable if they cannot be used."""
+        if self.user_keys_file is not None:
+            return KeyFile(self.user_keys_file)
+        if self.user_keys is None:
+            return None
+        return FixedKeys(KeyRing.parse(self.user_keys.get_secret_value(), "USER_KEYS"))
 
 
 class RegistrySettings(BaseSettings):

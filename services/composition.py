@@ -34,7 +34,6 @@ PROTOCOLS: Mapping[str, type] = {
 }
 Opening = AbstractAsyncContextManager[Opened[Any]]
 LOCAL: Mapping[str, Callable[[str], Opening]] = {
-    "user": user.opened,
     "order": order.opened,
     "inventory": inventory.opened,
 }
@@ -99,6 +98,8 @@ def _open(service: str, places: Places, subject: str, observe: Observer) -> Open
         return remote_at(observe, authorities=places.authorities)
     if service == "payment" and places.provider is not None:
         return payment.opened(str(url), places.provider, observe=observe)
+    if service == "user":
+        return user.opened(str(url), keys=places.user_keys)
     return LOCAL[service](str(url))
 
 

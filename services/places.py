@@ -7,7 +7,13 @@ from pathlib import Path
 from pydantic import FilePath
 from pydantic_settings import BaseSettings
 
-from infrastructure.settings import DatabaseSettings, DatabaseUrl, ProviderSettings
+from infrastructure.keys import Keys
+from infrastructure.settings import (
+    DatabaseSettings,
+    DatabaseUrl,
+    ProviderSettings,
+    UserKeySettings,
+)
 from infrastructure.signing import SigningKey
 from infrastructure.tokens import Issuer
 from services.migrate import SERVICES
@@ -17,8 +23,8 @@ from services.migrate import SERVICES
 class Places:
     """By service: the URL of its database if it is to run in this process, else its own URL.
 
-    `provider` is for a payment service in this process, `issuer` mints the tokens by which
-    services at URLs know us; `authorities` (PEM) sign the certificates of those at https URLs,
+    `provider` and `user_keys` are for services in this process, `issuer` mints the tokens by
+    which services at URLs know us; `authorities` (PEM) sign the certificates of those at https URLs,
     instead of the usual ones. ValueError if a service has no place or two, or one of these lacks.
     """
 
@@ -27,6 +33,7 @@ class Places:
     provider: ProviderSettings | None = None
     issuer: Issuer | None = None
     authorities: Path | None = None
+    user_keys: Keys | None = None
 
     def __post_init__(self) -> None:
         for service in SERVICES:
@@ -65,7 +72,12 @@ class PlaceSettings(BaseSettings):
         databases = self._set("database")
         provider = ProviderSettings() if "payment" in databases else None
         return Places(
-            databases, self._set("service"), provider, self._issuer(), self.service_tls_authorities
+            databases,
+            self._set("service"),
+            provider,
+            self._issuer(),
+            self.service_tls_authorities,
+            UserKeySettings().keys() if "user" in databases else None,
         )
 
     def _set(self, kind: str) -> dict[str, str]:

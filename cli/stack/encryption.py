@@ -13,7 +13,7 @@ from cli.stack.options import Options
 from infrastructure.keys import new_key, written
 
 FILE, KEYS, MODE = VARIABLES = ("PAYLOAD_KEYS_FILE", "PAYLOAD_KEYS", "PAYLOAD_ENCRYPTION")
-
+PERSONS = USER_FILE, USER_KEYS = ("USER_KEYS_FILE", "USER_KEYS")
 DISCREET = {"LOG_ERRORS": "types"}  # of processes without keys, too
 
 
@@ -43,6 +43,18 @@ def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) 
     return {FILE: str(layout.payload_keys), MODE: environ.get(MODE) or "required"} | DISCREET
 
 
+def persons(options: Options, layout: StateDir, environ: Mapping[str, str]) -> dict[str, str]:
+    """What has the user service wrap persons' keys: likewise, and by a key of its own."""
+    if given := {name: environ[name] for name in PERSONS if environ.get(name)}:
+        return given
+    if not layout.user_keys.exists():
+        if not options.encrypt:
+            return {}
+        write_private(layout.user_keys, written((new_key(datetime.now(UTC)),)))
+    return {USER_FILE: str(layout.user_keys)}
+
+
 def without_keys(env: Mapping[str, str]) -> dict[str, str]:
-    """For programs that are not to read payloads, Temporal's server first of all."""
-    return {name: value for name, value in env.items() if name not in VARIABLES}
+    """For programs that are not to read any of it, Temporal's server first of all."""
+    hidden = {*VARIABLES, *PERSONS}
+    return {name: value for name, value in env.items() if name not in hidden}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from cli.stack import signing
 from cli.stack.credentials import Credentials
 from cli.stack.databases import OWNER
+from cli.stack.encryption import PERSONS
 from cli.stack.encryption import VARIABLES as PAYLOADS
 from cli.stack.files import StateDir
 from cli.stack.gateway import SOCKET
@@ -48,7 +49,7 @@ def of_callers(env: Mapping[str, str], ports: Ports, layout: StateDir) -> dict[s
     """Of who calls services that are processes of their own: where they are, and no database."""
     places = {f"{it.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
     key = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_KEY": str(layout.service_key)}
-    return _without(env, DATABASES, PROVIDER) | places | key
+    return _without(env, DATABASES, PROVIDER, PERSONS) | places | key
 
 
 def with_events(env: Mapping[str, str], whole: Mapping[str, str]) -> dict[str, str]:
@@ -66,13 +67,14 @@ def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[s
     """Of a service's instance: its own database, the registry, and whose tokens it takes."""
     own = {database_variable(service): env[database_variable(service)], REGISTRY: env[REGISTRY]}
     keys = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_JWKS": str(layout.service_jwks)}
-    hidden = (DATABASES, PAYLOADS) if service == "payment" else (DATABASES, PAYLOADS, PROVIDER)
+    kept = {"payment": PROVIDER, "user": PERSONS}.get(service)
+    hidden = [it for it in (DATABASES, PAYLOADS, PROVIDER, PERSONS) if it != kept]
     return _without(env, *hidden) | own | keys
 
 
 def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
     """Of who watches over the instances."""
-    return _without(env, DATABASES, PAYLOADS, PROVIDER) | {REGISTRY: env[REGISTRY]}
+    return _without(env, DATABASES, PAYLOADS, PROVIDER, PERSONS) | {REGISTRY: env[REGISTRY]}
 
 
 def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> dict[str, str]:
@@ -96,8 +98,8 @@ def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> di
 
 
 def of_codec(env: Mapping[str, str]) -> dict[str, str]:
-    """Of the codec server: keys, and no database."""
-    return _without(env, DATABASES, PROVIDER)
+    """Of the codec server: keys of payloads, and no database."""
+    return _without(env, DATABASES, PROVIDER, PERSONS)
 
 
 def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:

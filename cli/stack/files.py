@@ -44,6 +44,11 @@ class StateDir:
         return self.path / "payload-keys.json"
 
     @property
+    def user_keys(self) -> Path:
+        """What persons' keys are wrapped under, if payloads are encrypted; see `encryption`."""
+        return self.path / "user-keys.json"
+
+    @property
     def temporal(self) -> Path:
         """The Temporal server's database."""
         return self.path / "temporal.db"

@@ -28,7 +28,7 @@ PYTHON = (sys.executable, "-P", "-m")
 class Programs:
     """How our own programs are started; their arguments follow."""
 
-    migrations: tuple[str, ...] = (*PYTHON, "services.migrate")
+    migrations: tuple[str, ...] = (*PYTHON, "services.migrate", "--seal")
     attributes: tuple[str, ...] = (*PYTHON, "cli.stack.attributes")
     provider: tuple[str, ...] = (*PYTHON, "sandbox")
     api: tuple[str, ...] = (*PYTHON, "api")
@@ -58,6 +58,7 @@ def make_plan(
     issuer = None if given.issuer else signing.load_or_make(layout)
     ours = environment.of_the_stack(options, given, environ, credentials)
     ours |= encryption.environment(options, layout, environ)
+    ours |= encryption.persons(options, layout, environ)
     if options.split:
         signing.make_service_key(layout)
     traced = telemetry.environment(layout.spans if options.tracing else None)

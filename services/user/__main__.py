@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 
-from infrastructure.settings import DatabaseUrl
+from infrastructure.settings import DatabaseUrl, UserKeySettings
 from infrastructure.tokens import Verifier
 from services.process import POOL_SIZE, main
 from services.user.http import create_app
@@ -22,7 +22,8 @@ class Settings(BaseSettings):
 @asynccontextmanager
 async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
     """The application, on what the environment names."""
-    async with opened(Settings().user_database_url, pool_size=POOL_SIZE) as found:
+    url, keys = Settings().user_database_url, UserKeySettings().keys()
+    async with opened(url, pool_size=POOL_SIZE, keys=keys) as found:
         yield create_app(found, verifier)
 
 

@@ -6,17 +6,26 @@ from functools import partial
 
 from contracts.users import UserService
 from infrastructure.database import POOL_SIZE, Database
+from infrastructure.keys import Keys
 from infrastructure.migrations import check
 from services.migrate import migrations_of
 from services.opened import Opened
+from services.user.personal import Sealer
 from services.user.service import Users
 
 
 @asynccontextmanager
-async def opened(url: str, *, pool_size: int = POOL_SIZE) -> AsyncIterator[Opened[UserService]]:
-    """The service on this database; it connects when first needed, and closes at the end."""
+async def opened(
+    url: str, *, pool_size: int = POOL_SIZE, keys: Keys | None = None
+) -> AsyncIterator[Opened[UserService]]:
+    """The service on this database; it connects when first needed, and closes at the end.
+
+    `keys` wrap the keys of persons.
+    """
     database = Database(url, pool_size=pool_size)
     try:
-        yield Opened(Users(database), partial(check, database, migrations_of("user")))
+        yield Opened(
+            Users(database, Sealer.under(keys)), partial(check, database, migrations_of("user"))
+        )
     finally:
         await database.close()

@@ -3,66 +3,124 @@
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Executable, Select, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import NotFound, Rejected
+from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.published import DomainEvent, EventType, UserEvent
 from contracts.users import NewUser, User, ValidatedUser, ValidateUser
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
-from services.user.tables import outbox, users
+from services.user.personal import Personal, Sealer, SubjectKey
+from services.user.tables import outbox, subject_keys, users
+
+ERASED = Personal(name="", email="")
 
 
 class Users:
-    """Implements `contracts.users.UserService` on PostgreSQL."""
+    """Implements `contracts.users.UserService` on PostgreSQL. Personal data is kept sealed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sealer: Sealer | None = None) -> None:
         self._database = database
         self._outbox = Outbox(outbox)
+        self._sealer = sealer or Sealer()
 
     async def create(self, user: NewUser) -> User:
         """Open an account."""
-        values = {"id": f"usr_{uuid4().hex}", "name": user.name, "email": user.email}
-        statement = insert(users).values(values).returning(*users.c)
+        user_id = f"usr_{uuid4().hex}"
+        kept, sealed = self._sealer.seal(user_id, Personal(name=user.name, email=user.email))
+        key = insert(subject_keys).values(user_id=user_id, **kept._asdict())
+        account = insert(users).values(id=user_id, sealed=sealed).returning(users.c.created_at)
         async with self._database.transaction() as tx:
-            opened = await _one(tx, statement, values["id"])
-            await self._outbox.publish(tx, [_told(EventType.USER_CREATED, opened)])
-        return opened
+            await tx.execute(key)
+            created_at = (await tx.execute(account)).scalar_one()
+            await self._outbox.publish(tx, [_told(EventType.USER_CREATED, user_id)])
+        return User(
+            id=user_id, name=user.name, email=user.email, active=True, created_at=created_at
+        )
 
     async def get(self, user_id: str) -> User:
         """Read an account. NotFound if there is none."""
         async with self._database.statement() as tx:
-            return await _one(tx, _select(user_id), user_id)
+            return self._user(await _row(tx, user_id, _accounts()))
 
     async def deactivate(self, user_id: str) -> User:
         """Close an account for new orders; repeating it changes nothing. NotFound if none."""
         async with self._database.transaction() as tx:
-            user = await _one(tx, _select(user_id).with_for_update(), user_id)
-            if user.active:
-                closed = update(users).where(users.c.id == user_id).values(active=False)
-                user = await _one(tx, closed.returning(*users.c), user_id)
-                await self._outbox.publish(tx, [_told(EventType.USER_DEACTIVATED, user)])
-        return user
+            user = self._user(await _row(tx, user_id, _locked()))
+            if not user.active:
+                return user
+            await tx.execute(update(users).where(users.c.id == user_id).values(active=False))
+            await self._outbox.publish(tx, [_told(EventType.USER_DEACTIVATED, user_id)])
+        return user.model_copy(update={"active": False})
+
+    async def erase(self, user_id: str) -> User:
+        """Forget the person for good, and close the account; repeating it changes nothing.
+
+        Orders under way go on: they know the account's id alone. NotFound if there is none.
+        """
+        async with self._database.transaction() as tx:
+            row = await _row(tx, user_id, _locked())
+            if row["erased_at"] is None:
+                await tx.execute(delete(subject_keys).where(subject_keys.c.user_id == user_id))
+                nothing = {"name": "", "email": "", "sealed": None, "active": False}
+                forget = update(users).where(users.c.id == user_id)
+                await tx.execute(forget.values(**nothing, erased_at=func.now()))
+                await self._outbox.publish(tx, [_told(EventType.USER_ERASED, user_id)])
+        return _account(row, ERASED, active=False, erased=True)
 
     async def validate(self, command: ValidateUser) -> ValidatedUser:
         """Rejected `user_inactive` or NotFound `unknown_user` if the customer may not order."""
-        user = await self.get(command.customer_id)
-        if not user.active:
-            raise Rejected("user_inactive", f"user {user.id} is not active")
-        return ValidatedUser(customer_id=user.id)
+        user_id = command.customer_id
+        async with self._database.statement() as tx:
+            row = await _row(tx, user_id, select(users.c.active))
+        if not row["active"]:
+            raise Rejected("user_inactive", f"user {user_id} is not active")
+        return ValidatedUser(customer_id=user_id)
+
+    def _user(self, row: RowMapping) -> User:
+        erased = row["erased_at"] is not None
+        return _account(row, self._personal(row), active=row["active"], erased=erased)
+
+    def _personal(self, row: RowMapping) -> Personal:
+        if row["erased_at"] is not None:
+            return ERASED
+        if row["sealed"] is None:  # of the release before
+            return Personal(name=row["name"], email=row["email"])
+        if row["key"] is None:
+            raise Unavailable(
+                f"the key of {row['id']} is gone: erased, and brought back without it"
+            )
+        return self._sealer.open(row["id"], SubjectKey(row["key_id"], row["key"]), row["sealed"])
 
 
-def _select(user_id: str) -> Select[Any]:
-    return select(users).where(users.c.id == user_id)
+def _accounts() -> Select[Any]:
+    keys = users.outerjoin(subject_keys, subject_keys.c.user_id == users.c.id)
+    return select(users, subject_keys.c.key_id, subject_keys.c.key).select_from(keys)
 
 
-async def _one(tx: AsyncConnection, statement: Executable, user_id: str) -> User:
-    row = (await tx.execute(statement)).mappings().one_or_none()
+def _locked() -> Select[Any]:
+    return _accounts().with_for_update(of=users)
+
+
+async def _row(tx: AsyncConnection, user_id: str, statement: Select[Any]) -> RowMapping:
+    found = await tx.execute(statement.where(users.c.id == user_id))
+    row: RowMapping | None = found.mappings().one_or_none()
     if row is None:
         raise NotFound("unknown_user", f"there is no user {user_id}")
-    return User(**row)
+    return row
 
 
-def _told(event: EventType, user: User) -> DomainEvent:
-    return DomainEvent(event, user.id, UserEvent(user_id=user.id))
+def _account(row: RowMapping, personal: Personal, *, active: bool, erased: bool) -> User:
+    return User(
+        id=row["id"],
+        name=personal.name,
+        email=personal.email,
+        active=active,
+        created_at=row["created_at"],
+        erased=erased,
+    )
+
+
+def _told(event: EventType, user_id: str) -> DomainEvent:
+    return DomainEvent(event, user_id, UserEvent(user_id=user_id))

@@ -59,6 +59,7 @@ GET  /v1/products                              401  200         200         200 
 GET  /v1/products/{sku}                        401  200/200/404 200/200/404 200/200/404 200/200/404
 POST /v1/users                                 401  403         403         201         201
 POST /v1/users/{user_id}/deactivate            401  403         403         403         200/200/404
+POST /v1/users/{user_id}/erase                 401  403         403         403         200/200/404
 POST /v1/products                              401  403         403         403         201
 POST /v1/products/{sku}/stock                  401  403         403         403         200/200/404
 GET  /v1/events                                401  403         403         403         200

@@ -29,10 +29,29 @@ async def test_an_inactive_customer_may_not_order(users: UserService) -> None:
     assert refused.value.code == "user_inactive"
 
 
+async def test_an_erased_person_is_forgotten_and_may_not_order(users: UserService) -> None:
+    ada = await users.create(ADA)
+    erased = await users.erase(ada.id)
+    assert (erased.name, erased.email, erased.active, erased.erased) == ("", "", False, True)
+    assert await users.erase(ada.id) == erased == await users.get(ada.id)
+    assert await users.deactivate(ada.id) == erased
+    assert erased.created_at == ada.created_at
+    with pytest.raises(Rejected) as refused:
+        await users.validate(ValidateUser(customer_id=ada.id))
+    assert refused.value.code == "user_inactive"
+
+
+async def test_erasing_one_person_leaves_others_alone(users: UserService) -> None:
+    ada, eve = await users.create(ADA), await users.create(ADA)
+    await users.erase(ada.id)
+    assert await users.get(eve.id) == eve
+
+
 async def test_an_unknown_customer_is_not_found(users: UserService) -> None:
     for asking in (
         users.get("usr_x"),
         users.deactivate("usr_x"),
+        users.erase("usr_x"),
         users.validate(ValidateUser(customer_id="usr_x")),
     ):
         with pytest.raises(NotFound) as refused:

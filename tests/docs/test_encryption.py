@@ -6,6 +6,7 @@ from shutil import which
 import pytest
 
 from infrastructure.codec.settings import PayloadSettings
+from infrastructure.settings import UserKeySettings
 from infrastructure.telemetry.settings import TelemetrySettings
 from tests.docs.markdown import DOCUMENTS, ROOT, shell_blocks, table_rows
 from tests.docs.test_commands import run, script, shown_wrong, usual_ports
@@ -14,13 +15,14 @@ from tests.support.waiting import until
 
 ENCRYPTION = ROOT / "docs/encryption.md"
 MARK = "canary5d1c"
-# Where the data belongs: the user service's own database, and the provider's.
+# Orders keep their payment method and a customer's words; so does the provider.
 AT_HOME = ("postgres", "sandbox.db")
 
 
 def test_the_page_names_the_settings_of_the_code() -> None:
     named = {row[0].strip("`") for row in table_rows(ENCRYPTION)}
     assert {it.upper() for it in PayloadSettings.model_fields} <= named
+    assert {it.upper() for it in UserKeySettings.model_fields} <= named
     assert {"LOG_ERRORS"} <= named
     assert "log_errors" in TelemetrySettings.model_fields
     assert ENCRYPTION in DOCUMENTS

@@ -235,4 +235,6 @@ def test_keys_of_payloads_reach_who_speaks_to_temporal_and_nobody_else(tmp_path:
         assert child(plan, name).env["PAYLOAD_ENCRYPTION"] == "required"
     for name in ("temporal", "provider", "gateway", "relay", "order-1", "discovery"):
         assert not [it for it in child(plan, name).env if it.startswith("PAYLOAD_KEYS")]
+    for name, knows in {"user-1": True, "api": False, "order-1": False, "codec": False}.items():
+        assert ("USER_KEYS_FILE" in child(plan, name).env) is knows, name
     assert StateDir(tmp_path).payload_keys.stat().st_mode & 0o777 == 0o600

@@ -30,6 +30,12 @@ class FakeUsers:
         self._users[user_id] = closed
         return closed
 
+    async def erase(self, user_id: str) -> User:
+        nothing = {"name": "", "email": "", "active": False, "erased": True}
+        erased = (await self.get(user_id)).model_copy(update=nothing)
+        self._users[user_id] = erased
+        return erased
+
     async def validate(self, command: ValidateUser) -> ValidatedUser:
         if not (await self.get(command.customer_id)).active:
             raise Rejected("user_inactive", f"user {command.customer_id} is not active")
