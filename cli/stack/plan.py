@@ -28,7 +28,8 @@ PYTHON = (sys.executable, "-P", "-m")
 class Programs:
     """How our own programs are started; their arguments follow."""
 
-    migrations: tuple[str, ...] = (*PYTHON, "services.migrate", "--seal")
+    migrations: tuple[str, ...] = (*PYTHON, "services.migrate")
+    sealing: tuple[str, ...] = (*PYTHON, "services.user.sealing")
     attributes: tuple[str, ...] = (*PYTHON, "cli.stack.attributes")
     provider: tuple[str, ...] = (*PYTHON, "sandbox")
     api: tuple[str, ...] = (*PYTHON, "api")
@@ -103,13 +104,14 @@ class _Planner:
 
     def _databases(self, programs: Programs) -> Lane:
         migrations = self._job("migrations", programs.migrations)
+        sealing = self._job("personal data", programs.sealing)
         if self.given.all_databases(split=self.options.split):
-            return (migrations,)
+            return (migrations, sealing)
         place = cluster.locate(self.layout.path)
         log = self.layout.log("postgres")
         postgres = Postgres(place, self.options.ports.postgres, self.credentials, log)
         make = Job("database files", postgres.initialise)
-        return (make, postgres.child, Job("databases", postgres.provision), migrations)
+        return (make, postgres.child, Job("databases", postgres.provision), migrations, sealing)
 
     def _temporal(self, programs: Programs) -> Stage:
         attributes = self._job("search attributes", programs.attributes)

@@ -1,12 +1,25 @@
-"""Seals the personal data of accounts from before there were keys: once no old code runs."""
+"""`python -m services.user.sealing`: seals personal data of the release before there were keys.
 
+Once no process of that release runs.
+"""
+
+import asyncio
+
+from pydantic_settings import BaseSettings
 from sqlalchemy import insert, select, update
 
 from infrastructure.database import Database
+from infrastructure.settings import DatabaseUrl, UserKeySettings
 from services.user.personal import Personal, Sealer
 from services.user.tables import subject_keys, users
 
 BATCH = 200
+
+
+class Settings(BaseSettings):
+    """Its database."""
+
+    user_database_url: DatabaseUrl
 
 
 async def seal_all(url: str, sealer: Sealer) -> int:
@@ -32,3 +45,13 @@ async def _seal_some(database: Database, sealer: Sealer) -> int:
             change = update(users).where(users.c.id == row["id"])
             await tx.execute(change.values(name="", email="", sealed=sealed))
     return len(rows)
+
+
+def main() -> None:
+    """Entry point: the user database and the keys that the environment names."""
+    sealer = Sealer.under(UserKeySettings().keys())
+    asyncio.run(seal_all(Settings().user_database_url, sealer))
+
+
+if __name__ == "__main__":
+    main()

@@ -14,9 +14,15 @@ STUB = (sys.executable, str(Path(__file__).with_name("stub.py")))
 
 if __name__ == "__main__":
     api = (*STUB, *filter(None, [os.environ.get("STUB_API")]))
-    migrations = (sys.executable, "-c", "")
+    nothing = (sys.executable, "-c", "")
     main(
         Programs(
-            migrations=migrations, provider=STUB, api=api, worker=STUB, relay=STUB, webhooks=STUB
+            migrations=nothing,
+            sealing=nothing,
+            provider=STUB,
+            api=api,
+            worker=STUB,
+            relay=STUB,
+            webhooks=STUB,
         )
     )

@@ -89,6 +89,7 @@ def test_what_runs_is_used(tmp_path: Path) -> None:
     edge = ["gateway's configuration", "gateway"]
     assert names(plan) == [
         "migrations",
+        "personal data",
         "search attributes",
         "api",
         *edge,
