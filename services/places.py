@@ -24,8 +24,8 @@ class Places:
     """By service: the URL of its database if it is to run in this process, else its own URL.
 
     `provider` and `user_keys` are for services in this process, `issuer` mints the tokens by
-    which services at URLs know us; `authorities` (PEM) sign the certificates of those at https URLs,
-    instead of the usual ones. ValueError if a service has no place or two, or one of these lacks.
+    which services at URLs know us; `authorities` (PEM) sign the certificates of those at https
+    URLs, instead of the usual ones. ValueError if a service has no place or two, or one lacks.
     """
 
     databases: Mapping[str, str]
