@@ -60,7 +60,7 @@ def with_events(env: Mapping[str, str], whole: Mapping[str, str]) -> dict[str, s
 def of_webhooks(env: Mapping[str, str]) -> dict[str, str]:
     """Of who sends to customers' addresses: no database but that of events, and no provider."""
     own = {EVENTS: env[EVENTS]}
-    return _without(env, DATABASES, PROVIDER) | own
+    return _without(env, DATABASES, PROVIDER, PERSONS) | own
 
 
 def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[str, str]:
