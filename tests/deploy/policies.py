@@ -136,8 +136,8 @@ def databases(policy: Object) -> Iterator[str]:
         ports = [it.get("port") for it in rule.get("ports", [])]
         for peer in rule.get("to", []):
             labels = peer.get("podSelector", {}).get("matchLabels", {})
-            if "order-saga/database" in labels:
-                yield labels["order-saga/database"]
+            if "order-saga-database" in labels:
+                yield labels["order-saga-database"]
         if not rule.get("to") and (not ports or 5432 in ports):
             yield "any"
 

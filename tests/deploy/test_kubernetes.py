@@ -68,7 +68,7 @@ def _drop(objects: list[Object], kind: str, name: str) -> None:
 
 def _reach_all(objects: list[Object]) -> None:
     egress = named(objects, "NetworkPolicy")["user"]["spec"]["egress"]
-    egress[0]["to"][0]["podSelector"]["matchLabels"]["order-saga/database"] = "order"
+    egress[0]["to"][0]["podSelector"]["matchLabels"]["order-saga-database"] = "order"
 
 
 def _written_out(objects: list[Object]) -> None:
