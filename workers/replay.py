@@ -29,7 +29,7 @@ def replayer(
     ours = [*chain(*WORKFLOWS.values(), *HOUSEKEEPING.values()), DeliverWebhook]
     return Replayer(
         workflows=workflows or ours,
-        workflow_runner=runner_for(converter),
+        workflow_runner=runner_for(converter, strict=True),
         data_converter=converter,
     )
 
