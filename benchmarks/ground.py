@@ -29,7 +29,6 @@ from cli.stack.process import run_to_end
 from cli.stack.runner import Quiet, Runner
 from cli.stack.supervisor import Supervisor
 
-NAMESPACES = ("bench", "bench-1", "bench-4", "scale-1", "scale-2", "scale-3")
 PEERS = ("dbos", "naive")
 TEMPORAL = "temporal"
 ROW = 60
@@ -121,8 +120,10 @@ class Ground:
 
 
 @asynccontextmanager
-async def running_ground(folder: Path, workers: int) -> AsyncIterator[Ground]:
-    """Start all of it but the programs; stop it at the end."""
+async def running_ground(
+    folder: Path, workers: int, namespaces: Sequence[str]
+) -> AsyncIterator[Ground]:
+    """Start all of it but the programs; stop it at the end. These namespaces are made."""
     layout = StateDir(folder).create()
     options = Options(folder, workers, _free_ports())
     plan = make_plan(options, Given(), os.environ, Programs())
@@ -136,8 +137,9 @@ async def running_ground(folder: Path, workers: int) -> AsyncIterator[Ground]:
         ports=ExtraPorts(),
     )
     try:
-        await supervisor.start(tuple(_measurable(plan.stages, ground.ports.metrics)))
-        await supervisor.start(_second_temporal(ground))
+        stages = _measurable(plan.stages, ground.ports.metrics, namespaces)
+        await supervisor.start(tuple(stages))
+        await supervisor.start(_second_temporal(ground, namespaces))
         await _peer_databases(ground)
         yield ground
     finally:
@@ -157,10 +159,12 @@ def _free_ports() -> Ports:
     raise StackError(f"there are no {ROW} free ports in a row")
 
 
-def _measurable(stages: tuple[Stage, ...], metrics_port: int) -> Iterator[Stage]:
-    """The stages, with a Temporal that tells its metrics and has our second namespace."""
+def _measurable(
+    stages: tuple[Stage, ...], metrics_port: int, namespaces: Sequence[str]
+) -> Iterator[Stage]:
+    """The stages, with a Temporal that tells its metrics and has more namespaces."""
     extra = ["--metrics-port", str(metrics_port)]
-    for namespace in NAMESPACES:
+    for namespace in namespaces:
         extra += ["--namespace", namespace]
     for stage in stages:
         yield tuple(
@@ -174,7 +178,7 @@ def _measurable(stages: tuple[Stage, ...], metrics_port: int) -> Iterator[Stage]
         )
 
 
-def _second_temporal(ground: Ground) -> tuple[Stage, ...]:
+def _second_temporal(ground: Ground, namespaces: Sequence[str]) -> tuple[Stage, ...]:
     """A dev server as it is without any setting, but for a file to keep its data in."""
     port, file = ground.ports.default_temporal, ground.layout.path / "default-temporal.db"
     argv = (
@@ -185,7 +189,7 @@ def _second_temporal(ground: Ground) -> tuple[Stage, ...]:
     check = ready.accepts(HOST, port)
     server = Child(DEFAULT_TEMPORAL, argv, ground.environment, check, rank=1)
     attributes = [_attributes(ground, "default", **ground.default_temporal())]
-    attributes += [_attributes(ground, it, TEMPORAL_NAMESPACE=it) for it in NAMESPACES]
+    attributes += [_attributes(ground, it, TEMPORAL_NAMESPACE=it) for it in namespaces]
     return (((server,),), tuple((job,) for job in attributes))
 
 

@@ -14,7 +14,7 @@ from benchmarks.orders import Shop, open_shop
 from benchmarks.result import Cost, Results, summary
 from benchmarks.soak import Soaked, Soaking
 from benchmarks.subject import Subject
-from benchmarks.subjects import opened
+from benchmarks.subjects import namespaces_of, opened
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import open_services
 
@@ -23,10 +23,12 @@ STACK_WORKERS = 2
 
 
 @asynccontextmanager
-async def prepared(folder: Path, tell: Tell) -> AsyncIterator[tuple[Ground, Shop]]:
-    """A ground with a shop on it."""
+async def prepared(
+    folder: Path, tell: Tell, wanted: Sequence[str]
+) -> AsyncIterator[tuple[Ground, Shop]]:
+    """A ground for these subjects, with a shop on it."""
     tell("starting the stack")
-    async with running_ground(folder, STACK_WORKERS) as ground:
+    async with running_ground(folder, STACK_WORKERS, namespaces_of(wanted)) as ground:
         settings = ground.settings(DatabaseSettings), ground.settings(ProviderSettings)
         async with open_services(*settings) as services:
             shop = await open_shop(services)
@@ -35,7 +37,10 @@ async def prepared(folder: Path, tell: Tell) -> AsyncIterator[tuple[Ground, Shop
 
 async def bench(folder: Path, wanted: Sequence[str], asked: Asked, tell: Tell) -> Results:
     """Measure these subjects."""
-    async with prepared(folder, tell) as (ground, shop), opened(ground, shop, wanted) as subjects:
+    async with (
+        prepared(folder, tell, wanted) as (ground, shop),
+        opened(ground, shop, wanted) as subjects,
+    ):
         measuring = Measuring(ground, asked, tell)
         turns = await measuring.rounds(subjects)
         if asked.count:
@@ -59,7 +64,10 @@ async def bench(folder: Path, wanted: Sequence[str], asked: Asked, tell: Tell) -
 
 async def soak(folder: Path, name: str, minutes: float, tell: Tell) -> Soaked:
     """Soak one subject."""
-    async with prepared(folder, tell) as (ground, shop), opened(ground, shop, [name]) as subjects:
+    async with (
+        prepared(folder, tell, [name]) as (ground, shop),
+        opened(ground, shop, [name]) as subjects,
+    ):
         return await Soaking(ground, subjects[0], tell).run(minutes)
 
 

@@ -11,6 +11,7 @@ from benchmarks import growth
 from benchmarks.filling import filled, suffix_of
 from benchmarks.ground import PEERS, Ground
 from benchmarks.orders import LINES, Shop
+from benchmarks.programs.settings import ON_QUEUES, SETTINGS
 from benchmarks.rest import Got, Posted, Waited, http_to
 from benchmarks.subject import Subject
 from benchmarks.usage import kind_of
@@ -42,6 +43,15 @@ TABLE = (
     Entry("peers", "empty", "an empty workflow", "product", "empty"),
     Entry("peers", "noop_regular", "a workflow of 6 regular no-ops", "product", "regular"),
     Entry("peers", "noop_local", "a workflow of 6 local no-ops", "product", "local"),
+    *(
+        Entry("settings", f"set_{it}", f"PlaceOrder, {it}", f"set-{it}", "fast")
+        for it in SETTINGS
+        if it != "eager-activities-off"
+    ),
+    *(
+        Entry("settings", f"queued_{it}", f"PlaceOrder, no fast path, {it}", f"set-{it}", "saga")
+        for it in ON_QUEUES
+    ),
     Entry("workers", "workers_1", "PlaceOrder, 1 process", "product-one", "fast"),
     Entry("workers", "workers_2", "PlaceOrder, 2 processes", "product", "fast"),
     Entry("workers", "workers_4", "PlaceOrder, 4 processes", "product-four", "fast"),
@@ -73,6 +83,7 @@ NAMESPACES = {
     "filled-a": "scale-1",
     "filled-b": "scale-2",
     "filled-c": "scale-3",
+    **{f"set-{it}": f"set-{it}" for it in SETTINGS},
 }
 
 
@@ -92,6 +103,10 @@ PROGRAMS = {
         it: Program("temporal", PROCESSES, (), _namespace(it))
         for it in ("filled-a", "filled-b", "filled-c")
     },
+    **{
+        f"set-{it}": Program("temporal", PROCESSES, ("--settings", it), _namespace(f"set-{it}"))
+        for it in SETTINGS
+    },
     "default": Program(
         "temporal",
         PROCESSES,
@@ -110,6 +125,11 @@ def names(parts: Sequence[str], only: Sequence[str]) -> list[str]:
     """The subjects of these parts, or of all parts those that are named."""
     known = {entry.name: entry.part for entry in TABLE} | REST
     return [name for name, part in known.items() if name in only or (not only and part in parts)]
+
+
+def namespaces_of(wanted: Sequence[str]) -> list[str]:
+    """All namespaces that these subjects take beside the default one."""
+    return sorted({it for it in map(namespace_of, wanted) if it and it != "default"})
 
 
 def namespace_of(name: str) -> str | None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from benchmarks.measure import Asked
     from benchmarks.result import Results
 
-PARTS = ("peers", "rest", "workers", "lines", "scale")
-USUAL = PARTS[:-1]  # filling databases takes minutes
+PARTS = ("peers", "rest", "workers", "lines", "settings", "scale")
+USUAL = PARTS[:-2]  # many settings take long, and filling databases does
 QUICKLY = PARTS[:2]
 SOAKED = "rest_wait"
 MINUTES = {"s": 1 / 60, "m": 1.0, "h": 60.0}
@@ -29,7 +29,7 @@ EXTRA = ("dbos", "matplotlib")
 
 def bench(
     parts: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all but scale if none")
+        list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all but the last two if none")
     ] = None,
     *,
     quick: Annotated[

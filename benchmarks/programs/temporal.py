@@ -2,7 +2,7 @@
 
 Client and workers share the process, as in the product's API. With `--settings default`, the
 workers have the settings that the SDK gives them, and a client of their own: sagas that are started
-by another one do not begin with the answer to their start.
+by another one do not begin with the answer to their start. Others are of `settings.SETTINGS`.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from activities.border import ServiceErrors
 from api.sagas import Accepted, OrderSagas
 from benchmarks.programs import noops
 from benchmarks.programs.serving import Handler, serve
+from benchmarks.programs.settings import SETTINGS
 from contracts.names import Queue, workflow_id
 from contracts.orders import CreateOrder, OrderStatus
 from contracts.sagas import OrderOutcome
@@ -35,7 +36,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int, help="where the harness asks")
-    parser.add_argument("--settings", choices=("product", "default"), default="product")
+    parser.add_argument("--settings", choices=("product", "default", *SETTINGS), default="product")
     return parser.parse_args()
 
 
@@ -43,20 +44,23 @@ async def main(options: argparse.Namespace) -> None:
     """Work, and serve all kinds of saga."""
     name = f"{options.settings}-{options.port}"
     client = await connect(identity=name)
-    starter = client if options.settings == "product" else await connect(identity=name)
+    apart = options.settings in {"default", "not-eager"}
+    starter = await connect(identity=name) if apart else client
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(
             open_services(DatabaseSettings(), ProviderSettings())
         )
-        make = product_workers if options.settings == "product" else default_workers
-        for worker in (*make(client, services), noop_worker(client)):
+        for worker in (*workers_by(options.settings, client, services), noop_worker(client)):
             await stack.enter_async_context(worker)
         await serve(options.port, handlers(starter))
 
 
-def product_workers(client: Client, services: Services) -> Iterator[Worker]:
-    """The product's own."""
-    return (worker_for(client, queue, services) for queue in Queue)
+def workers_by(settings: str, client: Client, services: Services) -> Iterator[Worker]:
+    """The product's own, with what these settings change."""
+    if settings == "default":
+        return default_workers(client, services)
+    changed = SETTINGS[settings](client) if settings in SETTINGS else {}
+    return (worker_for(client, queue, services, **changed) for queue in Queue)
 
 
 def default_workers(client: Client, services: Services) -> Iterator[Worker]:

@@ -1,0 +1,48 @@
+"""Settings of workers that are measured beside the product's own, one changed at a time."""
+
+import gc
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import (
+    PollerBehavior,
+    PollerBehaviorAutoscaling,
+    PollerBehaviorSimpleMaximum,
+    UnsandboxedWorkflowRunner,
+)
+
+from workers.sandbox import runner_for
+
+# Arguments of a Worker, instead of the product's own.
+Changed = Callable[[Client], Mapping[str, Any]]
+
+
+def _pollers(behavior: PollerBehavior) -> Changed:
+    return lambda _: {
+        "workflow_task_poller_behavior": behavior,
+        "activity_task_poller_behavior": behavior,
+    }
+
+
+def _frozen(_: Client) -> Mapping[str, Any]:
+    """What is there when the work begins is not looked through for garbage any more."""
+    gc.collect()
+    gc.freeze()
+    return {}
+
+
+SETTINGS: Mapping[str, Changed] = {
+    "as-it-is": lambda _: {},
+    "not-eager": lambda _: {},  # the program starts sagas by a client without workers
+    "sandbox-strict": lambda it: {"workflow_runner": runner_for(it.data_converter, strict=True)},
+    "sandbox-none": lambda _: {"workflow_runner": UnsandboxedWorkflowRunner()},
+    "two-pollers": _pollers(PollerBehaviorSimpleMaximum(2)),
+    "pollers-by-load": _pollers(PollerBehaviorAutoscaling()),
+    "four-local-slots": lambda _: {"max_concurrent_local_activities": 4},
+    "hundred-local-slots": lambda _: {"max_concurrent_local_activities": 100},
+    "cache-none": lambda _: {"max_cached_workflows": 0},
+    "gc-frozen": _frozen,
+    "eager-activities-off": lambda _: {"disable_eager_activity_execution": True},
+}
+ON_QUEUES = ("as-it-is", "cache-none", "eager-activities-off")  # also without the fast path
