@@ -29,7 +29,8 @@ EXTRA = ("dbos", "matplotlib")
 
 def bench(
     parts: Annotated[
-        list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all but the last two if none")
+        list[str] | None,
+        typer.Argument(help=f"Of {', '.join(PARTS)}; all but the last two if none"),
     ] = None,
     *,
     quick: Annotated[
@@ -40,6 +41,8 @@ def bench(
     only: Annotated[list[str] | None, typer.Option(help="Only this subject; repeatable")] = None,
     soak: Annotated[str, typer.Option(help="Instead, so long at half of saturation: 10m")] = "",
     half: Annotated[bool, typer.Option(help="Also at half of saturation")] = True,
+    at_once: Annotated[int, typer.Option(min=0, help="So many at saturation; 0: 8 or 24")] = 0,
+    count: Annotated[bool, typer.Option(help="Also count transactions, which takes time")] = True,
     out: Annotated[Path, typer.Option(help="Folder for bench.json, .png and .html")] = Path(
         "bench"
     ),
@@ -49,14 +52,16 @@ def bench(
     if soak:
         _soak(_minutes(soak), out)
         return
-    from benchmarks.measure import QUICK, Asked  # noqa: PLC0415 - heavy
+    from benchmarks.measure import AT_ONCE, QUICK, Asked  # noqa: PLC0415 - heavy
     from benchmarks.subjects import names  # noqa: PLC0415 - heavy
 
     wanted = names(parts or (QUICKLY if quick else USUAL), only or [])
     unknown = (set(parts or ()) - set(PARTS)) | (set(only or ()) - set(wanted))
     if unknown or not wanted:
         raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}")
-    asked = QUICK if quick else Asked(rounds=rounds, seconds=seconds, half=half)
+    load = (at_once,) if at_once else AT_ONCE
+    asked = Asked(rounds=rounds, seconds=seconds, at_once=load, half=half, count=count)
+    asked = QUICK if quick else asked
     results = run(wanted, asked)
     out.mkdir(parents=True, exist_ok=True)
     (out / "bench.json").write_text(results.model_dump_json(indent=1))
