@@ -1,0 +1,29 @@
+"""Workers import the sagas once; replays import them under guards, and find what is forbidden."""
+
+from collections.abc import AsyncIterator
+
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from cli.operate.histories import Named
+from cli.operate.replay import replayed
+from tests.histories.test_golden import LINES, SAID
+from tests.workers.clock import ReadsTheClock
+from workers.sandbox import runner_for
+from workflows.return_order import ReturnOrder
+
+
+async def one() -> AsyncIterator[Named]:
+    line = next(it for it in LINES if SAID[f"{it.release}/{it.name}"]["saga"] == "PlaceOrder")
+    yield Named(line.name, WorkflowHistory.from_json("recorded", line.history))
+
+
+async def test_a_replay_finds_a_saga_that_reads_the_clock() -> None:
+    (result,) = [it async for it in replayed(one(), [ReadsTheClock, ReturnOrder])]
+    assert "datetime.datetime.now" in (result.difference or "")
+
+
+def test_only_replays_import_the_sagas_under_guards() -> None:
+    strict = runner_for(pydantic_data_converter, strict=True).restrictions
+    quick = runner_for(pydantic_data_converter).restrictions
+    assert quick.passthrough_modules - strict.passthrough_modules == {"workflows"}
