@@ -64,7 +64,7 @@ test-console: setup-dev ## Drive the console in Chromium, which must be installe
 	$(BIN)/python -m pytest -m console $(LONG)
 
 measure-console: setup-dev ## Watch a live page for ten minutes at a thousand orders a minute; CONSOLE_MINUTES=2 for less
-	$(BIN)/python -m pytest tests/console/test_flow.py -m timing -s
+	$(BIN)/python -m pytest $(LONG) tests/console/test_flow.py -m timing -s
 
 console-images: setup-dev ## Take the pictures of the console that the documents show
 	$(BIN)/python -m tests.console.images

@@ -71,12 +71,12 @@ async def tries_of(client: Client, saga_id: str) -> list[Try]:
     found: dict[int, Try] = {}
     async for event in handle.fetch_history_events():
         for failure in _failures(event):
-            await _unseal(failure, codec)
+            await unseal(failure, codec)
         for number, told in _of_event(event, found):
             found[number] = told
     waiting = (await handle.describe()).raw_description.pending_activities
     for it in waiting:
-        await _unseal(it.last_failure, codec)
+        await unseal(it.last_failure, codec)
     pending = {it.activity_type.name for it in waiting}
     ended = [it for it in found.values() if it.ended]
     left = [
@@ -97,7 +97,7 @@ def _failures(event: HistoryEvent) -> tuple[Failure, ...]:
     )
 
 
-async def _unseal(failure: Failure, codec: PayloadCodec | None) -> None:
+async def unseal(failure: Failure, codec: PayloadCodec | None) -> None:
     """Put back the messages of a failure that was encrypted for Temporal, in place."""
     while True:
         if failure.HasField("encoded_attributes"):

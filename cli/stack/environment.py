@@ -79,20 +79,21 @@ def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
 
 def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> dict[str, str]:
     """Of the API: what its console looks at. What the user has set is left alone."""
-    ports = options.ports
-    places = {f"worker-{n}": ports.metrics_base + n for n in range(1, options.workers + 1)}
+    ports, workers = options.ports, range(1, options.workers + 1)
+    places = [(f"worker-{n}", ports.health_base + n) for n in workers]  # our own measures
+    places += [(f"worker-{n}", ports.metrics_base + n) for n in workers]  # Temporal's SDK's
     if not options.separate:
-        places["api-worker"] = ports.metrics_of_api(options.workers)
+        places.append(("api", ports.metrics_of_api(options.workers)))
     ours = {}
     if options.split:
-        places |= {
-            f"{service}-{n}": ports.instance(service, n)
+        places += [
+            (f"{service}-{n}", ports.instance(service, n))
             for service in SERVICES
             for n in range(1, options.scale_of(service) + 1)
-        }
-        places["discovery"] = ports.discovery
+        ]
+        places.append(("discovery", ports.discovery))
         ours = {"CONSOLE_ENVOY": str(layout.path / SOCKET)} if options.gateway else {}
-    metrics = (f"{name}=http://{HOST}:{port}/metrics" for name, port in places.items())
+    metrics = (f"{name}=http://{HOST}:{port}/metrics" for name, port in places)
     ours["CONSOLE_METRICS"] = " ".join(metrics)
     return ours | {name: value for name, value in env.items() if name in ours}
 

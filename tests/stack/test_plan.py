@@ -183,6 +183,17 @@ def test_who_sends_webhooks_has_the_event_database_and_no_other(tmp_path: Path) 
     assert child(plan, "webhooks").env["WEBHOOK_ALLOWED_NETWORKS"] == ""
 
 
+def test_the_api_knows_where_its_console_looks(tmp_path: Path) -> None:
+    plan = split_plan(tmp_path, {})
+    env = child(plan, "api").env
+    places = [it.partition("=") for it in env["CONSOLE_METRICS"].split()]
+    assert ("worker-1", "http://127.0.0.1:9201/metrics") in [(it[0], it[2]) for it in places]
+    assert {it[0] for it in places} >= {"worker-1", "payment-1", "discovery"}
+    assert env["CONSOLE_ENVOY"].endswith("gateway.sock")
+    given = child(split_plan(tmp_path, {"CONSOLE_ENVOY": "http://envoy.example"}), "api").env
+    assert given["CONSOLE_ENVOY"] == "http://envoy.example"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_has_its_own_database_and_can_mint_no_token(tmp_path: Path, service: str) -> None:
     env = child(split_plan(tmp_path, {}), f"{service}-1").env

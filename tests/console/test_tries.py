@@ -1,0 +1,67 @@
+"""Attempts are told with their errors, also where payloads on Temporal are encrypted."""
+
+from collections.abc import Sequence
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
+from temporalio.converter import (
+    DefaultFailureConverterWithEncodedAttributes,
+    DefaultPayloadConverter,
+    PayloadCodec,
+)
+from temporalio.exceptions import ApplicationError
+
+from api.console.tries import Result, tries_of, unseal
+from tests.support.world import World
+
+
+class Turned(PayloadCodec):
+    """A codec that anybody can read, backwards."""
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [Payload(metadata=it.metadata, data=it.data[::-1]) for it in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await self.encode(payloads)
+
+
+@pytest.mark.parametrize("codec", [None, Turned()], ids=["encoded", "encrypted"])
+async def test_the_messages_of_sealed_failures_are_read(codec: PayloadCodec | None) -> None:
+    error = ApplicationError("the payment failed", type="Unavailable")
+    error.__cause__ = ApplicationError("the bank is closed", type="APIError")
+    failure = Failure()
+    converter = DefaultFailureConverterWithEncodedAttributes()
+    converter.to_failure(error, DefaultPayloadConverter(), failure)
+    for it in (failure, failure.cause) if codec else ():
+        (sealed,) = await Turned().encode([it.encoded_attributes])
+        it.encoded_attributes.CopyFrom(sealed)
+    assert failure.message == failure.cause.message == "Encoded failure"
+    await unseal(failure, codec)
+    assert failure.message == "the payment failed"
+    assert failure.cause.message == "the bank is closed"
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast path", "by queues"])
+async def test_every_attempt_is_told_once_and_in_order(world: World, *, fast: bool) -> None:
+    world.fast_path = fast
+    sku = await world.product()
+    order_id = await world.place(sku, method="pm_card_visa_chargeDeclined")
+    world.fast_path = True
+    await world.settled(order_id, sku, "rejected")
+    tries = await tries_of(world.client, f"order-{order_id}")
+    assert [it.activity for it in tries] == [
+        "order.create",
+        "user.validate",
+        "inventory.reserve",
+        "payment.charge",
+        "order.fence_confirm",  # before anything is undone
+        "payment.refund",
+        "inventory.release",
+        "order.close",
+    ]
+    charge = tries[3]
+    assert (charge.result, charge.error) == (Result.FAILED, "Your card was declined.")
+    assert {it.result for it in tries if it is not charge} == {Result.DONE}
+    assert {(it.fast, it.number) for it in tries} == {(fast, 1)}
+    assert all(it.began and it.ended and it.began <= it.ended for it in tries)
