@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check kernel-size format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -89,6 +89,9 @@ check: setup-dev ## Lint, types, import rules, unused dependencies, sagas
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python -m workers.lint
+
+kernel-size: setup-dev ## Count the kernel's lines of code, without docstrings and comments
+	$(BIN)/python -m tests.support.code_lines
 
 format: setup-dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -20,10 +19,11 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 
 from saga.attempts import Attempts, What
 from saga.call import Call, Cause, Ending, cause_of
-from saga.duties import Duties, Notify, results
+from saga.duties import Duties, Notify
 from saga.journal import Journal
-from saga.parking import URGENT, Duty, Resolution, Resolving
+from saga.parking import Resolution
 from saga.step import FORWARD, UNTIL_DONE, Kind, Step
+from saga.undoing import Undoing, lived_before
 from saga.view import SagaState, SagaView, StepState
 
 C = TypeVar("C")
@@ -65,9 +65,8 @@ class Saga:
         self._fast = fast
         self._attempts = Attempts(fast, self._journal.flush)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
-        self._declared: dict[str, tuple[Step[Any, Any], Any]] = {}
-        self._begun: dict[str, tuple[Step[Any, Any], Any]] = {}
         self._duties = Duties(self._journal, self._attempts, notify)
+        self._undoing = Undoing(self._journal, self._duties, fast=fast)
         self._forward: asyncio.Task[None] | None = None
         self._abortion: Cause | None = None
         self._cancelled_by_temporal = False
@@ -91,11 +90,10 @@ class Saga:
     async def cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible. Returns when it is certain to be undone, or not.
 
-        On the fast path only the pivot's fence knows: a workflow task that was lost with all that
-        it had done may have gone past the pivot.
+        If the saga may have gone past the pivot in an earlier life, only the pivot's fence knows.
         """
         accepted = self.request_cancel(code, detail)
-        if accepted and self._fast:
+        if accepted and lived_before(self._fast, "ask-the-fence-before-a-cancel"):
             await workflow.wait_condition(lambda: self._undoable is not None)
             return bool(self._undoable)
         return accepted
@@ -111,14 +109,14 @@ class Saga:
     def declare(self, step: Step[C, R], command: C) -> None:
         """Say with what a compensatable step is done, before `run`, so that it can be undone.
 
-        It is undone not only if this run has begun it, but also if an earlier run of the saga or a
-        lost workflow task may have; and one that concludes is undone in any case.
+        It is undone not only if this run has begun it, but also if the saga may have in an earlier
+        life; and one that concludes is undone in any case.
         """
-        self._declared.setdefault(step.name, (step, command))
+        self._undoing.declared.setdefault(step.name, (step, command))
 
     def register(self, step: Step[C, R], command: C) -> None:
         """Note that a step begins: from now on its outcome is unknown."""
-        self._begun.setdefault(step.name, (step, command))
+        self._undoing.begun.setdefault(step.name, (step, command))
 
     async def run(self, forward: Forward, *, deadline: timedelta | None = None) -> Outcome:
         """Run `forward`, which calls `step` for each step, to its end or undo what it began.
@@ -139,7 +137,7 @@ class Saga:
         if cause is not None and self._committed:
             detail = f"unsound saga: past its pivot, {cause.step} failed: {cause.detail}"
             raise ApplicationError(detail, type="UnsoundSaga", non_retryable=True)
-        undone = {} if cause is None else await self._finish(self._compensate(cause))
+        undone = {} if cause is None else await self._finish(self._undoing.all(cause))
         await self._finish(self._duties.told())
         self._journal.enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
@@ -277,49 +275,6 @@ class Saga:
                 return True
         return False
 
-    async def _compensate(self, cause: Cause) -> dict[str, Any]:
-        """Undo what was begun, last first, past what is parked; the compensations' replies."""
-        self._journal.undoing(f"{cause.code}: {cause.detail}")
-        undoing: dict[str, asyncio.Task[Any]] = {}
-        for step, command in self._to_undo():
-            if step.compensation is None:
-                continue
-            if step.concludes:
-                await results(undoing.values())
-                await self._duties.told()
-            if step.name in self._begun or step.concludes:
-                self.view.compensations.append(step.name)
-                self._journal.mark(step, StepState.COMPENSATING)
-            call = Call(self.view.saga_id, step.name, cause)
-            duty = self._duties.new(step, step.compensation, call, command, priority=URGENT)
-            undoing[step.name] = task = asyncio.create_task(self._undo(duty))
-            await workflow.wait_condition(partial(_done_or_parked, task, duty))
-        return dict(zip(undoing, await results(undoing.values()), strict=True))
-
-    def _to_undo(self) -> list[tuple[Step[Any, Any], Any]]:
-        """The steps to compensate, in order: the last begun first, a concluding one last.
-
-        An activity of another worker is on record before it runs, so what this run has not begun
-        has no effect. Not so on the fast path, where a workflow task may be lost with all that it
-        did; nor after a reset. Then every declared step may have had one. (`patched` is asked as
-        late as this, so that what an earlier run has on record is replayed as it was.)
-        """
-        info = workflow.info()
-        again = info.run_id != info.first_execution_run_id
-        lost = self._fast or (again and workflow.patched("undo-earlier-runs"))
-        known = self._declared if lost else {}
-        concluding = {name: it for name, it in self._declared.items() if it[0].concludes}
-        last_first = reversed([*(self._begun | known | concluding).values()])
-        return sorted(last_first, key=lambda it: it[0].concludes)
-
-    async def _undo(self, duty: Duty) -> Any:
-        """Undo one step. One that this run had not begun shows as skipped: it mostly never was."""
-        reply = await duty.fulfil()
-        skipped = duty.resolution is not None and duty.resolution.action is Resolving.SKIP
-        skipped = skipped or duty.step.name not in self.view.compensations
-        self._journal.mark(duty.step, StepState.SKIPPED if skipped else StepState.COMPENSATED)
-        return reply
-
     async def _insist(self, step: Step[Any, Any], what: What, *args: Any) -> Any:
         return await self._duties.new(step, what, *args).fulfil()
 
@@ -341,7 +296,3 @@ class Saga:
                 accepted = self.request_cancel("cancelled_by_operator", "cancelled on Temporal")
                 self._cancelled_by_temporal = self._cancelled_by_temporal or accepted
         return task.result()
-
-
-def _done_or_parked(task: asyncio.Task[Any], duty: Duty) -> bool:
-    return task.done() or duty.parked is not None

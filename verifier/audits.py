@@ -24,7 +24,7 @@ async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandl
 
     ValueError if the audit did not find or did not undo it.
     """
-    case = _plainly_named(await subject.make(world))
+    case = _plainly_named(await subject.make(world, story.fast))
     saga = await world.client.start_workflow(
         subject.workflow.run, case.argument, id=case.workflow_id, task_queue=Queue.ORDERS
     )
@@ -48,7 +48,7 @@ def _plainly_named(case: Case) -> Case:
     """The order's id without a dash: to an audit, what follows one counts an order's returns."""
     order_id = case.order.order_id.replace("-", "")
     argument = case.argument.model_copy(update={"order_id": order_id})
-    return Case(workflow_id(order_id), argument, argument)
+    return Case(workflow_id(order_id), argument, argument, case.fast)
 
 
 async def _charging(saga: WorkflowHandle[Any, Any]) -> bool:

@@ -18,19 +18,21 @@ HOUR = timedelta(hours=1)
 # What a failing service asks for with Retry-After: it spares most of the attempts of an hour, and
 # still has a step's patience (5 min) and a duty's (10 min) run out by more than one.
 AGAIN = timedelta(minutes=4)
-BEFORE_PARKED = 3
+BEFORE_PARKED = 6  # of a second life, too
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One attempt that a fault may strike. `number` counts all attempts at the site, from 1.
 
-    `now` and `first` are when this one and the first were scheduled, by the server's clock.
+    `local` counts those on the fast path. `now` and `first` are when this one and the first were
+    scheduled, by the server's clock.
     """
 
     script: Script
     fault: Fault
     number: int
+    local: int
     now: datetime
     first: datetime
     body: Body
@@ -87,7 +89,7 @@ async def refused(it: Attempt) -> Any:
     """Something has changed since the saga began, and its service says so."""
     if it.number == 1:
         it.fire()
-        await it.script.refuse(it.fault.site.activity)
+        await it.script.stage.refuse(it.fault.site.activity)
     return await it.body()
 
 
@@ -110,7 +112,7 @@ async def replies_lost(it: Attempt) -> Any:
 
 async def _operator(it: Attempt) -> None:
     """Once the step is parked, wait for the operator: skipped time would fill with attempts."""
-    if it.number > BEFORE_PARKED:
+    if it.number - it.local > BEFORE_PARKED:
         await it.script.until(healed(it.fault.site.step))
 
 
@@ -183,7 +185,7 @@ async def late_refused(it: Attempt) -> Any:
 async def late(it: Attempt) -> Any:
     """The customer cancels while the attempt is on its way; it lands all the same."""
     if it.number == 1:
-        await it.script.ask(Way.CUSTOMER)
+        await it.script.stage.ask(Way.CUSTOMER)
         await it.held(_milestone(it))
     return await it.body()
 
@@ -212,7 +214,7 @@ async def _ask(it: Attempt, ways: Sequence[Way]) -> None:
     if it.number == 1:
         it.fire()
         for way in ways:
-            await it.script.ask(way)
+            await it.script.stage.ask(way)
 
 
 BEHAVIOURS: dict[Kind, Behaviour] = {

@@ -93,8 +93,12 @@ async def recorded(world: World, case: Case) -> Sequence[str]:
         return [row.type for row in await tx.execute(query.order_by(events.c.version))]
 
 
-async def an_accepted_cancel_cancels(_: World, __: Case, ending: Ending) -> list[str]:
-    """Who was told that the saga will be undone was told the truth."""
-    if ending.accepted and ending.status != "cancelled":
+async def an_accepted_cancel_cancels(_: World, case: Case, ending: Ending) -> list[str]:
+    """Who was told that the saga will be undone was told the truth.
+
+    On the fast path a task that was lost may have undone it before, for another cause.
+    """
+    undone = {"cancelled", "rejected", "timed_out"} if case.fast else {"cancelled"}
+    if ending.accepted and ending.status not in undone:
         return [f"a customer's cancel was accepted, and the saga ended as {ending.status}"]
     return []

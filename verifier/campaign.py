@@ -9,14 +9,15 @@ from unittest.mock import patch
 
 from saga import Kind as StepKind
 from verifier.faults import Fault, Kind, Mode, Schedule, Site
-from verifier.plan import Plan, Recording
+from verifier.plan import Plan
+from verifier.recording import Recording
 from verifier.report import Report, never_reached
 from verifier.run import Result, Run
 from verifier.subject import HASTE, Subject
 from verifier.world import World
 
 # Enough of others beside held attempts, which wait for their real time-out and cost nothing.
-SIDE_BY_SIDE = 24
+SIDE_BY_SIDE = 40
 
 # Of so many failing combinations the shortest failing part is looked for; more say the same.
 SHORTENED = 3

@@ -41,6 +41,14 @@ class Kind(StrEnum):
     DEADLINE = "fails until the deadline"
     RESET = "workflow reset"
     WORKER_LOST = "worker is lost"
+    TASK_LOST = "its task is lost"
+    TASK_LOST_CANCEL = "its task is lost, then Temporal cancels"
+    TASK_LOST_CUSTOMER = "its task is lost, then the customer cancels"
+    TASK_LOST_REFUSED = "its task is lost, then refused"
+    TASK_LOST_DOWN = "its task is lost, then what is asked first is down"
+    ENDED = "terminated and reset"
+    ENDED_CANCEL = "terminated and reset, then Temporal cancels"
+    ENDED_CUSTOMER = "terminated and reset, then the customer cancels"
 
 
 class Way(StrEnum):
@@ -66,6 +74,16 @@ AFTER = {
     Kind.BOTH_AFTER: (T, C),
 }
 CANCELS = (*BEFORE, *AFTER)
+# What this run of the saga has done is known to nobody: its workflow task is lost, or an operator
+# ends the run and resets it. And what comes then.
+TASK_LOST: dict[Kind, Way | None] = {
+    Kind.TASK_LOST: None,
+    Kind.TASK_LOST_CANCEL: T,
+    Kind.TASK_LOST_CUSTOMER: C,
+    Kind.TASK_LOST_REFUSED: None,
+    Kind.TASK_LOST_DOWN: None,
+}
+ENDED: dict[Kind, Way | None] = {Kind.ENDED: None, Kind.ENDED_CANCEL: T, Kind.ENDED_CUSTOMER: C}
 LATE = (Kind.LATE_UNDOING, Kind.LATE_UNDONE, Kind.LATE_END)
 # What only an operator ends, where it cannot be given up, and how.
 ENDED_BY = {
@@ -75,6 +93,13 @@ ENDED_BY = {
     Kind.MARKED_DONE: Resolving.MARK_DONE,
     Kind.SKIPPED: Resolving.SKIP,
 }
+
+
+class Path(StrEnum):
+    """How the saga runs its activities, as its input says."""
+
+    REGULAR = "regular"  # on their queues
+    FAST = "fast"  # once where the workflow runs, before that
 
 
 class Mode(StrEnum):
@@ -99,18 +124,19 @@ class Site:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong."""
+    """One thing that goes wrong. `then`: where its second part strikes, if elsewhere."""
 
     site: Site
     kind: Kind
+    then: Site | None = None
 
     def __str__(self) -> str:
-        return f"{self.site} {self.kind}"
+        return f"{self.site} {self.kind}" + (f" at {self.then}" if self.then else "")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """One run: the faults, what makes the saga undo itself first if anything does, and the mode.
+    """One run: the faults, what makes the saga undo itself first if anything does, mode and path.
 
     `expects` are the statuses that are true of such a run; empty if any may be.
     """
@@ -118,6 +144,7 @@ class Schedule:
     faults: tuple[Fault, ...]
     trigger: Fault | None = None
     mode: Mode = Mode.CACHED
+    path: Path = Path.REGULAR
     expects: frozenset[str] = frozenset()
 
     @property
@@ -125,7 +152,8 @@ class Schedule:
         """Unique, and what `--only` selects by."""
         what = " + ".join(map(str, self.faults)) or "no fault"
         trigger = f" | undone as {self.trigger}" if self.trigger else ""
-        return f"{what}{trigger} [{self.mode}]"
+        path = f", {self.path}" if self.path is not Path.REGULAR else ""
+        return f"{what}{trigger} [{self.mode}{path}]"
 
     @property
     def all(self) -> tuple[Fault, ...]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,12 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from saga import Call
 from verifier.behaviours import BEHAVIOURS, Attempt
+from verifier.earlier import EARLIER
 from verifier.faults import Site
 from verifier.script import Script, begun, ended
+
+ALL = BEHAVIOURS | EARLIER
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Injector(Interceptor):
@@ -40,28 +44,30 @@ class _Struck(ActivityInboundInterceptor):
         site = Site(call.step, info.activity_type)
         body = partial(super().execute_activity, input)
         # A task of its own: a worker ends an attempt that is out of time, a lost one lands.
-        task = asyncio.create_task(
-            _attempt(script, site, info.current_attempt_scheduled_time, body)
-        )
+        # A local activity is scheduled by this machine's clock, which knows of no skipped time.
+        now = None if info.is_local else info.current_attempt_scheduled_time
+        task = asyncio.create_task(_attempt(script, site, now, body))
         script.bodies.add(task)
         task.add_done_callback(partial(_landed, script))
         return await asyncio.shield(task)
 
 
 async def _attempt(
-    script: Script, site: Site, now: datetime, body: Callable[[], Awaitable[Any]]
+    script: Script, site: Site, at: datetime | None, body: Callable[[], Awaitable[Any]]
 ) -> Any:
     script.attempts[site] += 1
+    script.local[site] += at is None
     number = script.attempts[site]
-    if number == 1:
+    if site not in script.calls:
         script.calls.append(site)
-    script.say(f"{site} attempt {number}")
+    script.say(f"{site} attempt {number}" + (" on the fast path" if at is None else ""))
     script.reach(begun(site, number))
-    first = script.first.setdefault(site, now)
+    now = at or NEVER
+    first = script.first.setdefault(site, now) if at else now
     for fault in reversed(script.of(site)):
-        if fault.kind in BEHAVIOURS:
-            attempt = Attempt(script, fault, number, now, first, body)
-            body = partial(BEHAVIOURS[fault.kind], attempt)
+        if (behaviour := ALL.get(fault.kind)) is not None:
+            attempt = Attempt(script, fault, number, script.local[site], now, first, body)
+            body = partial(behaviour, attempt)
     try:
         reply = await body()
     except Exception as error:

@@ -1,52 +1,94 @@
-"""A workflow worker that is lost at every task, with all that it has decided there.
+"""A workflow worker that is lost at a task, with all that it has decided and done there.
 
 The server never hears of the decisions and gives the task to a worker that knows nothing, which
 replays the workflow and decides again. A worker that dies looks the same, only later: here the
-loss is reported at once instead of after the task's time-out.
+loss is reported at once instead of after the task's time-out. On the fast path, activities run
+within a task: each one that has ended is a moment of its own to be lost at.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
+from verifier.faults import Way
+
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
+Decision = tuple[str, frozenset[tuple[str, str]]]
+
+IDLE = {"query_workflow", "remove_from_cache"}
+ASKED = {Way.TEMPORAL: "cancel_workflow", Way.CUSTOMER: "do_update"}
+
+
+class Losses:
+    """Which tasks get lost. `count` counts them, by workflow id."""
+
+    def __init__(self) -> None:
+        self.count: Counter[str] = Counter()
+        self._taken: set[Decision] = set()
+        self._doomed: dict[str, Way | None] = {}
+
+    def doom(self, workflow_id: str, until: Way | None) -> None:
+        """Lose this workflow's next task; or all, until one knows of such a cancel."""
+        self._doomed[workflow_id] = until
+
+    def takes(self, workflow_id: str, activation: WorkflowActivation, *, every: bool) -> bool:
+        """Whether this one is lost. Of `every` decision the first attempt is.
+
+        Replayed decisions are known to the server; queries and evictions decide nothing.
+        """
+        names = {it.WhichOneof("variant") for it in activation.jobs}
+        if activation.is_replaying or names <= IDLE:
+            return False
+        lost = self._strikes(workflow_id, names) or (every and self._first(activation))
+        self.count[workflow_id] += lost
+        return lost
+
+    def _strikes(self, workflow_id: str, names: Set[str | None]) -> bool:
+        if workflow_id not in self._doomed:
+            return False
+        until = self._doomed[workflow_id]
+        comes = until is not None and ASKED[until] in names
+        if until is None or comes:
+            del self._doomed[workflow_id]
+        return not comes
+
+    def _first(self, activation: WorkflowActivation) -> bool:
+        """Whether these jobs have not been lost yet."""
+        decision = (activation.run_id, frozenset(map(_job, activation.jobs)))
+        first = decision not in self._taken
+        self._taken.add(decision)
+        return first
 
 
 class LosingRunner(UnsandboxedWorkflowRunner):
-    """Loses each task once. `losses` counts them, by workflow id."""
+    """Runs workflows, and loses the tasks that its losses take."""
 
-    def __init__(self) -> None:
-        self._lost: set[str] = set()
-        self.losses: Counter[str] = Counter()
+    def __init__(self, losses: Losses, *, every: bool = False) -> None:
+        self._losses = losses
+        self._every = every
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        """An instance whose decisions get lost."""
+        """An instance whose decisions may get lost."""
         instance = super().create_instance(det)
         decide = instance.activate
 
         def activate(activation: WorkflowActivation) -> WorkflowActivationCompletion:
             decided = decide(activation)
-            if not self._loses(activation):
-                return decided
-            self.losses[det.info.workflow_id] += 1
-            return _loss(activation)
+            lost = self._losses.takes(det.info.workflow_id, activation, every=self._every)
+            return _loss(activation) if lost else decided
 
         setattr(instance, "activate", activate)  # noqa: B010 - mypy knows it as a method
         return instance
 
-    def _loses(self, activation: WorkflowActivation) -> bool:
-        """Replayed decisions are known to the server; queries and evictions decide nothing."""
-        idle = {"query_workflow", "remove_from_cache"}
-        if activation.is_replaying or {it.WhichOneof("variant") for it in activation.jobs} <= idle:
-            return False
-        if activation.run_id in self._lost:
-            self._lost.remove(activation.run_id)
-            return False
-        self._lost.add(activation.run_id)
-        return True
+
+def _job(job: object) -> tuple[str, str]:
+    """What a job is about, the same whenever it comes again."""
+    name = job.WhichOneof("variant")  # type: ignore[attr-defined]
+    body = getattr(job, name)
+    return name, str(getattr(body, "seq", "") or getattr(body, "id", ""))
 
 
 def _loss(activation: WorkflowActivation) -> WorkflowActivationCompletion:

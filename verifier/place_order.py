@@ -3,7 +3,7 @@
 import workflows.place_order as module
 from contracts.names import workflow_id
 from contracts.orders import OrderStatus
-from contracts.sagas import CancelOrder, OrderOutcome
+from contracts.sagas import CancelOrder, OrderOutcome, PlaceOrderInput
 from services.order.aggregate import CLOSING
 from verifier.barriers import barriers_hold
 from verifier.books import (
@@ -21,10 +21,11 @@ CONFIRMED = OrderStatus.CONFIRMED.value
 TERMINAL = {"OrderConfirmed", *CLOSING.values()}
 
 
-async def make(world: World) -> Case:
+async def make(world: World, fast: bool) -> Case:
     """An order that is about to be placed."""
     order = await new_order(world)
-    return Case(workflow_id(order.order_id), order, order)
+    argument = PlaceOrderInput(**dict(order), fast_path=fast)
+    return Case(workflow_id(order.order_id), argument, order, fast)
 
 
 async def close_the_account(world: World, case: Case) -> None:

@@ -1,16 +1,16 @@
 """Which schedules there are: from the step table and what a recording run called."""
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, cycle
 
 from saga import Kind as StepKind
-from verifier.faults import CANCELS, LATE, Fault, Kind, Mode, Schedule, Site
+from verifier.faults import CANCELS, ENDED, LATE, TASK_LOST, Fault, Kind, Mode, Path, Schedule, Site
+from verifier.recording import CANCELLED, REJECTED, TIMED_OUT, Recording, Triggers, at
 from verifier.resets import LAST
+from verifier.second_lives import SecondLives
 from verifier.subject import Subject
-
-REJECTED, TIMED_OUT, CANCELLED = (frozenset({it}) for it in ("rejected", "timed_out", "cancelled"))
 
 # Whatever happens to an attempt here, its retry mends it.
 MENDED = (
@@ -27,18 +27,6 @@ EVERY_TASK = Site("workflow", "every task")
 SLOW = {Kind.SLOW_BEFORE, Kind.SLOW_AFTER, Kind.OVERTAKEN, Kind.LATE_REFUSED}
 
 
-@dataclass(frozen=True)
-class Recording:
-    """What was called, in order: by a run that completed; by one that was undone at its pivot;
-
-    and for the record, when the last step of all was blocked for a while.
-    """
-
-    forward: Sequence[Site]
-    undoing: Sequence[Site]
-    notes: Sequence[Site]
-
-
 class Plan:
     """All schedules of a subject."""
 
@@ -50,18 +38,44 @@ class Plan:
         kinds = [self._steps[site.step].kind for site in recording.forward]
         pivot = kinds.index(StepKind.PIVOT) if StepKind.PIVOT in kinds else 0
         self._before, self._binding = recording.forward[:pivot], recording.forward[pivot:]
+        reads = {it.name for it in subject.steps if it.kind is StepKind.READ}
+        refused = {it for it in self._before if it.step in reads and it.activity in self._refusals}
+        self._again = SecondLives(recording, self._before, refused, self._completed)
 
     def singles(self) -> list[Schedule]:
-        """Every single fault at every call, in each way in which the saga may get there.
+        """Every single fault at every call, in each way in which the saga may get there."""
+        every = [*self._regular(), *self._fast()]
+        return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
+
+    def _regular(self) -> Iterator[Schedule]:
+        """Every activity on its queue.
 
         Going forward, each once with a worker that caches and once with one that does not; undoing,
         each once for each trigger, with both kinds of worker.
         """
         forward = [*self._undoable(), *self._bound()]
-        again = [replace(it, mode=Mode.EVICTED) for it in forward]
-        others = (self._noted(), self._undone(), self._resets(), self._deadlines(), self._lost())
-        every = [*forward, *again, *chain(*others)]
-        return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
+        yield from forward
+        yield from (replace(it, mode=Mode.EVICTED) for it in forward)
+        triggers = self.triggers()
+        yield from chain(self._noted(), self._undone(triggers), self._resets(), self._again.ended())
+        yield from chain(self._deadlines(triggers), self._every_task_lost(triggers))
+
+    def _fast(self) -> Iterator[Schedule]:
+        """Every activity on the fast path first, and by both kinds of worker in turn.
+
+        Undone for one trigger: what is undone on the fast path is so without another task.
+        """
+        triggers = self.triggers()[:1]
+        forward = chain(self._undoable(), self._bound(), self._noted(), self._again.ended())
+        undone = chain(self._undone(triggers), self._fast_resets(triggers))
+        lost = chain(self._again.task_lost(triggers), self._every_task_lost(self.triggers()))
+        modes = cycle((Mode.CACHED, Mode.EVICTED))
+        for it in chain(forward, undone, lost, self._deadlines(triggers)):
+            kind = it.faults[0].kind
+            # A worker without a cache works on one task at a time, and breaks it up if it is late.
+            mode = next(modes) if it.mode is Mode.CACHED and kind not in TASK_LOST else it.mode
+            expects = it.expects | self._completed if _is_raced(it) else it.expects
+            yield replace(it, mode=mode, path=Path.FAST, expects=expects)
 
     def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
         """So many faults at once, at different sites; the same seed gives the same."""
@@ -74,20 +88,21 @@ class Plan:
             faults = dice.sample(group.faults, size)
             if len({it.site for it in faults}) == size:
                 mode = dice.choice((Mode.CACHED, Mode.EVICTED))
-                schedule = Schedule(tuple(faults), group.trigger, mode)
+                schedule = Schedule(tuple(faults), group.trigger, mode, group.path)
                 chosen[schedule.name] = schedule
         return list(chosen.values())
 
     def _groups(self) -> list[Schedule]:
-        """The single faults that can go together, by what makes the saga undo itself first."""
-        together: dict[Fault | None, dict[Fault, None]] = {}
+        """The single faults that can go together, by path and by what has the saga undo itself."""
+        together: dict[tuple[Fault | None, Path], dict[Fault, None]] = {}
         for single in self.singles():
-            if single.mode in {Mode.CACHED, Mode.EVICTED} and not _is_reset(single):
-                together.setdefault(single.trigger, {})[single.faults[0]] = None
-        return [Schedule(tuple(faults), trigger) for trigger, faults in together.items()]
+            if single.mode in {Mode.CACHED, Mode.EVICTED} and not _is_alone(single.faults[0]):
+                key = single.trigger, single.path
+                together.setdefault(key, {})[single.faults[0]] = None
+        return [Schedule(tuple(it), trigger, path=path) for (trigger, path), it in together.items()]
 
-    def triggers(self) -> list[tuple[Fault, frozenset[str]]]:
-        """What makes the saga undo all its steps, and the status that it then has."""
+    def triggers(self) -> Triggers:
+        """The pivot is refused; or a cancel comes just before it, in both ways."""
         if not self._before:
             return []
         pivot, last = self._binding[0], self._before[-1]
@@ -99,48 +114,48 @@ class Plan:
 
     def _undoable(self) -> Iterator[Schedule]:
         for site in self._before:
-            yield from _at(site, MENDED, self._completed)
-            yield from _at(site, GIVEN_UP, TIMED_OUT)
-            yield from _at(site, (Kind.REJECTED,), REJECTED)
+            yield from at(site, MENDED, self._completed)
+            yield from at(site, GIVEN_UP, TIMED_OUT)
+            yield from at(site, (Kind.REJECTED,), REJECTED)
             if site.activity in self._refusals:
-                yield from _at(site, (Kind.REFUSED,), REJECTED)
+                yield from at(site, (Kind.REFUSED,), REJECTED)
             compensated = self._steps[site.step].compensation is not None
-            yield from _at(site, LATE if compensated else (Kind.LATE_END,), CANCELLED)
-            yield from _at(site, CANCELS, CANCELLED)
+            yield from at(site, LATE if compensated else (Kind.LATE_END,), CANCELLED)
+            yield from at(site, CANCELS, CANCELLED)
 
     def _bound(self) -> Iterator[Schedule]:
         """From the pivot on: it must complete, save that the pivot may be refused."""
         for site in self._binding:
-            yield from _at(site, (*MENDED, *CANCELS, *PARKED), self._completed)
+            yield from at(site, (*MENDED, *CANCELS, *PARKED), self._completed)
             if self._steps[site.step].kind is StepKind.PIVOT:
-                yield from _at(site, (Kind.REJECTED, Kind.LATE_REFUSED), REJECTED)
+                yield from at(site, (Kind.REJECTED, Kind.LATE_REFUSED), REJECTED)
             else:
-                yield from _at(site, RESOLVED, self._completed)
+                yield from at(site, RESOLVED, self._completed)
 
     def _noted(self) -> Iterator[Schedule]:
         """While it is put on record that the last step is blocked, and that it is so no longer."""
         trigger = Fault(self._binding[-1], Kind.REJECTED)
         for site in self._recording.notes:
-            for schedule in _at(site, (*MENDED, *CANCELS, Kind.FAILS_AN_HOUR), self._completed):
+            for schedule in at(site, (*MENDED, *CANCELS, Kind.FAILS_AN_HOUR), self._completed):
                 yield replace(schedule, trigger=trigger)
 
-    def _undone(self) -> Iterator[Schedule]:
+    def _undone(self, triggers: Triggers) -> Iterator[Schedule]:
         modes = (Mode.CACHED, Mode.EVICTED, Mode.CACHED)
-        for (trigger, status), mode in zip(self.triggers(), modes, strict=False):
+        for (trigger, status), mode in zip(triggers, modes, strict=False):
             for site in self._recording.undoing:
-                for schedule in _at(site, (*MENDED, *PARKED, *RESOLVED, *CANCELS), status):
+                for schedule in at(site, (*MENDED, *PARKED, *RESOLVED, *CANCELS), status):
                     yield replace(schedule, trigger=trigger, mode=mode)
 
-    def _deadlines(self) -> Iterator[Schedule]:
+    def _deadlines(self, triggers: Triggers) -> Iterator[Schedule]:
         for site in self._before:
-            for schedule in _at(site, (Kind.DEADLINE,), TIMED_OUT):
+            for schedule in at(site, (Kind.DEADLINE,), TIMED_OUT):
                 yield replace(schedule, mode=Mode.HASTY)
         for site in self._binding:
-            for schedule in _at(site, (Kind.FAILS_AN_HOUR,), self._completed):
+            for schedule in at(site, (Kind.FAILS_AN_HOUR,), self._completed):
                 yield replace(schedule, mode=Mode.HASTY)
-        for trigger, status in self.triggers():
+        for trigger, status in triggers:
             for site in self._recording.undoing:
-                for schedule in _at(site, (Kind.FAILS_AN_HOUR,), status):
+                for schedule in at(site, (Kind.FAILS_AN_HOUR,), status):
                     yield replace(schedule, trigger=trigger, mode=Mode.HASTY)
 
     def _resets(self) -> Iterator[Schedule]:
@@ -148,31 +163,40 @@ class Plan:
         last, first_note = Site("workflow", LAST), self._recording.notes[:1]
         for mode in (Mode.CACHED, Mode.EVICTED):
             for site in (*self._recording.forward, last):
-                for schedule in _at(site, (Kind.RESET,), self._completed):
+                for schedule in at(site, (Kind.RESET,), self._completed):
                     yield replace(schedule, mode=mode)
         for site in (*self._recording.forward, *first_note, last):
-            for schedule in _at(site, (Kind.RESET,), self._completed):
+            for schedule in at(site, (Kind.RESET,), self._completed):
                 yield replace(schedule, trigger=Fault(self._binding[-1], Kind.REJECTED))
         for trigger, status in self.triggers():
             pivots = self._binding[:1] if trigger.kind is Kind.REJECTED else ()
             for site in (*self._before, *pivots, *self._recording.undoing, last):
-                for schedule in _at(site, (Kind.RESET,), status):
+                for schedule in at(site, (Kind.RESET,), status):
                     yield replace(schedule, trigger=trigger)
 
-    def _lost(self) -> Iterator[Schedule]:
+    def _fast_resets(self, triggers: Triggers) -> Iterator[Schedule]:
+        """Where nothing fails there is one task; its calls are in it."""
+        yield from at(self._recording.forward[-1], (Kind.RESET,), self._completed)
+        for trigger, status in triggers:
+            for schedule in at(self._recording.undoing[-1], (Kind.RESET,), status):
+                yield replace(schedule, trigger=trigger)
+
+    def _every_task_lost(self, triggers: Triggers) -> Iterator[Schedule]:
         """With a worker that is lost at every task: forward, blocked, and undone in each way."""
         blocked = Fault(self._binding[-1], Kind.REJECTED)
-        ways = ((None, self._completed), (blocked, self._completed), *self.triggers())
-        for trigger, status in ways:
-            for schedule in _at(EVERY_TASK, (Kind.WORKER_LOST,), status):
+        for trigger, status in ((None, self._completed), (blocked, self._completed), *triggers):
+            for schedule in at(EVERY_TASK, (Kind.WORKER_LOST,), status):
                 yield replace(schedule, trigger=trigger, mode=Mode.LOST)
 
 
-def _is_reset(schedule: Schedule) -> bool:
-    """Whether it goes with no other: a reset is of a finished run."""
-    return schedule.faults[0].kind is Kind.RESET
+def _is_alone(fault: Fault) -> bool:
+    """Whether it goes with no other: it takes more than one run of the workflow, or two sites."""
+    return fault.kind in {Kind.RESET, Kind.TASK_LOST_DOWN, *ENDED} or fault.then is not None
 
 
-def _at(site: Site, kinds: Sequence[Kind], expects: frozenset[str]) -> Iterator[Schedule]:
-    for kind in kinds:
-        yield Schedule((Fault(site, kind),), expects=expects)
+def _is_raced(schedule: Schedule) -> bool:
+    """Whether a run that was ended on the fast path goes on beside the new one, maybe to its end:
+
+    it has not heard of its end.
+    """
+    return schedule.faults[0].kind in ENDED

@@ -13,8 +13,7 @@ from unittest.mock import patch
 
 from temporalio.client import WorkflowHandle, WorkflowHistory
 
-from contracts.orders import CreateOrder
-from contracts.sagas import PlaceOrderInput, ReturnOrderInput
+from contracts.sagas import PlaceOrderInput
 from verifier.audits import audited
 from verifier.faults import Mode
 from verifier.golden import Story
@@ -90,12 +89,13 @@ def _subject(story: Story) -> Subject:
     """The subject, whose order is placed as the story tells."""
     plain = SUBJECTS.get(story.saga, PLACE_ORDER)
 
-    async def make(world: World) -> Case:
-        case = await plain.make(world)
-        order = case.order.model_copy(update={"payment_method": story.method or "pm_card_visa"})
-        said = dict(order if isinstance(case.argument, CreateOrder) else case.argument)
-        kind = PlaceOrderInput if isinstance(case.argument, CreateOrder) else ReturnOrderInput
-        return replace(case, order=order, argument=kind(**said, fast_path=story.fast))
+    async def make(world: World, _: bool) -> Case:
+        case = await plain.make(world, story.fast)
+        method = {"payment_method": story.method or "pm_card_visa"}
+        order, argument = case.order.model_copy(update=method), case.argument
+        if isinstance(argument, PlaceOrderInput):
+            argument = argument.model_copy(update=method)
+        return replace(case, order=order, argument=argument)
 
     return replace(plain, make=make)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from verifier.faults import Kind, Site
+from verifier.faults import Kind, Path, Site
 from verifier.run import Result
 
 
@@ -41,12 +41,19 @@ class Report:
             struck.update((it.site, it.kind) for it in result.schedule.all if it not in missed)
         return struck
 
+    @property
+    def paths(self) -> dict[str, int]:
+        """How many schedules of a single fault ran on each path."""
+        single = [it.schedule.path for it in self.results if len(it.schedule.faults) == 1]
+        return {path.value: single.count(path) for path in Path}
+
     def summary(self) -> dict[str, Any]:
         """For programs."""
         return {
             "saga": self.subject,
             "schedules": len(self.results),
             "single_faults": sum(len(it.schedule.faults) == 1 for it in self.results),
+            "paths": self.paths,
             "seconds": {part: round(seconds, 1) for part, seconds in self.seconds.items()},
             "seed": self.seed,
             "shadowed": sum(bool(it.unreached) for it in self.results if not never_reached(it)),

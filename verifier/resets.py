@@ -1,27 +1,30 @@
-"""Resetting a finished workflow to the task that scheduled an activity."""
+"""Resetting a workflow to the task that scheduled an activity, or ran it on the fast path."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 
 FIRST, LAST = "its first task", "its last task"
 
+# What ends a task; a run that is terminated has its last one fail.
+ENDS = {EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED}
+
 
 async def reset(client: Client, handle: WorkflowHandle[Any, Any], activity: str) -> Any:
-    """A handle of the new run. `activity` may be `FIRST`, or `LAST`: the task that ended it."""
+    """A handle of the new run. `activity` may be `FIRST`, or `LAST`: that ended the workflow."""
     tasks: dict[str, int] = {}
     async for event in handle.fetch_history_events():
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-            scheduled = event.activity_task_scheduled_event_attributes
-            task = scheduled.workflow_task_completed_event_id
-            tasks.setdefault(scheduled.activity_type.name, task)
-        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+        if event.event_type in ENDS:
             tasks.setdefault(FIRST, event.event_id)
             tasks[LAST] = event.event_id
+        elif (called := _activity_of(event)) is not None:
+            tasks.setdefault(*called)
     answer = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,
@@ -34,6 +37,19 @@ async def reset(client: Client, handle: WorkflowHandle[Any, Any], activity: str)
     return client.get_workflow_handle(
         handle.id, run_id=answer.run_id, result_type=handle._result_type
     )
+
+
+def _activity_of(event: HistoryEvent) -> tuple[str, int] | None:
+    """An activity's name and the task that called it, if that is what the event tells."""
+    if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+        scheduled = event.activity_task_scheduled_event_attributes
+        return scheduled.activity_type.name, scheduled.workflow_task_completed_event_id
+    if event.event_type == EventType.EVENT_TYPE_MARKER_RECORDED:
+        marker = event.marker_recorded_event_attributes
+        if marker.marker_name == "core_local_activity":
+            said = json.loads(marker.details["data"].payloads[0].data)
+            return said["activity_type"], marker.workflow_task_completed_event_id
+    return None
 
 
 def _run_of(handle: WorkflowHandle[Any, Any]) -> str:

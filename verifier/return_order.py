@@ -4,9 +4,9 @@ import workflows.return_order as module
 from contracts.inventory import ReserveStock, StockLine
 from contracts.message import StepKey
 from contracts.names import return_id, workflow_id
-from contracts.orders import RETURN_ABANDONED, ConfirmOrder, CreateOrder, OrderStatus, StartReturn
+from contracts.orders import RETURN_ABANDONED, ConfirmOrder, CreateOrder, OrderStatus
 from contracts.payments import ChargePayment
-from contracts.sagas import CancelOrder, ReturnOutcome
+from contracts.sagas import CancelOrder, ReturnOrderInput, ReturnOutcome
 from verifier.barriers import barriers_hold
 from verifier.books import (
     an_accepted_cancel_cancels,
@@ -21,12 +21,14 @@ from verifier.world import World
 RETURNED = OrderStatus.RETURNED.value
 
 
-async def make(world: World) -> Case:
+async def make(world: World, fast: bool) -> Case:
     """An order that is confirmed and about to be returned."""
     order = await new_order(world)
     await _confirm(world, order)
-    start = StartReturn(order_id=order.order_id, items=order.items, total=order.total)
-    return Case(return_id(order.order_id), start, order)
+    start = ReturnOrderInput(
+        order_id=order.order_id, items=order.items, total=order.total, fast_path=fast
+    )
+    return Case(return_id(order.order_id), start, order, fast)
 
 
 async def _confirm(world: World, order: CreateOrder) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import uuid4
@@ -13,21 +12,20 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
-    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
 )
+from temporalio.exceptions import TerminatedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from saga import Resolution, Resolving, SagaState, SagaView, StepState
 from saga.step import activity_name
-from verifier.faults import ENDED_BY, Fault, Kind, Schedule, Site, Way
-from verifier.resets import reset
+from verifier.faults import Fault, Kind, Path, Schedule, Site, Way
+from verifier.operator import LOOK, operate
+from verifier.resets import FIRST, reset
 from verifier.script import END, Script
 from verifier.subject import Case, Ending, Subject
 from verifier.world import World
 
 PATIENCE = 180.0
-LOOK = 0.5
 
 
 @dataclass
@@ -55,8 +53,11 @@ class Run:
         undoing = {
             it.name: activity_name(it.compensation) for it in subject.steps if it.compensation
         }
-        self._script = Script(schedule, undoing, self._ask, self._refuse)
+        self._script = Script(schedule, undoing, self)
         self._accepted = False
+        self._unheard = False
+        self._asking: set[asyncio.Task[None]] = set()
+        self._resets: list[asyncio.Event] = []
         self._case: Case | None = None
         self._handle: WorkflowHandle[object, object] | None = None
 
@@ -68,15 +69,16 @@ class Run:
         except Exception as error:  # noqa: BLE001 - whatever it is, this schedule brought it up
             violations = [f"the verifier failed: {error!r}"]
         schedule = script.schedule
-        unreached = [fault for fault in schedule.all if fault not in script.fired]
+        unreached = [fault for fault in script.faults if fault not in script.fired]
         seconds = time.monotonic() - began
         return Result(schedule, violations, unreached, script.diary, script.calls, seconds)
 
     async def _violations(self) -> list[str]:
-        self._case = case = await self._subject.make(self._world)
+        fast = self._script.schedule.path is Path.FAST
+        self._case = case = await self._subject.make(self._world, fast)
         self._world.injector.scripts[case.workflow_id] = self._script
         await self._start(case)
-        operator = asyncio.create_task(self._operate())
+        operator = asyncio.create_task(operate(self._script, lambda: self.handle))
         try:
             ending = await self._ending()
             found = [f"at the end: {it}" for it in await self._judge(case, ending)]
@@ -91,11 +93,13 @@ class Run:
         finally:
             operator.cancel()
             self._script.reach(END)
+            for asking in self._asking:
+                asking.cancel()
             self._world.injector.scripts.pop(case.workflow_id)
         return list(dict.fromkeys(found))
 
     def _note_losses(self, case: Case) -> None:
-        if self._world.losing.losses[case.workflow_id] >= len(self._script.calls):
+        if self._world.losses.count[case.workflow_id] >= len(self._script.calls):
             for fault in self._script.schedule.faults:
                 if fault.kind is Kind.WORKER_LOST:
                     self._script.fire(fault)
@@ -120,8 +124,10 @@ class Run:
         """Wait for the end. A workflow that is stuck is ended, so that it disturbs nobody."""
         try:
             async with asyncio.timeout(PATIENCE):
-                outcome = await self.handle.result()
+                outcome = await self._outcome()
+                await asyncio.gather(*self._asking)  # which tells whether a cancel was accepted
         except WorkflowFailureError as error:
+            await asyncio.gather(*self._asking)
             status = (await self.handle.describe()).status
             if status is WorkflowExecutionStatus.CANCELED:
                 return self._said("cancelled", "Canceled")
@@ -133,6 +139,16 @@ class Run:
         reason = getattr(getattr(outcome, "reason", None), "code", "no reason")
         return self._said(self._subject.status(outcome), f"Completed, {reason}")
 
+    async def _outcome(self) -> object:
+        """The result of the last run: one that a fault has terminated is followed by another."""
+        while True:
+            try:
+                return await self.handle.result()
+            except WorkflowFailureError as error:
+                if not isinstance(error.cause, TerminatedError) or not self._resets:
+                    raise
+                await self._resets.pop().wait()
+
     def _said(self, status: str | None, how: str) -> Ending:
         self._script.say(f"the workflow ended: {how}, {status}")
         return Ending(status, how, self._accepted)
@@ -140,6 +156,8 @@ class Run:
     async def _judge(self, case: Case, ending: Ending) -> list[str]:
         found = [] if ending.status else [ending.how]
         expected = self._script.schedule.expects
+        if expected and self._unheard:  # the workflow was done before it heard of a cancel
+            expected = expected | {self._subject.completed}
         if ending.status and expected and ending.status not in expected:
             found.append(f"ended as {ending.status}, not as {' or '.join(sorted(expected))}")
         for invariant in self._subject.invariants:
@@ -153,7 +171,7 @@ class Run:
         ending = await self._ending()
         return [f"after the reset: {it}" for it in await self._judge(case, ending)]
 
-    async def _ask(self, way: Way) -> None:
+    async def ask(self, way: Way) -> None:
         """A cancel, and its answer."""
         if way is Way.TEMPORAL:
             await self.handle.cancel()
@@ -164,6 +182,9 @@ class Run:
             await self._cancel_as_a_customer()
         except WorkflowUpdateFailedError as refused:
             self._script.say(f"the customer's cancel was refused: {refused.cause}")
+        except RPCError as gone:
+            self._unheard = True
+            self._script.say(f"the customer's cancel found no workflow: {gone}")
         else:
             self._accepted = True
             self._script.say("the customer's cancel was accepted")
@@ -182,9 +203,32 @@ class Run:
                 else:
                     return
 
-    async def _refuse(self, activity: str) -> None:
+    async def refuse(self, activity: str) -> None:
+        """Change what the service decides by."""
         if self._case is not None:
             await self._subject.refusals[activity](self._world, self._case)
+
+    def lose(self, way: Way | None) -> None:
+        """Have the task lost that goes on, and send the cancel that ends it."""
+        self._world.losses.doom(self.handle.id, way)
+        self._ask_aside(way)
+
+    async def end_and_reset(self, way: Way | None) -> None:
+        """Terminate the run; the new one does nothing before it knows of the cancel."""
+        done = asyncio.Event()
+        self._resets.append(done)
+        await self.handle.terminate("by the verifier")
+        self._script.say("terminated")
+        if way is not None:
+            self._world.losses.doom(self.handle.id, way)
+        self._handle = await reset(self._world.client, self.handle, FIRST)
+        self._script.say("reset to its first task")
+        self._ask_aside(way)
+        done.set()
+
+    def _ask_aside(self, way: Way | None) -> None:
+        if way is not None:
+            self._asking.add(asyncio.create_task(self.ask(way)))
 
     async def _cancel_is_processed(self) -> None:
         asked = False
@@ -194,23 +238,3 @@ class Run:
             )
             if asked and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
                 return
-
-    async def _operate(self) -> None:
-        """Play the operator: when a step is blocked, mend what is broken and say so."""
-        lasting = {it: ENDED_BY[it.kind] for it in self._script.schedule.all if it.kind in ENDED_BY}
-        while lasting:
-            await asyncio.sleep(LOOK)
-            if self._script.fired.isdisjoint(lasting):
-                continue
-            with contextlib.suppress(RPCError, WorkflowUpdateFailedError, WorkflowQueryFailedError):
-                view: SagaView = await self.handle.query("saga", result_type=SagaView)
-                if view.state is SagaState.BLOCKED:
-                    await self._resolve(view, {it.site.step: lasting[it] for it in lasting})
-
-    async def _resolve(self, view: SagaView, words: Mapping[str, Resolving]) -> None:
-        for step in view.steps:
-            if step.state is StepState.BLOCKED and step.name in words:
-                self._script.heal(step.name)
-                word = Resolution(step.name, words[step.name], "mended", "the verifier")
-                self._script.say(f"the operator says {word.action} of {step.name}")
-                await self.handle.execute_update("resolve", word)

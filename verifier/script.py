@@ -3,40 +3,48 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from verifier.faults import Fault, Schedule, Site, Way
+from verifier.faults import Fault, Kind, Schedule, Site, Way
 
 END = "the end"
 BOUND = 45.0
 
-Ask = Callable[[Way], Awaitable[None]]
-Refuse = Callable[[str], Awaitable[None]]
+
+class Stage(Protocol):
+    """What a fault may do to the run that it strikes."""
+
+    async def ask(self, way: Way) -> None:
+        """Send a cancel; returns when it is processed."""
+
+    async def refuse(self, activity: str) -> None:
+        """Have an activity's service refuse it from now on."""
+
+    def lose(self, way: Way | None) -> None:
+        """Lose the workflow task that goes on; and all, until one knows of a cancel, sent now."""
+
+    async def end_and_reset(self, way: Way | None) -> None:
+        """Terminate the run and reset it to its first task, which may know of a cancel."""
 
 
 class Script:
-    """One run's faults and its diary.
+    """One run's faults and its diary."""
 
-    `ask` sends a cancel and returns when it is processed; `refuse` has an activity's service
-    refuse it from now on.
-    """
-
-    def __init__(
-        self, schedule: Schedule, undoing: dict[str, str], ask: Ask, refuse: Refuse
-    ) -> None:
+    def __init__(self, schedule: Schedule, undoing: dict[str, str], stage: Stage) -> None:
         self.schedule = schedule
-        self.ask = ask
-        self.refuse = refuse
+        self.stage = stage
+        self.faults = list(schedule.all)
         self.fired: set[Fault] = set()
         self.calls: list[Site] = []
         self.attempts: Counter[Site] = Counter()
+        self.local: Counter[Site] = Counter()
         self.first: dict[Site, datetime] = {}
         self.bodies: set[asyncio.Task[Any]] = set()
         self.diary: list[str] = []
         self._undoing = undoing
         self._healed: set[Site] = set()
+        self._next: Kind | None = None
         self._milestones: dict[str, asyncio.Event] = {}
         self._began = time.monotonic()
 
@@ -53,13 +61,28 @@ class Script:
         """The faults that a site has still to suffer."""
         if site in self._healed:
             return []
-        return [fault for fault in self.schedule.all if fault.site == site]
+        if self._next is not None:
+            self.faults.append(Fault(site, self._next))
+            self._next = None
+        return [fault for fault in self.faults if fault.site == site]
+
+    def begin_again(self, kind: Kind, site: Site | None) -> None:
+        """The saga's second life, in which this is to strike; attempts are counted anew.
+
+        Without a site it strikes what is called first.
+        """
+        if site is None:
+            self._next = kind
+        else:
+            self.faults.append(Fault(site, kind))
+        for counted in (self.attempts, self.local, self.first):
+            counted.clear()
 
     def heal(self, step: str) -> None:
         """Nothing fails any more at this step."""
         self.say(f"{step} is healed")
         self.reach(healed(step))
-        self._healed |= {fault.site for fault in self.schedule.all if fault.site.step == step}
+        self._healed |= {fault.site for fault in self.faults if fault.site.step == step}
 
     def undoing_of(self, site: Site) -> Site:
         """Where the effect of a site's step is undone."""

@@ -16,11 +16,12 @@ HASTE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Case:
-    """A fresh saga: its workflow's id and argument, and the order that it is about."""
+    """A fresh saga: its workflow's id and argument, the order, and whether on the fast path."""
 
     workflow_id: str
     argument: Any
     order: CreateOrder
+    fast: bool
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ Refusal = Callable[[World, Case], Awaitable[None]]
 class Subject:
     """One saga. An invariant answers with what is violated, in words; nothing if it holds.
 
-    `module` has the saga's `DEADLINE`. `status` reads what the workflow's outcome claims:
+    `make` starts nothing; its second argument is whether the saga takes the fast path. `module` has
+    the saga's `DEADLINE`. `status` reads what the workflow's outcome claims:
     `completed` after a run without a fault, else `rejected`, `cancelled` or `timed_out`.
     `refusals`, by activity: changes the world so that its service refuses it.
     """
@@ -52,7 +54,7 @@ class Subject:
     workflow: Any
     module: ModuleType
     steps: Sequence[Step[Any, Any]]
-    make: Callable[[World], Awaitable[Case]]
+    make: Callable[[World, bool], Awaitable[Case]]
     cancel: Any
     status: Callable[[Any], str]
     completed: str

@@ -21,7 +21,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.testing import TimeSkipper, WorkflowEnvironment
-from temporalio.worker import UnsandboxedWorkflowRunner
 
 from activities.border import ServiceErrors
 from contracts.names import SEARCH_ATTRIBUTES, Queue
@@ -37,7 +36,7 @@ from services.payment.service import Payments
 from services.user.service import Users
 from verifier.faults import Mode
 from verifier.injector import Injector
-from verifier.losses import LosingRunner
+from verifier.losses import LosingRunner, Losses
 from verifier.remote import over_http
 from workers.queues import worker_for
 
@@ -47,7 +46,7 @@ POOL = 20
 SLOTS = 500
 
 # A worker without a cache works on one task at a time.
-EVICTED_WORKERS = 4
+EVICTED_WORKERS = 12
 
 # A skip is a timer of the server, which looks at its timers once a second and 20 times at most by
 # default. At 60 a second nobody waits, and the server has a tenth less to do than at 500.
@@ -75,7 +74,7 @@ class World:
     databases: dict[str, Database]
     provider: httpx2.AsyncClient
     injector: Injector
-    losing: LosingRunner
+    losses: Losses
     turn: Iterator[int] = field(default_factory=lambda: cycle(range(EVICTED_WORKERS)))
 
     def queue(self, mode: Mode) -> str:
@@ -116,13 +115,13 @@ async def running_world(
         if remote:
             services = await over_http(services, stack)
         client = await stack.enter_async_context(_temporal(converter))
-        injector, losing = Injector(), LosingRunner()
-        for worker in _workers(client, services, injector, losing):
+        injector, losses = Injector(), Losses()
+        for worker in _workers(client, services, injector, losses):
             await stack.enter_async_context(worker)
         headers = {"Authorization": f"Bearer {KEY}"}
         provider = httpx2.AsyncClient(transport=transport, base_url=PROVIDER, headers=headers)
         await stack.enter_async_context(provider)
-        yield World(client, services, databases, provider, injector, losing)
+        yield World(client, services, databases, provider, injector, losses)
 
 
 @asynccontextmanager
@@ -163,7 +162,7 @@ async def _temporal(converter: DataConverter) -> AsyncIterator[Client]:
 
 
 def _workers(
-    client: Client, services: Services, injector: Injector, losing: LosingRunner
+    client: Client, services: Services, injector: Injector, losses: Losses
 ) -> Sequence[Any]:
     """The project's workers for all queues, and one of workflows for each other mode.
 
@@ -173,15 +172,22 @@ def _workers(
     options: dict[str, Any] = {
         "interceptors": [injector, ServiceErrors()],
         "max_concurrent_activities": SLOTS,
-        "workflow_runner": UnsandboxedWorkflowRunner(),
+        "max_concurrent_local_activities": SLOTS,
+        "workflow_runner": LosingRunner(losses),
     }
-    evicted = {"max_cached_workflows": 0, **options}
-    lost = {**options, "task_queue": LOST_QUEUE, "workflow_runner": losing}
+    beside = {**options, "no_remote_activities": True}  # only those of the fast path
+    evicted = {**beside, "max_cached_workflows": 0}
+    losing = LosingRunner(losses, every=True)
     return [
         *(worker_for(client, queue, services, **options) for queue in Queue),
         *(
             worker_for(client, Queue.ORDERS, services, task_queue=evicted_queue(it), **evicted)
             for it in range(EVICTED_WORKERS)
         ),
-        worker_for(client, Queue.ORDERS, services, **lost),
+        worker_for(
+            client,
+            Queue.ORDERS,
+            services,
+            **(beside | {"task_queue": LOST_QUEUE, "workflow_runner": losing}),
+        ),
     ]

@@ -12,12 +12,13 @@ from contracts.errors import Conflict
 from contracts.message import StepKey
 from contracts.records import Op, State
 from infrastructure.barrier import Barrier
-from saga import Saga, SagaState, Step
+from saga import Saga, SagaState, Step, runner, undoing
 from saga.journal import Journal
 from saga.parking import Duty
 from saga.step import FORWARD
 from services.inventory import moves
 from services.inventory.tables import products
+from verifier.faults import Path
 from verifier.place_order import PLACE_ORDER
 from verifier.return_order import RETURN_ORDER
 from verifier.subject import Subject
@@ -129,6 +130,11 @@ async def never_landed(_: Saga) -> bool:
     return False
 
 
+def know_of_no_earlier_life(fast: bool, patch: str) -> bool:
+    """What a lost workflow task or a run before a reset has done is not thought of."""
+    return False
+
+
 def cancel_at_any_time(self: Saga) -> bool:
     """A cancel is honoured past the pivot, too."""
     self._committed = False
@@ -165,6 +171,7 @@ class Mutant(NamedTuple):
     subject: Subject = PLACE_ORDER
     before: Callable[[World], Any] | None = None
     after: Callable[[World], Any] | None = None
+    path: Path = Path.REGULAR
 
 
 RESERVE, RELEASE, CHARGE = (
@@ -173,6 +180,8 @@ RESERVE, RELEASE, CHARGE = (
     "charge_payment:payment.charge",
 )
 NOT_RELEASED = "reserve_inventory of a saga that is undone: action done, compensation None"
+
+LIVED = "lived_before"
 
 MUTANTS = (
     Mutant(
@@ -273,5 +282,30 @@ MUTANTS = (
         forget_what_is_refused,
         f"{RELEASE} is rejected",
         NOT_RELEASED,
+    ),
+    Mutant(
+        "undoing what a lost task did",
+        undoing,
+        LIVED,
+        know_of_no_earlier_life,
+        f"{CHARGE} its task is lost, then Temporal cancels",
+        "captured 1000 and refunded 0: 0 should be left",
+        path=Path.FAST,
+    ),
+    Mutant(
+        "undoing what the run before a reset did",
+        undoing,
+        LIVED,
+        know_of_no_earlier_life,
+        f"{CHARGE} terminated and reset, then Temporal cancels",
+        "captured 1000 and refunded 0: 0 should be left",
+    ),
+    Mutant(
+        "fence before a cancel is accepted",
+        runner,
+        LIVED,
+        know_of_no_earlier_life,
+        "confirm_order:order.confirm terminated and reset, then the customer cancels",
+        "a customer's cancel was accepted, and the saga ended as confirmed",
     ),
 )

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier.conftest import GONE
 from tests.verifier.mutants import MUTANTS, Mutant
 from verifier import campaign, run
 from verifier.faults import Mode
+from verifier.plan import Plan
 from verifier.report import Report
 from verifier.world import World
 
@@ -17,15 +19,15 @@ VERIFYING = Path(__file__).parents[2] / "docs" / "verifying.md"
 
 
 @pytest.mark.verifier
+@pytest.mark.filterwarnings(GONE)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda it: it.mechanism)
 async def test_a_missing_safety_mechanism_is_found(
-    verified: World, monkeypatch: pytest.MonkeyPatch, mutant: Mutant
+    verified: World, plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch, mutant: Mutant
 ) -> None:
-    plan = await campaign.plan(verified, mutant.subject)
     schedules = [
         it
-        for it in plan.singles()
-        if it.name.startswith(mutant.schedule) and it.mode is Mode.CACHED
+        for it in plans[mutant.subject.name].singles()
+        if it.name.startswith(mutant.schedule) and (it.mode, it.path) == (Mode.CACHED, mutant.path)
     ]
 
     async def failures() -> Report:

@@ -1,21 +1,24 @@
 """A bounded part of `saga verify`, and what it says of runs that prove nothing."""
 
+from collections import Counter
+
 import pytest
 
 from infrastructure.barrier import Barrier
 from tests.verifier import mutants
+from tests.verifier.conftest import GONE
 from verifier import campaign
 from verifier.campaign import Asked
-from verifier.faults import Fault, Kind, Schedule, Site
+from verifier.faults import TASK_LOST, Fault, Kind, Path, Schedule, Site
 from verifier.place_order import PLACE_ORDER
 from verifier.plan import Plan
 from verifier.report import Report, page
 from verifier.return_order import RETURN_ORDER
 from verifier.world import World
 
-pytestmark = pytest.mark.verifier
+pytestmark = [pytest.mark.verifier, pytest.mark.filterwarnings(GONE)]
 
-PART = 40  # of so many schedules, one
+PART = 60  # of so many schedules, one
 SUBJECTS = (PLACE_ORDER, RETURN_ORDER)
 
 
@@ -32,9 +35,29 @@ async def test_a_part_of_all_schedules_breaks_nothing(verified: World) -> None:
         assert not found.failures, found.story(found.failures[0])
 
 
-async def test_there_are_a_thousand_single_faults(verified: World, plan: Plan) -> None:
-    returning = await campaign.plan(verified, RETURN_ORDER)
-    assert len(plan.singles()) + len(returning.singles()) >= 1000
+async def test_there_are_a_thousand_single_faults_and_half_as_many_on_the_fast_path(
+    plans: dict[str, Plan],
+) -> None:
+    singles = [it for plan in plans.values() for it in plan.singles()]
+    by_path = Counter(it.path for it in singles)
+    assert by_path[Path.REGULAR] >= 1000
+    assert by_path[Path.FAST] >= 500
+
+
+async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passed(
+    plan: Plan,
+) -> None:
+    singles = plan.singles()
+    for path in Path:
+        ended = {
+            (it.faults[0].site.activity, it.faults[0].then and it.faults[0].then.activity)
+            for it in singles
+            if it.path is path and it.faults[0].kind is Kind.ENDED_CANCEL
+        }
+        for place in (None, "order.create", "user.validate", "inventory.reserve"):
+            assert ("payment.charge", place) in ended
+    lost = {it.faults[0].kind for it in singles if it.faults[0].site.activity == "payment.charge"}
+    assert lost >= set(TASK_LOST)
 
 
 async def test_a_fault_that_is_never_reached_fails(verified: World) -> None:

@@ -1,0 +1,48 @@
+"""Counts lines of code: those that are neither blank, nor comment, nor docstring.
+
+`python -m tests.support.code_lines` counts the kernel: all of `saga/` but its linter
+(`saga/lint*`), which looks at sagas before they run and has no part in running one.
+"""
+
+import ast
+import io
+import sys
+import tokenize
+from pathlib import Path
+
+KERNEL = Path(__file__).parents[2] / "saga"
+SILENT = {
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE),
+    *(tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
+}
+
+
+def code_lines(source: str) -> int:
+    """How many lines of a module are code."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    spoken = [it for it in tokens if it.type not in SILENT]
+    lines = {line for it in spoken for line in range(it.start[0], it.end[0] + 1)}
+    return len(lines - docstrings(source))
+
+
+def docstrings(source: str) -> set[int]:
+    """The lines of all docstrings of a module."""
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    lines: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            lines.update(range(first.lineno, (first.end_lineno or first.lineno) + 1))
+    return lines
+
+
+def kernel() -> dict[str, int]:
+    """The kernel's lines of code, by file."""
+    files = [it for it in sorted(KERNEL.glob("*.py")) if not it.name.startswith("lint")]
+    return {it.name: code_lines(it.read_text()) for it in files}
+
+
+if __name__ == "__main__":
+    for name, lines in kernel().items():
+        sys.stdout.write(f"{lines:5} saga/{name}\n")
+    sys.stdout.write(f"{sum(kernel().values()):5} lines of code\n")
