@@ -5,10 +5,10 @@ It knows Temporal and nothing of orders. A workflow declares `Step`s, then runs 
 promises that it keeps.
 """
 
-from saga.call import HELD_BACK, Call, Cause, Ending, rejection
+from saga.call import HELD_BACK, Call, Cause, Ending, Outcome, rejection
 from saga.duties import Notice
 from saga.parking import Resolution, Resolving
-from saga.runner import Outcome, Saga
+from saga.runner import Saga
 from saga.step import Kind, Step
 from saga.view import SagaState, SagaView, StepState, StepView
 

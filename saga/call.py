@@ -1,7 +1,8 @@
 """What passes between the kernel and an activity: the call, the cause, and the rejection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory
 
@@ -27,6 +28,14 @@ class Cause:
     code: str
     detail: str
     step: str = ""
+
+
+@dataclass
+class Outcome:
+    """How a saga ended: completed if there is no cause. `undone` has each compensation's reply."""
+
+    cause: Cause | None
+    undone: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

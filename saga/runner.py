@@ -9,42 +9,27 @@ not failures: they pass through and fail the workflow task, and so does eviction
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError
 
-from saga.attempts import Attempts, What
-from saga.call import Call, Cause, Ending, cause_of
+from saga.acting import Actions, StepFailedError, side_by_side
+from saga.attempts import Attempts
+from saga.call import Call, Cause, Ending, Outcome, cause_of
 from saga.duties import Duties, Notify
 from saga.journal import Journal
 from saga.parking import Resolution
-from saga.step import FORWARD, UNTIL_DONE, Kind, Step
+from saga.step import UNTIL_DONE, Kind, Step
 from saga.undoing import Undoing, lived_before
 from saga.view import SagaState, SagaView, StepState
 
 C = TypeVar("C")
 R = TypeVar("R")
 Forward = Callable[[], Coroutine[Any, Any, None]]
-
-
-@dataclass
-class Outcome:
-    """How a saga ended: completed if there is no cause. `undone` has each compensation's reply."""
-
-    cause: Cause | None
-    undone: dict[str, Any] = field(default_factory=dict)
-
-
-class _StepFailedError(Exception):
-    """A step's failure on its way from `step` to `run`, with the cause that it is."""
-
-    def __init__(self, cause: Cause) -> None:
-        super().__init__(cause.detail)
-        self.cause = cause
 
 
 class Saga:
@@ -66,6 +51,7 @@ class Saga:
         self._attempts = Attempts(fast, self._journal.flush)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
         self._duties = Duties(self._journal, self._attempts, notify)
+        self._actions = Actions(self._journal, self._attempts, self._duties)
         self._undoing = Undoing(self._journal, self._duties, fast=fast)
         self._forward: asyncio.Task[None] | None = None
         self._abortion: Cause | None = None
@@ -160,9 +146,13 @@ class Saga:
         self._journal.mark(step, StepState.RUNNING)
         call = Call(self.view.saga_id, step.name)
         if must_succeed:
-            reply: R = await self._insist(step, step.action, call, command)
+            reply: R = await self._actions.insist(step, step.action, call, command)
         else:
-            reply = await self._act(step, call, command, summary)
+            try:
+                reply = await self._actions.attempt(step, call, command, summary)
+            except StepFailedError:  # a pivot that is refused binds nobody
+                self._committed = self._committed and step.kind is not Kind.PIVOT
+                raise
         self._journal.mark(step, StepState.DONE)
         return reply
 
@@ -171,15 +161,7 @@ class Saga:
 
         They begin in the order given, and are undone in its reverse.
         """
-        tasks = [asyncio.create_task(step) for step in steps]
-        try:
-            await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await workflow.wait(tasks)
-        failed = [task for task in tasks if not task.cancelled() and task.exception()]
-        return [task.result() for task in (*failed, *tasks)]
+        return await side_by_side(steps)
 
     async def record(self, step: Step[C, R], command: C, number: int) -> R:
         """Run an activity that puts something on record, beside the steps, until it succeeds."""
@@ -215,12 +197,12 @@ class Saga:
     async def _try(self, forward: Forward, deadline: timedelta | None) -> Cause | None:
         """Run the forward path once: None if it completed, else why it must be undone."""
         failure: Cause | None = None
-        if self._aborted() is None:
+        if self._abortion is None:
             self._forward = asyncio.create_task(forward())
             timer = asyncio.create_task(self._expire(deadline)) if deadline else None
             try:
                 await self._finish_task(self._forward)
-            except _StepFailedError as error:
+            except StepFailedError as error:
                 failure = error.cause
             except FailureError as error:  # of something that `forward` awaited beside its steps
                 failure = cause_of(error, "saga")
@@ -229,54 +211,21 @@ class Saga:
             if timer is not None:
                 timer.cancel()
         # An accepted cancel wins over whatever else happened: somebody was told so.
-        cause = self._aborted() or failure
+        cause = self._abortion or failure
         self._committed = self._committed or cause is None
         return cause
-
-    def _aborted(self) -> Cause | None:
-        return self._abortion
 
     async def _expire(self, deadline: timedelta) -> None:
         await workflow.sleep(deadline, summary="deadline")
         self._abort(Cause(Ending.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}"))
 
-    async def _act(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
-        """An action before or at the pivot; only the pivot is tried without limit."""
-        pivot = step.kind is Kind.PIVOT
-        args = (call, command)
-        try:
-            if pivot:
-                duty = self._duties.new(step, step.action, *args, refusable=True)
-                reply: R = await duty.fulfil()
-            else:
-                reply = await self._attempts.at(
-                    step, step.action, args, retry=FORWARD, patience=step.patience, summary=summary
-                )
-        except FailureError as error:
-            if is_cancelled_exception(error):
-                self._journal.mark(step, StepState.FAILED, "cancelled")
-                raise asyncio.CancelledError from error
-            cause = cause_of(error, step.name)
-            if cause.ending is Ending.TIMED_OUT and step.probe is not None:
-                landed: R | None = await self._insist(step, step.probe, call, command)
-                if landed is not None:
-                    return landed
-            self._journal.mark(step, StepState.FAILED, cause.detail)
-            if pivot:
-                self._committed = False  # it was refused, so nothing is binding
-            raise _StepFailedError(cause) from error
-        return reply
-
     async def _pivot_landed(self) -> bool:
         """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""
         for step in self._pivots:
             assert step.fence is not None  # noqa: S101 - a pivot without one cannot be made
-            if await self._insist(step, step.fence, Call(self.view.saga_id, step.name)):
+            if await self._actions.insist(step, step.fence, Call(self.view.saga_id, step.name)):
                 return True
         return False
-
-    async def _insist(self, step: Step[Any, Any], what: What, *args: Any) -> Any:
-        return await self._duties.new(step, what, *args).fulfil()
 
     async def _finish(self, work: Coroutine[Any, Any, R]) -> R:
         """Run work that no cancellation may interrupt."""

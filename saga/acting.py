@@ -1,0 +1,79 @@
+"""Runs one step's action to its reply, or to the cause that its failure is."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError, is_cancelled_exception
+
+from saga.attempts import Attempts, What
+from saga.call import Call, Cause, Ending, cause_of
+from saga.duties import Duties
+from saga.journal import Journal
+from saga.step import FORWARD, Kind, Step
+from saga.view import StepState
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+class StepFailedError(Exception):
+    """A step's failure on its way from `Saga.step` to `Saga.run`, with the cause that it is."""
+
+    def __init__(self, cause: Cause) -> None:
+        super().__init__(cause.detail)
+        self.cause = cause
+
+
+class Actions:
+    """Tries actions, and asks after those whose outcome is unknown."""
+
+    def __init__(self, journal: Journal, attempts: Attempts, duties: Duties) -> None:
+        self._journal = journal
+        self._attempts = attempts
+        self._duties = duties
+
+    async def attempt(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
+        """An action before or at the pivot. StepFailedError, or CancelledError if called off."""
+        try:
+            return await self._run(step, call, command, summary)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                self._journal.mark(step, StepState.FAILED, "cancelled")
+                raise asyncio.CancelledError from error
+            cause = cause_of(error, step.name)
+            if cause.ending is Ending.TIMED_OUT and step.probe is not None:
+                landed: R | None = await self.insist(step, step.probe, call, command)
+                if landed is not None:
+                    return landed
+            self._journal.mark(step, StepState.FAILED, cause.detail)
+            raise StepFailedError(cause) from error
+
+    async def insist(self, step: Step[Any, Any], what: What, *args: Any) -> Any:
+        """An activity of a step that must succeed in the end."""
+        return await self._duties.new(step, what, *args).fulfil()
+
+    async def _run(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
+        """Only the pivot is tried without limit."""
+        args = (call, command)
+        if step.kind is Kind.PIVOT:
+            reply: R = await self._duties.new(step, step.action, *args, refusable=True).fulfil()
+        else:
+            reply = await self._attempts.at(
+                step, step.action, args, retry=FORWARD, patience=step.patience, summary=summary
+            )
+        return reply
+
+
+async def side_by_side(steps: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """The replies of all, in order. If one fails the others are cancelled, and it is raised."""
+    tasks = [asyncio.create_task(step) for step in steps]
+    try:
+        await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await workflow.wait(tasks)
+    failed = [task for task in tasks if not task.cancelled() and task.exception()]
+    return [task.result() for task in (*failed, *tasks)]
