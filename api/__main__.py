@@ -32,6 +32,7 @@ from services.composition import breakers_of, open_placed
 from services.event.opening import open_webhooks
 from services.places import Places, PlaceSettings
 from workers.lint import findings
+from workers.versioning import VersionSettings
 from workers.working import working_inside
 
 WITHOUT_KEYS = """\
@@ -40,6 +41,10 @@ The API does not start without keys that tell its callers apart. Set
   API_AUTH_AUDIENCE  what they must be for: their claim aud
   API_AUTH_JWKS      the signer's public keys: an https URL, or a file
 `saga up` sets them for the local stack. More is in docs/authentication.md."""
+
+WORKS_IN_NO_VERSION = """\
+The API does not start with --work and TEMPORAL_WORKER_BUILD_ID: what it begins with the answer to
+its start goes to its own code, whatever version new orders are to go to (docs/rollout.md)."""
 
 
 Connecting = Callable[..., Awaitable[Client]]  # `connect` with all but `lazy`
@@ -154,6 +159,8 @@ def main() -> None:
         "--metrics-port", type=int, help="serve metrics of Temporal's SDK on loopback"
     )
     options = parser.parse_args()
+    if options.work and VersionSettings().temporal_worker_build_id:
+        sys.exit(WORKS_IN_NO_VERSION)
     if options.work and (wrong := findings()):
         sys.exit("\n".join(str(it) for it in wrong))
     allow_many_connections()

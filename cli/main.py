@@ -28,6 +28,7 @@ from cli.stack import status as stack_status
 from cli.stack.console import LastingConsole, Reporter
 from cli.stack.doctor import examine
 from cli.stack.down import down as stop_stack
+from cli.stack.environment import VERSION
 from cli.stack.errors import StackError, StartFailed
 from cli.stack.options import Given, Options, Ports, Topology, parse_scale
 from cli.stack.plan import Programs
@@ -36,6 +37,7 @@ from cli.token import token
 from cli.trace import trace
 from cli.user import app as user
 from cli.verify import verify
+from cli.worker import worker
 
 DEGRADED = 3
 
@@ -53,6 +55,7 @@ app.command()(demo)
 app.command()(token)
 app.command()(trace)
 app.command()(verify)
+app.command()(worker)
 app.command()(record)
 app.command()(services)
 app.command("secrets")(make_secrets)
@@ -124,7 +127,7 @@ def up(
         topology,
         instances,
         tracing,
-        separate,
+        separate or VERSION[1] in os.environ,  # an API that works goes by no version
         encrypt,
     )
     programs = context.find_object(Programs) or Programs()

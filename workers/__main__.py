@@ -21,6 +21,7 @@ from workers import schedules
 from workers.health import serving_health
 from workers.lint import findings
 from workers.queues import worker_for
+from workers.versioning import VersionSettings
 from workers.working import Connect, connect_patiently, work
 
 log = logging.getLogger("workers")
@@ -78,7 +79,8 @@ async def _work(
     queues = options.queue or Queue
     if Queue.ORDERS in queues:
         await schedules.ensure(client)
-    workers = [worker_for(client, queue, services) for queue in queues]
+    version = VersionSettings().deployment()
+    workers = [worker_for(client, it, services, deployment_config=version) for it in queues]
     ready.set()
     log.info("%s works on %s", options.identity, ", ".join(queues))
     await work(workers)

@@ -9,6 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
+from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer
 
 from workers.queues import HOUSEKEEPING, WORKFLOWS
@@ -31,6 +32,8 @@ def replayer(
         workflows=workflows or ours,
         workflow_runner=runner_for(converter, strict=True),
         data_converter=converter,
+        # Silent: what its core would print into the output is in the results.
+        runtime=Runtime(telemetry=TelemetryConfig(logging=None)),
     )
 
 

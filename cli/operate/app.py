@@ -11,6 +11,7 @@ import typer
 from cli.ending import run_and_end
 from cli.operate.act import cancel, resolve, return_orders
 from cli.operate.audit import audit
+from cli.operate.deploy.app import app as deploy
 from cli.operate.explain import explain
 from cli.operate.exposure import exposure
 from cli.operate.preview import reset_preview
@@ -34,6 +35,7 @@ def install(app: typer.Typer) -> None:
     """Add the operators' commands to an app."""
     for name, command in COMMANDS.items():
         app.command(name)(command)
+    app.add_typer(deploy, name="deploy")
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Case:
-    """An order; its saga, or None if Temporal has forgotten it; what services have on record.
+    """An order; its saga, or None if Temporal has forgotten it, or it was not asked for; what
+    services have on record.
 
     `payment` is None if no charge was begun.
     """
@@ -45,12 +46,15 @@ class Case:
         return sum(it["quantity"] for it in self.order["items"]) if held and not sold else 0
 
 
-def case_of(api: Api, order_id: str) -> Case:
-    """Read it. ApiError if there is no such order."""
+def case_of(api: Api, order_id: str, *, with_saga: bool = True) -> Case:
+    """Read it. ApiError if there is no such order.
+
+    `with_saga` asks the workflow too, which cannot answer if its code fails.
+    """
     order = api.get(f"/v1/orders/{order_id}")
     return Case(
         order=order,
-        saga=_if_any(api, f"/v1/orders/{order_id}/saga"),
+        saga=_if_any(api, f"/v1/orders/{order_id}/saga") if with_saga else None,
         events=api.get(f"/v1/orders/{order_id}/events"),
         records=api.get(f"/v1/sagas/order-{order_id}/records"),
         payment=_if_any(api, f"/v1/payments/{order_id}"),

@@ -19,7 +19,7 @@ from cli.operate.temporal import converter
 
 # How the SDK's core words a difference; what it words otherwise is shown as it is.
 SIDES = re.compile(r"TMPRL1100\] (?:Nondeterminism error: )?(?P<what>[^\"]*?)(?:\"|$)", re.DOTALL)
-
+MESSAGES = re.compile(r"\bmessage: \"((?:[^\"\\]|\\.)+)\"")
 
 ADVICE = (
     "What runs already would stand still with this code. Guard the change by workflow.patched, or "
@@ -52,6 +52,11 @@ def replay(
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # what it complains of is shown
     with told():
         results = asyncio.run(_replay(which))
+    show(results, as_json=as_json)
+
+
+def show(results: Sequence[Replayed], *, as_json: bool) -> None:
+    """Print them, and exit: with code 1 if one differs."""
     if as_json:
         typer.echo(json.dumps([vars(it) for it in results], indent=2))
     else:
@@ -88,9 +93,15 @@ def _type_of(history: WorkflowHistory) -> str:
 
 
 def difference(message: str) -> str:
-    """The first difference, in the words of the SDK's core without their wrapping."""
-    found = SIDES.search(message)
-    return (found["what"] if found else message).strip()
+    """The first difference, in the words of the SDK's core without their wrapping.
+
+    On the fast path, a reply that is recorded may not fit what this code asks for in its place.
+    That shows as an error of decoding.
+    """
+    if found := SIDES.search(message):
+        return found["what"].strip()
+    said = [it.split("\\n")[0] for it in MESSAGES.findall(message)]
+    return f"what is recorded does not fit: {': '.join(said)}" if said else message.strip()
 
 
 def _print(results: Sequence[Replayed]) -> None:

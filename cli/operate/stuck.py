@@ -128,7 +128,7 @@ def judge(it: WorkflowExecutionDescription, failing: Sequence[str]) -> tuple[str
 def _row(api: Api, it: WorkflowExecutionDescription, kind: str, why: str) -> Stuck:
     order_id = order_of(it.id)
     try:
-        case = case_of(api, order_id)
+        case = case_of(api, order_id, with_saga=False)
     except ApiError as error:
         if error.status != 404:
             raise

@@ -17,6 +17,7 @@ REGISTRY = "REGISTRY_DATABASE_URL"
 DATABASES = (*(database_variable(it) for it in OWNER), REGISTRY)
 ALLOWED = "WEBHOOK_ALLOWED_NETWORKS"  # receivers are on this machine, if nothing else is said
 EVENTS = database_variable("event")
+VERSION = ("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")  # of the workers' code
 PROVIDER = ("PAYMENT_PROVIDER_URL", "PAYMENT_PROVIDER_KEY")
 
 
@@ -112,7 +113,9 @@ def inherited(options: Options, given: Given, environ: Mapping[str, str]) -> dic
     """The user's environment, without what would lead clients away from servers of ours."""
     ours = [] if given.temporal is not None else ["TEMPORAL_"]
     ours += [] if given.all_databases(split=options.split) else ["PG"]
-    return {name: value for name, value in environ.items() if not name.startswith(tuple(ours))}
+    kept = {it: environ[it] for it in VERSION if it in environ}
+    others = {it: value for it, value in environ.items() if not it.startswith(tuple(ours))}
+    return others | kept
 
 
 def _auth(options: Options, given: Given, environ: Mapping[str, str]) -> dict[str, str]:

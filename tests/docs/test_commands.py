@@ -28,7 +28,9 @@ MARK = "@@ line "
 # What is not pasted, and why.
 NOT_PASTED = {
     re.compile(r"make \w+$"): "its target is looked up instead; it sets up what this test runs in",
-    re.compile(r"(\w+=\S+ )*saga up$"): "stays until Ctrl-C; the stack of this test is its proof",
+    re.compile(
+        r"(\w+=\S+ )*saga up( --separate)?$"
+    ): "stays until Ctrl-C; the stack of this test is its proof",
 }
 
 

@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 BEFORE, AFTER = "before", "after"
+EVERY = "*"  # stands for all workflows, in `refuse`
 BOUND = 30
 
 
@@ -86,7 +87,8 @@ class Gates(Interceptor):
 
     def refusal(self, workflow_id: str, activity_name: str) -> Exception | None:
         """What to fail with, if anything."""
-        return self._refusals.get((workflow_id, activity_name))
+        found = self._refusals.get((workflow_id, activity_name))
+        return found or self._refusals.get((EVERY, activity_name))
 
     async def at(self, point: Point) -> None:
         """Wait here if there is a gate."""
@@ -111,7 +113,7 @@ class _Gated(ActivityInboundInterceptor):
         workflow_id = info.workflow_id or ""
         self._gates.started[workflow_id, info.activity_type] += 1
         if error := self._gates.refusal(workflow_id, info.activity_type):
-            raise error
+            raise error.with_traceback(None)  # it is raised many times, and would grow each time
         before, after = (Point(workflow_id, info.activity_type, it) for it in (BEFORE, AFTER))
         gates = self._gates.of(before, after)
         for gate in gates:

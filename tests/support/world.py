@@ -212,10 +212,13 @@ async def running_world(
     databases: DatabaseSettings,
     converter: DataConverter = pydantic_data_converter,
     wrapped: Callable[[Services], Services] = lambda it: it,
+    *,
+    separate: bool = False,
 ) -> AsyncIterator[World]:
     """Start everything; stop it at the end. Payloads go through `converter`.
 
-    `wrapped` may put something of the test's own before the services.
+    `wrapped` may put something of the test's own before the services. `separate`: the API's client
+    has no workers, which would begin the orders that it accepts.
     """
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(running_provider(directory))
@@ -238,9 +241,10 @@ async def running_world(
                 max_concurrent_local_activities=AT_A_GATE,
             )
             await stack.enter_async_context(worker)
+        own = await Client.connect(address, data_converter=converter) if separate else client
         apis = {
             fast: await stack.enter_async_context(
-                running_api(client, services, fast_path=fast, webhooks=webhooks)
+                running_api(own, services, fast_path=fast, webhooks=webhooks)
             )
             for fast in (True, False)
         }
