@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import pytest_asyncio
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -56,7 +56,9 @@ class Sending:
         Only a handle that comes from starting skips time, so this starts it again, in vain.
         """
         found = DeliveryRun(delivery_id=delivery_id(webhook_id, event.id), run=run)
-        begun = self.client.get_workflow_handle_for(DeliverWebhook.run, found.workflow_id)
+        begun: WorkflowHandle[DeliverWebhook, DeliveryState] = self.client.get_workflow_handle(
+            found.workflow_id, result_type=DeliveryState
+        )
         await begun.describe()
         with contextlib.suppress(WorkflowAlreadyStartedError):  # then it has ended
             begun = await self.client.start_workflow(
