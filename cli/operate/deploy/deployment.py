@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.deployment.v1 import RoutingConfig, WorkerDeploymentInfo
 from temporalio.api.enums.v1 import TaskQueueType, WorkerVersioningMode
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -160,7 +160,7 @@ def _last_change(config: RoutingConfig) -> datetime | None:
     return max((it for it in times if it is not None), default=None)
 
 
-def _time(stamp: Timestamp) -> datetime | None:
-    if not stamp.seconds:
-        return None
-    return stamp.ToDatetime(UTC)
+def _time(stamp: Any) -> datetime | None:
+    """Of a protobuf timestamp; None if it is not set."""
+    found: datetime = stamp.ToDatetime(UTC)
+    return found if stamp.seconds else None

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from google.protobuf.field_mask_pb2 import FieldMask
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOptions
@@ -78,6 +77,6 @@ async def _pin(deployment: Deployment, saga_id: str, build_id: str) -> None:
             workflow_execution_options=WorkflowExecutionOptions(
                 versioning_override=VersioningOverride(pinned=pinned)
             ),
-            update_mask=FieldMask(paths=["versioning_override"]),
+            update_mask={"paths": ["versioning_override"]},  # type: ignore[arg-type] # protobuf takes it
         )
     )
