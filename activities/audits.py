@@ -28,6 +28,7 @@ ENDED_BADLY = (
 )
 MOST = 1000  # orphans of one audit; the next one finds the others
 PAGE = 100
+ORPHANS = "saga_audit_orphans"
 
 
 class AuditActivities:
@@ -56,6 +57,7 @@ class AuditActivities:
             activity.heartbeat(len(found))
             if len(found) == MOST:
                 break
+        _found(len(found))
         return list(found.values())
 
     @activity.defn(name="audit.repair")
@@ -99,3 +101,9 @@ class AuditActivities:
         if description is None:
             return Why.MISSING
         return BAD_ENDS.get(description.status) if description.status else None
+
+
+def _found(orphans: int) -> None:
+    """A metric of the worker: `saga_audit_orphans`, how many were ever found."""
+    counter = activity.metric_meter().create_counter(ORPHANS, "Sagas that nobody carried on")
+    counter.add(orphans)

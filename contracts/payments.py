@@ -45,7 +45,7 @@ class Payment(Message):
 
 
 class Captured(Message):
-    """Money that is captured for an order, and for how many seconds it has been."""
+    """Money that is captured for an order, and for how many seconds it has been, or may be."""
 
     order_id: str
     amount: Money
@@ -81,7 +81,10 @@ class PaymentService(Protocol):
         """What the payments in this status amount to, by currency."""
 
     async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
-        """What is captured for these orders now; the others are left out."""
+        """What is captured for these orders now, or may be: an outcome that is not known counts.
+
+        The other orders are left out.
+        """
 
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""

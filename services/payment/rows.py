@@ -115,11 +115,13 @@ async def find(tx: AsyncConnection, order_id: str) -> Found | None:
 
 
 async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captured]:
-    """What is captured for these orders now, found by their ids."""
+    """What is captured for these orders now, or may be; found by their ids."""
     age = func.extract("epoch", func.now() - payments.c.updated_at).label("seconds")
     row = payments.c
     statement = select(row.order_id, row.amount_minor, row.currency, age).where(
-        row.order_id.in_(order_ids), row.status == PaymentStatus.CAPTURED
+        row.order_id.in_(order_ids),
+        (row.status == PaymentStatus.CAPTURED)
+        | ((row.status == PaymentStatus.CREATED) & row.intent_id.is_not(None)),
     )
     return [
         Captured(

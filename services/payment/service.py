@@ -99,7 +99,10 @@ class Payments:
         return found.payment
 
     async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
-        """What is captured for these orders now; the others are left out."""
+        """What is captured for these orders now, or may be: an outcome that is not known counts.
+
+        The other orders are left out.
+        """
         async with self._database.statement() as tx:
             return await rows.captured(tx, order_ids)
 

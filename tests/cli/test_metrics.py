@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 import httpx2
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from cli.stack import temporal
+from tests.support.promql import read_by_deployments
 from tests.support.stack import Stack, client
 from tests.support.waiting import until
 
@@ -54,6 +56,11 @@ def places(stack: Stack) -> dict[str, str]:
 
 async def order(http: httpx2.AsyncClient, method: str) -> str:
     """Place one and wait for its end; its id."""
+    return await placed(http, method, Prefer="wait=30")
+
+
+async def placed(http: httpx2.AsyncClient, method: str, **headers: str) -> str:
+    """Place one; its id."""
     sku = f"SKU-{uuid4().hex[:8]}"
     price = {"minor": 700, "currency": "EUR"}
     new = {"sku": sku, "name": "Thing", "price": price, "stock": 9}
@@ -62,7 +69,7 @@ async def order(http: httpx2.AsyncClient, method: str) -> str:
     user = (await http.post("/v1/users", json=person)).json()["id"]
     items = [{"sku": sku, "quantity": 1}]
     body = {"customer_id": user, "items": items, "payment_method": method}
-    told = {"Idempotency-Key": sku, "Prefer": "wait=30"}
+    told = {"Idempotency-Key": sku, **headers}
     order_id: str = (await http.post("/v1/orders", json=body, headers=told)).json()["id"]
     return order_id
 
@@ -120,8 +127,47 @@ async def test_a_repeated_attempt_is_counted_and_money_without_its_order_shows(
         return await duplicates() >= before + 4
 
     await until(counted, within=30)
-    unconfirmed = (await scraped(where["api"]))["saga_captured_unconfirmed_minor"]
-    assert unconfirmed == [({"currency": "EUR"}, 0.0)]
+    await money_shows_while_its_order_is_not_confirmed(stack, where["api"])
+
+
+async def money_shows_while_its_order_is_not_confirmed(stack: Stack, api: str) -> None:
+    name = "saga_captured_unconfirmed_minor"
+    before = value(await scraped(api), name, currency="EUR")
+    async with client(stack) as http:
+        order_id = await placed(http, "pm_sandbox_refund_refused")
+
+        async def shows(minor: float) -> bool:
+            return value(await scraped(api), name, currency="EUR") == minor
+
+        await until(lambda: shows(before + 700), within=30)
+        await until(lambda: shows(before), within=30)
+        assert (await http.get(f"/v1/orders/{order_id}")).json()["status"] == "confirmed"
+
+
+async def test_all_that_alerts_and_dashboards_read_is_there(stack: Stack) -> None:
+    """After a saga that waits for an operator, an audit, and code that cannot go on."""
+    async with client(stack) as http:
+        await order(http, "pm_card_visa")
+    base = [str(temporal.program()), "workflow", "start", "--address", stack.state.urls["temporal"]]
+    unknown = ["--type", "NoSuchWorkflow", "--task-queue", "orders", "-w", "unknown-to-workers"]
+    started = await asyncio.create_subprocess_exec(*base, *unknown)
+    assert await started.wait() == 0
+    stack.saga("audit", "--grace", "0")
+    missing = set[str]()
+
+    async def all_there() -> bool:
+        found = await asyncio.gather(*map(scraped, places(stack).values()))
+        names = {name for samples in found for name in samples}
+        # The parser has every counter end in `_total`; Prometheus takes the name as it is served.
+        names |= {name.removesuffix("_total") for name in names}
+        missing.clear()
+        missing.update(read_by_deployments() - names)
+        return not missing
+
+    try:
+        await until(all_there, within=30)
+    except TimeoutError:
+        pytest.fail(f"no process has {sorted(missing)}")
 
 
 async def test_the_gateway_does_not_lead_to_them(stack: Stack) -> None:

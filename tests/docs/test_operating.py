@@ -237,6 +237,20 @@ async def test_a_terminated_order_is_repaired_by_its_runbook(stack: Stack, shop:
     await until(lambda: pieces_are(shop, expected))
 
 
+@pytest.mark.parametrize("page", ["storm", "workers", "events", "api", "process"])
+async def test_the_commands_of_a_runbook_work_on_a_stack_that_is_well(
+    stack: Stack, page: str
+) -> None:
+    paste(stack, RUNBOOKS / f"{page}.md")
+
+
+async def test_money_at_stake_is_found_by_its_runbook(stack: Stack, shop: Shop) -> None:
+    order_id = await shop.place("pm_sandbox_refund_refused")
+    await shop.at(order_id, "charge_payment")
+    paste(stack, RUNBOOKS / "at-stake.md", ORDER_ID=order_id)
+    await shop.becomes(order_id, "confirmed")
+
+
 async def pieces_are(shop: Shop, expected: dict[str, int]) -> bool:
     return await shop.pieces() == expected
 
