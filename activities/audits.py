@@ -4,7 +4,7 @@
 """
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -28,6 +28,7 @@ ENDED_BADLY = (
 )
 MOST = 1000  # orphans of one audit; the next one finds the others
 PAGE = 100
+LOOK_BACK = timedelta(days=1)
 ORPHANS = "saga_audit_orphans"
 
 
@@ -94,6 +95,25 @@ class AuditActivities:
                     yield workflow_id(order.id)
                 if (cursor := page.next_cursor) is None:
                     break
+        async for saga_id in self._not_sold(before):
+            yield saga_id
+
+    async def _not_sold(self, before: datetime) -> AsyncIterator[str]:
+        """Sagas of confirmed orders of the last day whose stock is still reserved.
+
+        A late attempt can confirm an order whose workflow was deleted meanwhile.
+        """
+        only = OrderFilter(
+            status=OrderStatus.CONFIRMED, created_from=before - LOOK_BACK, created_to=before
+        )
+        cursor: str | None = None
+        while True:
+            page = await self._orders.page(only, limit=PAGE, cursor=cursor)
+            for holding in await self._inventory.held([workflow_id(it.id) for it in page.items]):
+                yield holding.saga_id
+            activity.heartbeat()
+            if (cursor := page.next_cursor) is None:
+                return
 
     async def _why(self, saga_id: str) -> Why | None:
         """What is wrong with the newest run of this workflow; None if nothing is."""

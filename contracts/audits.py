@@ -1,16 +1,20 @@
 """What an audit looks for, what it found, and what the books say."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from contracts.message import Message, Money
 
 
 class AuditRequest(Message):
-    """What to look at. Sagas younger than `grace` are left alone: they may just have begun."""
+    """What to look at. Sagas younger than `grace` are left alone: they may just have begun.
+
+    `ledger`: how far back the provider's captures are compared with orders.
+    """
 
     grace: timedelta = timedelta(seconds=60)
     repair: bool = True
+    ledger: timedelta = timedelta(hours=1)
 
 
 class Why(StrEnum):
@@ -43,6 +47,38 @@ class Repaired(Message):
     status: str | None
 
 
+class WhyKept(StrEnum):
+    """What is wrong with money that the provider keeps."""
+
+    STRAY = "stray"  # the payment service knows nothing of it
+    UNRECORDED = "unrecorded"  # there is no record of its order, nor a saga
+    CLOSED = "closed"  # its order ended without it
+
+
+class LedgerWindow(Message):
+    """A time: intents that were made then are compared with orders."""
+
+    begin: datetime
+    end: datetime
+
+
+class Discrepancy(Message):
+    """Money that the provider keeps, though no confirmed order is to be paid by it."""
+
+    intent_id: str
+    order_id: str
+    saga_id: str
+    amount: Money
+    why: WhyKept
+
+
+class Settled(Message):
+    """What came of a discrepancy: the refund's id, or None if it could not be given back now."""
+
+    discrepancy: Discrepancy
+    refund_id: str | None
+
+
 class Books(Message):
     """Money and stock, by the services that answer for them.
 
@@ -68,3 +104,5 @@ class AuditReport(Message):
     orphans: list[Orphan]
     repaired: list[Repaired]
     books: Books
+    ledger: tuple[Discrepancy, ...] = ()
+    settled: tuple[Settled, ...] = ()

@@ -1,6 +1,7 @@
 """The payment service's language: one payment for an order, charged and perhaps refunded."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -52,6 +53,26 @@ class Captured(Message):
     seconds: float
 
 
+class Kept(Message):
+    """What the provider keeps of an order's intent: captured, and not given back.
+
+    `known`: whether it is the payment that this service has of the order.
+    """
+
+    intent_id: str
+    order_id: str
+    saga_id: str
+    amount: Money
+    known: bool
+
+
+class KeptPage(Message):
+    """Intents of the provider, newest first; `next_cursor` continues the list, if there is more."""
+
+    items: tuple[Kept, ...]
+    next_cursor: str | None
+
+
 class PaymentService(Protocol):
     """Money, by way of a payment provider."""
 
@@ -84,6 +105,20 @@ class PaymentService(Protocol):
         """What is captured for these orders now, or may be: an outcome that is not known counts.
 
         The other orders are left out.
+        """
+
+    async def kept_by_provider(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> KeptPage:
+        """What the provider keeps of intents of ours that were made in this time, as it says.
+
+        Intents that are not of orders, and those of which nothing is kept, are left out.
+        """
+
+    async def give_back_stray(self, intent_id: str) -> str:
+        """Refund an intent that is no payment of this service's; the refund's id.
+
+        Rejected `not_stray` if it is one: then its saga, or `refund`, deals with it.
         """
 
     async def for_order(self, order_id: str) -> Payment:

@@ -26,6 +26,7 @@ CREATE = CONFIRM | {"amount", "currency", "confirm", "metadata", "allowed_paymen
 CANCEL = {"cancellation_reason"}
 REFUND = {"payment_intent", "amount", "metadata", "reason"}
 LIST = {"limit", "starting_after"}
+LIST_INTENTS = LIST | {"created", "expand"}
 
 
 def create_app(key: str, database: Path) -> FastAPI:
@@ -93,8 +94,9 @@ async def get_intent(request: Request, intent_id: str) -> dict[str, Any]:
 
 @router.get(intents.URL)
 async def list_intents(request: Request) -> dict[str, Any]:
-    """Read many."""
-    return intents.listing(_store(request).reader(), Page.of(_query(request, LIST)))
+    """Read many; `created[gte]` and `created[lt]` bound when they were made."""
+    params = _query(request, LIST_INTENTS)
+    return intents.listing(_store(request).reader(), Page.of(params), params)
 
 
 @router.post(refunds.URL)

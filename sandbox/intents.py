@@ -20,6 +20,7 @@ from sandbox.params import Params
 MAX_AMOUNT = 99_999_999
 CANCELABLE = ("requires_payment_method", "requires_confirmation")
 URL = "/v1/payment_intents"
+EXPANDED = "data.latest_charge"
 
 
 def create(tx: sqlite3.Connection, params: Params) -> Answer:
@@ -105,15 +106,48 @@ def find(reader: sqlite3.Connection, intent_id: str) -> sqlite3.Row:
     return row
 
 
-def listing(reader: sqlite3.Connection, page: Page) -> dict[str, Any]:
-    """All intents, newest first."""
+def listing(reader: sqlite3.Connection, page: Page, params: Params) -> dict[str, Any]:
+    """All intents, newest first, or those that were made in a time (Unix seconds)."""
+    bounds = params.mapping("created")
     rows = reader.execute(
         """SELECT * FROM intents
-           WHERE :after IS NULL OR rowid < (SELECT rowid FROM intents WHERE id = :after)
+           WHERE (:after IS NULL OR rowid < (SELECT rowid FROM intents WHERE id = :after))
+           AND (:gte IS NULL OR created >= :gte) AND (:lt IS NULL OR created < :lt)
            ORDER BY rowid DESC LIMIT :limit""",
-        {"after": page.after, "limit": page.limit + 1},
+        {
+            "after": page.after,
+            "limit": page.limit + 1,
+            "gte": _moment(bounds.get("gte")),
+            "lt": _moment(bounds.get("lt")),
+        },
     )
-    return page.shape(URL, [shape(row) for row in rows])
+    whole = EXPANDED in params.mapping("expand").values()
+    return page.shape(URL, [shape(row) | (_charge(row) if whole else {}) for row in rows])
+
+
+def _moment(given: str | None) -> int | None:
+    if given is None:
+        return None
+    if not given.isdigit():
+        raise Fault.invalid("created", f"Invalid timestamp: {given}")
+    return int(given)
+
+
+def _charge(row: sqlite3.Row) -> dict[str, Any]:
+    """The charge itself in place of its id, if there is one."""
+    if not row["captured"]:
+        return {}
+    charge = {
+        "id": charge_of(row["id"]),
+        "object": "charge",
+        "amount": row["amount"],
+        "amount_captured": row["captured"],
+        "amount_refunded": row["refunded"],
+        "currency": row["currency"],
+        "payment_intent": row["id"],
+        "refunded": row["refunded"] == row["captured"],
+    }
+    return {"latest_charge": charge}
 
 
 def shape(row: sqlite3.Row) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 from activities.audits import AuditActivities
 from activities.border import ServiceErrors
 from activities.inventory import InventoryActivities
+from activities.ledgers import LedgerActivities
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.users import UserActivities
@@ -50,7 +51,8 @@ def housekeeping_of(
     if queue is not Queue.ORDERS:
         return []
     audits = AuditActivities(client, services.orders, services.inventory, services.payments)
-    return [audits.find, audits.repair, audits.books]
+    ledger = LedgerActivities(client, services.orders, services.payments)
+    return [audits.find, audits.repair, audits.books, ledger.compare, ledger.settle]
 
 
 def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., Any]]:

@@ -24,6 +24,9 @@ def audit(
     grace: Annotated[
         int, typer.Option("--grace", min=0, help="Leave sagas alone that are younger: seconds")
     ] = 60,
+    since: Annotated[
+        float, typer.Option("--since", min=0, help="Compare captures of the last hours")
+    ] = 1,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Repair nothing")] = False,
     as_json: AsJson = False,
@@ -32,7 +35,9 @@ def audit(
 
     Exit code 1 if one is left, or if nothing is open and the books do not balance.
     """
-    request = AuditRequest(grace=timedelta(seconds=grace), repair=not dry_run)
+    request = AuditRequest(
+        grace=timedelta(seconds=grace), repair=not dry_run, ledger=timedelta(hours=since)
+    )
     with told():
         report = asyncio.run(_audited(request))
     if as_json:
@@ -59,7 +64,9 @@ def clean(report: AuditReport) -> bool:
     """Whether no orphan is left, and the books balance as far as they can be told to."""
     unsettled = {"pending", "blocked", NOT_REPAIRED}
     settled = [it for it in report.repaired if it.status not in unsettled]
-    return len(settled) == len(report.orphans) and report.books.balanced is not False
+    back = [it for it in report.settled if it.refund_id is not None]
+    all_settled = (len(settled), len(back)) == (len(report.orphans), len(report.ledger))
+    return all_settled and report.books.balanced is not False
 
 
 def _print(report: AuditReport) -> None:
@@ -69,6 +76,12 @@ def _print(report: AuditReport) -> None:
         now = ends.get(orphan.saga_id, "left as it is")
         console.print(f"{orphan.saga_id}: its workflow was {orphan.why}; now {now}")
     console.print(f"{len(report.orphans)} orphans, {len(report.repaired)} carried on")
+    backs = {it.discrepancy.intent_id: it.refund_id for it in report.settled}
+    for it in report.ledger:
+        now = f"given back by {backs[it.intent_id]}" if backs.get(it.intent_id) else "still kept"
+        amount = money(it.amount.model_dump())
+        console.print(f"{it.intent_id}: {amount} of {it.order_id} is {it.why}; {now}")
+    console.print(f"{len(report.ledger)} captures of the provider without a confirmed order")
     books = report.books
     console.print(f"captured {_sum(books.captured)}, confirmed orders cost {_sum(books.confirmed)}")
     console.print(f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved")

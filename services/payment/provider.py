@@ -9,14 +9,15 @@ Its errors are translated here, once:
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx2
 import stripe
 
 from contracts.errors import Rejected, ServiceError, Unavailable
-from contracts.message import Reason
+from contracts.message import Money, Reason
 from contracts.payments import ChargePayment
 from infrastructure.breaker import Breaker
 from infrastructure.settings import ProviderSettings
@@ -24,6 +25,8 @@ from services.payment.transport import Transport
 
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 ALREADY_REFUNDED = "charge_already_refunded"
+WITH_CHARGE = "data.latest_charge"
+PAGE = 100  # the most that the provider gives
 
 
 class IntentStatus(StrEnum):
@@ -44,6 +47,15 @@ class Intent(NamedTuple):
     id: str
     status: IntentStatus
     decline: Reason | None
+
+
+class Balance(NamedTuple):
+    """What is left of an intent's capture, and what of ours it is for."""
+
+    intent_id: str
+    order_id: str
+    saga_id: str
+    amount: Money
 
 
 class Provider:
@@ -138,6 +150,19 @@ class Provider:
             raise Rejected("refund_failed", f"refund {refund.id} is {refund.status}")
         return refund.id
 
+    async def captured(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> tuple[list[Balance], str | None]:
+        """What is left of the captures of a time, a page of them, and how to go on."""
+        within = {"gte": int(created_from.timestamp()), "lt": int(created_to.timestamp())}
+        asked: dict[str, Any] = {"created": within, "expand": [WITH_CHARGE], "limit": PAGE}
+        if cursor is not None:
+            asked["starting_after"] = cursor
+        with self._asking():
+            page = await self._intents.list_async(asked)  # type: ignore[arg-type]  # a TypedDict
+        last = page.data[-1].id if page.has_more else None
+        return [it for intent in page.data if (it := _balance(intent)) is not None], last
+
     @contextmanager
     def _asking(self) -> Iterator[None]:
         """One request inside. CircuitOpen, before it is made, while the provider is left alone."""
@@ -177,3 +202,16 @@ def _intent(intent: stripe.PaymentIntent) -> Intent:
     code = getattr(failure, "decline_code", None) or getattr(failure, "code", None)
     decline = Reason(code=code or "card_declined", detail=getattr(failure, "message", None) or "")
     return Intent(intent.id, status, decline)
+
+
+def _balance(intent: stripe.PaymentIntent) -> Balance | None:
+    """None if nothing is left of it, or if it is not of an order of ours."""
+    charge = intent.latest_charge
+    about = intent.metadata.to_dict() if intent.metadata else {}
+    if not isinstance(charge, stripe.Charge) or not {"order_id", "saga_id"} <= about.keys():
+        return None
+    left = charge.amount_captured - charge.amount_refunded
+    if left < 1:
+        return None
+    amount = Money(minor=left, currency=intent.currency.upper())
+    return Balance(intent.id, about["order_id"], about["saga_id"], amount)

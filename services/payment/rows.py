@@ -133,6 +133,12 @@ async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captur
     ]
 
 
+async def known_intents(tx: AsyncConnection, intent_ids: Sequence[str]) -> set[str]:
+    """Those of these intents through which money of a payment moves."""
+    statement = select(payments.c.intent_id).where(payments.c.intent_id.in_(intent_ids))
+    return {str(it) for it in (await tx.execute(statement)).scalars()}
+
+
 async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
     """What the payments in this status amount to, by currency."""
     total = func.sum(payments.c.amount_minor).label("minor")

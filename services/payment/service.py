@@ -13,6 +13,7 @@ requests between them; no transaction is open while a request runs. What makes t
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, Select
@@ -20,7 +21,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.message import Money, StepKey
-from contracts.payments import Captured, ChargePayment, GiveBack, Payment, PaymentStatus
+from contracts.payments import (
+    Captured,
+    ChargePayment,
+    GiveBack,
+    Kept,
+    KeptPage,
+    Payment,
+    PaymentStatus,
+)
 from contracts.published import DomainEvent, EventType, PaymentEvent
 from contracts.records import Op, StepRecord
 from infrastructure.barrier import Barrier, parameters
@@ -105,6 +114,27 @@ class Payments:
         """
         async with self._database.statement() as tx:
             return await rows.captured(tx, order_ids)
+
+    async def kept_by_provider(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> KeptPage:
+        """What the provider keeps of intents of ours that were made in this time, as it says."""
+        found, following = await self._provider.captured(created_from, created_to, cursor)
+        async with self._database.statement() as tx:
+            known = await rows.known_intents(tx, [it.intent_id for it in found])
+        items = [Kept(**it._asdict(), known=it.intent_id in known) for it in found]
+        return KeptPage(items=tuple(items), next_cursor=following)
+
+    async def give_back_stray(self, intent_id: str) -> str:
+        """Refund an intent that is no payment of this service's; the refund's id.
+
+        Its key is made of the intent, so the money goes back once. Nobody else can make it a
+        payment: an intent is stored before it is confirmed, and this one has captured.
+        """
+        async with self._database.statement() as tx:
+            if await rows.known_intents(tx, [intent_id]):
+                raise Rejected("not_stray", f"intent {intent_id} is a payment's")
+        return await self._provider.refund(intent_id, f"stray/{intent_id}/refund")
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         """What the payments in this status amount to, by currency."""

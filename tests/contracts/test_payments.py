@@ -1,12 +1,19 @@
 """The payment service's contract."""
 
 import itertools
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from contracts.errors import Compensated, NotFound, Rejected
 from contracts.message import Money, StepKey
-from contracts.payments import ChargePayment, GiveBack, PaymentService, PaymentStatus
+from contracts.payments import (
+    ChargePayment,
+    GiveBack,
+    Kept,
+    PaymentService,
+    PaymentStatus,
+)
 from contracts.records import Op, State
 
 AMOUNT = Money(minor=1250, currency="EUR")
@@ -105,3 +112,26 @@ async def test_what_is_captured_is_told_of_the_orders_that_are_asked_for(
     assert [(it.order_id, it.amount) for it in found] == [(mine.order_id, AMOUNT)]
     assert 0 <= found[0].seconds < 60
     assert await payments.captured([]) == []
+
+
+async def test_what_the_provider_keeps_is_told_of_payments_here(payments: PaymentService) -> None:
+    (kept, mine), (given_back, other) = charge(), charge()
+    await payments.charge(kept, mine)
+    await payments.charge(given_back, other)
+    await payments.refund(given_back, other)
+    now = datetime.now(UTC)
+    begin, end = now - timedelta(minutes=5), now + timedelta(minutes=5)
+    items: list[Kept] = []
+    cursor: str | None = None
+    while True:
+        page = await payments.kept_by_provider(begin, end, cursor)
+        items += page.items
+        if (cursor := page.next_cursor) is None:
+            break
+    found = {it.order_id: it for it in items}
+    assert other.order_id not in found
+    its = found[mine.order_id]
+    assert (its.amount, its.known, its.saga_id) == (AMOUNT, True, kept.saga_id)
+    with pytest.raises(Rejected) as refused:
+        await payments.give_back_stray(its.intent_id)
+    assert refused.value.code == "not_stray"

@@ -143,6 +143,22 @@ async def test_lists_go_by_pages_newest_first(sandbox: Sandbox) -> None:
     assert [found["id"] for found in following["data"]] == [ids[0]]
 
 
+async def test_intents_are_listed_by_when_they_were_made_with_their_charges(
+    sandbox: Sandbox,
+) -> None:
+    charged = await intent(sandbox, amount=900, confirm="true")
+    await sandbox.post("/v1/refunds", None, payment_intent=charged["id"], amount=200)
+    window = {"created[gte]": charged["created"], "created[lt]": charged["created"] + 60}
+    page = await sandbox.get(INTENTS, limit=1, **window, **{"expand[0]": "data.latest_charge"})
+    charge = page["data"][0]["latest_charge"]
+    assert (charge["amount_captured"], charge["amount_refunded"]) == (900, 200)
+    before = {"created[lt]": charged["created"]}
+    earlier = await sandbox.get(INTENTS, limit=100, **before)
+    assert charged["id"] not in {it["id"] for it in earlier["data"]}
+    plain = await sandbox.get(INTENTS, limit=1, **window)
+    assert isinstance(plain["data"][0]["latest_charge"], str)
+
+
 async def test_unknown_objects_and_routes_are_404(sandbox: Sandbox) -> None:
     for path in (f"{INTENTS}/pi_none", "/v1/refunds/re_none", "/v1/nothing"):
         response = await sandbox.client.get(path)

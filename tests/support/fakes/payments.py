@@ -1,10 +1,19 @@
 """Payments in memory, with a provider that declines by the method's name."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from contracts.errors import NotFound, Rejected
 from contracts.message import Money, StepKey
-from contracts.payments import Captured, ChargePayment, GiveBack, Payment, PaymentStatus
+from contracts.payments import (
+    Captured,
+    ChargePayment,
+    GiveBack,
+    Kept,
+    KeptPage,
+    Payment,
+    PaymentStatus,
+)
 from contracts.records import StepRecord
 from tests.support.fakes.barrier import Barrier
 from tests.support.fakes.sums import summed
@@ -58,6 +67,25 @@ class FakePayments:
             for it in self._payments.values()
             if it.order_id in order_ids and it.status == PaymentStatus.CAPTURED
         ]
+
+    async def kept_by_provider(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> KeptPage:
+        kept = [
+            Kept(
+                intent_id=f"pi_{it.order_id}",
+                order_id=it.order_id,
+                saga_id=f"order-{it.order_id}",
+                amount=it.amount,
+                known=True,
+            )
+            for it in self._payments.values()
+            if it.status == PaymentStatus.CAPTURED
+        ]
+        return KeptPage(items=tuple(kept), next_cursor=None)
+
+    async def give_back_stray(self, intent_id: str) -> str:
+        raise Rejected("not_stray", f"intent {intent_id} is a payment's")
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         return summed(it.amount for it in self._payments.values() if it.status == status)

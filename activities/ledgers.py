@@ -1,0 +1,87 @@
+"""Compares what the payment provider keeps with the orders that it is for, and gives back the rest.
+
+The provider's side is the only one that shows a capture of which nothing here knows: of a database
+that was restored from before it, or by somebody who has the provider's key.
+"""
+
+from collections.abc import AsyncIterator
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from activities.repairs import described
+from contracts.audits import Discrepancy, LedgerWindow, Settled, WhyKept
+from contracts.errors import NotFound
+from contracts.message import StepKey
+from contracts.orders import OrderService, OrderStatus
+from contracts.payments import ChargePayment, Kept, PaymentService
+
+OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}  # their sagas deal with their money
+BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
+DISCREPANCIES = "saga_audit_discrepancies"
+
+
+class LedgerActivities:
+    """Activities `ledger.*`, on the queue `orders`."""
+
+    def __init__(self, client: Client, orders: OrderService, payments: PaymentService) -> None:
+        self._client = client
+        self._orders = orders
+        self._payments = payments
+
+    @activity.defn(name="ledger.compare")
+    async def compare(self, window: LedgerWindow) -> list[Discrepancy]:
+        """Money that the provider keeps of intents of this time, and should not."""
+        found = []
+        async for kept in self._kept(window):
+            if (why := await self._why(kept)) is not None:
+                found.append(Discrepancy(**kept.model_dump(exclude={"known"}), why=why))
+        if found:  # what was given back meanwhile is no longer kept
+            still = {it.intent_id async for it in self._kept(window)}
+            found = [it for it in found if it.intent_id in still]
+        counter = activity.metric_meter().create_counter(DISCREPANCIES, "Money without an order")
+        counter.add(len(found))
+        return found
+
+    @activity.defn(name="ledger.settle")
+    async def settle(self, discrepancy: Discrepancy) -> Settled:
+        """Give the money back: once, whoever asks how often."""
+        if discrepancy.why is WhyKept.STRAY:
+            refund_id = await self._payments.give_back_stray(discrepancy.intent_id)
+            return Settled(discrepancy=discrepancy, refund_id=refund_id)
+        payment = await self._payments.for_order(discrepancy.order_id)
+        charged = ChargePayment(order_id=payment.order_id, amount=payment.amount, payment_method="")
+        key = StepKey(saga_id=f"audit-{discrepancy.intent_id}", step="refund")
+        refunded = await self._payments.refund(key, charged)
+        return Settled(discrepancy=discrepancy, refund_id=refunded.refund_id)
+
+    async def _kept(self, window: LedgerWindow) -> AsyncIterator[Kept]:
+        cursor: str | None = None
+        while True:
+            page = await self._payments.kept_by_provider(window.begin, window.end, cursor)
+            for kept in page.items:
+                yield kept
+                activity.heartbeat()
+            if (cursor := page.next_cursor) is None:
+                return
+
+    async def _why(self, kept: Kept) -> WhyKept | None:
+        """What is wrong with it; None if nothing is, or if a saga or an operator deals with it."""
+        if not kept.known:
+            return WhyKept.STRAY
+        try:
+            status = (await self._orders.get(kept.order_id)).status
+        except NotFound:
+            return None if await self._is_open(kept.saga_id) else WhyKept.UNRECORDED
+        if status is OrderStatus.CONFIRMED or status in OPEN:
+            return None
+        return None if await self._by_hand(kept.order_id) else WhyKept.CLOSED
+
+    async def _is_open(self, saga_id: str) -> bool:
+        description = await described(self._client, saga_id)
+        return description is not None and description.status == WorkflowExecutionStatus.RUNNING
+
+    async def _by_hand(self, order_id: str) -> bool:
+        """Whether an operator said of a step of its saga that it is done, or is not to be."""
+        history = await self._orders.history(order_id)
+        return any(event.data.get("action") in BY_HAND for event in history)
