@@ -31,13 +31,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Block:
-    """A part of a sparkline's bar, in the sparkline's own units."""
+class Bars:
+    """All of a sparkline's bars in one colour, as one SVG path in the sparkline's own units.
+
+    One element for each colour, however many bars: the page does not grow as they fill in.
+    """
 
     group: str
-    x: int
-    y: float
-    height: float
+    path: str
 
 
 @dataclass(frozen=True)
@@ -80,31 +81,35 @@ class Figures:
         return found
 
     @property
-    def throughput(self) -> list[Block]:
+    def throughput(self) -> list[Bars]:
         """A bar for each slot: how many orders."""
         totals: Counter[int] = Counter()
         for it in self.flow.slices:
             totals[it.slot] += it.orders
         most = max([*totals.values(), 1])
-        return [
-            Block("all", _x(slot), HEIGHT * (1 - orders / most), HEIGHT * orders / most)
-            for slot, orders in sorted(totals.items())
-        ]
+        bars = (_bar(slot, 0.0, orders / most) for slot, orders in sorted(totals.items()))
+        return [Bars("all", "".join(bars))]
 
     @property
-    def outcomes(self) -> list[Block]:
+    def outcomes(self) -> list[Bars]:
         """A bar for each slot: which part of its orders ended how."""
         slots: dict[int, Counter[str]] = {}
         for it in self.flow.slices:
             slots.setdefault(it.slot, Counter())[_group(it.status)] += it.orders
-        found = []
+        paths = dict.fromkeys(GROUPS, "")
         for slot, counted in sorted(slots.items()):
-            y = float(HEIGHT)
+            below = 0.0
             for group in GROUPS:
-                height = HEIGHT * counted[group] / counted.total()
-                y -= height
-                found += [Block(group, _x(slot), round(y, 2), round(height, 2))] if height else []
-        return found
+                share = counted[group] / counted.total()
+                paths[group] += _bar(slot, below, share)
+                below += share
+        return [Bars(group, path) for group, path in paths.items()]
+
+
+def _bar(slot: int, below: float, share: float) -> str:
+    """A rectangle as a path, or nothing; both are parts of the height, from the bottom."""
+    bottom, height = round(HEIGHT * (1 - below), 2), round(HEIGHT * share, 2)
+    return f"M{_x(slot)} {bottom}h{BAR}v{-height}h{-BAR}z" if height else ""
 
 
 def _x(slot: int) -> int:
