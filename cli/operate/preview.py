@@ -18,6 +18,11 @@ from cli.operate.errors import told
 from cli.operate.histories import histories
 from contracts.names import order_of
 
+COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+BROKEN_OFF = {
+    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+}
 ANSWERS = {
     "started": "goes on with what is begun",
     "done": "is answered from its store",
@@ -62,14 +67,15 @@ async def _history(which: str) -> WorkflowHistory:
 
 
 def reset_point(history: WorkflowHistory, to: str) -> int:
-    """The event id of the workflow task to reset to. BadParameter if that is none."""
-    done = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-    tasks = [it.event_id for it in history.events if it.event_type == done]
+    """The event id of the end of the workflow task to reset to. BadParameter if that is none."""
+    tasks = [it.event_id for it in history.events if it.event_type == COMPLETED]
+    if not tasks:  # it was ended from outside within its first one
+        tasks = [it.event_id for it in history.events if it.event_type in BROKEN_OFF][:1]
     points = {"first": tasks[0], "last": tasks[-1]} if tasks else {}
     points |= {str(it): it for it in tasks}
     if to not in points:
-        choices = ", ".join(map(str, tasks)) or "none, since no task has completed yet"
-        raise typer.BadParameter(f"{to} is no completed workflow task: first, last, or {choices}")
+        choices = ", ".join(map(str, tasks)) or "none, since no task has ended yet"
+        raise typer.BadParameter(f"{to} is no workflow task that ended: first, last, or {choices}")
     return points[to]
 
 

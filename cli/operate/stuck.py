@@ -32,7 +32,7 @@ ADVICE = {
     "problem": "its code fails: deploy what mends it, after saga replay {saga}; "
     "see docs/runbooks/deploy.md",
     "ended": "it was stopped from outside, and undid nothing: let it finish by temporal workflow "
-    "reset -w {saga} -t FirstWorkflowTask --reason …; see docs/runbooks/terminated.md",
+    "reset -w {saga} --event-id 4 --reason …; see docs/runbooks/terminated.md",
     "retrying": "mend what it waits for; it goes on by itself",
     "slow": "look at saga explain {order}",
 }

@@ -22,7 +22,7 @@ OF_THE_SDK = {
     *("temporal_workflow_task_schedule_to_start_latency_count", "saga_outcomes_total"),
     *("saga_duration_count", "saga_activity_duration_count"),
 }
-OF_THE_API = {"saga_blocked", "saga_captured_unconfirmed_minor"}
+OF_THE_API = {"saga_blocked", "saga_stock_held"}  # money has a series once there was some
 OF_THE_RELAY = {"saga_outbox_waiting", "saga_outbox_lag_seconds"}
 OF_THE_GATEWAY = {"envoy_http_downstream_rq_total", "envoy_http_local_rate_limit_ok_total"}
 

@@ -45,7 +45,7 @@ async def test_a_saga_ends_on_the_version_that_it_began_with(versions: Versions)
         assert await versions.version_of(later) == "two"
 
 
-async def test_a_saga_of_workers_without_a_version_goes_on_with_the_first_one(
+async def test_a_saga_of_workers_without_a_version_ends_well_when_there_is_one(
     versions: Versions,
 ) -> None:
     world, deployment = versions.world, versions.deployment

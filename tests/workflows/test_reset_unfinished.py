@@ -5,7 +5,7 @@ import pytest
 from contracts.names import workflow_id
 from tests.support.gates import AFTER, BEFORE
 from tests.support.world import World
-from tests.workflows.test_temporal_cli import reset
+from tests.workflows.test_temporal_cli import reset, reset_ended
 
 
 @pytest.mark.parametrize("reached", ["inventory.reserve", "payment.charge"])
@@ -16,7 +16,7 @@ async def test_cancelled_early_in_its_second_run_it_undoes_what_the_first_did(
     order_id, sku, gate = await world.stopped_at(reached, AFTER)
     await world.handle(order_id).terminate()
     second = world.gates.close(workflow_id(order_id), again, BEFORE)
-    await reset(world, order_id)
+    await reset_ended(world, order_id)
     await second.wait_reached()
     await world.handle(order_id).cancel()
     await second.open()

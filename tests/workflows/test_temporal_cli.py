@@ -129,11 +129,20 @@ async def test_a_terminated_order_says_so_to_a_cancel_and_a_reset_repairs_it(wor
     answer = await world.http.post(f"/v1/orders/{order_id}/cancel")
     assert (answer.status_code, answer.json()["code"]) == (409, "saga_terminated")
     await gate.open()
-    await reset(world, order_id)
+    await reset_ended(world, order_id)
     await world.settled(order_id, sku, "confirmed")
 
 
 async def reset(world: World, order_id: str) -> None:
     """As an operator does it."""
-    which = ("-w", workflow_id(order_id), "--type", "FirstWorkflowTask", "--reason", "a test")
+    await _reset(world, order_id, "--type", "FirstWorkflowTask")
+
+
+async def reset_ended(world: World, order_id: str) -> None:
+    """The same for one that was ended from outside, maybe within its first task: see ADR 61."""
+    await _reset(world, order_id, "--event-id", "4")
+
+
+async def _reset(world: World, order_id: str, *where: str) -> None:
+    which = ("-w", workflow_id(order_id), *where, "--reason", "a test")
     await temporal(world, "workflow", "reset", *which)
