@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check kernel-size format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check kernel-size format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not topology and not events and not verifier and not bench and not crowd and not console and not fuzz and not timing" $(TESTS)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos $(LONG) -s
@@ -56,6 +56,9 @@ test-bench: setup-bench ## See that `saga bench` works, in about a minute; asser
 
 bench: setup-bench ## Measure an order beside its peers, about a quarter of an hour
 	$(BIN)/saga bench
+
+test-storm: setup-dev ## The provider away for two minutes at full load, and a picture of it (four minutes)
+	STORM_PICTURE=$(CURDIR)/docs/storm.svg $(BIN)/python -m pytest -m storm $(LONG) -s
 
 test-crowd: setup-dev ## A thousand subscribers of live events while the API is killed, under a minute
 	$(BIN)/python -m pytest -m crowd $(LONG) -s

@@ -115,8 +115,11 @@ async def lag(page: Page, orders: OrderService) -> float:
     )
     await orders.create(StepKey(saga_id=f"order-{order_id}", step="create_order"), command)
     began = time.monotonic()
-    await page.wait_for_selector(f'tr[data-key="{order_id}"]', state="attached")
-    return time.monotonic() - began
+    row = await page.wait_for_selector(f'tr[data-key="{order_id}"]', state="attached")
+    took = time.monotonic() - began
+    assert row is not None
+    await row.dispose()  # whoever holds a row keeps its nodes on the page for ever
+    return took
 
 
 def tell(samples: Sequence[Sample], placed: int) -> str:

@@ -1,0 +1,1 @@
+"""The payment provider is away while orders keep coming in."""
