@@ -7,13 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import asyncpg
 import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 from temporalio.client import Client
 
 from tests.support.stack import Stack, client
-from tests.topology.shop import ENDS, STATUSES
+from tests.topology.shop import ENDS, recorded
 
 FULL = 24  # callers who wait for each order's end: they find out what full load is
 CANCELLED = 4  # every so many-th customer of an outage changes his mind
@@ -90,14 +89,8 @@ class Arrivals:
                 await asyncio.sleep(1)
 
     async def statuses(self) -> Counter[str]:
-        """How the orders stand, as recorded."""
-        url = self.stack.state.environment["ORDER_DATABASE_URL"]
-        connection = await asyncpg.connect(url)
-        try:
-            rows = await connection.fetch(STATUSES, self.user)
-        finally:
-            await connection.close()
-        return Counter({it["status"]: it["count"] for it in rows})
+        """How the orders stand."""
+        return await recorded(self.stack, self.user)
 
     async def _place(self, http: httpx2.AsyncClient, **headers: str) -> None:
         number = next(self._numbers)
