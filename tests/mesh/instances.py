@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,7 @@ class Stub:
     well: bool = True
     takes: float = 0.0
     hangs: bool = False
+    held: Callable[[], Awaitable[None]] | None = None
 
     @property
     def instance(self) -> Instance:
@@ -65,6 +66,8 @@ class Stub:
             self.calls += 1
             line = self.answer
             await asyncio.sleep(self.takes)
+            if self.held is not None:
+                await self.held()
         return f"{line}\r\ncontent-length: {len(self.name)}\r\n\r\n{self.name}".encode()
 
 
