@@ -42,6 +42,7 @@ from contracts.sagas import (
     OrderOutcome,
     PlaceOrderInput,
     ReturnOrderInput,
+    SagaInput,
 )
 from saga import Resolution, SagaState, SagaView
 from workflows.order_saga import OrderSaga
@@ -120,15 +121,19 @@ class OrderSagas:
     def __init__(self, client: Client, *, fast_path: bool) -> None:
         self._client = client
         self._starter = client
-        self._fast_path = fast_path
+        self._how = SagaInput(fast_path=fast_path)
 
     def start_by(self, client: Client) -> None:
-        """Start sagas by this client from now on: its process has workers, which begin them."""
+        """Start sagas by this client from now on: its process has workers, which begin them.
+
+        These have all activities, so without the fast path they take them as they schedule them.
+        """
         self._starter = client
+        self._how = SagaInput(fast_path=self._how.fast_path, own_queue=not self._how.fast_path)
 
     async def start(self, accepted: Accepted) -> bool:
         """Start the saga; False if this order's has been started before. Atomic on Temporal."""
-        order = PlaceOrderInput(**dict(accepted.command()), fast_path=self._fast_path)
+        order = PlaceOrderInput(**dict(accepted.command()), **dict(self._how))
         try:
             async with translated():
                 await self._starter.start_workflow(
@@ -154,7 +159,7 @@ class OrderSagas:
     async def start_return(self, order: Order, attempt: int) -> None:
         """Start this attempt to return the order, if nobody has started it yet."""
         start = ReturnOrderInput(
-            order_id=order.id, items=order.items, total=order.total, fast_path=self._fast_path
+            order_id=order.id, items=order.items, total=order.total, **dict(self._how)
         )
         with suppress(WorkflowAlreadyStartedError):
             async with translated():

@@ -11,9 +11,12 @@ class SagaInput(Message):
 
     `fast_path`: each activity is tried first where the workflow runs (docs/adr/0060-fast-path.md).
     Sagas from before there was one do not.
+    `own_queue`: regular activities go to the workflow's own queue, whose workers have them all, so
+    that the one which has the workflow may take them at once (docs/adr/0122-own-queue.md).
     """
 
     fast_path: bool = False
+    own_queue: bool = False
 
 
 class PlaceOrderInput(CreateOrder, SagaInput):

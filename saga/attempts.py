@@ -27,10 +27,14 @@ What = Callable[..., Awaitable[Any]]
 
 
 class Attempts:
-    """`fast`: whether there is a fast path. `leaving` is called whenever it is left."""
+    """`fast`: whether there is a fast path. `leaving` is called whenever it is left.
 
-    def __init__(self, fast: bool, leaving: Callable[[], None]) -> None:
+    `own_queue`: what goes to a queue goes to the workflow's own one, and not to its step's.
+    """
+
+    def __init__(self, fast: bool, leaving: Callable[[], None], *, own_queue: bool = False) -> None:
         self._fast = fast
+        self._own_queue = own_queue
         self._leaving = leaving
 
     async def at(
@@ -63,7 +67,7 @@ class Attempts:
         return await workflow.execute_activity(
             what,
             args=args,
-            task_queue=step.queue,
+            task_queue=None if self._own_queue else step.queue,
             start_to_close_timeout=step.attempt,
             schedule_to_close_timeout=patience,
             retry_policy=retry,

@@ -19,7 +19,7 @@ class Journal:
     """Writes down what the kernel does; it decides nothing.
 
     Each change of search attributes costs an event in history. `batched`: the latest of each is
-    sent at `flush` only; else all are sent at once.
+    sent at `flush` only, as before an activity on a queue; else all are sent at once.
     """
 
     def __init__(self, saga_id: str, steps: Sequence[Step[Any, Any]], *, batched: bool) -> None:

@@ -36,7 +36,8 @@ class Saga:
     """One run of a saga, inside a workflow. Make it in `@workflow.init`, with its step table.
 
     `notify`, if given, is awaited for every Notice, side by side with the saga, and before its end.
-    `fast`: try each activity where the workflow runs first. It must come from the workflow's input.
+    `fast`: try each activity where the workflow runs first. `own_queue`: run those that are not on
+    the workflow's queue, and not on their step's. Both must come from the workflow's input.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class Saga:
         *,
         notify: Notify | None = None,
         fast: bool = False,
+        own_queue: bool = False,
     ) -> None:
-        self._journal = Journal(workflow.info().workflow_id, steps, batched=fast)
+        self._journal = Journal(workflow.info().workflow_id, steps, batched=fast or own_queue)
         self._fast = fast
-        self._attempts = Attempts(fast, self._journal.flush)
+        self._attempts = Attempts(fast, self._journal.flush, own_queue=own_queue)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
         self._duties = Duties(self._journal, self._attempts, notify)
         self._actions = Actions(self._journal, self._attempts, self._duties)

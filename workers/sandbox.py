@@ -1,4 +1,9 @@
-"""Temporal's workflow sandbox for our workflows, without what it does in vain."""
+"""How our workflows are run: quickly, or under Temporal's guards against what breaks a replay.
+
+The guards cost an eighth of a workflow's CPU time, even with all modules passed through them
+(docs/performance.md): within them each `isinstance` is a function of Python, in all threads. So
+replays have them, of all histories that we keep, before a change lands; workers do not.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +15,12 @@ from temporalio.converter import (
     StorageDriverStoreContext,
     WorkflowSerializationContext,
 )
-from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
+from temporalio.worker import (
+    UnsandboxedWorkflowRunner,
+    WorkflowInstance,
+    WorkflowInstanceDetails,
+    WorkflowRunner,
+)
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from infrastructure.codec.payloads import EncryptionCodec
@@ -20,19 +30,18 @@ ELSEWHERE = {
     CommandType.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
     CommandType.COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION,
 }
-# Imported once, and not anew for each workflow.
+# Imported once, and not anew for each workflow, though under guards.
 PASSTHROUGH = ("activities", "contracts", "saga", "pydantic", "pydantic_core", "annotated_types")
 
 
 NOWHERE = StorageDriverStoreContext(target=None)
 
 
-class PlainRunner(SandboxedWorkflowRunner):
+class PlainRunner(UnsandboxedWorkflowRunner):
     """Does not ask the workflow, for each payload that it sends, in which context to encode it.
 
-    The question goes through the sandbox, and took a sixth of a worker's time. Only a codec or a
-    converter that depends on the workflow would use the answer (docs/performance.md). Nor does
-    anybody ask where to store a large payload: there is no such store.
+    Only a codec or a converter that depends on the workflow would use the answer. Nor does anybody
+    ask where to store a large payload: there is no such store.
     """
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
@@ -40,7 +49,7 @@ class PlainRunner(SandboxedWorkflowRunner):
         return _answering(super().create_instance(det), lambda _: None)
 
 
-class BoundRunner(SandboxedWorkflowRunner):
+class BoundRunner(UnsandboxedWorkflowRunner):
     """Says without asking that a payload belongs to the workflow, which is all our codec wants.
 
     What goes to another workflow belongs there, which the workflow is asked for.
@@ -58,17 +67,18 @@ class BoundRunner(SandboxedWorkflowRunner):
         return _answering(instance, answer)
 
 
-def runner_for(converter: DataConverter, *, strict: bool = False) -> SandboxedWorkflowRunner:
-    """The sandbox for workflows whose payloads go through this converter.
+def runner_for(converter: DataConverter, *, strict: bool = False) -> WorkflowRunner:
+    """What runs workflows whose payloads go through this converter.
 
     `strict`: our workflows' own modules are imported anew for each of them, and not let do what is
-    not deterministic. That takes 5 ms a workflow, so it is for those who look for such faults: the
-    replays of all histories that we keep, before a change lands.
+    not deterministic, such as reading the clock. That takes 5 ms a workflow and more, so it is for
+    those who look for such faults.
     """
-    known = PASSTHROUGH if strict else (*PASSTHROUGH, "workflows")
+    if strict:
+        guards = SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH)
+        return SandboxedWorkflowRunner(restrictions=guards)
     kinds = {type(None): PlainRunner, EncryptionCodec: BoundRunner}
-    kind = kinds.get(type(converter.payload_codec), SandboxedWorkflowRunner)
-    return kind(restrictions=SandboxRestrictions.default.with_passthrough_modules(*known))
+    return kinds.get(type(converter.payload_codec), UnsandboxedWorkflowRunner)()
 
 
 def _answering(

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.message import Money, Reason
     from contracts.names import Queue
     from contracts.orders import OrderLine, OrderStatus, StepNote
-    from contracts.sagas import TOO_LATE, CancelOrder
+    from contracts.sagas import TOO_LATE, CancelOrder, SagaInput
     from saga import Cause, Kind, Notice, Resolution, Saga, SagaView, Step
 
 # No step of the sagas is in a table for this: it is a note for the record, in the order's history.
@@ -27,9 +27,9 @@ ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 class OrderSaga:
     """The base of a workflow that runs one saga of one order, as `self._saga`."""
 
-    def __init__(self, steps: Sequence[Step[Any, Any]], order_id: str, fast_path: bool) -> None:
+    def __init__(self, steps: Sequence[Step[Any, Any]], order_id: str, how: SagaInput) -> None:
         self._order_id = order_id
-        self._saga = Saga(steps, notify=self._note, fast=fast_path)
+        self._saga = Saga(steps, notify=self._note, fast=how.fast_path, own_queue=how.own_queue)
 
     @workflow.query
     def saga(self) -> SagaView:

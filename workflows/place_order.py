@@ -82,7 +82,7 @@ class PlaceOrder(OrderSaga):
 
     @workflow.init
     def __init__(self, order: PlaceOrderInput) -> None:
-        super().__init__(STEPS, order.order_id, order.fast_path)
+        super().__init__(STEPS, order.order_id, order)
 
     @workflow.run
     async def run(self, order: PlaceOrderInput) -> OrderOutcome:

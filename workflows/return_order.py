@@ -62,7 +62,7 @@ class ReturnOrder(OrderSaga):
 
     @workflow.init
     def __init__(self, order: ReturnOrderInput) -> None:
-        super().__init__(STEPS, order.order_id, order.fast_path)
+        super().__init__(STEPS, order.order_id, order)
 
     @workflow.run
     async def run(self, order: ReturnOrderInput) -> ReturnOutcome:

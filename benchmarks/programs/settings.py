@@ -9,10 +9,10 @@ from temporalio.worker import (
     PollerBehavior,
     PollerBehaviorAutoscaling,
     PollerBehaviorSimpleMaximum,
-    UnsandboxedWorkflowRunner,
 )
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from workers.sandbox import runner_for
+from workers.sandbox import PASSTHROUGH, runner_for
 
 # Arguments of a Worker, instead of the product's own.
 Changed = Callable[[Client], Mapping[str, Any]]
@@ -23,6 +23,12 @@ def _pollers(behavior: PollerBehavior) -> Changed:
         "workflow_task_poller_behavior": behavior,
         "activity_task_poller_behavior": behavior,
     }
+
+
+def passed_through() -> SandboxedWorkflowRunner:
+    """The sandbox, with nothing in it that it would have to import anew."""
+    known = SandboxRestrictions.default.with_passthrough_modules(*PASSTHROUGH, "workflows")
+    return SandboxedWorkflowRunner(restrictions=known)
 
 
 def _frozen(_: Client) -> Mapping[str, Any]:
@@ -36,7 +42,7 @@ SETTINGS: Mapping[str, Changed] = {
     "as-it-is": lambda _: {},
     "not-eager": lambda _: {},  # the program starts sagas by a client without workers
     "sandbox-strict": lambda it: {"workflow_runner": runner_for(it.data_converter, strict=True)},
-    "sandbox-none": lambda _: {"workflow_runner": UnsandboxedWorkflowRunner()},
+    "sandbox-passed-through": lambda _: {"workflow_runner": passed_through()},
     "two-pollers": _pollers(PollerBehaviorSimpleMaximum(2)),
     "pollers-by-load": _pollers(PollerBehaviorAutoscaling()),
     "four-local-slots": lambda _: {"max_concurrent_local_activities": 4},

@@ -52,7 +52,7 @@ async def main(options: argparse.Namespace) -> None:
         )
         for worker in (*workers_by(options.settings, client, services), noop_worker(client)):
             await stack.enter_async_context(worker)
-        await serve(options.port, handlers(starter))
+        await serve(options.port, handlers(starter, working=not apart))
 
 
 def workers_by(settings: str, client: Client, services: Services) -> Iterator[Worker]:
@@ -82,21 +82,24 @@ def noop_worker(client: Client) -> Worker:
     return Worker(client, task_queue=noops.QUEUE, workflows=workflows, activities=activities)
 
 
-def handlers(client: Client) -> dict[str, Handler]:
-    """By kind."""
+def handlers(client: Client, *, working: bool) -> dict[str, Handler]:
+    """By kind. `working`: the client has workers, as that of the product's API."""
+    regular, fast = OrderSagas(client, fast_path=False), OrderSagas(client, fast_path=True)
+    if working:
+        regular.start_by(client)
+        fast.start_by(client)
     return {
-        "fast": _place(client, fast_path=True),
-        "regular_saga": _place(client, fast_path=False),
-        "saga": _place(client, fast_path=False),
+        "fast": _place(client, fast),
+        "regular_saga": _place(client, regular),
+        "saga": _place(client, regular),
         "empty": _noop(client, noops.Empty.run),
         "regular": _noop(client, noops.Regular.run, STEPS),
         "local": _noop(client, noops.Local.run, STEPS),
     }
 
 
-def _place(client: Client, *, fast_path: bool) -> Handler:
+def _place(client: Client, sagas: OrderSagas) -> Handler:
     """Start the saga as the API does, and wait until the order is confirmed."""
-    sagas = OrderSagas(client, fast_path=fast_path)
 
     async def place(order: CreateOrder) -> str:
         accepted = Accepted(order=order, fingerprint="", accepted_at=datetime.now(UTC))

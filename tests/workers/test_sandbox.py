@@ -1,9 +1,11 @@
-"""Workers import the sagas once; replays import them under guards, and find what is forbidden."""
+"""Workers run the sagas as they are; replays run them under guards, and find what is forbidden."""
 
 from collections.abc import AsyncIterator
 
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import UnsandboxedWorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from cli.operate.histories import Named
 from cli.operate.replay import replayed
@@ -23,7 +25,8 @@ async def test_a_replay_finds_a_saga_that_reads_the_clock() -> None:
     assert "datetime.datetime.now" in (result.difference or "")
 
 
-def test_only_replays_import_the_sagas_under_guards() -> None:
-    strict = runner_for(pydantic_data_converter, strict=True).restrictions
-    quick = runner_for(pydantic_data_converter).restrictions
-    assert quick.passthrough_modules - strict.passthrough_modules == {"workflows"}
+def test_only_replays_run_the_sagas_under_guards() -> None:
+    strict, quick = (runner_for(pydantic_data_converter, strict=it) for it in (True, False))
+    assert isinstance(strict, SandboxedWorkflowRunner)
+    assert "workflows" not in strict.restrictions.passthrough_modules
+    assert isinstance(quick, UnsandboxedWorkflowRunner)

@@ -4,11 +4,13 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.sagas import Accepted, OrderSagas
 from contracts.message import Money
+from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderLine
 from tests.support.waiting import until
 from tests.support.world import World
@@ -82,6 +84,30 @@ async def test_a_process_that_stops_finishes_what_it_has_begun(
         await until(captured)
     assert await eagerly(world, order_id)
     await world.settled(order_id, sku, "confirmed")
+
+
+async def test_without_the_fast_path_a_process_with_workers_has_all_on_one_queue(
+    world: World,
+) -> None:
+    """What is shown of the order is the same, in fewer events; no activity waits to be taken."""
+    sku, order_id = await world.product(), "ord_on-its-own-queue"
+    joined: asyncio.Queue[Client] = asyncio.Queue()
+    inside = working_inside(lambda: client_of(world), world.services, joined.put_nowait, not_called)
+    async with inside:
+        sagas = OrderSagas(await client_of(world), fast_path=False)
+        sagas.start_by(await joined.get())
+        assert await sagas.start(await accepted(world, sku, order_id, "pm_card_visa"))
+        await world.settled(order_id, sku, "confirmed")
+    history = (await world.handle(order_id).fetch_history()).events
+    scheduled = [it.activity_task_scheduled_event_attributes for it in history]
+    queues = [it.task_queue.name for it in scheduled if it.activity_type.name]
+    assert queues == [Queue.ORDERS] * 6
+    upserts = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
+    assert sum(it.event_type == upserts for it in history) == len(queues) + 1
+    found = (await world.handle(order_id).describe()).typed_search_attributes
+    shown = {it.key.name: str(it.value) for it in found}
+    assert (shown["SagaStep"], shown["SagaState"]) == ("commit_inventory", "completed")
+    assert shown["OrderStatus"] == "confirmed"
 
 
 async def test_temporal_may_come_up_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
