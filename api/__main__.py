@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
-import uvicorn
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 from temporalio.client import Client
@@ -17,8 +16,9 @@ from api.admission import MOST_OPEN
 from api.app import create_app
 from api.backend import Backend
 from api.console.settings import from_environment
-from api.server import SERVING, allow_many_connections
+from api.server import allow_many_connections, serve
 from contracts.names import ORDER_EVENTS
+from infrastructure.draining import drain_option
 from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.keys import KeysUnusable
 from infrastructure.notices import Notices
@@ -158,6 +158,7 @@ def main() -> None:
     parser.add_argument(
         "--metrics-port", type=int, help="serve metrics of Temporal's SDK on loopback"
     )
+    drain_option(parser)
     options = parser.parse_args()
     if options.work and VersionSettings().temporal_worker_build_id:
         sys.exit(WORKS_IN_NO_VERSION)
@@ -172,13 +173,8 @@ def main() -> None:
     with telemetry_of("api", replay_safe) as telemetry:
         runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
         client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))
-        uvicorn.run(
-            create_app(partial(open_backend, auth, places, client, work=options.work)),
-            host=options.host,
-            port=options.port,
-            log_config=None,
-            **SERVING,
-        )
+        app = create_app(partial(open_backend, auth, places, client, work=options.work))
+        serve(app, options.host, options.port, options.drain)
 
 
 if __name__ == "__main__":

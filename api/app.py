@@ -27,6 +27,7 @@ from api.console import install as console
 from api.intake import Intake
 from api.request_id import RequestIds
 from api.wire import LEAVING
+from infrastructure.draining import DRAINING
 from infrastructure.telemetry.web import telemetry
 
 Opening = Callable[[], AbstractAsyncContextManager[Backend]]
@@ -43,7 +44,7 @@ def create_app(open_backend: Opening) -> FastAPI:
             opened.admission.running(),
         ):
             app.state.backend = opened
-            yield {LEAVING: asyncio.Event()}
+            yield {DRAINING: asyncio.Event(), LEAVING: asyncio.Event()}
 
     app = FastAPI(
         title="Order saga",

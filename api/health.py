@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 from temporalio.service import RPCError
 
@@ -16,6 +16,7 @@ from api.access import Guarded
 from api.backend import Backend, backend
 from contracts.errors import ServiceError
 from contracts.names import SEARCH_ATTRIBUTES
+from infrastructure.draining import is_draining
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=Guarded)
 PATIENCE = 3.0
@@ -35,8 +36,13 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/ready", responses={503: {"model": Health}})
-async def ready(deps: Annotated[Backend, Depends(backend)], response: Response) -> Health:
-    """Everything that an order needs to be accepted answers."""
+async def ready(
+    request: Request, deps: Annotated[Backend, Depends(backend)], response: Response
+) -> Health:
+    """Everything that an order needs answers, and the process is not being stopped."""
+    if is_draining(request.scope):
+        response.status_code = 503
+        return Health(status="not_ready", checks={"process": "it is being stopped"})
     probes = {name: probe() for name, probe in deps.services.probes.items()}
     probes["temporal"] = _temporal(deps)
     probes["search_attributes"] = _search_attributes(deps)

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from fastapi import Header, Request
 
+from api.wire import LEAVING
+
 LONGEST_WAIT = timedelta(seconds=30)  # who wants more asks again with the same key
 
 # preference = token [ = word ] *( ; parameter ), and a list of these behind commas. A quoted word
@@ -45,21 +47,28 @@ def preferred_wait(
 
 
 async def wait_for(end: Awaitable[None], request: Request, seconds: float) -> None:
-    """Wait for the end of something, until the time is over or the client has gone.
+    """Wait for the end of something, until the time is over, or the client or the server goes.
 
     Whatever `end` raises is left to whoever looks for himself next: it is only a signal.
     """
     ending = asyncio.ensure_future(end)
-    leaving = asyncio.create_task(_disconnected(request))
+    gone = asyncio.create_task(_disconnected(request))
+    leaving = asyncio.create_task(_leaving(request))
+    tasks = {ending, gone, leaving}
     try:
-        await asyncio.wait({ending, leaving}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (ending, leaving):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(ending, leaving, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _disconnected(request: Request) -> None:
     """The body has been read before, so what is received next is the client's end."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+async def _leaving(request: Request) -> None:
+    """The server stops, and what it has begun is to end soon: the caller asks again elsewhere."""
+    await (request.scope.get("state", {}).get(LEAVING) or asyncio.Event()).wait()

@@ -1,10 +1,16 @@
 """How the app is served: the HTTP server's settings, for `python -m api` and for tests."""
 
 import resource
+import sys
 from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 
 from api.limits import MAX_HEAD
 from api.wire import Wire
+from infrastructure.draining import DrainingServer
 
 # Arguments of uvicorn.Config. Durations in seconds, sizes in bytes.
 SERVING: dict[str, Any] = {
@@ -24,3 +30,12 @@ def allow_many_connections() -> None:
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def serve(app: FastAPI, host: str, port: int, drain: float) -> None:
+    """Serve until told to stop (SIGTERM, SIGINT), then drain. SystemExit if it cannot start."""
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, **SERVING)
+    server = DrainingServer(config, drain)
+    server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)

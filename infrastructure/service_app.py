@@ -8,7 +8,9 @@ Whoever calls an operation shows a token for this very service. This is for part
 people and other systems speak to the API, which has stricter rules for its callers.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -19,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.errors import ServiceError, Unavailable
+from infrastructure.draining import DRAINING, is_draining
 from infrastructure.operations import Operation, operations, path_of
 from infrastructure.service_errors import MEDIA_TYPE, problem_of
 from infrastructure.service_tokens import SCOPE
@@ -46,6 +49,7 @@ def create_app(
     app = FastAPI(
         title=f"{service} service",
         version="1",
+        lifespan=_lifespan,
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
@@ -61,6 +65,11 @@ def create_app(
     app.add_exception_handler(HTTPException, _on_http)
     app.add_middleware(_Guard, verifier=verifier)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[dict[str, asyncio.Event]]:
+    yield {DRAINING: asyncio.Event()}
 
 
 def _add(app: FastAPI, service: str, operation: Operation, method: Callable[..., Any]) -> None:
@@ -87,8 +96,10 @@ def _add_health(app: FastAPI, ready: Ready) -> None:
         return {"status": "live"}
 
     @app.get("/health/ready", responses={503: {"description": FAULTS[503]}})
-    async def is_ready() -> dict[str, str]:
-        """What the service needs answers."""
+    async def is_ready(request: Request) -> dict[str, str]:
+        """What the service needs answers, and it is not being stopped."""
+        if is_draining(request.scope):
+            raise Unavailable("it is being stopped")
         await ready()
         return {"status": "ready"}
 

@@ -2,6 +2,7 @@
 
 It is on the registry's list while it is ready, if there is a registry. Told to stop, it takes
 itself off the list, waits until nobody is led to it any more, and finishes what it has begun.
+Without a registry, `--drain` has whoever leads calls here learn it by readiness.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from pydantic_settings import BaseSettings
 
 from contracts.errors import Unavailable
 from infrastructure.database import Database
+from infrastructure.draining import DrainingServer, drain_option
 from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.registry.instances import Instance
 from infrastructure.registry.postgres import PostgresRegistry
@@ -66,7 +68,7 @@ class TlsSettings(BaseSettings):
         return self
 
 
-class _Server(uvicorn.Server):
+class _Server(DrainingServer):
     """Leaves signals to us."""
 
     @contextlib.contextmanager
@@ -85,7 +87,7 @@ async def run(service: str, serving: Serving, options: argparse.Namespace) -> No
     async with open_keys(auth.service_auth_jwks) as keys:
         verifier = Verifier(keys, issuer=auth.service_auth_issuer, audience=audience_of(service))
         async with serving(verifier) as app:
-            server = _Server(_config(app, TlsSettings()))
+            server = _Server(_config(app, TlsSettings()), options.drain)
             running = asyncio.create_task(server.serve(sockets=[listening]))
             stopping = asyncio.create_task(stop.wait())
             async with _listed(_instance(service, options)):
@@ -145,6 +147,7 @@ def main(service: str, serving: Serving) -> None:
     parser.add_argument("--port", default=8000, type=int)
     parser.add_argument("--instance", help="its name in the registry")
     parser.add_argument("--advertise", help="the host by which others reach it; default: --host")
+    drain_option(parser)
     options = parser.parse_args()
     with telemetry_of(service):
         asyncio.run(run(service, serving, options))

@@ -52,7 +52,7 @@ def configured(
         raise StackError("\n".join(faults)) from None
     return Gateway(
         listen,
-        api,
+        (api,),
         metrics,
         issuer=environ["API_AUTH_ISSUER"],
         audience=environ["API_AUTH_AUDIENCE"],

@@ -28,7 +28,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infrastructure.envoy", description=__doc__)
     parser.add_argument("--listen", type=Address.parse, default=Address("0.0.0.0", 8080))  # noqa: S104
     parser.add_argument("--metrics", type=Address.parse, default=Address("0.0.0.0", 9901))  # noqa: S104
-    parser.add_argument("--api", type=Address.parse, required=True, help="host:port of the API")
+    told = "host:port of the API; may be repeated, and a name may have several addresses"
+    parser.add_argument("--api", type=Address.parse, required=True, action="append", help=told)
     parser.add_argument("--output", type=Path, required=True, help="the file to write")
     return parser.parse_args()
 
@@ -40,7 +41,7 @@ def configured(options: argparse.Namespace, environ: Mapping[str, str]) -> Gatew
     collector = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     return Gateway(
         options.listen,
-        options.api,
+        tuple(options.api),
         options.metrics,
         issuer=environ["API_AUTH_ISSUER"],
         audience=environ["API_AUTH_AUDIENCE"],
@@ -49,6 +50,7 @@ def configured(options: argparse.Namespace, environ: Mapping[str, str]) -> Gatew
         admin=ADMIN,
         settings=GatewaySettings.by(environ),
         tracing=Tracing(collector) if collector else None,
+        watched=True,
     )
 
 

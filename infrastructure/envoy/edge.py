@@ -16,6 +16,7 @@ from infrastructure.envoy.parts import (
     bootstrap,
     cluster,
     duration,
+    health_check,
     listener,
     manager,
     pipe,
@@ -28,6 +29,7 @@ MAX_HEADERS_KB = 24  # path, query and headers together; the API bounds each of 
 MAX_HEADERS = 100
 HEAD_TIMEOUT = 10.0
 REQUEST_TIMEOUT = 20.0  # for head and body to arrive
+API_CHECKED_EVERY = 1.0  # an instance that is to stop drains for longer
 IDLE = 60.0  # of a connection, and of a request that waits for its answer; longer than a wait
 
 
@@ -37,11 +39,12 @@ class Gateway:
 
     `admin` is a Unix socket, best relative to where Envoy runs: paths of sockets are short.
     `mesh` is what the same Envoy does between services, where these are processes of their own.
-    `metrics` is for Prometheus and health checks, not for the outside.
+    `metrics` is for Prometheus and health checks, not for the outside. `watched` has instances of
+    the API left out while they are not ready; for a single one that would be in vain.
     """
 
     listen: Address
-    api: Address
+    apis: tuple[Address, ...]
     metrics: Address
     issuer: str
     audience: str
@@ -51,11 +54,12 @@ class Gateway:
     settings: GatewaySettings = field(default_factory=GatewaySettings)
     mesh: ServiceMesh | None = None
     tracing: observed.Tracing | None = None
+    watched: bool = False
 
     def config(self) -> Json:
         """Envoy's configuration."""
         clusters = [
-            cluster(routes.API, self.api.socket),
+            cluster(routes.API, *(it.socket for it in self.apis), **self._watch()),
             cluster(observed.ADMIN, pipe(self.admin)),
             *self.keys.clusters(),
         ]
@@ -66,6 +70,9 @@ class Gateway:
             clusters += self.mesh.clusters()
             listeners += self.mesh.listeners()
         return bootstrap(listeners, clusters, pipe(self.admin), self.settings.connections)
+
+    def _watch(self) -> Json:
+        return {"health_checks": [health_check(API_CHECKED_EVERY)]} if self.watched else {}
 
     def _listener(self) -> Json:
         passed = [

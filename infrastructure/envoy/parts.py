@@ -90,6 +90,24 @@ def protocol(idle: float = UPSTREAM_IDLE) -> Json:
     return {kind: options}
 
 
+def health_check(every: float, within: float = 1.0, failures: int = 2) -> Json:
+    """Of readiness; as often while there is no traffic, for which Envoy's default is a minute."""
+    return {
+        "timeout": duration(within),
+        "interval": duration(every),
+        "no_traffic_interval": duration(every),
+        "unhealthy_threshold": failures,
+        "healthy_threshold": 1,
+        "http_health_check": {"path": "/health/ready"},
+    }
+
+
+def other_host() -> Json:
+    """Retries go to an instance that was not tried yet, as long as there is one."""
+    kind = "retry.host.previous_hosts.v3.PreviousHostsPredicate"
+    return typed("envoy.retry_host_predicates.previous_hosts", kind)
+
+
 def listener(name: str, address: Address, manager: Json, **fields: Any) -> Json:
     """A port, and the HTTP connection manager that serves it."""
     filters = [{"filters": [manager]}]

@@ -34,7 +34,7 @@ def config() -> Json:
             _mapper(limited, 429, "rate_limited", "too many requests; Retry-After says how long"),
             _mapper(_flags("NR"), 404, "not_found", "Not Found"),
             _mapper(_status(404), 404, "not_found", "Not Found"),
-            _mapper(_flags("UT"), 504, "gateway_timeout", _UNKNOWN),
+            _mapper(_flags("UT"), 504, "gateway_timeout", _UNKNOWN, retry=1),
             _mapper(_flags("UF", "UH", "UO"), 503, "unavailable", _DOWN, retry=1),
             _mapper(_flags("UC", "UR", "LR"), 503, "unavailable", _UNKNOWN, retry=1),
             _mapper(_status(413), 413, "content_too_large", "the body is too large"),

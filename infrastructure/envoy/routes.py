@@ -1,10 +1,11 @@
 """The gateway's routes: what is not here is not there.
 
-A route's time-out bounds the whole answer. A GET that was not answered is tried again; nothing else
-is, since its outcome would not be known.
+A route's time-out bounds the whole answer. A GET that was not answered is tried again. Of other
+requests, only those are that could not even be sent, with another instance; of one that was, the
+outcome is not known.
 """
 
-from infrastructure.envoy.parts import Json, duration, typed
+from infrastructure.envoy.parts import Json, duration, other_host, typed
 from infrastructure.envoy.settings import GatewaySettings
 
 API = "api"
@@ -16,6 +17,8 @@ _TWO_HOSTS: Json = {
     "prefix": "/",
     "headers": [{"name": ":authority", "string_match": {"contains": ","}}],
 }
+UNSENT = "connect-failure"
+UNANSWERED = "connect-failure,refused-stream,reset"
 GET = [{"name": ":method", "string_match": {"exact": "GET"}}]
 
 
@@ -24,8 +27,8 @@ def table(settings: GatewaySettings) -> list[Json]:
     events = {"safe_regex": {"regex": EVENTS}, "headers": GET}
     reading = {"prefix": "/v1/", "headers": GET}
     stream = _to_api(0.0, idle_timeout=duration(settings.stream_idle))
-    read = _to_api(settings.read_timeout, retry_policy=_retries(settings))
-    write = _to_api(settings.write_timeout)
+    read = _to_api(settings.read_timeout, retry_policy=_retries(settings, UNANSWERED))
+    write = _to_api(settings.write_timeout, retry_policy=_retries(settings, UNSENT))
     return [
         {"match": _TWO_HOSTS, "direct_response": {"status": 400}} | _for_all(),
         {"match": events, "route": stream},
@@ -41,11 +44,13 @@ def _to_api(timeout: float, **fields: object) -> Json:
     return {"cluster": API, "timeout": duration(timeout), **fields}
 
 
-def _retries(settings: GatewaySettings) -> Json:
+def _retries(settings: GatewaySettings, on: str) -> Json:
     """Not of an answer, be it a 503: that one says itself when to come again."""
     return {
-        "retry_on": "connect-failure,refused-stream,reset",
+        "retry_on": on,
         "num_retries": settings.retries,
+        "retry_host_predicate": [other_host()],
+        "host_selection_retry_max_attempts": 3,
         "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
     }
 

@@ -10,13 +10,14 @@ from enum import StrEnum
 
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.envoy.parts import (
-    EXTENSIONS,
     Address,
     Json,
     cluster,
     duration,
+    health_check,
     listener,
     manager,
+    other_host,
     protocol,
 )
 
@@ -86,7 +87,7 @@ class ServiceMesh:
         fields: Json = {
             "lb_policy": balancing.upper(),
             "connect_timeout": duration(CONNECT_WITHIN),
-            "health_checks": [_health_check()],
+            "health_checks": [health_check(CHECK_EVERY, CHECK_WITHIN, CHECKS_FAILED)],
             "outlier_detection": _outliers(),
             "common_lb_config": _at_once(),
             "ignore_health_on_host_removal": True,
@@ -102,15 +103,10 @@ class ServiceMesh:
 
 
 def _route(service: str) -> Json:
-    other = "retry.host.previous_hosts.v3.PreviousHostsPredicate"
-    predicate = {
-        "name": "envoy.retry_host_predicates.previous_hosts",
-        "typed_config": {"@type": f"{EXTENSIONS}.{other}"},
-    }
     retries = {
         "retry_on": "connect-failure",
         "num_retries": RETRIES,
-        "retry_host_predicate": [predicate],
+        "retry_host_predicate": [other_host()],
         "host_selection_retry_max_attempts": 3,
     }
     route = {"cluster": service, "timeout": duration(TIMEOUT), "retry_policy": retries}
@@ -123,19 +119,6 @@ def _at_once() -> Json:
     With no instance that is well, calls fail: the caller's breaker takes it from there.
     """
     return {"healthy_panic_threshold": {"value": 0}, "update_merge_window": duration(0)}
-
-
-def _health_check() -> Json:
-    """As often while there is no traffic; Envoy's default would be once a minute."""
-    every = duration(CHECK_EVERY)
-    return {
-        "timeout": duration(CHECK_WITHIN),
-        "interval": every,
-        "no_traffic_interval": every,
-        "unhealthy_threshold": CHECKS_FAILED,
-        "healthy_threshold": 1,
-        "http_health_check": {"path": "/health/ready"},
-    }
 
 
 def _outliers() -> Json:

@@ -153,7 +153,7 @@ def test_the_gateway_has_the_configuration_of_the_local_stack(
     program.main()
     same = Gateway(
         Address("0.0.0.0", 8080),  # noqa: S104
-        Address("api", 8000),
+        (Address("api", 8000),),
         Address("0.0.0.0", 9901),  # noqa: S104
         issuer="urn:order-saga:local",
         audience="order-saga-api",
@@ -161,6 +161,7 @@ def test_the_gateway_has_the_configuration_of_the_local_stack(
         access_log=program.STDOUT,
         admin=program.ADMIN,
         settings=GatewaySettings.by(os.environ),
+        watched=True,
     )
     assert json.loads(output.read_text()) == same.config()
 

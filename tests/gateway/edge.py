@@ -2,15 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cli.stack import gateway
 from cli.stack.child import Child, Job
 from cli.stack.files import StateDir
 from cli.stack.runner import running
+from infrastructure.envoy.parts import Address
 from tests.support.ports import free_ports
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.wire import Served
@@ -105,9 +106,14 @@ class Edge(Served):
 
 @asynccontextmanager
 async def edge(
-    folder: Path, environ: dict[str, str], api: int | None = None
+    folder: Path,
+    environ: dict[str, str],
+    api: int | None = None,
+    *,
+    more: Sequence[int] = (),
+    watched: bool = False,
 ) -> AsyncIterator[Edge]:
-    """A gateway with these settings, before the stub or before an API at that port."""
+    """A gateway with these settings, before the stub or before an API at that port; and `more`."""
     layout = StateDir(folder / ".saga").create()
     layout.jwks.write_text(ISSUER.key.jwks)
     auth = {
@@ -120,6 +126,8 @@ async def edge(
     listen, metrics = free_ports(2)
     behind = api or server.sockets[0].getsockname()[1]
     ours = gateway.configured(layout, (listen, behind, metrics), auth | TRACED | environ)
+    others = tuple(Address("127.0.0.1", it) for it in more)
+    ours = replace(ours, apis=(*ours.apis, *others), watched=watched)
     job, child = gateway.lane(ours, layout, {"PATH": os.environ["PATH"]})
     assert isinstance(job, Job)
     assert isinstance(child, Child)

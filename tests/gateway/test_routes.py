@@ -74,6 +74,7 @@ async def test_an_answer_that_does_not_come_is_not_waited_for(
     begin = time.monotonic()
     answer = await quick.ask(request(method, "/v1/orders"))
     assert (answer.status, answer.problem()["code"]) == (504, "gateway_timeout")
+    assert answer.headers["retry-after"] == "1"
     assert time.monotonic() - begin > seconds - 0.1
 
 
