@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-topology test-events test-verifier test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check kernel-size format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-verifier test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check kernel-size format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,10 +37,13 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not timing" $(TESTS)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not rolling and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos $(LONG) -s
+
+test-rolling: setup-dev ## Restart every process in turn under load: nothing fails, nothing is lost (about eight minutes)
+	$(BIN)/python -m pytest -m rolling $(LONG) -s
 
 test-events: setup-dev ## Long runs of event store, outbox and bus, with processes killed
 	$(BIN)/python -m pytest -m events $(LONG) -s
