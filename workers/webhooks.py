@@ -87,6 +87,9 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m workers.webhooks", description=__doc__)
     parser.add_argument("--health-port", type=int, help="serve /health/live and /health/ready")
+    parser.add_argument(
+        "--observed-from", default="127.0.0.1", help="health listens on this address"
+    )
     return parser.parse_args()
 
 
@@ -98,7 +101,8 @@ async def run(options: argparse.Namespace, traced: Sequence[Plugin]) -> None:
     events, settings = EventSettings(), WebhookSettings()
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:
-            await stack.enter_async_context(serving_health(options.health_port, ready.is_set))
+            health = serving_health(options.health_port, ready.is_set, options.observed_from)
+            await stack.enter_async_context(health)
         public = await stack.enter_async_context(open_public_http(settings.allowed))
         database = Database(events.event_database_url, pool_size=CONNECTIONS)
         stack.push_async_callback(database.close)

@@ -1,14 +1,30 @@
 """The rules that rendered objects must keep. Each tells who breaks it, and how; nobody is well."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from tests.deploy.rendered import Object, component, named, of_kind, pods
+from api.server import SERVING
+from services.process import GRACE
+from tests.deploy import reach
+from tests.deploy.rendered import SERVICES, Faults, Object, component, named, of_kind, pods
+from workers.queues import GRACEFUL_SHUTDOWN
+from workers.webhooks import GRACEFUL
 
-GRACEFUL = 40  # seconds: the longest that a process of ours takes to stop (the API)
-SERVICES = ("user", "order", "inventory", "payment")
 SCALED_BY_LOAD = (*SERVICES, "api")
 QUEUES = ("orders", "users", "inventory", "payments")
-Faults = Iterator[str]
+# Seconds: longer than our clients keep an idle connection (httpx 5 s, Envoy 3 s).
+LONGEST_IDLE = 5
+# Seconds that each kind of process takes to finish what it has begun, and some to end.
+FINISHES = {
+    "api": SERVING["timeout_graceful_shutdown"],
+    "service": GRACE,
+    "worker": GRACEFUL_SHUTDOWN.total_seconds(),
+    "webhooks": GRACEFUL.total_seconds(),
+    "relay": 10,
+    "codec": 15,
+}
+TO_END = 10
+TEMPORAL_CREDENTIALS = {"apiKey", "cert", "key", "ca"}  # KEDA's names of them
+VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "projected", "secret"}
 Policy = Callable[[list[Object]], Faults]
 
 
@@ -33,6 +49,13 @@ def restricted(objects: list[Object]) -> Faults:
         for container in pod["spec"]["containers"]:
             if container.get("securityContext") != wanted:
                 yield f"{who} is not restricted"
+            if any(it.get("hostPort") for it in container.get("ports", [])):
+                yield f"{who} has a port of the host"
+        if pod["spec"].keys() & {"hostNetwork", "hostPID", "hostIPC"}:
+            yield f"{who} is in a namespace of the host"
+        for volume in pod["spec"].get("volumes", []):
+            if not volume.keys() - {"name"} <= VOLUMES:
+                yield f"{who} has the volume {volume['name']} of the host"
     for space in of_kind(objects, "Namespace"):
         if space["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
             yield "the namespace does not enforce restricted pods"
@@ -60,9 +83,13 @@ def bounded(objects: list[Object]) -> Faults:
 
 
 def probed(objects: list[Object]) -> Faults:
-    """Start-up, liveness and readiness probes; readiness asks what is needed, liveness does not."""
-    paths = {"startupProbe": "live", "livenessProbe": "live", "readinessProbe": "ready"}
+    """Start-up, liveness and readiness probes; readiness asks what is needed, liveness does not.
+
+    The codec server needs nothing but its keys, without which it does not start.
+    """
     for deployment in of_kind(objects, "Deployment"):
+        ready = "live" if component(deployment) == "codec" else "ready"
+        paths = {"startupProbe": "live", "livenessProbe": "live", "readinessProbe": ready}
         for container in deployment["spec"]["template"]["spec"]["containers"]:
             for probe, path in paths.items():
                 if container.get(probe, {}).get("httpGet", {}).get("path") != f"/health/{path}":
@@ -70,11 +97,26 @@ def probed(objects: list[Object]) -> Faults:
 
 
 def stops_in_peace(objects: list[Object]) -> Faults:
-    """Killed only after its own graceful shutdown is over."""
+    """Killed only after it has drained, has finished what it had begun, and has ended."""
     for deployment in of_kind(objects, "Deployment"):
-        seconds = deployment["spec"]["template"]["spec"].get("terminationGracePeriodSeconds", 30)
-        if seconds <= GRACEFUL:
-            yield f"{deployment['metadata']['name']} is killed after {seconds} s"
+        spec = deployment["spec"]["template"]["spec"]
+        needs = _drain(spec) + FINISHES[component(deployment)] + TO_END
+        if (seconds := spec.get("terminationGracePeriodSeconds", 30)) < needs:
+            yield f"{deployment['metadata']['name']} is killed after {seconds} s, not {needs}"
+
+
+def drains(objects: list[Object]) -> Faults:
+    """Who is sent requests goes on, unready, until nobody sends it any more."""
+    for deployment in of_kind(objects, "Deployment"):
+        if component(deployment) in {"api", "service"}:
+            seconds = _drain(deployment["spec"]["template"]["spec"])
+            if seconds <= LONGEST_IDLE:
+                yield f"{deployment['metadata']['name']} drains for {seconds} s"
+
+
+def _drain(spec: Object) -> float:
+    arguments = spec["containers"][0]["args"]
+    return float(arguments[arguments.index("--drain") + 1]) if "--drain" in arguments else 0.0
 
 
 def spread(objects: list[Object]) -> Faults:
@@ -104,54 +146,10 @@ def scaled_by_load(objects: list[Object]) -> Faults:
             yield f"{name} is not scaled by load"
         if name not in services:
             yield f"{name} has no Service"
-
-
-def denied_by_default(objects: list[Object]) -> Faults:
-    """Nobody speaks to anybody, unless a policy of its own says so."""
-    policies = named(objects, "NetworkPolicy")
-    everyone = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    if policies.get("default-deny", {}).get("spec") != everyone:
-        yield "nothing is denied by default"
-    for who, _ in pods(objects):
-        if who.partition(" ")[2] not in policies:
-            yield f"{who} has no policy of its own"
-
-
-def own_database_only(objects: list[Object]) -> Faults:
-    """A service reaches its own database, and who is none reaches no database but the relay."""
-    policies = named(objects, "NetworkPolicy")
-    for who, pod in pods(objects):
-        name = who.partition(" ")[2]
-        reached = set(databases(policies.get(name, {})))
-        own = {name.removeprefix("migrate-")}
-        if component(pod) in {"service", "migration"} and reached != own:
-            yield f"{who} reaches {sorted(reached)}"
-        if component(pod) in {"api", "worker"} and reached:
-            yield f"{who} reaches a database"
-
-
-def databases(policy: Object) -> Iterator[str]:
-    """Whose databases a policy leads to; `any` for a rule of no peer that is open at 5432."""
-    for rule in policy.get("spec", {}).get("egress", []):
-        ports = [it.get("port") for it in rule.get("ports", [])]
-        for peer in rule.get("to", []):
-            labels = peer.get("podSelector", {}).get("matchLabels", {})
-            if "order-saga-database" in labels:
-                yield labels["order-saga-database"]
-        if not rule.get("to") and (not ports or 5432 in ports):
-            yield "any"
-
-
-def secrets_by_reference(objects: list[Object]) -> Faults:
-    """No Secret in the manifests, and no password in a value."""
-    for it in of_kind(objects, "Secret"):
-        yield f"Secret {it['metadata']['name']} is written out"
-    for who, pod in pods(objects):
-        for container in pod["spec"]["containers"]:
-            for variable in container.get("env", []):
-                secret = variable["name"].endswith(("_DATABASE_URL", "_KEY", "API_KEY"))
-                if secret and not str(variable.get("value", "/run/")).startswith("/run/"):
-                    yield f"{who}: {variable['name']} is written out"
+    for it in of_kind(objects, "Deployment"):
+        scaled = component(it) in {"api", "service", "worker"}
+        if scaled and "replicas" in it["spec"]:
+            yield f"{it['metadata']['name']} is set back to so many pods by each rollout"
 
 
 def pinned(objects: list[Object]) -> Faults:
@@ -175,18 +173,37 @@ def migrated_first(objects: list[Object]) -> Faults:
 
 
 POLICIES: tuple[Policy, ...] = (
-    *(not_root, restricted, no_token, bounded, probed, stops_in_peace, spread, scaled_by_load),
-    *(denied_by_default, own_database_only, secrets_by_reference, pinned, migrated_first),
+    *(not_root, restricted, no_token, bounded, probed, stops_in_peace, drains, spread),
+    *(scaled_by_load, pinned, migrated_first),
+    *(reach.denied_by_default, reach.own_database_only, reach.called_by_those_who_may),
+    *(reach.nothing_else_outside, reach.secrets_by_reference, reach.own_secrets_only),
+    *(reach.keys_closed_to_others, reach.mounts_are_there),
 )
 
 
 def scaled_by_backlog(objects: list[Object]) -> Faults:
-    """Workers of each queue, by KEDA's Temporal trigger; of the production overlay."""
+    """Workers of each queue, by KEDA's Temporal trigger; of the production overlay.
+
+    It asks the Temporal that the workers poll, by the same API key or certificate.
+    """
     scalers = named(objects, "ScaledObject")
+    settings = named(objects, "ConfigMap")["order-saga"]["data"]
     for queue in QUEUES:
         spec = scalers.get(f"worker-{queue}", {}).get("spec", {"triggers": [{}]})
         (trigger,) = spec["triggers"]
-        if trigger.get("type") != "temporal" or trigger["metadata"]["taskQueue"] != queue:
+        asked = trigger.get("metadata", {})
+        if trigger.get("type") != "temporal" or asked["taskQueue"] != queue:
             yield f"worker-{queue} is not scaled by its backlog"
-        elif spec["scaleTargetRef"]["name"] != f"worker-{queue}":
+            continue
+        if spec["scaleTargetRef"]["name"] != f"worker-{queue}":
             yield f"worker-{queue} is scaled by another's backlog"
+        if ("workflow" in asked["queueTypes"]) != (queue == "orders"):
+            yield f"worker-{queue} is scaled by the wrong tasks"
+        place = (asked["endpoint"], asked["namespace"])
+        if place != (settings["TEMPORAL_ADDRESS"], settings["TEMPORAL_NAMESPACE"]):
+            yield f"worker-{queue} is scaled by another Temporal"
+        if trigger.get("authenticationRef") != {"name": "temporal"}:
+            yield f"worker-{queue} is scaled by an anonymous question"
+    known = named(objects, "TriggerAuthentication").get("temporal", {}).get("spec", {})
+    if {it["parameter"] for it in known.get("secretTargetRef", [])} != TEMPORAL_CREDENTIALS:
+        yield "KEDA does not know Temporal's credentials"

@@ -10,7 +10,9 @@ from tests.deploy.composed import PROGRAMS, ROOT
 
 OVERLAYS = ("local", "production")
 FOLDER = ROOT / "deploy/kubernetes/overlays"
+SERVICES = ("user", "order", "inventory", "payment")
 Object = dict[str, Any]
+Faults = Iterator[str]
 
 
 def render(overlay: str) -> list[Object]:

@@ -4,12 +4,14 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 
-from tests.deploy import policies
+from tests.deploy import crds, policies, reach, rule
+from tests.deploy.composed import ROOT
 from tests.deploy.policies import POLICIES, Policy
-from tests.deploy.rendered import OVERLAYS, Object, named, of_kind, render
+from tests.deploy.rendered import OVERLAYS, SERVICES, Object, named, of_kind, render
 
 VERSION = "1.37"
 NOT_KUBERNETES = ("keda.sh/", "gateway.networking.k8s.io/", "monitoring.coreos.com/")
@@ -35,6 +37,72 @@ def test_an_invalid_object_is_noticed(rendered: dict[str, list[Object]]) -> None
     wrong["spec"]["template"]["spec"]["containers"][0]["livenesProbe"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, VERSION, strict=True)
+
+
+def test_resources_of_others_are_valid_by_their_own_schemas(
+    rendered: dict[str, list[Object]],
+) -> None:
+    checked = [it for it in rendered["production"] if it["apiVersion"].startswith(NOT_KUBERNETES)]
+    assert {it["kind"] for it in checked} == set(crds.SOURCES)
+    for it in checked:
+        crds.validate(it)
+
+
+@pytest.mark.parametrize("kind", crds.SOURCES)
+def test_an_invalid_resource_of_others_is_noticed(
+    rendered: dict[str, list[Object]], kind: str
+) -> None:
+    """A field that there is not, and one of another type."""
+    right = of_kind(rendered["production"], kind)[0]
+    for wrong in ({"noSuchField": 1}, {name: object() for name in right["spec"]}):
+        with pytest.raises(jsonschema.ValidationError):
+            crds.validate(right | {"spec": right["spec"] | wrong})
+
+
+def test_alerts_are_those_of_prometheus(rendered: dict[str, list[Object]]) -> None:
+    """Else: python -m tests.deploy.rule"""
+    found = named(rendered["production"], "PrometheusRule")["order-saga"]
+    assert found["spec"] == rule.alerts()
+
+
+def test_dashboards_are_those_of_grafana(rendered: dict[str, list[Object]]) -> None:
+    for objects in rendered.values():
+        found = named(objects, "ConfigMap")["order-saga-dashboards"]
+        assert found["metadata"]["labels"] == {"grafana_dashboard": "1"}
+        there = {it.name: it.read_text() for it in (ROOT / "deploy/grafana").glob("*.json")}
+        assert found["data"] == there
+
+
+def test_what_compose_watches_is_watched_here(rendered: dict[str, list[Object]]) -> None:
+    """Every process that serves metrics is selected by a monitor."""
+    objects = rendered["production"]
+    monitored = {
+        value
+        for it in of_kind(objects, "PodMonitor")
+        for value in _selected(it["spec"]["selector"])
+    }
+    kinds = {
+        it["metadata"]["labels"]["app.kubernetes.io/component"] for it in _deployments(objects)
+    }
+    by_service = {"api", "service"}  # by the ServiceMonitor, which selects their Services
+    assert kinds - by_service - {"codec"} == monitored
+    (monitor,) = of_kind(objects, "ServiceMonitor")
+    labels = monitor["spec"]["selector"]["matchLabels"].items()
+    watched = {
+        n
+        for n, it in named(objects, "Service").items()
+        if labels <= it["metadata"]["labels"].items()
+    }
+    assert watched == {"api", *SERVICES}
+
+
+def _selected(selector: Object) -> set[str]:
+    chosen = set(selector.get("matchLabels", {}).values())
+    return chosen | {it for one in selector.get("matchExpressions", []) for it in one["values"]}
+
+
+def _deployments(objects: list[Object]) -> list[Object]:
+    return of_kind(objects, "Deployment")
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -82,6 +150,19 @@ def _wrong_queue(objects: list[Object]) -> None:
     scaler["spec"]["triggers"][0]["metadata"]["taskQueue"] = "orders"
 
 
+def _policy(objects: list[Object], name: str) -> Any:
+    return named(objects, "NetworkPolicy")[name]["spec"]
+
+
+def _volume(objects: list[Object], name: str) -> Any:
+    return next(it for it in _pod(objects)["volumes"] if it["name"] == name)
+
+
+def _anothers_secret(objects: list[Object]) -> None:
+    reference = {"secretKeyRef": {"name": "payment-database", "key": "url"}}
+    _container(objects)["env"].append({"name": "PAYMENT_DATABASE_URL", "valueFrom": reference})
+
+
 WRONG: tuple[tuple[Policy, Wrong], ...] = (
     (policies.not_root, lambda it: _pod(it)["securityContext"].pop("runAsNonRoot")),
     (policies.not_root, lambda it: _pod(it)["securityContext"].pop("seccompProfile")),
@@ -101,7 +182,10 @@ WRONG: tuple[tuple[Policy, Wrong], ...] = (
         policies.probed,
         lambda it: _container(it)["readinessProbe"]["httpGet"].update(path="/health/live"),
     ),
-    (policies.stops_in_peace, lambda it: _pod(it).pop("terminationGracePeriodSeconds")),
+    (
+        policies.stops_in_peace,
+        lambda it: _pod(it, name="webhooks").pop("terminationGracePeriodSeconds"),
+    ),
     (policies.spread, lambda it: _pod(it)["topologySpreadConstraints"].pop()),
     (policies.spread, lambda it: _drop(it, "PodDisruptionBudget", "api")),
     (
@@ -109,21 +193,59 @@ WRONG: tuple[tuple[Policy, Wrong], ...] = (
         lambda it: named(it, "HorizontalPodAutoscaler")["api"]["spec"].update(minReplicas=1),
     ),
     (policies.scaled_by_load, lambda it: _drop(it, "Service", "user")),
-    (policies.denied_by_default, lambda it: _drop(it, "NetworkPolicy", "default-deny")),
-    (policies.denied_by_default, lambda it: _drop(it, "NetworkPolicy", "relay")),
-    (policies.own_database_only, _reach_all),
+    (reach.denied_by_default, lambda it: _drop(it, "NetworkPolicy", "default-deny")),
+    (reach.denied_by_default, lambda it: _drop(it, "NetworkPolicy", "relay")),
+    (reach.own_database_only, _reach_all),
     (
-        policies.own_database_only,
+        reach.own_database_only,
         lambda it: named(it, "NetworkPolicy")["api"]["spec"]["egress"].append({}),
     ),
-    (policies.secrets_by_reference, _written_out),
+    (reach.secrets_by_reference, _written_out),
     (policies.pinned, lambda it: _container(it).update(image="order-saga")),
     (policies.migrated_first, lambda it: _drop(it, "Job", "migrate-event")),
     (
         policies.migrated_first,
         lambda it: named(it, "Deployment")["api"]["spec"].pop("strategy"),
     ),
+    (
+        policies.restricted,
+        lambda it: _pod(it)["volumes"].append({"name": "root", "hostPath": {"path": "/"}}),
+    ),
+    (policies.restricted, lambda it: _pod(it).update(hostNetwork=True)),
+    (policies.stops_in_peace, lambda it: _pod(it).update(terminationGracePeriodSeconds=20)),
+    (policies.drains, lambda it: _container(it).update(args=["api"])),
+    (
+        policies.scaled_by_load,
+        lambda it: named(it, "Deployment")["api"]["spec"].update(replicas=3),
+    ),
+    (
+        reach.called_by_those_who_may,
+        lambda it: _policy(it, "payment")["ingress"].append({"ports": [{"port": 8000}]}),
+    ),
+    (reach.called_by_those_who_may, lambda it: _policy(it, "api")["ingress"].pop(0)),
+    (
+        reach.nothing_else_outside,
+        lambda it: _policy(it, "order")["egress"].append({"ports": [{"port": 443}]}),
+    ),
+    (
+        reach.nothing_else_outside,
+        lambda it: _policy(it, "webhooks")["egress"][-1]["to"][0]["ipBlock"].pop("except"),
+    ),
+    (reach.own_secrets_only, _anothers_secret),
+    (
+        reach.keys_closed_to_others,
+        lambda it: _volume(it, "service-key")["secret"].pop("defaultMode"),
+    ),
+    (reach.mounts_are_there, lambda it: _container(it)["volumeMounts"].clear()),
     (policies.scaled_by_backlog, _wrong_queue),
+    (
+        policies.scaled_by_backlog,
+        lambda it: named(it, "TriggerAuthentication")["temporal"]["spec"]["secretTargetRef"].pop(),
+    ),
+    (
+        policies.scaled_by_backlog,
+        lambda it: named(it, "ConfigMap")["order-saga"]["data"].update(TEMPORAL_ADDRESS="other"),
+    ),
     (policies.scaled_by_backlog, lambda it: _drop(it, "ScaledObject", "worker-orders")),
 )
 

@@ -1,0 +1,103 @@
+"""Which settings each process reads, and what the manifests give it, as it would find it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic_settings import BaseSettings
+
+from api.__main__ import ApiSettings, AuthSettings, EventPlace
+from api.console.settings import ConsoleSettings
+from infrastructure.codec.__main__ import CodecSettings
+from infrastructure.codec.settings import PayloadSettings
+from infrastructure.settings import (
+    AnyDatabaseSettings,
+    DatabaseSettings,
+    EventSettings,
+    ProviderSettings,
+    RegistrySettings,
+    UserKeySettings,
+    WebhookSettings,
+)
+from infrastructure.telemetry.settings import TelemetrySettings
+from relay.outboxes import OutboxSettings
+from services import discovery, process
+from services.inventory import __main__ as inventory
+from services.order import __main__ as order
+from services.payment import __main__ as payment
+from services.places import PlaceSettings
+from services.user import __main__ as user
+from services.user import sealing
+from tests.deploy.rendered import Object, named, pods
+from workers.versioning import VersionSettings
+
+Settings = type[BaseSettings]
+_CALLER: tuple[Settings, ...] = (PlaceSettings, PayloadSettings, VersionSettings)
+_SERVICE: tuple[Settings, ...] = (process.AuthSettings, process.TlsSettings)
+READ: Mapping[str, tuple[Settings, ...]] = {
+    "api": (AuthSettings, ApiSettings, EventPlace, ConsoleSettings, WebhookSettings, *_CALLER),
+    "worker-orders": _CALLER,
+    "worker-users": _CALLER,
+    "worker-inventory": _CALLER,
+    "worker-payments": _CALLER,
+    "user": (*_SERVICE, user.Settings, UserKeySettings),
+    "order": (*_SERVICE, order.Settings),
+    "inventory": (*_SERVICE, inventory.Settings),
+    "payment": (*_SERVICE, payment.Settings, ProviderSettings),
+    "relay": (EventSettings, OutboxSettings),
+    "webhooks": (EventSettings, WebhookSettings, PayloadSettings),
+    "codec": (CodecSettings, PayloadSettings),
+}
+BY_ALL: Settings = TelemetrySettings
+# Read by no process of the manifests, or by a Job for the one service that it is named after.
+ELSEWHERE: tuple[Settings, ...] = (
+    *(discovery.Settings, RegistrySettings),  # Kubernetes has names for instances
+    *(sealing.Settings, DatabaseSettings, AnyDatabaseSettings),
+)
+_BY_URL = "services are called by their URLs"
+_FILE = "the file is set instead, which is read again when it changes"
+# Not set, and rightly so.
+SAFE: Mapping[str, str] = {
+    **{f"{it}_DATABASE_URL": _BY_URL for it in ("USER", "ORDER", "INVENTORY", "PAYMENT")},
+    "API_AUTH_LEEWAY": "clocks of a cluster are kept",
+    "API_AUTH_MAX_TOKEN_BYTES": "as large as issuers make them",
+    "CONSOLE_REPORTS": "there are none in the image",
+    "CONSOLE_METRICS": "pods come and go; Prometheus finds them",
+    "CONSOLE_ENVOY": "there is none between services",
+    "MOST_OPEN_SAGAS": "measured; more of it is a matter of size",
+    "OTEL_SDK_DISABLED": "it is off without a collector",
+    "OTEL_SERVICE_NAME": "each process has a name of its own",
+    "OTEL_TRACES_EXPORTER": "it is off without a collector",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "the other variable is set",
+    "PAYLOAD_KEYS": _FILE,
+    "USER_KEYS": _FILE,
+    "PAYMENT_PROVIDER_TIMEOUT": "it fits the attempts' time-outs",
+    "SAGA_SPANS": "a folder of the local stack",
+    "SERVICE_TLS_CERTIFICATE": "an option, docs/deploying.md",
+    "SERVICE_TLS_KEY": "an option, docs/deploying.md",
+    "SERVICE_TLS_AUTHORITIES": "an option, docs/deploying.md",
+    "TEMPORAL_DEPLOYMENT_NAME": "an option, docs/rollout.md",
+    "TEMPORAL_WORKER_BUILD_ID": "an option, docs/rollout.md",
+}
+SECRETS = {
+    "url": "postgresql://role:password@host/database",
+    "key": "sk_test_key",
+    "api-key": "a-key",
+}
+
+
+def environment(objects: list[Object], name: str, run: Path) -> dict[str, str]:
+    """What this process finds: secrets are made up, and what is in /run is in this folder."""
+    found = dict(named(objects, "ConfigMap")["order-saga"]["data"])
+    template = next(pod for who, pod in pods(objects) if who == f"Deployment {name}")
+    for it in template["spec"]["containers"][0].get("env", []):
+        found[it["name"]] = it["value"] if "value" in it else _secret(it["valueFrom"])
+    return {key: value.replace("/run/", f"{run}/", 1) for key, value in found.items()}
+
+
+def _secret(source: Object) -> str:
+    reference = source["secretKeyRef"]
+    if reference["name"] == "event-bus":
+        return "nats://nats:4222"
+    if reference["name"] == "payment-provider" and reference["key"] == "url":
+        return "https://api.stripe.com"
+    return SECRETS[reference["key"]]

@@ -1,0 +1,101 @@
+"""Each process finds its settings in the manifests, read by the classes that it has for them."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from api.__main__ import EventPlace
+from cli.secrets import make_keys
+from infrastructure.codec.settings import PayloadSettings
+from infrastructure.keys import new_key, written
+from infrastructure.settings import UserKeySettings
+from services.places import PlaceSettings
+from tests.deploy.composed import ROOT
+from tests.deploy.reading import BY_ALL, ELSEWHERE, READ, SAFE, environment
+from tests.deploy.rendered import Object, of_kind, render
+
+PROGRAMS = ("api", "infrastructure", "relay", "services", "workers")
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[Object]:
+    return render("production")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What secrets are mounted in /run."""
+    folder = tmp_path_factory.mktemp("run")
+    made = folder / "made"
+    make_keys(made)
+    files = {
+        "service-key/key.pem": (made / "service-key.pem").read_text(),
+        "service-jwks/jwks.json": (made / "service-jwks.json").read_text(),
+        "payload-keys/keys.json": written((new_key(datetime.now(UTC)),)),
+        "user-keys/keys.json": written((new_key(datetime.now(UTC)),)),
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir()
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o440)
+    return folder
+
+
+@pytest.fixture
+def found(
+    objects: list[Object], run: Path, monkeypatch: pytest.MonkeyPatch, process: str
+) -> dict[str, str]:
+    """The process's environment, which is this one's now."""
+    for known in {it.upper() for one in _all_settings() for it in one.model_fields}:
+        monkeypatch.delenv(known, raising=False)
+    given = environment(objects, process, run)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return given
+
+
+@pytest.mark.parametrize("process", READ)
+def test_a_process_finds_what_it_reads(found: dict[str, str], process: str) -> None:
+    """Nothing it cannot do without is missing, and nothing is malformed."""
+    for settings in (*READ[process], BY_ALL):
+        read = settings()
+        unset = {name.upper() for name in settings.model_fields if name.upper() not in found}
+        assert unset <= SAFE.keys(), (settings, read)
+
+
+@pytest.mark.parametrize("process", READ)
+def test_keys_are_where_a_process_looks_for_them(found: dict[str, str], process: str) -> None:
+    reads = READ[process]
+    if PayloadSettings in reads:
+        assert PayloadSettings.of().mode == "required"
+        PayloadSettings.of().keys()
+    if PlaceSettings in reads:
+        assert set(PlaceSettings().places().urls) == {"user", "order", "inventory", "payment"}
+    if UserKeySettings in reads:
+        assert UserKeySettings().keys() is not None
+    if EventPlace in reads:
+        assert EventPlace().event_database_url  # else there would be no webhooks
+
+
+def test_every_process_is_asked(objects: list[Object]) -> None:
+    assert {it["metadata"]["name"] for it in of_kind(objects, "Deployment")} == READ.keys()
+
+
+def test_all_settings_are_known_here() -> None:
+    """Those of a new class must be given to whoever reads it."""
+    written = {
+        (str(file.relative_to(ROOT)), name)
+        for package in PROGRAMS
+        for file in (ROOT / package).rglob("*.py")
+        for name in re.findall(r"^class (\w+)\(BaseSettings\)", file.read_text(), re.MULTILINE)
+    }
+    assert written == {
+        (f"{it.__module__.replace('.', '/')}.py", it.__name__) for it in _all_settings()
+    }
+
+
+def _all_settings() -> set[type[BaseSettings]]:
+    return {BY_ALL, *ELSEWHERE, *(it for one in READ.values() for it in one)}
