@@ -1,4 +1,4 @@
-"""docs/deploying.md: its commands for Kubernetes are run, as far as they can be without a cluster.
+"""docs/deploying.md: its commands are run, as far as they can be without Docker and a cluster.
 
 `kubectl kustomize` is the real one, and so is `kubectl create`, by a dry run. What would speak to a
 cluster is written down instead, and the objects that it would choose are counted.
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import yaml
@@ -54,8 +55,6 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     folder = tmp_path_factory.mktemp("deploying")
     for name in ("kubernetes", "grafana"):
         shutil.copytree(ROOT / "deploy" / name, folder / "deploy" / name)
-    here = folder / "deploy/kubernetes"
-    shutil.copytree(here / "overlays/production", here / "overlays/yours")
     programs, said, made = folder / "bin", folder / "said", folder / "made"
     programs.mkdir()
     stub = programs / "kubectl"
@@ -65,7 +64,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     commands = "\n".join(section("## On Kubernetes"))
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=here,
+        cwd=folder,
         env={**os.environ, "PATH": f"{programs}:{PROGRAMS}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -74,9 +73,26 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     )
     assert done.returncode == 0, done.stderr
     objects = [it for it in yaml.safe_load_all(made.read_text()) if it]
-    rendered = [it for it in yaml.safe_load_all((here / "all.yaml").read_text()) if it]
+    rendered = [it for it in yaml.safe_load_all((folder / "all.yaml").read_text()) if it]
     lines = [json.loads(line) for line in said.read_text().splitlines()]
     return Followed(named(objects, "Secret"), rendered, lines)
+
+
+def test_secrets_and_tokens_for_compose_are_made(tmp_path: Path) -> None:
+    """As on one machine; `test_compose` has Docker Compose read what they are for."""
+    commands = section("## On one machine, with Docker Compose")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / ".env").is_file()
+    assert done.stdout.splitlines()[-1].count(".") == 2  # a JSON web token
 
 
 def section(title: str) -> list[str]:
