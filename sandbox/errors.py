@@ -56,4 +56,4 @@ class Fault(Exception):
     def poor(cls) -> "Fault":
         """The merchant's own balance does not cover a refund."""
         message = "Your account's balance does not cover this refund."
-        return cls(400, message, code="balance_insufficient")
+        return cls(400, message, code="balance_insufficient", executed=True)

@@ -59,6 +59,7 @@ METHODS: Mapping[str, Behaviour] = {
     "pm_sandbox_reply_lost": Behaviour(cut=True),
     "pm_sandbox_down": Behaviour(down=True),
     "pm_sandbox_refund_refused": Behaviour(answer_after=2.8, keeps=True),
+    "pm_sandbox_return_refused": Behaviour(keeps=True),
 }
 
 

@@ -26,6 +26,7 @@ from services.payment.transport import Transport
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 ALREADY_REFUNDED = "charge_already_refunded"
 WITH_CHARGE = "data.latest_charge"
+UNDONE = {"failed", "canceled"}  # of a refund: the money did not go back
 PAGE = 100  # the most that the provider gives
 
 
@@ -47,6 +48,13 @@ class Intent(NamedTuple):
     id: str
     status: IntentStatus
     decline: Reason | None
+
+
+class Refund(NamedTuple):
+    """A refund that stands: it is done, or under way; in minor units."""
+
+    id: str
+    minor: int
 
 
 class Balance(NamedTuple):
@@ -143,12 +151,18 @@ class Provider:
         except Rejected as refused:
             if refused.code != ALREADY_REFUNDED:
                 raise
-            with self._asking():
-                found = await self._refunds.list_async({"payment_intent": intent_id, "limit": 1})
-            refund = found.data[0]
-        if refund.status in {"failed", "canceled"}:
+            if not (standing := await self.refunds(intent_id)):
+                raise
+            return standing[0].id
+        if refund.status in UNDONE:
             raise Rejected("refund_failed", f"refund {refund.id} is {refund.status}")
         return refund.id
+
+    async def refunds(self, intent_id: str) -> list[Refund]:
+        """The refunds of an intent that stand, newest first."""
+        with self._asking():
+            page = await self._refunds.list_async({"payment_intent": intent_id, "limit": PAGE})
+        return [Refund(it.id, it.amount) for it in page.data if it.status not in UNDONE]
 
     async def captured(
         self, created_from: datetime, created_to: datetime, cursor: str | None

@@ -147,9 +147,18 @@ async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
     return [Money(minor=int(row.minor), currency=row.currency) for row in rows]
 
 
-async def attach_refund_key(tx: AsyncConnection, order_id: str, refund_key: str) -> None:
-    """Store the key of the refund that is going to be asked for."""
-    await tx.execute(_change(order_id, refund_key=refund_key))
+async def attach_refund_key(tx: AsyncConnection, order_id: str, first: str) -> str:
+    """Store the key of the refund that is going to be asked for, once; the stored one."""
+    key = func.coalesce(payments.c.refund_key, first)
+    found = await tx.execute(_change(order_id, refund_key=key).returning(payments.c.refund_key))
+    return str(found.scalar_one())
+
+
+async def replace_refund_key(tx: AsyncConnection, order_id: str, old: str, new: str) -> None:
+    """Store another key of a refund, if it has the old one still, and is not done."""
+    statement = _change(order_id, refund_key=new)
+    row = payments.c
+    await tx.execute(statement.where(row.refund_key == old, row.refund_id.is_(None)))
 
 
 async def close(

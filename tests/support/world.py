@@ -51,6 +51,7 @@ class Provider:
 
     url: str
     runner: Runner
+    database: Path
 
     async def moved(self, order_id: str) -> tuple[int, int]:
         """(captured, refunded) minor units of an order; the ledger must balance."""
@@ -183,7 +184,8 @@ class World:
 async def running_provider(directory: Path) -> AsyncIterator[Provider]:
     """The sandbox provider as a process of its own."""
     port = free_port()
-    place = ("--port", str(port), "--database", str(directory / "sandbox.db"))
+    database = directory / "sandbox.db"
+    place = ("--port", str(port), "--database", str(database))
     child = Child(
         name="provider",
         argv=(sys.executable, "-m", "sandbox", *place),
@@ -191,7 +193,7 @@ async def running_provider(directory: Path) -> AsyncIterator[Provider]:
         ready=answers("127.0.0.1", port, "/health"),
     )
     async with running(child, directory / "provider.log") as runner:
-        yield Provider(f"http://127.0.0.1:{port}", runner)
+        yield Provider(f"http://127.0.0.1:{port}", runner, database)
 
 
 @asynccontextmanager

@@ -1,11 +1,13 @@
 """A blocked order: visible everywhere, resolved by REST, and on record with who and why."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from contracts.names import workflow_id
+from contracts.names import return_id, workflow_id
 from saga import rejection
+from tests.sandbox.process import fill_balance
 from tests.support.tokens import OPERATOR
 from tests.support.waiting import until
 from tests.support.world import World
@@ -17,12 +19,12 @@ async def blocked_refund(world: World, *, quantity: int = 2) -> tuple[str, str]:
     world.gates.refuse(workflow_id(order_id), "order.confirm", rejection("no", "refused"))
     world.gates.refuse(workflow_id(order_id), "payment.refund", rejection("no_refund", "the bank"))
     await world.place(sku, quantity=quantity)
-
-    async def blocked() -> bool:
-        return bool((await world.rest(f"/v1/orders/{order_id}"))["status"] == "blocked")
-
-    await until(blocked)
+    await until(lambda: is_blocked(world, order_id))
     return order_id, sku
+
+
+async def is_blocked(world: World, order_id: str) -> bool:
+    return bool((await world.rest(f"/v1/orders/{order_id}"))["status"] == "blocked")
 
 
 async def resolve(world: World, order_id: str, step: str, **body: Any) -> int:
@@ -50,6 +52,40 @@ async def test_a_blocked_order_shows_everywhere_while_the_rest_is_undone(world: 
     world.gates.allow(workflow_id(order_id))
     assert await resolve(world, order_id, "charge_payment", action="retry") == 202
     await world.settled(order_id, sku, "rejected")
+
+
+async def test_a_refund_that_the_provider_refused_is_made_by_the_retry_that_an_operator_asks_for(
+    world: World,
+) -> None:
+    """The provider keeps its refusal under the request's key, as Stripe does for a day."""
+    sku, order_id = await world.product(), world.next_order_id()
+    world.gates.refuse(workflow_id(order_id), "order.confirm", rejection("no", "refused"))
+    await world.place(sku, method="pm_sandbox_return_refused")
+    await until(lambda: is_blocked(world, order_id))
+    assert await world.provider.moved(order_id) == (1000, 0)
+    fill_balance(world.provider.database)
+    assert await resolve(world, order_id, "charge_payment", action="retry") == 202
+    await world.settled(order_id, sku, "rejected")
+    assert await world.provider.moved(order_id) == (1000, 1000)
+
+
+async def test_a_return_whose_refund_was_refused_is_finished_by_a_retry(world: World) -> None:
+    sku = await world.product()
+    order_id = await world.place(sku, method="pm_sandbox_return_refused")
+    await world.settled(order_id, sku, "confirmed")
+    assert (await world.http.post(f"/v1/orders/{order_id}/return")).status_code == 202
+
+    async def blocked() -> bool:
+        return bool((await world.rest(f"/v1/orders/{order_id}/return"))["state"] == "blocked")
+
+    await until(blocked)
+    fill_balance(world.provider.database)
+    path = f"/v1/sagas/{return_id(order_id)}/steps/refund_payment/resolve"
+    assert (await world.http.post(path, json={"action": "retry"})).status_code == 202
+    async with asyncio.timeout(30):
+        await world.client.get_workflow_handle(return_id(order_id)).result()
+    assert (await world.order(order_id)).status == "returned"
+    assert await world.provider.moved(order_id) == (1000, 1000)
 
 
 async def test_who_resolved_what_and_why_is_in_the_orders_history(world: World) -> None:
@@ -86,11 +122,7 @@ async def test_a_closing_that_an_operator_does_by_hand_ends_the_saga(world: Worl
     sku, order_id = await world.product(stock=1), world.next_order_id()
     world.gates.refuse(workflow_id(order_id), "order.close", rejection("no", "refused"))
     await world.place(sku, quantity=2)
-
-    async def blocked() -> bool:
-        return bool((await world.rest(f"/v1/orders/{order_id}"))["status"] == "blocked")
-
-    await until(blocked)
+    await until(lambda: is_blocked(world, order_id))
     word = {"action": "mark_done", "evidence": "closed in the old system"}
     assert await resolve(world, order_id, "create_order", **word) == 202
     result = await world.handle(order_id).result()

@@ -1,0 +1,134 @@
+"""Charges: money is captured at most once.
+
+A charge speaks to another company, so it is several short transactions with requests between them;
+no transaction is open while a request runs. What makes that safe:
+
+1. The intent's id is committed before money can move, so whoever comes later can find it.
+2. A compensation first voids the action in the barrier. An attempt that has not stored its
+   intent by then never confirms it; for one that has, the compensation asks the provider
+   (`refunds`).
+3. At the provider an intent ends either succeeded or canceled. When a confirmation races a
+   cancellation one of them is refused, looks again, and sees how it ended.
+4. Every request that changes something carries a key made of saga and step, so that a repeated
+   one changes nothing more. An unknown outcome is Unavailable; the retry asks, and never guesses.
+"""
+
+from typing import Any
+
+from sqlalchemy import RowMapping, Select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import Rejected
+from contracts.message import StepKey
+from contracts.payments import ChargePayment, Payment, PaymentStatus
+from infrastructure.barrier import Barrier, parameters
+from infrastructure.database import Database
+from infrastructure.outbox import Outbox
+from services.payment import rows
+from services.payment.provider import Intent, IntentStatus, Provider
+from services.payment.words import provider_key, told, undecided
+
+
+class Charges:
+    """The charges of a payment service."""
+
+    def __init__(
+        self, database: Database, provider: Provider, barrier: Barrier, outbox: Outbox
+    ) -> None:
+        self._database = database
+        self._provider = provider
+        self._barrier = barrier
+        self._outbox = outbox
+        claim = barrier.claiming()
+        self._beginning = rows.beginning(claim)
+        self._attaching = rows.attaching(claim)
+        self._capturing = rows.capturing(claim)
+
+    async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
+        """Capture the amount. Rejected with the provider's decline code.
+
+        Unavailable while the provider's answer is not known; ask again.
+        """
+        if command.amount.minor < 1:
+            raise Rejected("amount_too_small", "there is nothing to charge")
+        payment = await self._begin(key, command)
+        if payment.status == PaymentStatus.CAPTURED:
+            return payment
+        try:
+            _must_have_succeeded(await self._confirm(key, command, payment.intent_id))
+        except Rejected as refusal:
+            await self._decline(key, command, refusal)
+            raise
+        return await self._capture(key, command)
+
+    async def _begin(self, key: StepKey, command: ChargePayment) -> Payment:
+        """The step's payment: captured if an earlier attempt did it, else to be gone on with."""
+        async with self._database.transaction() as tx:
+            stored, row = await self._claim(tx, self._beginning, key, rows.first(key, command))
+            return stored or rows.begun(row, key, command)
+
+    async def _confirm(self, key: StepKey, command: ChargePayment, intent_id: str | None) -> Intent:
+        """Confirm a new intent, or the stored one if the provider says that nobody has yet."""
+        if intent_id is None:
+            intent_id = await self._open(key, command)
+        else:
+            intent = await self._provider.retrieve(intent_id)
+            if intent.status != IntentStatus.REQUIRES_CONFIRMATION:
+                return intent
+        return await self._provider.confirm(intent_id, provider_key(key, "confirm"))
+
+    async def _open(self, key: StepKey, command: ChargePayment) -> str:
+        """Make an intent and store its id. Raises Compensated if the step was undone meanwhile."""
+        create = provider_key(key, "create")
+        intent = await self._provider.create(command, key.saga_id, create)
+        its = rows.of_order(command.order_id) | {"new_intent": intent.id}
+        async with self._database.statement() as tx:
+            _, row = await self._claim(tx, self._attaching, key, its)
+        return str(row["intent_id"])
+
+    async def _capture(self, key: StepKey, command: ChargePayment) -> Payment:
+        """Write the capture down.
+
+        Raises Compensated if the step was undone meanwhile: the compensation knows the intent
+        and deals with its money.
+        """
+        async with self._database.transaction() as tx:
+            its = rows.of_order(command.order_id)
+            stored, row = await self._claim(tx, self._capturing, key, its)
+            if stored is not None:
+                return stored
+            captured = rows.payment_of(row)
+            return await self._barrier.finish(tx, key, captured, events=told(captured))
+
+    async def _claim(
+        self, tx: AsyncConnection, statement: Select[Any], key: StepKey, its: dict[str, Any]
+    ) -> tuple[Payment | None, RowMapping]:
+        """Claim a charge by a statement that does more; the stored reply, if any, and the row."""
+        row = (await tx.execute(statement, parameters(key) | its)).mappings().one()
+        return self._barrier.judged(key, (row[rows.CLAIMED], row[rows.REPLY]), Payment), row
+
+    async def _decline(self, key: StepKey, command: ChargePayment, refusal: Rejected) -> None:
+        """Write the refusal down. Raises Compensated if the step was undone meanwhile."""
+        async with self._database.transaction() as tx:
+            if await self._barrier.claim(tx, key, Payment) is not None:
+                return
+            before = await rows.find(tx, command.order_id)
+            declined = await rows.close(
+                tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
+            )
+            if before is None or before.payment.status != PaymentStatus.DECLINED:
+                await self._outbox.publish(tx, told(declined, refusal.code))
+
+
+def _must_have_succeeded(intent: Intent) -> None:
+    match intent.status:
+        case IntentStatus.SUCCEEDED:
+            return
+        case IntentStatus.REQUIRES_PAYMENT_METHOD if intent.decline:
+            raise Rejected(intent.decline.code, intent.decline.detail)
+        case IntentStatus.REQUIRES_ACTION:
+            raise Rejected("authentication_required", "the customer would have to authenticate")
+        case IntentStatus.CANCELED:
+            raise Rejected("payment_canceled", f"intent {intent.id} was canceled")
+        case _:
+            raise undecided(intent)

@@ -1,0 +1,159 @@
+"""Refunds: what was captured comes back once, whoever asks, and however often.
+
+Like a charge, a refund is short transactions with requests between them. Its key is committed
+before the provider is asked, so that a retry whose predecessor's reply was lost gets that reply.
+
+A provider keeps a refusal under the key too, for a day at Stripe, and gives it to whoever asks
+again. So a refusal moves the key on to its next generation, for the retry that an operator asks
+for when the cause is mended. It moves only if the provider knows of no refund of the charge that
+stands, and by compare-and-set, so that attempts which run at once go on to the same key. A key
+that was refused stays refused, so no late attempt can refund by it
+(docs/adr/0110-refused-refunds.md).
+"""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import Rejected
+from contracts.message import StepKey
+from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
+from contracts.records import Op
+from infrastructure.barrier import Barrier
+from infrastructure.database import Database
+from services.payment import rows
+from services.payment.provider import IntentStatus, Provider
+from services.payment.words import following, nothing, provider_key, told, undecided
+
+
+class Refunds:
+    """The refunds of a payment service."""
+
+    def __init__(self, database: Database, provider: Provider, barrier: Barrier) -> None:
+        self._database = database
+        self._provider = provider
+        self._barrier = barrier
+
+    async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
+        """Undo `charge`: refund what was captured, or cancel what was not, as the provider says.
+
+        Any step may ask for it, such as one of a later saga; the money goes back once.
+        """
+        payment, refund_key = await self._fence(key, command)
+        if payment.intent_id is None or refund_key is None:
+            return payment
+        refund_id = await self._give_back(payment, payment.intent_id, refund_key)
+        return await self._close(key, command.order_id, refund_id, Op.COMPENSATION)
+
+    async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
+        """Refund a captured payment, as a step of a later saga. Rejected `nothing_to_return`.
+
+        The refund has the key that `refund` would give it: the money goes back once, whoever asks.
+        """
+        payment, refund_key = await self._begin_give_back(key, command)
+        if payment.intent_id is None or refund_key is None:
+            return payment
+        refund_id = await self._give_back(payment, payment.intent_id, refund_key)
+        return await self._close(key, command.order_id, refund_id, Op.ACTION)
+
+    async def fence_give_back(self, key: StepKey) -> bool:
+        """Make sure that no late `give_back` of this saga can begin; True if it had begun."""
+        async with self._database.transaction() as tx:
+            return await self._barrier.fence(tx, key, started_stands=True)
+
+    async def give_back_stray(self, intent_id: str) -> str:
+        """Refund an intent that is no payment of this service's; the refund's id.
+
+        Its key is made of the intent, so the money goes back once. Nobody else can make it a
+        payment: an intent is stored before it is confirmed, and this one has captured.
+        """
+        async with self._database.statement() as tx:
+            if await rows.known_intents(tx, [intent_id]):
+                raise Rejected("not_stray", f"intent {intent_id} is a payment's")
+        return await self._provider.refund(intent_id, f"stray/{intent_id}/refund")
+
+    async def _fence(self, key: StepKey, command: ChargePayment) -> tuple[Payment, str | None]:
+        """Refuse the charge from now on; the payment, and the key to refund it by.
+
+        No key means that nothing is left to do: it is done, or no money can have moved.
+        """
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment, Op.COMPENSATION)
+            if stored is not None:
+                return stored, None
+            found = await self._void(tx, key, command.order_id)
+            if found is not None and found.payment.intent_id is not None:
+                return found.payment, await self._key(tx, found)
+            voided = nothing(command)
+            if found is not None:
+                voided = await rows.close(tx, command.order_id, PaymentStatus.VOIDED)
+            events = told(voided) if found is not None else ()
+            done = await self._barrier.finish(tx, key, voided, Op.COMPENSATION, events=events)
+            return done, None
+
+    async def _begin_give_back(self, key: StepKey, command: GiveBack) -> tuple[Payment, str | None]:
+        """The payment and the key to refund it by; no key if that is done.
+
+        From this commit on the step has begun. The charge stays as it is in the barrier: it did
+        happen, and a reset of its own saga must find it.
+        """
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment)
+            if stored is not None:
+                return stored, None
+            found = await rows.find(tx, command.order_id)
+            captured = found is not None and found.payment.status == PaymentStatus.CAPTURED
+            if found is None or not captured or found.payment.amount != command.amount:
+                detail = f"order {command.order_id} has no such captured payment"
+                raise Rejected("nothing_to_return", detail)
+            return found.payment, await self._key(tx, found)
+
+    async def _void(self, tx: AsyncConnection, key: StepKey, order_id: str) -> rows.Found | None:
+        """Void the charge: under the key of the compensation, and of the step that owns it."""
+        await self._barrier.void(tx, key, Payment)
+        found = await rows.find(tx, order_id)
+        if found is None or found.owner == key:
+            return found
+        await self._barrier.void(tx, found.owner, Payment)
+        return await rows.find(tx, order_id)  # again: an attempt may have held the lock till now
+
+    async def _key(self, tx: AsyncConnection, found: rows.Found) -> str:
+        """The key to refund it by: the first, or the generation that refusals have moved it to."""
+        first = provider_key(found.owner, "refund")
+        return await rows.attach_refund_key(tx, found.payment.order_id, first)
+
+    async def _give_back(self, payment: Payment, intent_id: str, refund_key: str) -> str | None:
+        """Leave nothing captured at the provider; the refund's id, if one was needed."""
+        intent = await self._provider.retrieve(intent_id)
+        if intent.status not in {IntentStatus.SUCCEEDED, IntentStatus.CANCELED}:
+            intent = await self._provider.cancel(intent_id)
+        if intent.status == IntentStatus.SUCCEEDED:
+            return await self._refund(payment, intent_id, refund_key)
+        if intent.status == IntentStatus.CANCELED:
+            return None
+        raise undecided(intent)
+
+    async def _refund(self, payment: Payment, intent_id: str, refund_key: str) -> str:
+        """Ask the provider. A refusal stands, unless the money went back by another way."""
+        try:
+            return await self._provider.refund(intent_id, refund_key)
+        except Rejected:
+            standing = await self._provider.refunds(intent_id)
+            if sum(it.minor for it in standing) >= payment.amount.minor:
+                return standing[0].id
+            if not standing:
+                await self._move_on(payment.order_id, refund_key)
+            raise
+
+    async def _move_on(self, order_id: str, refused: str) -> None:
+        """Have the next attempt use another key, if none has moved it on yet."""
+        async with self._database.statement() as tx:
+            await rows.replace_refund_key(tx, order_id, refused, following(refused))
+
+    async def _close(self, key: StepKey, order_id: str, refund_id: str | None, op: Op) -> Payment:
+        """Write down how the money came back."""
+        status = PaymentStatus.REFUNDED if refund_id else PaymentStatus.VOIDED
+        async with self._database.transaction() as tx:
+            stored = await self._barrier.claim(tx, key, Payment, op)
+            if stored is not None:
+                return stored
+            closed = await rows.close(tx, order_id, status, refund_id=refund_id)
+            return await self._barrier.finish(tx, key, closed, op, events=told(closed))
