@@ -7,8 +7,9 @@ for it when an order runs.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import NamedTuple, TypeVar
 
 from pydantic import Field
 from temporalio.client import Client, WorkflowExecution
@@ -16,7 +17,7 @@ from temporalio.client import Client, WorkflowExecution
 from api.admission import Admission
 from api.attempts import attempts
 from api.sagas import RPC_TIMEOUT, translated
-from contracts.errors import NotFound
+from contracts.errors import NotFound, Unavailable
 from contracts.inventory import Holding
 from contracts.message import Message
 from contracts.names import workflow_id
@@ -29,6 +30,7 @@ PAGE = 500
 MOST = 5000  # open orders that are looked at; more than a storm may leave, see `admission`
 RECENT = 200  # closed sagas whose cost is told
 READ = 5  # of each outcome, whose histories are read for their attempts
+T = TypeVar("T")
 CLOSED = "WorkflowType = 'PlaceOrder' AND ExecutionStatus != 'Running'"
 
 
@@ -79,34 +81,61 @@ class Exposure(Message):
 
     open_orders: int
     complete: bool
+    not_answering: list[str] = Field(
+        description="Services that know of money or stock and do not answer: it is left out"
+    )
     money: list[MoneyAtStake]
     stock: StockAtStake
     costs: list[SagaCost]
     admission: AdmissionState
 
 
-async def at_stake(services: Services) -> tuple[int, list[Captured], list[Holding]]:
-    """How many orders are open, what is captured for them, and what is reserved."""
+class AtStake(NamedTuple):
+    """How many orders are open, what is captured for them, and what is reserved.
+
+    None is what the service that knows does not tell: it is down.
+    """
+
+    orders: int
+    money: list[Captured] | None
+    stock: list[Holding] | None
+
+
+async def at_stake(services: Services) -> AtStake:
+    """As it is. Unavailable if orders cannot be read."""
     found = await asyncio.gather(*(_open(services.orders, it) for it in UNDER_WAY))
     ids = [it for some in found for it in some]
-    money: list[Captured] = []
-    stock: list[Holding] = []
-    for begin in range(0, len(ids), PAGE):
-        part = ids[begin : begin + PAGE]
-        money += await services.payments.captured(part)
-        stock += await services.inventory.held([workflow_id(it) for it in part])
-    return len(ids), money, stock
+    money, stock = await asyncio.gather(
+        _of_all(ids, services.payments.captured),
+        _of_all([workflow_id(it) for it in ids], services.inventory.held),
+    )
+    return AtStake(len(ids), money, stock)
+
+
+async def _of_all(
+    ids: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[list[T]]]
+) -> list[T] | None:
+    """What a service says of all these; None if it does not answer."""
+    found: list[T] = []
+    try:
+        for begin in range(0, len(ids), PAGE):
+            found += await ask(ids[begin : begin + PAGE])
+    except Unavailable:
+        return None
+    return found
 
 
 async def exposure(services: Services, client: Client, admission: Admission) -> Exposure:
-    """All of it, now. Unavailable if a service or Temporal is."""
+    """All of it, now. Unavailable if the order service or Temporal is."""
     (orders, money, stock), costs = await asyncio.gather(at_stake(services), _costs(client))
     window = admission.window
+    silent = {"payment": money is None, "inventory": stock is None}
     return Exposure(
         open_orders=orders,
         complete=orders < MOST,
-        money=by_currency(money),
-        stock=stock_at_stake(stock),
+        not_answering=[name for name, it in silent.items() if it],
+        money=by_currency(money or ()),
+        stock=stock_at_stake(stock or ()),
         costs=costs,
         admission=AdmissionState(
             open=admission.seen.open,

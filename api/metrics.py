@@ -5,6 +5,7 @@ It asks for no token: it is for machines inside. The gateway has no way to it.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
@@ -14,6 +15,7 @@ from api.access import Guarded
 from api.backend import Backend, backend
 from api.exposure import at_stake, by_currency, stock_at_stake
 from contracts.errors import ServiceError
+from contracts.payments import Captured
 from infrastructure.telemetry.metrics import exposition, gauge
 
 PATIENCE = 2.0  # seconds; what does not answer keeps its last value
@@ -39,8 +41,19 @@ async def _blocked(deps: Backend) -> None:
 
 
 async def _at_stake(deps: Backend) -> None:
+    """What a service that is down would know keeps its last value."""
+    found = await at_stake(deps.services)
+    if found.money is not None:
+        _money(deps, found.money)
+    if found.stock is not None:
+        stock = stock_at_stake(found.stock)
+        gauge("saga_stock_held", "Pieces that are reserved for open orders").set(stock.pieces)
+        oldest = gauge("saga_stock_held_seconds", "For how long some have been")
+        oldest.set(stock.oldest_seconds)
+
+
+def _money(deps: Backend, captured: Sequence[Captured]) -> None:
     """A currency of which nothing is at stake any more is told as 0."""
-    _, captured, held = await at_stake(deps.services)
     money = {it.currency: it for it in by_currency(captured)}
     deps.currencies.update(money)
     sums = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
@@ -49,6 +62,3 @@ async def _at_stake(deps: Backend) -> None:
         some = money.get(currency)
         sums.set(some.minor if some else 0, {"currency": currency})
         ages.set(some.oldest_seconds if some else 0, {"currency": currency})
-    stock = stock_at_stake(held)
-    gauge("saga_stock_held", "Pieces that are reserved for open orders").set(stock.pieces)
-    gauge("saga_stock_held_seconds", "For how long some have been").set(stock.oldest_seconds)

@@ -1,6 +1,6 @@
 """`/v1/sagas`: what operators see and do."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
@@ -24,7 +24,8 @@ Deps = Annotated[Backend, Depends(backend)]
 async def exposure(deps: Deps) -> Exposure:
     """Money captured and stock held for orders that are not confirmed, now, and what sagas cost.
 
-    The costs are of the 200 sagas that ended last, by how they ended.
+    The costs are of the 200 sagas that ended last, by how they ended. Of a service that is down the
+    figures are left out, and `not_answering` names it.
     """
     return await look(deps.services, deps.client, deps.admission)
 
@@ -40,8 +41,15 @@ async def list_sagas(
 
 
 @router.get("/{saga_id}/records")
-async def saga_records(saga_id: str, deps: Deps) -> list[ServiceRecord]:
-    """What the services have on record of a saga, whatever Temporal knows of it. May be empty."""
+async def saga_records(
+    saga_id: str,
+    deps: Deps,
+    only: Annotated[Literal["order", "inventory", "payment"] | None, Query(alias="service")] = None,
+) -> list[ServiceRecord]:
+    """What the services have on record of a saga, whatever Temporal knows of it. May be empty.
+
+    All are asked, and 503 is the answer if one is down; `service` asks just one.
+    """
     services = deps.services
     found = [
         ServiceRecord(service=name, **record.model_dump())
@@ -50,6 +58,7 @@ async def saga_records(saga_id: str, deps: Deps) -> list[ServiceRecord]:
             ("inventory", services.inventory),
             ("payment", services.payments),
         )
+        if only in {None, name}
         for record in await service.recorded(saga_id)
     ]
     return sorted(found, key=lambda it: it.recorded_at)

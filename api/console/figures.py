@@ -156,6 +156,8 @@ class Board:
             return Figures(flow, None)
 
     async def _look(self) -> Stakes:
-        _, money, stock = await at_stake(self._services)
-        held = [Money(minor=it.minor, currency=it.currency) for it in by_currency(money)]
-        return Stakes(held, stock_at_stake(stock).pieces)
+        found = await at_stake(self._services)
+        if found.money is None or found.stock is None:
+            raise Unavailable("a service that knows what is at stake does not answer")
+        held = [Money(minor=it.minor, currency=it.currency) for it in by_currency(found.money)]
+        return Stakes(held, stock_at_stake(found.stock).pieces)

@@ -1,5 +1,6 @@
 """All that the REST API knows of one order, read once, for commands that tell of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,8 @@ from cli.client import Api, ApiError
 from contracts.names import order_of
 
 Json = dict[str, Any]
+KEEPERS = ("order", "inventory", "payment")  # the services that have sagas' steps on record
+DOWN = 503
 
 
 @dataclass(frozen=True)
@@ -14,7 +17,8 @@ class Case:
     """An order; its saga, or None if Temporal has forgotten it, or it was not asked for; what
     services have on record.
 
-    `payment` is None if no charge was begun.
+    `payment` is None if no charge was begun. `silent` are the services that do not answer, of which
+    nothing is known here.
     """
 
     order: Json
@@ -22,6 +26,7 @@ class Case:
     events: list[Json]
     records: list[Json]
     payment: Json | None
+    silent: Sequence[str]
 
     def record(self, step: str, op: str = "action") -> str | None:
         """The state of a step's record, if there is one."""
@@ -29,36 +34,63 @@ class Case:
         return found[0] if found else None
 
     @property
-    def money_held(self) -> int:
+    def money_held(self) -> int | None:
         """Captured and not given back, or perhaps so, in minor units of the order's currency.
 
-        A charge whose answer did not come shows as created; its money may have moved.
+        A charge whose answer did not come shows as created; its money may have moved. None if it is
+        not known.
         """
+        if "payment" in self.silent:
+            return None
         payment = self.payment or {"intent_id": None}
         held = payment["intent_id"] and payment["status"] in {"created", "captured"}
         return int(self.order["total"]["minor"]) if held else 0
 
     @property
-    def stock_held(self) -> int:
-        """Pieces that are reserved and neither sold nor released."""
+    def stock_held(self) -> int | None:
+        """Pieces that are reserved and neither sold nor released; None if it is not known."""
+        if "inventory" in self.silent:
+            return None
         held = self.record("reserve_inventory") == "done"
         sold = self.record("commit_inventory") == "done"
         return sum(it["quantity"] for it in self.order["items"]) if held and not sold else 0
 
 
-def case_of(api: Api, order_id: str, *, with_saga: bool = True) -> Case:
-    """Read it. ApiError if there is no such order.
+def case_of(api: Api, order_id: str, *, stakes_only: bool = False) -> Case:
+    """Read it. ApiError if there is no such order, or if the order service is down.
 
-    `with_saga` asks the workflow too, which cannot answer if its code fails.
+    `stakes_only` leaves out its saga, which cannot be asked if its code fails, and its events.
     """
     order = api.get(f"/v1/orders/{order_id}")
+    records, silent = _records(api, f"/v1/sagas/order-{order_id}/records")
+    asked = "payment" not in silent
     return Case(
         order=order,
-        saga=_if_any(api, f"/v1/orders/{order_id}/saga") if with_saga else None,
-        events=api.get(f"/v1/orders/{order_id}/events"),
-        records=api.get(f"/v1/sagas/order-{order_id}/records"),
-        payment=_if_any(api, f"/v1/payments/{order_id}"),
+        saga=_if_any(api, f"/v1/orders/{order_id}/saga") if not stakes_only else None,
+        events=api.get(f"/v1/orders/{order_id}/events") if not stakes_only else [],
+        records=records,
+        payment=_if_any(api, f"/v1/payments/{order_id}") if asked else None,
+        silent=silent,
     )
+
+
+def _records(api: Api, path: str) -> tuple[list[Json], list[str]]:
+    """What is on record, oldest first, and who does not answer: then each is asked alone."""
+    try:
+        return api.get(path), []
+    except ApiError as error:
+        if error.status != DOWN:
+            raise
+    found: list[Json] = []
+    silent = []
+    for service in KEEPERS:
+        try:
+            found += api.get(path, service=service)
+        except ApiError as error:
+            if error.status != DOWN:
+                raise
+            silent.append(service)
+    return sorted(found, key=lambda it: str(it["recorded_at"])), silent
 
 
 def _if_any(api: Api, path: str) -> Json | None:

@@ -103,14 +103,20 @@ def _records(case: Case) -> Iterator[str]:
     for record in case.records:
         if (words := RECORDED.get((record["op"], record["state"]))) is not None:
             yield f"  {record['service']}: {record['step']} {words}"
+    for service in case.silent:
+        yield f"  {service}: does not answer, so what it has is not known"
 
 
 def _stakes(case: Case) -> Iterator[str]:
     yield ""
-    held = {**case.order["total"], "minor": case.money_held}
-    status = case.payment["status"] if case.payment else "never asked for"
-    yield f"Money: {money(held)} is held; the payment is {status}."
-    yield f"Stock: {case.stock_held} pieces are reserved for it."
+    if case.money_held is None:
+        yield "Money: not known."
+    else:
+        held = {**case.order["total"], "minor": case.money_held}
+        status = case.payment["status"] if case.payment else "never asked for"
+        yield f"Money: {money(held)} is held; the payment is {status}."
+    pieces = case.stock_held
+    yield "Stock: not known." if pieces is None else f"Stock: {pieces} pieces are reserved for it."
 
 
 def _next(case: Case) -> str:

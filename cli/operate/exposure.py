@@ -37,20 +37,34 @@ def exposure(*, as_json: AsJson = False, url: Url = None) -> None:
 
 def told(found: dict[str, Any]) -> list[str]:
     """The state of things in sentences."""
-    stock, admission = found["stock"], found["admission"]
-    lines = [f"{found['open_orders']} orders are open." + _cut(found)]
+    admission = found["admission"]
+    size = "any number" if admission["window"] is None else admission["window"]
+    state = f"{admission['open']} are open, {admission['old']} of them for too long"
+    return [
+        f"{found['open_orders']} orders are open." + _cut(found),
+        *_money(found),
+        _stock(found),
+        f"New orders are admitted while fewer than {size} sagas are open; {state}.",
+    ]
+
+
+def _money(found: dict[str, Any]) -> list[str]:
+    if "payment" in found["not_answering"]:
+        return ["Captured and not confirmed: not known, since payment does not answer."]
+    lines = []
     for it in found["money"]:
         since = f"for {it['orders']} of them, since {it['oldest_seconds']:.0f} s at the longest"
         lines.append(f"Captured and not confirmed: {money(it)}, {since}.")
-    if not found["money"]:
-        lines.append("Captured and not confirmed: nothing.")
+    return lines or ["Captured and not confirmed: nothing."]
+
+
+def _stock(found: dict[str, Any]) -> str:
+    if "inventory" in found["not_answering"]:
+        return "Held in stock: not known, since inventory does not answer."
+    stock = found["stock"]
     held = f"{stock['pieces']} pieces for {stock['orders']} of them"
     ages = f"{stock['mean_seconds']:.0f} s on average, {stock['oldest_seconds']:.0f} s at the most"
-    lines.append(f"Held in stock: {held}, for {ages}.")
-    size = "any number" if admission["window"] is None else admission["window"]
-    state = f"{admission['open']} are open, {admission['old']} of them for too long"
-    lines.append(f"New orders are admitted while fewer than {size} sagas are open; {state}.")
-    return lines
+    return f"Held in stock: {held}, for {ages}."
 
 
 def _cut(found: dict[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -14,7 +15,7 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
-from cli.operate.case import case_of
+from cli.operate.case import DOWN, case_of
 from cli.operate.errors import told
 from cli.operate.temporal import connect
 from cli.order import money
@@ -37,19 +38,23 @@ ADVICE = {
     "slow": "look at saga explain {order}",
 }
 MOST = 500
+AT_ONCE = 8  # sagas that are looked into
 
 
 @dataclass(frozen=True)
 class Stuck:
-    """One saga. Times are ISO 8601; money is in minor units, and stock in pieces."""
+    """One saga. Times are ISO 8601; money is in minor units, and stock in pieces.
+
+    None is what is not known, since the service that knows does not answer.
+    """
 
     saga_id: str
     kind: str
     why: str
     since: str
-    money: int
+    money: int | None
     currency: str
-    stock: int
+    stock: int | None
     advice: str
 
 
@@ -65,8 +70,9 @@ def stuck(
     with told():
         found = asyncio.run(_find(timedelta(seconds=older)))
         api = Api.at(url)
-        rows = [_row(api, it, kind, why) for it, kind, why in found]
-    rows.sort(key=lambda it: (-it.money, it.since))
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            rows = list(threads.map(lambda it: _row(api, *it), found))
+    rows.sort(key=lambda it: (-(it.money or 0), it.since))
     if as_json:
         typer.echo(json.dumps([asdict(it) for it in rows], indent=2))
     else:
@@ -86,18 +92,20 @@ async def _find(older: timedelta) -> list[Found]:
         f"{TYPES} AND ExecutionStatus = 'Running' AND StartTime < '{late}'",
         f"{TYPES} AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')",
     )
-    found: dict[str, Found] = {}
+    ids: dict[str, None] = {}  # each once, in the order of the queries
     for query in queries:
-        async for it in _described(client, query):
-            if it.id not in found and (judged := judge(it, await failures(it))) is not None:
-                found[it.id] = (it, *judged)
-    return list(found.values())
+        ids |= {it.id: None async for it in client.list_workflows(query, limit=MOST)}
+    turns = asyncio.Semaphore(AT_ONCE)
+    judged = await asyncio.gather(*(_judged(client, it, turns) for it in ids))
+    return [it for it in judged if it is not None]
 
 
-async def _described(client: Client, query: str) -> AsyncIterator[WorkflowExecutionDescription]:
-    """The newest run of each workflow that is found: one that was reset goes on in another."""
-    async for it in client.list_workflows(query, limit=MOST):
-        yield await client.get_workflow_handle(it.id).describe()
+async def _judged(client: Client, saga_id: str, turns: asyncio.Semaphore) -> Found | None:
+    """By the newest run of the workflow: one that was reset goes on in another."""
+    async with turns:
+        it = await client.get_workflow_handle(saga_id).describe()
+        judged = judge(it, await failures(it))
+        return (it, *judged) if judged is not None else None
 
 
 async def failures(it: WorkflowExecutionDescription) -> list[str]:
@@ -127,24 +135,38 @@ def judge(it: WorkflowExecutionDescription, failing: Sequence[str]) -> tuple[str
 
 def _row(api: Api, it: WorkflowExecutionDescription, kind: str, why: str) -> Stuck:
     order_id = order_of(it.id)
-    try:
-        case = case_of(api, order_id, with_saga=False)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        held, currency, stock = 0, "", 0
-    else:
-        held, currency, stock = case.money_held, case.order["total"]["currency"], case.stock_held
+    held, currency, stock = _stakes(api, order_id)
     advice = ADVICE[kind].format(saga=it.id, order=order_id)
     return Stuck(it.id, kind, why, it.start_time.isoformat(), held, currency, stock, advice)
+
+
+def _stakes(api: Api, order_id: str) -> tuple[int | None, str, int | None]:
+    """Money, its currency, and stock."""
+    try:
+        case = case_of(api, order_id, stakes_only=True)
+    except ApiError as error:
+        if error.status not in {404, DOWN}:
+            raise
+        return (0, "", 0) if error.status == 404 else (None, "", None)
+    return case.money_held, case.order["total"]["currency"], case.stock_held
+
+
+def _stake(it: Stuck) -> str:
+    """In words."""
+    if it.money is None:
+        amount = "money is not known"
+    else:
+        amount = money({"minor": it.money, "currency": it.currency}) if it.money else "no money"
+    return (
+        f"{amount}, {'stock is not known' if it.stock is None else f'{it.stock} pieces of stock'}"
+    )
 
 
 def _print(rows: Sequence[Stuck]) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for it in rows:
-        stake = money({"minor": it.money, "currency": it.currency}) if it.money else "no money"
         console.print(f"[bold]{it.saga_id}[/] [red]{it.kind}[/] since {it.since}")
         console.print(f"  {escape(it.why)}")
-        console.print(f"  at stake: {stake}, {it.stock} pieces of stock")
+        console.print(f"  at stake: {_stake(it)}")
         console.print(f"  → {escape(it.advice)}")
     console.print(f"{len(rows)} sagas do not get on" if rows else "all sagas get on")

@@ -1,7 +1,6 @@
 """Deploying a new version, as its pages tell it: workers of two versions, and code that differs."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import pytest_asyncio
 from tests.docs.markdown import ROOT, RUNBOOKS, shell_blocks
 from tests.docs.test_commands import pasted, run, script, shown_wrong
 from tests.docs.test_operating import WITHIN, Shop
+from tests.support.other_code import changed
 from tests.support.stack import SAGA, Stack, running_stack
 from tests.support.waiting import until
 
@@ -65,15 +65,9 @@ def saga(
     )
 
 
-def changed(folder: Path, old: str, new: str) -> Path:
+def another(folder: Path, old: str, new: str) -> Path:
     """A copy of the code in which the order saga is another one."""
-    for package in CODE:
-        shutil.copytree(ROOT / package, folder / package)
-    place_order = folder / "workflows" / "place_order.py"
-    text = place_order.read_text()
-    assert text.count(old) == 1
-    place_order.write_text(text.replace(old, new))
-    return folder
+    return changed(folder, CODE, "workflows/place_order.py", {old: new})
 
 
 @contextmanager
@@ -103,7 +97,7 @@ async def test_code_that_open_sagas_would_not_survive_is_found_before_it_is_depl
     saga(stack, "deploy", "promote", "1")
     order_id = await shop.place("pm_sandbox_down")
     await shop.at(order_id, "charge_payment")
-    swapped = changed(tmp_path, USER + " " * 8 + STOCK, STOCK + " " * 8 + USER)
+    swapped = another(tmp_path, USER + " " * 8 + STOCK, STOCK + " " * 8 + USER)
 
     async def differs() -> bool:  # once visibility lists it
         found = saga(stack, "deploy", "check", code=swapped)
@@ -123,7 +117,7 @@ async def test_a_broken_deploy_is_resolved_by_its_runbook(
     stack: Stack, shop: Shop, tmp_path: Path
 ) -> None:
     saga(stack, "deploy", "promote", "1")
-    with worker(stack, "hasty", changed(tmp_path, FORWARD, "raise KeyError('a bug')\n")):
+    with worker(stack, "hasty", another(tmp_path, FORWARD, "raise KeyError('a bug')\n")):
         await known(stack, "hasty")
         hasty = ("--steps", "100", "--for", "0", "--orders", "0")
         assert saga(stack, "deploy", "promote", "hasty", *hasty).returncode == 0
