@@ -161,9 +161,9 @@ def pinned(objects: list[Object]) -> Faults:
 
 
 def migrated_first(objects: list[Object]) -> Faults:
-    """A Job for each database, before the rollout; old pods stay until new ones are ready."""
+    """A Job for each database and Temporal, before the rollout; old pods outlast its beginning."""
     jobs = named(objects, "Job")
-    for name in (*SERVICES, "event"):
+    for name in (*SERVICES, "event", "temporal"):
         notes = jobs.get(f"migrate-{name}", {}).get("metadata", {}).get("annotations", {})
         if notes.get("argocd.argoproj.io/hook") != "PreSync":
             yield f"{name} is not migrated before the rollout"

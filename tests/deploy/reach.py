@@ -47,7 +47,9 @@ def own_database_only(objects: list[Object]) -> Faults:
         name = who.partition(" ")[2]
         reached = set(databases(policies.get(name, {})))
         own = {name.removeprefix("migrate-")}
-        if component(pod) in {"api", "webhooks"}:
+        if name == "migrate-temporal":
+            own = set()
+        elif component(pod) in {"api", "webhooks"}:
             own = {"event"}
         elif component(pod) in {"worker", "codec"}:
             own = set()
@@ -174,7 +176,8 @@ def mounts_are_there(objects: list[Object]) -> Faults:
                 yield f"{who}: {name} is not mounted"
         for name, value in shared.items():
             reads = READERS.get(name)
-            if reads and component(pod) in reads and value.rpartition("/")[0] not in places:
+            kind = "temporal" if who == "Job migrate-temporal" else component(pod)
+            if reads and kind in reads and value.rpartition("/")[0] not in places:
                 yield f"{who}: {name} is not mounted"
 
 
@@ -182,9 +185,9 @@ def mounts_are_there(objects: list[Object]) -> Faults:
 _TEMPORAL = {"api", "worker", "webhooks"}
 READERS = {
     "PAYLOAD_KEYS_FILE": _TEMPORAL | {"codec"},
-    "TEMPORAL_TLS_CLIENT_CERT_PATH": _TEMPORAL,
-    "TEMPORAL_TLS_CLIENT_KEY_PATH": _TEMPORAL,
-    "TEMPORAL_TLS_SERVER_CA_CERT_PATH": _TEMPORAL,
+    "TEMPORAL_TLS_CLIENT_CERT_PATH": _TEMPORAL | {"temporal"},
+    "TEMPORAL_TLS_CLIENT_KEY_PATH": _TEMPORAL | {"temporal"},
+    "TEMPORAL_TLS_SERVER_CA_CERT_PATH": _TEMPORAL | {"temporal"},
     "PGSSLROOTCERT": {"api", "service", "relay", "webhooks", "migration"},
     "SERVICE_AUTH_JWKS": {"service"},
 }
