@@ -1,5 +1,6 @@
 """Each alert has its page, each page its alerts, and `promtool` finds no fault with the rules."""
 
+import ast
 import json
 import re
 import shutil
@@ -7,9 +8,21 @@ import subprocess
 
 import pytest
 
-from tests.docs.markdown import RUNBOOKS
+from tests.docs.markdown import METRICS, ROOT, RUNBOOKS, table_rows
 from tests.support.promql import ALERTS, DASHBOARDS, alerts, metrics, read_by_deployments
 
+OURS = re.compile(r"saga_[a-z]+(_[a-z]+)*")
+MAKERS = (
+    "activities",
+    "api",
+    "infrastructure",
+    "relay",
+    "saga",
+    "services",
+    "workers",
+    "workflows",
+)
+NO_METRICS = {"saga_id", "saga_terminated", "saga_theme", "saga_console"}
 NAMED = re.compile(r"`([A-Z]\w+)`")
 
 
@@ -29,6 +42,35 @@ def test_names_of_metrics_are_found_in_expressions() -> None:
     expression = 'sum by (le, a_b) (rate(x_bucket{c="d_e"}[5m])) > 0.05 * max(y_total) + up'
     assert metrics(expression) == {"x_bucket", "y_total"}
     assert len(read_by_deployments()) >= 15
+
+
+def named_in_code() -> set[str]:
+    """The metrics of our own that our code makes, as it names them."""
+    files = (it for package in MAKERS for it in (ROOT / package).rglob("*.py"))
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
+    words = {it.value for it in nodes if isinstance(it, ast.Constant) and isinstance(it.value, str)}
+    return {it for it in words if OURS.fullmatch(it)} - NO_METRICS
+
+
+def documented() -> set[str]:
+    """The names in the table of metrics."""
+    rows = [row[0] for row in table_rows(METRICS) if len(row) == 3]
+    return {name for cell in rows for name in re.findall(r"`(\w+)`", cell)}
+
+
+def test_metrics_of_ours_are_documented_and_those_documented_are_made() -> None:
+    """The exporter adds `_total` to what it counts, and the unit."""
+    ours = {it for it in documented() if it.startswith("saga_")}
+    made = named_in_code()
+    assert len(made) >= 20
+    endings = ("", "_total", "_seconds")
+    assert {it for it in made if not ours & {it + ending for ending in endings}} == set()
+    assert {it for it in ours if not made & {it.removesuffix(end) for end in endings}} == set()
+
+
+def test_what_alerts_and_dashboards_read_is_documented() -> None:
+    read = {re.sub("_(bucket|count|sum)$", "", it) for it in read_by_deployments()}
+    assert read - documented() == set()
 
 
 def test_dashboards_ask_one_source_of_data() -> None:

@@ -1,5 +1,6 @@
 """The operators' pages: their commands run, and each does to an order what its page says."""
 
+import json
 import os
 import re
 import shutil
@@ -249,6 +250,19 @@ async def test_money_at_stake_is_found_by_its_runbook(stack: Stack, shop: Shop) 
     await shop.at(order_id, "charge_payment")
     paste(stack, RUNBOOKS / "at-stake.md", ORDER_ID=order_id)
     await shop.becomes(order_id, "confirmed")
+
+
+async def test_money_without_an_order_goes_back_by_its_runbook(stack: Stack) -> None:
+    """Somebody who has the provider's key charged for an order of which nothing here knows."""
+    key = json.loads((stack.state_dir / "secrets.json").read_text())["provider_key"]
+    base, bearer = stack.state.urls["provider"], {"Authorization": f"Bearer {key}"}
+    stray = {"amount": 700, "currency": "eur", "payment_method": "pm_card_visa", "confirm": "true"}
+    about = {"metadata[order_id]": "ord_stray", "metadata[saga_id]": "order-ord_stray"}
+    async with httpx2.AsyncClient(base_url=base, headers=bearer) as http:
+        (await http.post("/v1/payment_intents", data=stray | about)).raise_for_status()
+        paste(stack, RUNBOOKS / "ledger.md")
+        ledger = (await http.get("/ledger", params={"order": "ord_stray"})).json()
+    assert (ledger["captured"], ledger["refunded"]) == ({"eur": 700}, {"eur": 700})
 
 
 async def pieces_are(shop: Shop, expected: dict[str, int]) -> bool:
