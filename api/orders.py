@@ -2,13 +2,13 @@
 
 import re
 from contextlib import ExitStack, suppress
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 
 from api.access import Guarded, Need
 from api.answers import LISTED, NOT_MODIFIED, PLACED
-from api.auth import Caller, Me, insufficient_scope
+from api.auth import Caller, Me, Scope, insufficient_scope
 from api.backend import Backend, backend
 from api.bodies import CancelBody, OrderList, OrderOut, PlaceOrderBody
 from api.etags import IfMatch, IfNoneMatch, etag
@@ -153,14 +153,20 @@ async def cancel_order(
     if_match.check(order)
     answer = Cancelling.OVER
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
-        request = CancelOrder(reason=(body or CancelBody()).reason)
-        answer = await deps.sagas.cancel(order_id, request)
+        answer = await deps.sagas.cancel(order_id, _wish(body, me))
         order = await find_order(order_id, me, deps)
     if order.status == OrderStatus.CANCELLED:
         response.status_code = 200
     elif answer is not Cancelling.ACCEPTED:
         raise _not_cancelled(order)
     return OrderOut.of(order)
+
+
+def _wish(body: CancelBody | None, me: Caller) -> CancelOrder:
+    """Why, and whose wish it is: a service calls for the customer, an operator for himself."""
+    by: Literal["customer", "operator"] = "operator" if Scope.OPERATOR in me.scopes else "customer"
+    given = body.reason if body and body.model_fields_set else f"cancelled by the {by}"
+    return CancelOrder(reason=given, by=by)
 
 
 def _not_cancelled(order: Order) -> Problem:

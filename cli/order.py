@@ -129,7 +129,7 @@ def list_orders(
 def cancel(
     order_id: OrderId,
     *,
-    reason: Annotated[str, typer.Option("--reason")] = "cancelled by the customer",
+    reason: Annotated[str | None, typer.Option("--reason")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until the order has ended")] = False,
     as_json: AsJson = False,
     url: Url = None,
@@ -137,7 +137,7 @@ def cancel(
     """Cancel an order, if it is not too late."""
     with _errors():
         api = Api.at(url)
-        order = api.post(f"/v1/orders/{order_id}/cancel", {"reason": reason})
+        order = api.post(f"/v1/orders/{order_id}/cancel", {"reason": reason} if reason else {})
         if wait:
             order = wait_for(api, order_id, lambda it: it["status"] != "pending")
     _print(order, as_json)

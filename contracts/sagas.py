@@ -47,7 +47,7 @@ class CancelOrder(Message):
     """A wish to cancel, and whose it is."""
 
     reason: str = "cancelled by the customer"
-    by: Literal["customer", "audit"] = "customer"
+    by: Literal["customer", "operator", "audit"] = "customer"
 
 
 TOO_LATE = "TooLateToCancel"

@@ -39,7 +39,7 @@ class OrderSaga:
     @workflow.update
     async def cancel(self, request: CancelOrder) -> None:
         """Undo the saga. Returns as soon as that is certain to happen."""
-        if not await self._saga.cancel("cancelled_by_customer", request.reason):
+        if not await self._saga.cancel(f"cancelled_by_{request.by}", request.reason):
             raise ApplicationError(REFUSAL, type=TOO_LATE)
 
     @cancel.validator

@@ -97,7 +97,7 @@ async def ask_return(order_id: str, request: Request, me: SignedIn, deps: Deps) 
 async def cancel(order_id: str, form: Form, me: SignedIn, deps: Deps) -> Response:
     """Cancel the order. Who did it is kept with the reason."""
     given = form.get("reason", "")[:MOST_WORDS] or "no reason given"
-    wish = CancelOrder(reason=f"{given} (by {me.caller.subject})")
+    wish = CancelOrder(reason=f"{given} (by {me.caller.subject})", by="operator")
     if await deps.sagas.cancel(order_id, wish) is not Cancelling.ACCEPTED:
         detail = "It was past the pivot by then. Once it is confirmed, it can be returned."
         raise Problem(409, "too_late_to_cancel", detail)

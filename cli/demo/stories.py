@@ -72,7 +72,7 @@ def in_flight() -> list[Story]:
         Story(
             "cancelled in flight",
             "cancelled",
-            "cancelled_by_customer",
+            "cancelled_by_operator",
             method="pm_sandbox_slow",
             meddling=Meddling.CANCEL,
         ),

@@ -7,14 +7,16 @@ import signal
 from uuid import uuid4
 
 import httpx2
+import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.acceptance import order_id_for
+from api.auth import Scope
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port
-from tests.support.tokens import OPERATOR
+from tests.support.tokens import OPERATOR, bearer
 from tests.support.waiting import until
 from tests.support.world import World, running_api
 
@@ -178,3 +180,27 @@ def unavailable(answer: httpx2.Response) -> None:
     assert answer.status_code == 503, answer.text
     assert answer.json()["code"] == "unavailable"
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    ("scope", "whose"),
+    [
+        (Scope.CUSTOMER, "customer"),
+        (Scope.SERVICE, "customer"),  # a shop's program, which calls for its customer
+        (Scope.OPERATOR, "operator"),
+    ],
+)
+async def test_the_reason_of_a_cancel_says_whose_wish_it_was(
+    world: World, scope: Scope, whose: str
+) -> None:
+    user, sku = await world.user(), await world.product()
+    caller = bearer(user if scope is Scope.CUSTOMER else "somebody", scope)
+    for body, detail in (({}, f"cancelled by the {whose}"), ({"reason": "too dear"}, "too dear")):
+        order_id = await world.place(sku, user=user, method="pm_sandbox_down")
+        path = f"/v1/orders/{order_id}/cancel"
+        answer = await world.http.post(path, json=body, headers=caller)
+        assert answer.status_code in {200, 202}, answer.text
+        await world.sagas_end(order_id)
+        reason = (await world.order(order_id)).reason
+        assert reason is not None
+        assert (reason.code, reason.detail) == (f"cancelled_by_{whose}", detail)
