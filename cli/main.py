@@ -20,6 +20,7 @@ from cli.demo import demo
 from cli.ending import run_and_end
 from cli.events.app import app as events
 from cli.keys import app as keys
+from cli.marks import mark
 from cli.operate.app import install
 from cli.record import record
 from cli.secrets import command as make_secrets
@@ -167,8 +168,8 @@ def doctor(
     else:
         console = Console(soft_wrap=True, highlight=False)
         for found in findings:
-            mark = "[green]✓[/]" if found.ok else "[red]✗[/]"
-            console.print(f"{mark} {escape(found.name)}: {escape(found.detail)}")
+            beside = mark(well=found.ok)
+            console.print(f"{beside} {escape(found.name)}: {escape(found.detail)}")
             if not found.ok:
                 console.print(f"  [yellow]→ {escape(found.fix)}[/]")
     raise typer.Exit(0 if all(found.ok for found in findings) else 1)

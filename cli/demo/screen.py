@@ -8,6 +8,7 @@ from rich.table import Table
 from cli.demo.books import Books
 from cli.demo.run import Demo
 from cli.demo.stories import Story
+from cli.marks import mark
 from cli.order import styled
 
 STEPS = ("create", "validate", "reserve", "charge", "confirm", "commit")
@@ -37,9 +38,9 @@ def table(stories: Sequence[Story]) -> Table:
     shown = Table("story", "steps", "status", "why", "", box=None, pad_edge=False)
     for story in stories:
         steps = " ".join(GLYPHS[step["state"]] for step in story.saga.get("steps", ()))
-        mark = ("[green]✓[/]" if story.as_expected else "[red]✗[/]") if story.over else ""
+        beside = mark(well=story.as_expected) if story.over else ""
         why = story.note or story.code or ""
-        shown.add_row(story.title, steps, styled(story.status), f"[dim]{why}[/]", mark)
+        shown.add_row(story.title, steps, styled(story.status), f"[dim]{why}[/]", beside)
     return shown
 
 
@@ -50,14 +51,14 @@ def conclude(console: Console, stories: Sequence[Story], books: Books) -> None:
     )
     for it in books.shelves:
         figures = (it.before, it.available, it.reserved, it.sold, it.ordered)
-        stock.add_row(it.sku, *map(str, figures), _mark(it.adds_up))
+        stock.add_row(it.sku, *map(str, figures), mark(well=it.adds_up))
     console.print()
     console.print(stock)
     kept = books.captured - books.refunded
     console.print(
         f"Money, by {books.witness}: captured {_money(books.captured)}"
         f" - refunded {_money(books.refunded)} = {_money(kept)};"
-        f" confirmed orders cost {_money(books.confirmed)} {_mark(kept == books.confirmed)}"
+        f" confirmed orders cost {_money(books.confirmed)} {mark(well=kept == books.confirmed)}"
     )
     for story in stories:
         if not story.as_expected:
@@ -66,10 +67,6 @@ def conclude(console: Console, stories: Sequence[Story], books: Books) -> None:
                 f" but is {story.status} ({story.code})[/]"
             )
     console.print("It adds up." if books.adds_up else "[bold red]It does not add up.[/]")
-
-
-def _mark(good: bool) -> str:
-    return "[green]✓[/]" if good else "[red]✗[/]"
 
 
 def _money(minor: int) -> str:

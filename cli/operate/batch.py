@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.client import ApiError
+from cli.marks import mark
 from cli.operate.temporal import connect
 from contracts.names import order_of
 
@@ -76,8 +77,9 @@ class Batch:
             return
         console = Console(soft_wrap=True, highlight=False)
         for it in done:
-            mark = "[red]✗[/]" if it.error else "[green]✓[/]"
-            console.print(f"{mark} {it.target}: {escape(it.error or it.answer)}")
+            console.print(
+                f"{mark(well=it.error is None)} {it.target}: {escape(it.error or it.answer)}"
+            )
 
 
 def _confirmed(what: str, targets: Sequence[str]) -> bool:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from temporalio.client import WorkflowHistory
 
+from cli.marks import mark
 from cli.operate.errors import told
 from cli.operate.histories import Named, histories
 from cli.operate.temporal import converter
@@ -107,10 +108,9 @@ def difference(message: str) -> str:
 def _print(results: Sequence[Replayed]) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for it in results:
-        if it.difference is None:
-            console.print(f"[green]✓[/] {it.name} ({it.type}, {it.events} events)")
-        else:
-            console.print(f"[red]✗[/] {it.name} ({it.type}, {it.events} events)")
+        beside = mark(well=it.difference is None)
+        console.print(f"{beside} {it.name} ({it.type}, {it.events} events)")
+        if it.difference is not None:
             console.print(f"  {escape(it.difference)}")
     differing = sum(it.difference is not None for it in results)
     console.print(f"{len(results)} replayed, {differing} differ")

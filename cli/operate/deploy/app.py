@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from cli.marks import mark
 from cli.operate.batch import AsJson
 from cli.operate.deploy.deployment import Deployment, NoVersion, Routing
 from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
@@ -166,10 +167,8 @@ def _percentages(text: str) -> list[float]:
 def _tell(moved: Sequence[Moved]) -> None:
     console = Console(soft_wrap=True, highlight=False)
     for it in moved:
-        if it.stays is None:
-            console.print(f"[green]✓[/] {it.saga_id} is moved")
-        else:
-            console.print(f"[red]✗[/] {it.saga_id} stays: {escape(it.stays)}")
+        became = "is moved" if it.stays is None else f"stays: {escape(it.stays)}"
+        console.print(f"{mark(well=it.stays is None)} {it.saga_id} {became}")
 
 
 def _say(what: str) -> None:
