@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-verifier test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer bench check kernel-size format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-verifier test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not rolling and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not timing" $(TESTS)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not rolling and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not temporal_postgres and not compose and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos $(LONG) -s
@@ -87,6 +87,13 @@ test-proofs: setup-bench ## The bounded part of all long tests, as CI runs it: t
 
 test-newcomer: ## From a fresh clone as an ordinary user: run, demo, stop, then all tests
 	tests/newcomer.sh --test
+
+test-temporal-postgres: setup-dev ## Build Temporal's server by Go, and run demo and chaos on it and PostgreSQL
+	tests/temporal_postgres/build.sh
+	$(BIN)/python -m pytest -m temporal_postgres $(LONG) -s
+
+test-compose: setup-dev ## Bring docker-compose.yml up for real, as root and with Docker; see docs/deploying.md
+	tests/compose/run.sh
 
 check: setup-dev ## Lint, types, import rules, unused dependencies, sagas
 	$(BIN)/ruff check .

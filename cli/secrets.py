@@ -4,7 +4,9 @@ Containers do not run as whoever calls this, so they could not read files of mod
 read is in a folder that only its owner may enter; Docker mounts the single files from there.
 """
 
+import json
 import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ import typer
 from cli.stack import signing
 from cli.stack.credentials import OWNERS
 from cli.stack.files import StateDir, write_private
+from infrastructure.keys import new_key, written
 
 DATABASES = (*OWNERS, "temporal")
 FOLDER = Path(".saga-compose")
@@ -44,11 +47,20 @@ def make_keys(folder: Path) -> None:
 
 
 def dotenv(folder: Path) -> str:
-    """What compose reads. Hexadecimal, so that nothing needs quoting in a URL."""
+    """What compose reads. Hexadecimal, so that nothing needs quoting in a URL.
+
+    Keys that encrypt are here and not in the folder: their files must be nobody else's.
+    """
     lines = [f"{it.upper()}_PASSWORD={secrets.token_hex(24)}" for it in DATABASES]
+    lines += [f"{name}='{_keys()}'" for name in ("PAYLOAD_KEYS", "USER_KEYS")]
     lines += [
         f"PROVIDER_KEY=sk_test_{secrets.token_hex(24)}",
         f"GRAFANA_PASSWORD={secrets.token_hex(12)}",
         f"SECRETS_FOLDER=./{folder}" if not folder.is_absolute() else f"SECRETS_FOLDER={folder}",
     ]
     return "\n".join(["# Made by `saga secrets`. Keep it; do not commit it.", *lines, ""])
+
+
+def _keys() -> str:
+    """A new ring of one key, on one line."""
+    return json.dumps(json.loads(written((new_key(datetime.now(UTC)),))))

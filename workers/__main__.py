@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 from functools import partial
 
@@ -37,7 +38,9 @@ def arguments() -> argparse.Namespace:
         choices=list(Queue),
         help="a task queue to work on; may be repeated; default: all",
     )
-    parser.add_argument("--identity", default=f"worker-{os.getpid()}", help="name on Temporal")
+    # In containers all have the same process id.
+    ours = f"worker-{socket.gethostname()}-{os.getpid()}"
+    parser.add_argument("--identity", default=ours, help="name on Temporal")
     parser.add_argument(
         "--metrics-port", type=int, help="serve Prometheus metrics of Temporal's SDK"
     )

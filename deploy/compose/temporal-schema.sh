@@ -5,8 +5,8 @@ set -eu
 
 prepare() { # database, schema
     temporal-sql-tool --database "$1" create-database
-    # Fails where there is a schema already; what it needs then is the update alone.
-    temporal-sql-tool --database "$1" setup-schema -v 0.0 || echo "$1 has a schema"
+    # Only where there is no schema yet: a repetition leaves its version alone.
+    temporal-sql-tool --database "$1" setup-schema -v 0.0
     temporal-sql-tool --database "$1" update-schema --schema-name "postgresql/v12/$2"
 }
 

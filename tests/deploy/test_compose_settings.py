@@ -1,0 +1,180 @@
+"""Every setting that a process reads is set in docker-compose.yml, or left out for a reason."""
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from api import __main__ as api
+from api.console.settings import ConsoleSettings
+from infrastructure.codec.__main__ import CodecSettings
+from infrastructure.codec.settings import PayloadSettings
+from infrastructure.settings import (
+    AnyDatabaseSettings,
+    DatabaseSettings,
+    EventSettings,
+    ProviderSettings,
+    RegistrySettings,
+    UserKeySettings,
+    WebhookSettings,
+)
+from infrastructure.telemetry.settings import TelemetrySettings
+from relay.outboxes import OutboxSettings
+from services import discovery, process
+from services.places import PlaceSettings
+from services.user import sealing
+from tests.deploy.composed import ROOT, prepared, read
+from workers.versioning import VersionSettings
+
+GRAFANA = ROOT / "deploy/compose/grafana"
+Kinds = tuple[type[BaseSettings], ...]
+
+
+def served(service: str) -> Kinds:
+    """What a service as a process of its own reads, but for what it alone has."""
+    own: type[BaseSettings] = import_module(f"services.{service}.__main__").Settings
+    return (own, process.AuthSettings, process.TlsSettings, RegistrySettings, TelemetrySettings)
+
+
+# By module that is run. Envoy's configuration, the sandbox and the set-up of Temporal have no such
+# classes: their own tests have them run on compose's environment.
+READ: dict[str, Kinds] = {
+    "api": (
+        *(api.ApiSettings, api.EventPlace, api.AuthSettings, ConsoleSettings, WebhookSettings),
+        *(PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
+    ),
+    "workers": (PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
+    "workers.webhooks": (EventSettings, WebhookSettings, PayloadSettings, TelemetrySettings),
+    "relay": (OutboxSettings, EventSettings, TelemetrySettings),
+    "infrastructure.codec": (CodecSettings, PayloadSettings, TelemetrySettings),
+    "services.migrate": (),
+    "services.user.sealing": (sealing.Settings, UserKeySettings),
+    "services.user": (*served("user"), UserKeySettings),
+    "services.order": served("order"),
+    "services.inventory": served("inventory"),
+    "services.payment": (*served("payment"), ProviderSettings),
+    "sandbox": (),
+    "infrastructure.envoy": (),
+    "cli.stack.attributes": (),
+}
+ELSEWHERE: Kinds = (
+    DatabaseSettings,  # all services in one process
+    AnyDatabaseSettings,  # of migrations, each of which has the one that it is told
+    discovery.Settings,  # of the registry, which Docker's DNS stands for
+)
+# Settings that compose leaves at their defaults, and why that is safe.
+LEFT: dict[str, str] = {
+    **dict.fromkeys(("API_AUTH_LEEWAY", "API_AUTH_MAX_TOKEN_BYTES"), "bounds"),
+    **dict.fromkeys(("FAST_PATH", "MOST_OPEN_SAGAS", "PAYMENT_PROVIDER_TIMEOUT"), "tuning"),
+    **dict.fromkeys(("CONSOLE_REPORTS", "CONSOLE_ENVOY"), "the image has none"),
+    **dict.fromkeys(
+        (f"{it}_DATABASE_URL" for it in ("USER", "ORDER", "INVENTORY", "PAYMENT")),
+        "services are at URLs; a service that lacks its own does not start",
+    ),
+    **dict.fromkeys(
+        ("SERVICE_TLS_CERTIFICATE", "SERVICE_TLS_KEY", "SERVICE_TLS_AUTHORITIES"),
+        "services speak on a network that leads nowhere",
+    ),
+    "PAYLOAD_KEYS": "only who reads payloads has them; LOG_ERRORS says what else they would",
+    "REGISTRY_DATABASE_URL": "Docker's DNS knows the containers",
+    **dict.fromkeys(("PAYLOAD_KEYS_FILE", "USER_KEYS_FILE"), "the same is set without a file"),
+    **dict.fromkeys(("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID"), "one version"),
+    **dict.fromkeys(
+        (
+            *("OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "OTEL_TRACES_EXPORTER"),
+            *("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "SAGA_SPANS", "LOG_FORMAT"),
+        ),
+        "as OpenTelemetry has it; traces and logs leave the container",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    found: dict[str, Any] = read(prepared(tmp_path_factory.mktemp("compose")))["services"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def ours(services: dict[str, Any]) -> dict[str, Any]:
+    """The containers of our image."""
+    return {it: has for it, has in services.items() if has["image"] == "order-saga:local"}
+
+
+def environment(has: dict[str, Any]) -> dict[str, str]:
+    """What it finds set; what is null is handed through from outside, where it may be unset."""
+    return {name: value for name, value in has["environment"].items() if value is not None}
+
+
+def test_every_kind_of_settings_is_known_here() -> None:
+    kinds = {it for read_by in READ.values() for it in read_by} | set(ELSEWHERE)
+    assert {(it.__module__, it.__name__) for it in kinds} == set(declared())
+
+
+def declared() -> list[tuple[str, str]]:
+    """All classes of settings in our programs, by module and name."""
+    found = []
+    folders = ("api", "infrastructure", "relay", "sandbox", "services", "workers")
+    for path in sorted(it for folder in folders for it in (ROOT / folder).rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and "BaseSettings" in map(ast.unparse, node.bases):
+                found.append((module, node.name))
+    return found
+
+
+def test_each_container_has_what_its_program_needs(
+    ours: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {has["command"][0] for has in ours.values()} == READ.keys()
+    for name, has in ours.items():
+        with monkeypatch.context() as patch:
+            patch.setattr("os.environ", environment(has))
+            for kind in READ[has["command"][0]]:
+                kind()  # ValidationError names what is missing
+            if PayloadSettings in READ[has["command"][0]]:
+                assert PayloadSettings.of().mode == "required", name
+
+
+def test_nothing_is_left_to_a_default_by_oversight(ours: dict[str, Any]) -> None:
+    left = {
+        (name, field.upper())
+        for name, has in ours.items()
+        for kind in READ[has["command"][0]]
+        for field in kind.model_fields
+        if field.upper() not in has["environment"]
+    }
+    assert {field for _, field in left} == LEFT.keys()
+    served_elsewhere = {"api", *(it for it in ours if it.startswith("worker-"))}
+    assert {name for name, field in left if field.endswith("_DATABASE_URL")} <= {
+        *served_elsewhere,
+        *("user", "order", "inventory", "payment"),  # REGISTRY_DATABASE_URL
+    }
+
+
+def test_each_has_the_secrets_that_its_settings_name(ours: dict[str, Any]) -> None:
+    folder = Path("/run/secrets")
+    for name, has in ours.items():
+        if name == "gateway-config":  # names the file that the gateway has
+            continue
+        given = {it["source"] for it in has.get("secrets", [])}
+        named = {Path(it).name for it in environment(has).values() if Path(it).parent == folder}
+        assert named == given, name
+
+
+def test_grafana_and_prometheus_find_what_is_mounted(services: dict[str, Any]) -> None:
+    provided = yaml.safe_load((GRAFANA / "dashboards/files.yaml").read_text())["providers"]
+    mounts = {it["target"]: Path(it["source"]) for it in services["grafana"]["volumes"]}
+    (folder,) = {it["options"]["path"] for it in provided}
+    assert mounts[folder].parts[-2:] == ("deploy", "grafana")
+    assert mounts["/etc/grafana/provisioning"].parts[-3:] == ("deploy", "compose", "grafana")
+    (source,) = yaml.safe_load((GRAFANA / "datasources/prometheus.yaml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (alerts,) = yaml.safe_load((GRAFANA.parent / "prometheus.yml").read_text())["rule_files"]
+    mounted = {it["target"]: Path(it["source"]) for it in services["prometheus"]["volumes"]}
+    rules = ROOT / Path(*mounted[str(Path(alerts).parent)].parts[-2:])
+    assert list(rules.glob(Path(alerts).name)) == [ROOT / "deploy/prometheus/alerts.yml"]

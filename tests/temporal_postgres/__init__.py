@@ -1,0 +1,1 @@
+"""Temporal as docker-compose.yml configures it: its real server, on PostgreSQL."""
