@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,24 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
 @pytest_asyncio.fixture(scope="package")
 async def skipping() -> AsyncIterator[WorkflowEnvironment]:
     """A Temporal that skips time."""
+    async with time_skipping() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def skipping_alone() -> AsyncIterator[WorkflowEnvironment]:
+    """One of the test's own, for a saga that may end while an attempt is still at work.
+
+    That server skips no time while an activity is at work. If its workflow ends meanwhile, it never
+    hears of the activity's end, and skips no time any more: whoever comes next waits in real time.
+    """
+    async with time_skipping() as running:
+        yield running
+
+
+@asynccontextmanager
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """The server, with the attributes that sagas set."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=SERVER
     ) as running:

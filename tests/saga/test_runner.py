@@ -80,10 +80,10 @@ async def test_steps_side_by_side_are_undone_in_reverse_of_their_start(
 
 
 async def test_one_of_several_side_by_side_fails_and_all_are_undone(
-    skipping: WorkflowEnvironment,
+    skipping_alone: WorkflowEnvironment,
 ) -> None:
     script = Script({"one": [FAIL], "two": [REJECT]})
-    assert await ends(skipping, script, "together") == "no"
+    assert await ends(skipping_alone, script, "together") == "no"
     assert script.log == ["fence", "undo two", "undo one"]
 
 
