@@ -1,6 +1,7 @@
 """Resetting a workflow to the task that scheduled an activity, or ran it on the fast path."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -12,19 +13,17 @@ from temporalio.client import Client, WorkflowHandle
 
 FIRST, LAST = "its first task", "its last task"
 
-# What ends a task; a run that is terminated has its last one fail.
-ENDS = {EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED}
+# What ends a task; a run that is terminated has its last one fail, unless it was tried before.
+ENDS = {
+    EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+}
 
 
 async def reset(client: Client, handle: WorkflowHandle[Any, Any], activity: str) -> Any:
     """A handle of the new run. `activity` may be `FIRST`, or `LAST`: that ended the workflow."""
-    tasks: dict[str, int] = {}
-    async for event in handle.fetch_history_events():
-        if event.event_type in ENDS:
-            tasks.setdefault(FIRST, event.event_id)
-            tasks[LAST] = event.event_id
-        elif (called := _activity_of(event)) is not None:
-            tasks.setdefault(*called)
+    tasks = tasks_of([event async for event in handle.fetch_history_events()])
     answer = await client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
             namespace=client.namespace,
@@ -37,6 +36,18 @@ async def reset(client: Client, handle: WorkflowHandle[Any, Any], activity: str)
     return client.get_workflow_handle(
         handle.id, run_id=answer.run_id, result_type=handle._result_type
     )
+
+
+def tasks_of(history: Sequence[HistoryEvent]) -> dict[str, int]:
+    """The events that a run can be reset to: `FIRST`, `LAST`, and by the activity called there."""
+    tasks: dict[str, int] = {}
+    for event in history:
+        if event.event_type in ENDS:
+            tasks.setdefault(FIRST, event.event_id)
+            tasks[LAST] = event.event_id
+        elif (called := _activity_of(event)) is not None:
+            tasks.setdefault(*called)
+    return tasks
 
 
 def _activity_of(event: HistoryEvent) -> tuple[str, int] | None:
