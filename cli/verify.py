@@ -6,7 +6,9 @@ What it runs is heavy to import, so that is done when it is asked for.
 import asyncio
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,9 +25,16 @@ from cli.stack.options import Topology
 if TYPE_CHECKING:
     from infrastructure.settings import DatabaseSettings
     from verifier.campaign import Asked
-    from verifier.report import Report
+    from verifier.report import Report, Struck
 
 SAGAS = ("PlaceOrder", "ReturnOrder")
+
+
+class WhichPath(StrEnum):
+    """How a saga runs its activities, see docs/verifying.md."""
+
+    REGULAR = "regular"
+    FAST = "fast"
 
 
 def verify(
@@ -36,6 +45,9 @@ def verify(
     seed: Annotated[int, typer.Option(help="Chooses the pairs and triples")] = 1,
     shard: Annotated[str, typer.Option(help="Run the i-th of n parts only")] = "1/1",
     only: Annotated[str, typer.Option(help="Only schedules whose name contains this")] = "",
+    path: Annotated[
+        WhichPath | None, typer.Option(help="On this path only; on both if not said")
+    ] = None,
     topology: Annotated[
         Topology, typer.Option(help="Where the services are; `services`: called over HTTP")
     ] = Topology.MONOLITH,
@@ -46,8 +58,9 @@ def verify(
     if saga not in {"", *SAGAS}:
         raise typer.BadParameter(f"there is no saga {saga}: choose from {', '.join(SAGAS)}")
     from verifier.campaign import Asked  # noqa: PLC0415 - heavy
+    from verifier.faults import Path as VerifiedPath  # noqa: PLC0415 - heavy
 
-    asked = Asked(pairs, triples, seed, only, _shard(shard))
+    asked = Asked(pairs, triples, seed, only, VerifiedPath(path) if path else None, _shard(shard))
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
     # A local attempt's end and its cancel may cross each other, which is no fault.
     warnings.filterwarnings("ignore", "Cannot find activity to cancel")
@@ -103,7 +116,9 @@ def _tell(reports: "list[Report]", *, as_json: bool) -> None:
         return
     console = Console(soft_wrap=True, highlight=False)
     for report in reports:
-        console.print(_table(report))
+        for path, struck in report.coverage.items():
+            if struck:
+                console.print(_table(f"{report.subject}, {path} path", struck))
         for failure in report.failures:
             console.print(escape(report.story(failure)))
         paths = ", ".join(f"{number} {path}" for path, number in report.paths.items())
@@ -115,17 +130,17 @@ def _tell(reports: "list[Report]", *, as_json: bool) -> None:
         console.print(f"[bold]{number} {part} in {seconds:.0f} s[/]")
 
 
-def _table(report: "Report") -> Table:
+def _table(where: str, struck: "Counter[Struck]") -> Table:
     """Numbers in the head, so that it fits on a terminal; the caption says what they stand for."""
     from verifier.report import matrix  # noqa: PLC0415 - heavy
 
-    sites, kinds = matrix(report)
-    table = Table(title=f"{report.subject}: runs in which a fault struck an activity")
+    sites, kinds = matrix(struck)
+    table = Table(title=f"{where}: runs in which a fault struck an activity")
     table.add_column("fault", no_wrap=True)
     for number, _ in enumerate(sites, start=1):
         table.add_column(str(number), justify="right", no_wrap=True)
     for kind in kinds:
-        table.add_row(kind, *(str(report.coverage[site, kind] or "") for site in sites))
+        table.add_row(kind, *(str(struck[site, kind] or "") for site in sites))
     table.caption = "  ".join(f"{number} {site}" for number, site in enumerate(sites, start=1))
     return table
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from unittest.mock import patch
 
 from saga import Kind as StepKind
-from verifier.faults import Fault, Kind, Mode, Schedule, Site
+from verifier.faults import Fault, Kind, Mode, Path, Schedule, Site
 from verifier.plan import Plan
 from verifier.recording import Recording
 from verifier.report import Report, never_reached
@@ -30,13 +30,15 @@ Progress = Callable[[str, int], Advance]
 class Asked:
     """What to run: every single fault, and of each saga so many seeded pairs and triples.
 
-    `only` is contained in a schedule's name; `shard` is (i, n), i from 1: every n-th of these.
+    `only` is contained in a schedule's name; `path` is the only one, or none for both; `shard` is
+    (i, n), i from 1: every n-th of these.
     """
 
     pairs: int = 0
     triples: int = 0
     seed: int = 1
     only: str = ""
+    path: Path | None = None
     shard: tuple[int, int] = (1, 1)
 
 
@@ -102,7 +104,8 @@ async def plan(world: World, subject: Subject) -> Plan:
 def select(schedules: Sequence[Schedule], asked: Asked) -> list[Schedule]:
     """Those that are asked for."""
     number, of = asked.shard
-    return [it for it in schedules if asked.only in it.name][number - 1 :: of]
+    paths = set(Path) if asked.path is None else {asked.path}
+    return [it for it in schedules if asked.only in it.name and it.path in paths][number - 1 :: of]
 
 
 async def verify(

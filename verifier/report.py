@@ -10,6 +10,8 @@ from typing import Any
 from verifier.faults import Kind, Path, Site
 from verifier.run import Result
 
+Struck = tuple[Site, Kind]
+
 
 @dataclass
 class Report:
@@ -33,12 +35,12 @@ class Report:
         return sorted(failed, key=lambda it: (len(it.schedule.all), len(it.diary)))
 
     @property
-    def coverage(self) -> Counter[tuple[Site, Kind]]:
-        """How often each kind of fault struck at each site."""
-        struck: Counter[tuple[Site, Kind]] = Counter()
+    def coverage(self) -> dict[Path, Counter[Struck]]:
+        """How often each kind of fault struck at each site, by path."""
+        struck: dict[Path, Counter[Struck]] = {path: Counter() for path in Path}
         for result in self.results:
-            missed = set(result.unreached)
-            struck.update((it.site, it.kind) for it in result.schedule.all if it not in missed)
+            hits = (it for it in result.schedule.all if it not in result.unreached)
+            struck[result.schedule.path].update((it.site, it.kind) for it in hits)
         return struck
 
     @property
@@ -67,8 +69,15 @@ class Report:
                 for it in self.failures
             ],
             "coverage": [
-                {"step": site.step, "activity": site.activity, "fault": kind, "runs": runs}
-                for (site, kind), runs in sorted(self.coverage.items())
+                {
+                    "path": path,
+                    "step": site.step,
+                    "activity": site.activity,
+                    "fault": kind,
+                    "runs": runs,
+                }
+                for path, struck in self.coverage.items()
+                for (site, kind), runs in sorted(struck.items())
             ],
         }
 
@@ -95,10 +104,10 @@ def never_reached(result: Result) -> list[str]:
     return [f"never reached: {fault}" for fault in result.unreached]
 
 
-def matrix(report: Report) -> tuple[list[Site], list[Kind]]:
+def matrix(struck: Counter[Struck]) -> tuple[list[Site], list[Kind]]:
     """The sites and the kinds that were struck, in order of appearance and definition."""
-    sites = list(dict.fromkeys(site for site, _ in report.coverage))
-    kinds = {kind for _, kind in report.coverage}
+    sites = list(dict.fromkeys(site for site, _ in struck))
+    kinds = {kind for _, kind in struck}
     return sites, [kind for kind in Kind if kind in kinds]
 
 
@@ -107,26 +116,32 @@ table{border-collapse:collapse}.good{background:#cfc}.bad{background:#f99}pre{fo
 
 
 def page(report: Report) -> str:
-    """A self-contained page: step by fault, each cell opens its runs' timelines."""
-    sites, kinds = matrix(report)
-    head = "".join(f"<th>{html.escape(str(site))}</th>" for site in sites)
-    rows = "".join(
-        f"<tr><th>{kind}</th>{''.join(_cell(report, site, kind) for site in sites)}</tr>"
-        for kind in kinds
-    )
+    """A self-contained page: step by fault on each path, each cell opens its runs' timelines."""
     title = f"{report.subject}: {len(report.results)} schedules, {len(report.failures)} failures"
     return (
         f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
         f"<h1>{title}</h1><p>seed {report.seed}</p>"
-        f"<table><tr><th></th>{head}</tr>{rows}</table>"
+        f"{''.join(_matrix(report, path) for path in Path)}"
     )
 
 
-def _cell(report: Report, site: Site, kind: Kind) -> str:
+def _matrix(report: Report, path: Path) -> str:
+    sites, kinds = matrix(report.coverage[path])
+    head = "".join(f"<th>{html.escape(str(site))}</th>" for site in sites)
+    rows = "".join(
+        f"<tr><th>{kind}</th>{''.join(_cell(report, path, site, kind) for site in sites)}</tr>"
+        for kind in kinds
+    )
+    title = f"<h2>The {path} path: {report.paths[path]} single faults</h2>"
+    return f"{title}<table><tr><th></th>{head}</tr>{rows}</table>" if sites else ""
+
+
+def _cell(report: Report, path: Path, site: Site, kind: Kind) -> str:
     runs = [
         it
         for it in report.results
-        if any((fault.site, fault.kind) == (site, kind) for fault in it.schedule.faults)
+        if it.schedule.path is path
+        and any((fault.site, fault.kind) == (site, kind) for fault in it.schedule.faults)
     ]
     if not runs:
         return "<td></td>"

@@ -124,3 +124,10 @@ def test_shards_are_all_together_and_none_twice() -> None:
     every = [Schedule((Fault(site, kind),)) for kind in Kind]
     shards = [campaign.select(every, Asked(shard=(number, 3))) for number in (1, 2, 3)]
     assert sorted(it.name for shard in shards for it in shard) == sorted(it.name for it in every)
+
+
+def test_one_path_may_be_asked_for_and_both_are_else() -> None:
+    fault = Fault(Site("step", "activity"), Kind.TWICE)
+    both = [Schedule((fault,), path=path) for path in Path]
+    assert campaign.select(both, Asked()) == both
+    assert campaign.select(both, Asked(path=Path.FAST)) == both[1:]
