@@ -32,7 +32,14 @@ class Judged(BaseModel, frozen=True):
 
 
 def _rates(above: str, below: str) -> Callable[[Subjects], float | None]:
-    return lambda it: ratio(it[above].rate.median, it[below].rate.median)
+    """None if the one below got nothing done: too short a measurement, and no goal met."""
+    return lambda it: (
+        ratio(it[above].rate.median, it[below].rate.median) if _any(it[below]) else None
+    )
+
+
+def _any(it: Summary) -> bool:
+    return it.rate.median > 0
 
 
 def _events(it: Subjects) -> float | None:

@@ -63,3 +63,11 @@ def test_a_peer_that_did_nothing_is_no_error(name: str) -> None:
     found = subjects(rate=30, alone=0.1, cpu=75, events=12)
     found[name] = a_summary(name, rate=0, alone=0.1, cpu=1, events=1)
     list(judge(found))
+
+
+def test_a_peer_that_got_nothing_done_meets_no_goal() -> None:
+    found = subjects(rate=30, alone=0.11, cpu=75, events=12)
+    idle = a_summary("default", rate=0, alone=0.1, cpu=50, events=5)
+    judged = {it.name: it.met for it in judge(found | {"default": idle})}
+    silent = [name for name, met in judged.items() if met is None]
+    assert silent == [it.name for it in GOALS if "default" in it.needs]
