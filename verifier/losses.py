@@ -1,9 +1,10 @@
 """A workflow worker that is lost at a task, with all that it has decided and done there.
 
 The server never hears of the decisions and gives the task to a worker that knows nothing, which
-replays the workflow and decides again. A worker that dies looks the same, only later: here the
-loss is reported at once instead of after the task's time-out. On the fast path, activities run
-within a task: each one that has ended is a moment of its own to be lost at.
+replays the workflow and decides again. A worker that dies looks the same, only later: here a task's
+first loss is reported at once. The SDK reports no further one, so the server waits for the task's
+time-out (`SOON` in `run.py`). On the fast path, activities run within a task: each one that has
+ended is a moment of its own to be lost at.
 """
 
 from collections import Counter

@@ -18,7 +18,7 @@ from temporalio.exceptions import TerminatedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from saga.step import activity_name
-from verifier.faults import Fault, Kind, Path, Schedule, Site, Way
+from verifier.faults import Fault, Kind, Mode, Path, Schedule, Site, Way
 from verifier.operator import LOOK, operate
 from verifier.resets import FIRST, reset
 from verifier.script import END, Script
@@ -26,6 +26,8 @@ from verifier.subject import Case, Ending, Subject
 from verifier.world import World
 
 PATIENCE = 180.0
+TASK_TIMEOUT = timedelta(seconds=5)  # as the API has it
+SOON = timedelta(seconds=2)  # of a task that will be lost, a dozen times on the fast path
 
 
 @dataclass
@@ -110,7 +112,7 @@ class Run:
             case.argument,
             id=case.workflow_id,
             task_queue=self._world.queue(self._script.schedule.mode),
-            task_timeout=timedelta(seconds=10),
+            task_timeout=SOON if self._script.schedule.mode is Mode.LOST else TASK_TIMEOUT,
         )
 
     @property

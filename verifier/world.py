@@ -59,6 +59,11 @@ DYNAMIC = (
     # stood still for up to 90 s, until it did so by itself. So it does every second.
     'history.timerProcessorMaxPollInterval="1s"',
     'history.transferProcessorMaxPollInterval="1s"',
+    # A task that is lost again and again gets more time each time, up to ten minutes more.
+    'history.workflowTaskRetryMaxInterval="1s"',
+    # No partitions of queues, which pass tasks on to each other: one process polls them all.
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
 )
 
 
@@ -174,6 +179,9 @@ def _workers(
         "max_concurrent_activities": SLOTS,
         "max_concurrent_local_activities": SLOTS,
         "workflow_runner": LosingRunner(losses),
+        # Workflows run on the one thread that all else runs on: no hand-over to others, and no
+        # task that fails because this machine was busy for 2 s. One that hangs, hangs the run.
+        "debug_mode": True,
     }
     beside = {**options, "no_remote_activities": True}  # only those of the fast path
     evicted = {**beside, "max_cached_workflows": 0}

@@ -28,22 +28,35 @@ SETTINGS = {
     "log_checkpoints": "off",
 }
 
+# A server whose data nobody needs after it need not survive a crash of the machine.
+FLEETING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
 
 class Postgres:
     """One database server in a state dir. `start` and `stop` are for tests."""
 
-    def __init__(self, cluster: Cluster, port: int, credentials: Credentials, log: Path) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        port: int,
+        credentials: Credentials,
+        log: Path,
+        *,
+        fleeting: bool = False,
+    ) -> None:
         self.cluster = cluster
         self.port = port
         self.credentials = credentials
         self._log = log
+        self._settings = SETTINGS | FLEETING if fleeting else SETTINGS
         self._runner: Runner | None = None
 
     @classmethod
-    def at(cls, directory: Path, port: int) -> "Postgres":
-        """One of its own for a test: folder, passwords and log."""
+    def at(cls, directory: Path, port: int, *, fleeting: bool = False) -> "Postgres":
+        """One of its own: folder, passwords and log. `fleeting`: faster, and lost in a crash."""
         credentials = load_or_make(directory / "secrets.json")
-        return cls(clusters.locate(directory), port, credentials, directory / "postgres.log")
+        log = directory / "postgres.log"
+        return cls(clusters.locate(directory), port, credentials, log, fleeting=fleeting)
 
     def url(self, role: str) -> str:
         """The URL of a role's own database, which has its name."""
@@ -53,7 +66,9 @@ class Postgres:
     @property
     def child(self) -> Child:
         """The server as a child: a fast shutdown on SIGINT, also when the supervisor dies."""
-        settings = [arg for name, value in SETTINGS.items() for arg in ("-c", f"{name}={value}")]
+        settings = [
+            arg for name, value in self._settings.items() for arg in ("-c", f"{name}={value}")
+        ]
         place = ("-D", self.cluster.data, "-p", self.port)
         return Child(
             name="postgres",
