@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from json import loads
 from pathlib import Path
 from time import monotonic
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from tests.docs.markdown import ROOT, RUNBOOKS, shell_blocks
 from tests.docs.test_commands import pasted, run, script, shown_wrong
-from tests.docs.test_operating import WITHIN, Shop
+from tests.docs.test_operating import WITHIN, Shop, shell
 from tests.support.other_code import changed
 from tests.support.stack import SAGA, Stack, running_stack
 from tests.support.waiting import until
@@ -22,6 +23,10 @@ CODE = ("activities", "contracts", "infrastructure", "saga", "services", "worker
 ENDING = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"  # of what a page leaves running
 FORWARD = "await self._saga.step(CREATE_ORDER, order)\n"
 USER = "await self._saga.step(VALIDATE_USER, ValidateUser(customer_id=order.customer_id))\n"
+MOVE = (
+    "temporal workflow update-options -w $SAGA --versioning-override-behavior pinned "
+    "--versioning-override-deployment-name orders --versioning-override-build-id swapped"
+)
 STOCK = "await self._saga.step(RESERVE_INVENTORY, stock, summary=pieces(stock))\n"
 
 
@@ -130,6 +135,30 @@ async def test_a_broken_deploy_is_resolved_by_its_runbook(
         paste(stack, RUNBOOKS / "deploy.md")
         for order_id in orders:
             await shop.becomes(order_id, "confirmed")
+
+
+async def test_sagas_that_new_code_does_not_repeat_are_taken_back_by_the_same_runbook(
+    stack: Stack, shop: Shop, tmp_path: Path
+) -> None:
+    """Somebody has open sagas go on with code whose steps are in another order."""
+    saga(stack, "deploy", "promote", "1")
+    with worker(
+        stack, "swapped", another(tmp_path, USER + " " * 8 + STOCK, STOCK + " " * 8 + USER)
+    ):
+        await known(stack, "swapped")
+        order_id = await shop.place("pm_sandbox_refund_refused")  # it is long at its charge
+        await shop.at(order_id, "charge_payment")
+        shell(stack, MOVE, SAGA=f"order-{order_id}")
+
+        async def stuck() -> bool:
+            said = saga(stack, "stuck", "--older-than", "1", "--json").stdout
+            return any(it["kind"] == "problem" and order_id in it["saga_id"] for it in loads(said))
+
+        await until(stuck, within=60)
+        hasty = ("--steps", "100", "--for", "0", "--orders", "0")
+        saga(stack, "deploy", "promote", "swapped", *hasty)
+        paste(stack, RUNBOOKS / "deploy.md")
+        await shop.becomes(order_id, "confirmed")
 
 
 async def known(stack: Stack, build_id: str) -> None:
