@@ -225,8 +225,9 @@ async def test_a_refused_refund_is_resolved_by_its_runbook(stack: Stack, shop: S
 
 async def test_a_terminated_order_is_repaired_by_its_runbook(stack: Stack, shop: Shop) -> None:
     before = await shop.pieces()
-    order_id = await shop.place("pm_sandbox_slow")
+    order_id = await shop.place("pm_sandbox_refund_refused")  # it takes long after it has charged
     await shop.at(order_id, "charge_payment")
+    assert await charged(stack, order_id)
     shell(stack, f"temporal workflow terminate -w order-{order_id} --reason mistake")
     await listed(stack, order_id)
     paste(stack, RUNBOOKS / "terminated.md", ORDER_ID=order_id)
@@ -254,15 +255,26 @@ async def test_money_at_stake_is_found_by_its_runbook(stack: Stack, shop: Shop) 
 
 async def test_money_without_an_order_goes_back_by_its_runbook(stack: Stack) -> None:
     """Somebody who has the provider's key charged for an order of which nothing here knows."""
-    key = json.loads((stack.state_dir / "secrets.json").read_text())["provider_key"]
-    base, bearer = stack.state.urls["provider"], {"Authorization": f"Bearer {key}"}
     stray = {"amount": 700, "currency": "eur", "payment_method": "pm_card_visa", "confirm": "true"}
     about = {"metadata[order_id]": "ord_stray", "metadata[saga_id]": "order-ord_stray"}
-    async with httpx2.AsyncClient(base_url=base, headers=bearer) as http:
+    async with provider(stack) as http:
         (await http.post("/v1/payment_intents", data=stray | about)).raise_for_status()
         paste(stack, RUNBOOKS / "ledger.md")
         ledger = (await http.get("/ledger", params={"order": "ord_stray"})).json()
     assert (ledger["captured"], ledger["refunded"]) == ({"eur": 700}, {"eur": 700})
+
+
+def provider(stack: Stack) -> httpx2.AsyncClient:
+    """A client of the payment provider."""
+    key = json.loads((stack.state_dir / "secrets.json").read_text())["provider_key"]
+    bearer = {"Authorization": f"Bearer {key}"}
+    return httpx2.AsyncClient(base_url=stack.state.urls["provider"], headers=bearer)
+
+
+async def charged(stack: Stack, order_id: str) -> bool:
+    """Whether money of the order was captured."""
+    async with provider(stack) as http:
+        return bool((await http.get("/ledger", params={"order": order_id})).json()["captured"])
 
 
 async def pieces_are(shop: Shop, expected: dict[str, int]) -> bool:
