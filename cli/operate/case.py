@@ -18,7 +18,8 @@ class Case:
     services have on record.
 
     `payment` is None if no charge was begun. `silent` are the services that do not answer, of which
-    nothing is known here.
+    nothing is known here. `mute`: the saga is there and does not tell, as no worker does so for it,
+    or as it was terminated within its first task.
     """
 
     order: Json
@@ -27,6 +28,7 @@ class Case:
     records: list[Json]
     payment: Json | None
     silent: Sequence[str]
+    mute: bool = False
 
     def record(self, step: str, op: str = "action") -> str | None:
         """The state of a step's record, if there is one."""
@@ -64,14 +66,26 @@ def case_of(api: Api, order_id: str, *, stakes_only: bool = False) -> Case:
     order = api.get(f"/v1/orders/{order_id}")
     records, silent = _records(api, f"/v1/sagas/order-{order_id}/records")
     asked = "payment" not in silent
+    saga, mute = (None, False) if stakes_only else _saga(api, order_id)
     return Case(
         order=order,
-        saga=_if_any(api, f"/v1/orders/{order_id}/saga") if not stakes_only else None,
+        saga=saga,
         events=api.get(f"/v1/orders/{order_id}/events") if not stakes_only else [],
         records=records,
         payment=_if_any(api, f"/v1/payments/{order_id}") if asked else None,
         silent=silent,
+        mute=mute,
     )
+
+
+def _saga(api: Api, order_id: str) -> tuple[Json | None, bool]:
+    """What it tells of itself, and whether it is there but tells nothing."""
+    try:
+        return _if_any(api, f"/v1/orders/{order_id}/saga"), False
+    except ApiError as error:
+        if error.status != DOWN:
+            raise
+        return None, True
 
 
 def _records(api: Api, path: str) -> tuple[list[Json], list[str]]:

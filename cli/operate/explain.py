@@ -44,7 +44,7 @@ def explain(
 def story(case: Case) -> Iterator[str]:
     """The lines of the story."""
     yield from _order(case.order)
-    yield from _saga(case.saga)
+    yield from _saga(case.saga, case.mute)
     yield from _happened(case.events)
     yield from _records(case)
     yield from _stakes(case)
@@ -61,8 +61,12 @@ def _order(order: Json) -> Iterator[str]:
     yield f"  {money(order['total'])} in all."
 
 
-def _saga(saga: Json | None) -> Iterator[str]:
+def _saga(saga: Json | None, mute: bool) -> Iterator[str]:
     yield ""
+    if mute:
+        yield "Its workflow does not answer: no worker does, or it was ended in its first task."
+        yield "What follows is from the services' records."
+        return
     if saga is None:
         yield "Temporal no longer has its workflow; what follows is from the services' records."
         return

@@ -1,0 +1,63 @@
+"""What `saga explain` tells of an order whose saga does not tell of itself."""
+
+from typing import Any
+
+import pytest
+
+from cli.client import Api, ApiError
+from cli.operate.case import case_of
+from cli.operate.explain import story
+
+ORDER = {
+    "id": "ord_1",
+    "status": "pending",
+    "customer_id": "usr_1",
+    "created_at": "2026-11-24T12:00:00Z",
+    "items": [{"sku": "lamp", "quantity": 2}],
+    "total": {"minor": 1200, "currency": "EUR"},
+    "reason": None,
+}
+RECORD = {
+    "service": "inventory",
+    "step": "reserve_inventory",
+    "op": "action",
+    "state": "done",
+    "recorded_at": "2026-11-24T12:00:01Z",
+}
+
+
+class Answering(Api):
+    """An API that gives these answers; an answer that is a status is an error."""
+
+    def __init__(self, saga: int) -> None:
+        self._answers: dict[str, Any] = {
+            "/v1/orders/ord_1": ORDER,
+            "/v1/orders/ord_1/saga": saga,
+            "/v1/orders/ord_1/events": [],
+            "/v1/sagas/order-ord_1/records": [RECORD],
+            "/v1/payments/ord_1": 404,
+        }
+
+    def get(self, path: str, **query: Any) -> Any:
+        answer = self._answers[path]
+        if isinstance(answer, int):
+            raise ApiError(answer, "unavailable", "query failed")
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(404, "Temporal no longer has its workflow"), (503, "Its workflow does not answer")],
+)
+def test_an_order_is_explained_from_records_if_its_saga_says_nothing(
+    status: int, told: str
+) -> None:
+    said = "\n".join(story(case_of(Answering(status), "ord_1")))
+    assert told in said
+    assert "inventory: reserve_inventory took effect, once" in said
+    assert "Stock: 2 pieces are reserved for it." in said
+
+
+def test_an_error_that_is_no_silence_is_told() -> None:
+    with pytest.raises(ApiError, match="403"):
+        case_of(Answering(403), "ord_1")
