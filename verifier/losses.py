@@ -8,15 +8,19 @@ ended is a moment of its own to be lost at.
 """
 
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import (
+    WorkflowActivation,
+    WorkflowActivationJob,
+)
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
 from verifier.faults import Way
 
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
+Asked = dict[int, str]  # what a workflow has asked for: the activity's name, by its number
 Decision = tuple[str, frozenset[tuple[str, str]]]
 
 IDLE = {"query_workflow", "remove_from_cache"}
@@ -35,7 +39,9 @@ class Losses:
         """Lose this workflow's next task; or all, until one knows of such a cancel."""
         self._doomed[workflow_id] = until
 
-    def takes(self, workflow_id: str, activation: WorkflowActivation, *, every: bool) -> bool:
+    def takes(
+        self, workflow_id: str, activation: WorkflowActivation, asked: Asked, *, every: bool
+    ) -> bool:
         """Whether this one is lost. Of `every` decision the first attempt is.
 
         Replayed decisions are known to the server; queries and evictions decide nothing.
@@ -43,7 +49,7 @@ class Losses:
         names = {it.WhichOneof("variant") for it in activation.jobs}
         if activation.is_replaying or names <= IDLE:
             return False
-        lost = self._strikes(workflow_id, names) or (every and self._first(activation))
+        lost = self._strikes(workflow_id, names) or (every and self._first(activation, asked))
         self.count[workflow_id] += lost
         return lost
 
@@ -56,9 +62,10 @@ class Losses:
             del self._doomed[workflow_id]
         return not comes
 
-    def _first(self, activation: WorkflowActivation) -> bool:
+    def _first(self, activation: WorkflowActivation, asked: Asked) -> bool:
         """Whether these jobs have not been lost yet."""
-        decision = (activation.run_id, frozenset(map(_job, activation.jobs)))
+        jobs = frozenset(_job(it, asked) for it in activation.jobs)
+        decision = (activation.run_id, jobs)
         first = decision not in self._taken
         self._taken.add(decision)
         return first
@@ -74,22 +81,37 @@ class LosingRunner(UnsandboxedWorkflowRunner):
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """An instance whose decisions may get lost."""
         instance = super().create_instance(det)
-        decide = instance.activate
+        decide, asked, workflow_id = instance.activate, Asked(), det.info.workflow_id
 
         def activate(activation: WorkflowActivation) -> WorkflowActivationCompletion:
             decided = decide(activation)
-            lost = self._losses.takes(det.info.workflow_id, activation, every=self._every)
+            lost = self._losses.takes(workflow_id, activation, asked, every=self._every)
+            asked.update(_activities(decided))
             return _loss(activation) if lost else decided
 
         setattr(instance, "activate", activate)  # noqa: B010 - mypy knows it as a method
         return instance
 
 
-def _job(job: object) -> tuple[str, str]:
-    """What a job is about, the same whenever it comes again."""
-    name = job.WhichOneof("variant")  # type: ignore[attr-defined]
+def _job(job: WorkflowActivationJob, asked: Asked) -> tuple[str, str]:
+    """What a job is about, the same whenever it comes again.
+
+    An activity's number alone would not tell: a saga that knows of a cancel when it begins anew
+    numbers other activities by it.
+    """
+    name = str(job.WhichOneof("variant"))
     body = getattr(job, name)
+    if name == "resolve_activity":
+        return name, f"{body.seq} {asked[body.seq]}"
     return name, str(getattr(body, "seq", "") or getattr(body, "id", ""))
+
+
+def _activities(decided: WorkflowActivationCompletion) -> Iterator[tuple[int, str]]:
+    for command in decided.successful.commands:
+        name = str(command.WhichOneof("variant"))
+        if name in {"schedule_activity", "schedule_local_activity"}:
+            body = getattr(command, name)
+            yield body.seq, body.activity_type
 
 
 def _loss(activation: WorkflowActivation) -> WorkflowActivationCompletion:

@@ -174,7 +174,10 @@ class Run:
         return [f"after the reset: {it}" for it in await self._judge(case, ending)]
 
     async def ask(self, way: Way) -> None:
-        """A cancel, and its answer."""
+        """A cancel, and its answer. The run's end waits for that too, if whoever asks is lost."""
+        await asyncio.shield(self._ask_aside(way))
+
+    async def _ask(self, way: Way) -> None:
         if way is Way.TEMPORAL:
             await self.handle.cancel()
             await self._cancel_is_processed()
@@ -213,7 +216,8 @@ class Run:
     def lose(self, way: Way | None) -> None:
         """Have the task lost that goes on, and send the cancel that ends it."""
         self._world.losses.doom(self.handle.id, way)
-        self._ask_aside(way)
+        if way is not None:
+            self._ask_aside(way)
 
     async def end_and_reset(self, way: Way | None) -> None:
         """Terminate the run; the new one does nothing before it knows of the cancel."""
@@ -225,12 +229,14 @@ class Run:
             self._world.losses.doom(self.handle.id, way)
         self._handle = await reset(self._world.client, self.handle, FIRST)
         self._script.say("reset to its first task")
-        self._ask_aside(way)
+        if way is not None:
+            self._ask_aside(way)
         done.set()
 
-    def _ask_aside(self, way: Way | None) -> None:
-        if way is not None:
-            self._asking.add(asyncio.create_task(self.ask(way)))
+    def _ask_aside(self, way: Way) -> asyncio.Task[None]:
+        asking = asyncio.create_task(self._ask(way))
+        self._asking.add(asking)
+        return asking
 
     async def _cancel_is_processed(self) -> None:
         asked = False
