@@ -8,7 +8,7 @@ failed: it waits, and is not parked.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -43,34 +43,24 @@ class Resolution:
     who: str
 
 
+@dataclass(eq=False)
 class Duty:
     """One activity that must succeed. `changed(duty)` hears when it parks and when that ends.
 
     `refusable`: a refusal is an answer, and raised; it still parks when it fails for long.
     """
 
-    def __init__(
-        self,
-        step: Step[Any, Any],
-        what: What,
-        args: Sequence[Any],
-        attempts: Attempts,
-        changed: Callable[["Duty"], None],
-        *,
-        priority: Priority = Priority.default,
-        refusable: bool = False,
-    ) -> None:
-        self.step = step
-        self.refusable = refusable
-        self.parked: str | None = None
-        self.resolution: Resolution | None = None
-        self._what = what
-        self._args = args
-        self._run = attempts.at
-        self._first = True
-        self._changed = changed
-        self._priority = priority
-        self._word: Resolution | None = None
+    step: Step[Any, Any]
+    what: What
+    args: Sequence[Any]
+    attempts: Attempts
+    changed: Callable[["Duty"], None]
+    priority: Priority = Priority.default
+    refusable: bool = False
+    parked: str | None = field(default=None, init=False)
+    resolution: Resolution | None = field(default=None, init=False)
+    _first: bool = field(default=True, init=False)
+    _word: Resolution | None = field(default=None, init=False)
 
     def resolve(self, resolution: Resolution) -> None:
         """Take an operator's word; the duty must be parked."""
@@ -79,7 +69,7 @@ class Duty:
     async def fulfil(self) -> Any:
         """Its reply; None if an operator resolved it otherwise."""
         while True:
-            attempts = asyncio.create_task(self._attempts())
+            attempts = asyncio.create_task(self._try())
             attempts.add_done_callback(_look_at)
             try:
                 await workflow.wait_condition(partial(self._done_or_told, attempts))
@@ -112,27 +102,27 @@ class Duty:
             return refused
         return False
 
-    async def _attempts(self) -> Any:
+    async def _try(self) -> Any:
         first, self._first = self._first, False
-        return await self._run(
+        return await self.attempts.at(
             self.step,
-            self._what,
-            self._args,
+            self.what,
+            self.args,
             retry=UNTIL_DONE,
             patience=None if self.parked else self.step.park_after,
-            summary=self._what.__name__,
-            priority=self._priority,
+            summary=self.what.__name__,
+            priority=self.priority,
             first=first,
         )
 
     def _park(self, why: str) -> None:
         self.parked = why
-        self._changed(self)
+        self.changed(self)
 
     def _end(self, reply: Any) -> Any:
         if self.parked is not None:
             self.parked = None
-            self._changed(self)
+            self.changed(self)
         return reply
 
 

@@ -24,7 +24,7 @@ from verifier.return_order import RETURN_ORDER
 from verifier.subject import Subject
 from verifier.world import World
 
-_step, _judged, _init, _attempts = Saga.step, Barrier.judged, Journal.__init__, Duty._attempts
+_step, _judged, _init, _try = Saga.step, Barrier.judged, Journal.__init__, Duty._try
 
 
 def remember_nothing(
@@ -83,7 +83,7 @@ async def forget_what_is_refused(self: Duty) -> Any:
     """A compensation that is refused is logged and forgotten."""
     while True:
         try:
-            return await _attempts(self)
+            return await _try(self)
         except FailureError as error:
             if self.refusable or "Rejected" not in repr(error.cause):
                 raise
@@ -91,8 +91,8 @@ async def forget_what_is_refused(self: Duty) -> Any:
 
 
 async def _once(duty: Duty) -> Any:
-    patience = duty.step.patience
-    return await duty._run(duty.step, duty._what, duty._args, retry=FORWARD, patience=patience)
+    step, run = duty.step, duty.attempts.at
+    return await run(step, duty.what, duty.args, retry=FORWARD, patience=step.patience)
 
 
 def key_of_the_run(
@@ -278,7 +278,7 @@ MUTANTS = (
     Mutant(
         "parking",
         Duty,
-        "_attempts",
+        "_try",
         forget_what_is_refused,
         f"{RELEASE} is rejected",
         NOT_RELEASED,
