@@ -61,17 +61,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     places = {"kubectl": str(PROGRAMS / "kubectl"), "said": str(said), "made": str(made)}
     stub.write_text(STUB.format(python=sys.executable, **places))
     stub.chmod(0o755)
-    commands = "\n".join(section("## On Kubernetes"))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", commands],
-        cwd=folder,
-        env={**os.environ, "PATH": f"{programs}:{PROGRAMS}:{os.environ['PATH']}"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
+    pasted("## On Kubernetes", folder, programs)
     objects = [it for it in yaml.safe_load_all(made.read_text()) if it]
     rendered = [it for it in yaml.safe_load_all((folder / "all.yaml").read_text()) if it]
     lines = [json.loads(line) for line in said.read_text().splitlines()]
@@ -80,19 +70,25 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
 
 def test_secrets_and_tokens_for_compose_are_made(tmp_path: Path) -> None:
     """As on one machine; `test_compose` has Docker Compose read what they are for."""
-    commands = section("## On one machine, with Docker Compose")
+    said = pasted("## On one machine, with Docker Compose", tmp_path)
+    assert (tmp_path / ".env").is_file()
+    assert said.splitlines()[-1].count(".") == 2  # a JSON web token
+
+
+def pasted(title: str, folder: Path, *programs: Path) -> str:
+    """Run the commands below a heading in a folder, these programs first; what they print."""
+    path = os.pathsep.join([*map(str, (*programs, PROGRAMS)), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}"},
+        ["bash", "-euo", "pipefail", "-c", "\n".join(section(title))],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / ".env").is_file()
-    assert done.stdout.splitlines()[-1].count(".") == 2  # a JSON web token
+    return done.stdout
 
 
 def section(title: str) -> list[str]:
