@@ -1,58 +1,19 @@
-"""Which settings each process reads, and what the manifests give it, as it would find it."""
+"""What each process of the manifests runs, and what it is given, as it would find it."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic_settings import BaseSettings
-
-from api.__main__ import ApiSettings, AuthSettings, EventPlace
-from api.console.settings import ConsoleSettings
-from infrastructure.codec.__main__ import CodecSettings
-from infrastructure.codec.settings import PayloadSettings
-from infrastructure.settings import (
-    AnyDatabaseSettings,
-    DatabaseSettings,
-    EventSettings,
-    ProviderSettings,
-    RegistrySettings,
-    UserKeySettings,
-    WebhookSettings,
-)
-from infrastructure.telemetry.settings import TelemetrySettings
-from relay.outboxes import OutboxSettings
-from services import discovery, process
-from services.inventory import __main__ as inventory
-from services.order import __main__ as order
-from services.payment import __main__ as payment
-from services.places import PlaceSettings
-from services.user import __main__ as user
-from services.user import sealing
 from tests.deploy.rendered import Object, named, pods
-from workers.versioning import VersionSettings
 
-Settings = type[BaseSettings]
-_CALLER: tuple[Settings, ...] = (PlaceSettings, PayloadSettings, VersionSettings)
-_SERVICE: tuple[Settings, ...] = (process.AuthSettings, process.TlsSettings)
-READ: Mapping[str, tuple[Settings, ...]] = {
-    "api": (AuthSettings, ApiSettings, EventPlace, ConsoleSettings, WebhookSettings, *_CALLER),
-    "worker-orders": _CALLER,
-    "worker-users": _CALLER,
-    "worker-inventory": _CALLER,
-    "worker-payments": _CALLER,
-    "user": (*_SERVICE, user.Settings, UserKeySettings),
-    "order": (*_SERVICE, order.Settings),
-    "inventory": (*_SERVICE, inventory.Settings),
-    "payment": (*_SERVICE, payment.Settings, ProviderSettings),
-    "relay": (EventSettings, OutboxSettings),
-    "webhooks": (EventSettings, WebhookSettings, PayloadSettings),
-    "codec": (CodecSettings, PayloadSettings),
+# By Deployment, the module that it runs.
+RUNS: Mapping[str, str] = {
+    "api": "api",
+    **{f"worker-{it}": "workers" for it in ("orders", "users", "inventory", "payments")},
+    **{it: f"services.{it}" for it in ("user", "order", "inventory", "payment")},
+    "relay": "relay",
+    "webhooks": "workers.webhooks",
+    "codec": "infrastructure.codec",
 }
-BY_ALL: Settings = TelemetrySettings
-# Read by no process of the manifests, or by a Job for the one service that it is named after.
-ELSEWHERE: tuple[Settings, ...] = (
-    *(discovery.Settings, RegistrySettings),  # Kubernetes has names for instances
-    *(sealing.Settings, DatabaseSettings, AnyDatabaseSettings),
-)
 _BY_URL = "services are called by their URLs"
 _FILE = "the file is set instead, which is read again when it changes"
 # Not set, and rightly so.
@@ -71,6 +32,7 @@ SAFE: Mapping[str, str] = {
     "PAYLOAD_KEYS": _FILE,
     "USER_KEYS": _FILE,
     "PAYMENT_PROVIDER_TIMEOUT": "it fits the attempts' time-outs",
+    "REGISTRY_DATABASE_URL": "Kubernetes has names for instances",
     "SAGA_SPANS": "a folder of the local stack",
     "SERVICE_TLS_CERTIFICATE": "an option, docs/deploying.md",
     "SERVICE_TLS_KEY": "an option, docs/deploying.md",

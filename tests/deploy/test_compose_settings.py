@@ -1,71 +1,16 @@
 """Every setting that a process reads is set in docker-compose.yml, or left out for a reason."""
 
-import ast
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic_settings import BaseSettings
 
-from api import __main__ as api
-from api.console.settings import ConsoleSettings
-from infrastructure.codec.__main__ import CodecSettings
 from infrastructure.codec.settings import PayloadSettings
-from infrastructure.settings import (
-    AnyDatabaseSettings,
-    DatabaseSettings,
-    EventSettings,
-    ProviderSettings,
-    RegistrySettings,
-    UserKeySettings,
-    WebhookSettings,
-)
-from infrastructure.telemetry.settings import TelemetrySettings
-from relay.outboxes import OutboxSettings
-from services import discovery, process
-from services.places import PlaceSettings
-from services.user import sealing
 from tests.deploy.composed import ROOT, prepared, read
-from workers.versioning import VersionSettings
+from tests.deploy.kinds import READ
 
 GRAFANA = ROOT / "deploy/compose/grafana"
-Kinds = tuple[type[BaseSettings], ...]
-
-
-def served(service: str) -> Kinds:
-    """What a service as a process of its own reads, but for what it alone has."""
-    own: type[BaseSettings] = import_module(f"services.{service}.__main__").Settings
-    return (own, process.AuthSettings, process.TlsSettings, RegistrySettings, TelemetrySettings)
-
-
-# By module that is run. Envoy's configuration, the sandbox and the set-up of Temporal have no such
-# classes: their own tests have them run on compose's environment.
-READ: dict[str, Kinds] = {
-    "api": (
-        *(api.ApiSettings, api.EventPlace, api.AuthSettings, ConsoleSettings, WebhookSettings),
-        *(PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
-    ),
-    "workers": (PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
-    "workers.webhooks": (EventSettings, WebhookSettings, PayloadSettings, TelemetrySettings),
-    "relay": (OutboxSettings, EventSettings, TelemetrySettings),
-    "infrastructure.codec": (CodecSettings, PayloadSettings, TelemetrySettings),
-    "services.migrate": (),
-    "services.user.sealing": (sealing.Settings, UserKeySettings),
-    "services.user": (*served("user"), UserKeySettings),
-    "services.order": served("order"),
-    "services.inventory": served("inventory"),
-    "services.payment": (*served("payment"), ProviderSettings),
-    "sandbox": (),
-    "infrastructure.envoy": (),
-    "cli.stack.attributes": (),
-}
-ELSEWHERE: Kinds = (
-    DatabaseSettings,  # all services in one process
-    AnyDatabaseSettings,  # of migrations, each of which has the one that it is told
-    discovery.Settings,  # of the registry, which Docker's DNS stands for
-)
 # Settings that compose leaves at their defaults, and why that is safe.
 LEFT: dict[str, str] = {
     **dict.fromkeys(("API_AUTH_LEEWAY", "API_AUTH_MAX_TOKEN_BYTES"), "bounds"),
@@ -108,23 +53,6 @@ def ours(services: dict[str, Any]) -> dict[str, Any]:
 def environment(has: dict[str, Any]) -> dict[str, str]:
     """What it finds set; what is null is handed through from outside, where it may be unset."""
     return {name: value for name, value in has["environment"].items() if value is not None}
-
-
-def test_every_kind_of_settings_is_known_here() -> None:
-    kinds = {it for read_by in READ.values() for it in read_by} | set(ELSEWHERE)
-    assert {(it.__module__, it.__name__) for it in kinds} == set(declared())
-
-
-def declared() -> list[tuple[str, str]]:
-    """All classes of settings in our programs, by module and name."""
-    found = []
-    folders = ("api", "infrastructure", "relay", "sandbox", "services", "workers")
-    for path in sorted(it for folder in folders for it in (ROOT / folder).rglob("*.py")):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef) and "BaseSettings" in map(ast.unparse, node.bases):
-                found.append((module, node.name))
-    return found
 
 
 def test_each_container_has_what_its_program_needs(

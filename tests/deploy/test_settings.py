@@ -1,11 +1,9 @@
 """Each process finds its settings in the manifests, read by the classes that it has for them."""
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
 
 from api.__main__ import EventPlace
 from cli.secrets import make_keys
@@ -13,11 +11,9 @@ from infrastructure.codec.settings import PayloadSettings
 from infrastructure.keys import new_key, written
 from infrastructure.settings import UserKeySettings
 from services.places import PlaceSettings
-from tests.deploy.composed import ROOT
-from tests.deploy.reading import BY_ALL, ELSEWHERE, READ, SAFE, environment
+from tests.deploy.kinds import KNOWN, READ, declared
+from tests.deploy.reading import RUNS, SAFE, environment
 from tests.deploy.rendered import Object, of_kind, render
-
-PROGRAMS = ("api", "infrastructure", "relay", "services", "workers")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +45,7 @@ def found(
     objects: list[Object], run: Path, monkeypatch: pytest.MonkeyPatch, process: str
 ) -> dict[str, str]:
     """The process's environment, which is this one's now."""
-    for known in {it.upper() for one in _all_settings() for it in one.model_fields}:
+    for known in {it.upper() for one in KNOWN for it in one.model_fields}:
         monkeypatch.delenv(known, raising=False)
     given = environment(objects, process, run)
     for name, value in given.items():
@@ -57,18 +53,18 @@ def found(
     return given
 
 
-@pytest.mark.parametrize("process", READ)
+@pytest.mark.parametrize("process", RUNS)
 def test_a_process_finds_what_it_reads(found: dict[str, str], process: str) -> None:
     """Nothing it cannot do without is missing, and nothing is malformed."""
-    for settings in (*READ[process], BY_ALL):
+    for settings in READ[RUNS[process]]:
         read = settings()
         unset = {name.upper() for name in settings.model_fields if name.upper() not in found}
         assert unset <= SAFE.keys(), (settings, read)
 
 
-@pytest.mark.parametrize("process", READ)
+@pytest.mark.parametrize("process", RUNS)
 def test_keys_are_where_a_process_looks_for_them(found: dict[str, str], process: str) -> None:
-    reads = READ[process]
+    reads = READ[RUNS[process]]
     if PayloadSettings in reads:
         assert PayloadSettings.of().mode == "required"
         PayloadSettings.of().keys()
@@ -81,21 +77,16 @@ def test_keys_are_where_a_process_looks_for_them(found: dict[str, str], process:
 
 
 def test_every_process_is_asked(objects: list[Object]) -> None:
-    assert {it["metadata"]["name"] for it in of_kind(objects, "Deployment")} == READ.keys()
+    deployments = of_kind(objects, "Deployment")
+    containers = {it["metadata"]["name"]: _container(it) for it in deployments}
+    assert {name: it["args"][0] for name, it in containers.items()} == RUNS
+
+
+def _container(deployment: Object) -> Object:
+    found: Object = deployment["spec"]["template"]["spec"]["containers"][0]
+    return found
 
 
 def test_all_settings_are_known_here() -> None:
     """Those of a new class must be given to whoever reads it."""
-    written = {
-        (str(file.relative_to(ROOT)), name)
-        for package in PROGRAMS
-        for file in (ROOT / package).rglob("*.py")
-        for name in re.findall(r"^class (\w+)\(BaseSettings\)", file.read_text(), re.MULTILINE)
-    }
-    assert written == {
-        (f"{it.__module__.replace('.', '/')}.py", it.__name__) for it in _all_settings()
-    }
-
-
-def _all_settings() -> set[type[BaseSettings]]:
-    return {BY_ALL, *ELSEWHERE, *(it for one in READ.values() for it in one)}
+    assert {(it.__module__, it.__name__) for it in KNOWN} == set(declared())

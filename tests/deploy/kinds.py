@@ -1,0 +1,77 @@
+"""Which settings each program reads, as compose and the manifests have to give them."""
+
+import ast
+from collections.abc import Mapping
+from importlib import import_module
+
+from pydantic_settings import BaseSettings
+
+from api import __main__ as api
+from api.console.settings import ConsoleSettings
+from infrastructure.codec.__main__ import CodecSettings
+from infrastructure.codec.settings import PayloadSettings
+from infrastructure.settings import (
+    AnyDatabaseSettings,
+    DatabaseSettings,
+    EventSettings,
+    ProviderSettings,
+    RegistrySettings,
+    UserKeySettings,
+    WebhookSettings,
+)
+from infrastructure.telemetry.settings import TelemetrySettings
+from relay.outboxes import OutboxSettings
+from services import discovery, process
+from services.places import PlaceSettings
+from services.user import sealing
+from tests.deploy.composed import ROOT
+from workers.versioning import VersionSettings
+
+Kinds = tuple[type[BaseSettings], ...]
+
+
+def served(service: str) -> Kinds:
+    """What a service as a process of its own reads, but for what it alone has."""
+    own: type[BaseSettings] = import_module(f"services.{service}.__main__").Settings
+    return (own, process.AuthSettings, process.TlsSettings, RegistrySettings, TelemetrySettings)
+
+
+# By module that is run. Envoy's configuration, the sandbox and the set-up of Temporal have no such
+# classes: their own tests have them run on compose's environment.
+READ: Mapping[str, Kinds] = {
+    "api": (
+        *(api.ApiSettings, api.EventPlace, api.AuthSettings, ConsoleSettings, WebhookSettings),
+        *(PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
+    ),
+    "workers": (PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
+    "workers.webhooks": (EventSettings, WebhookSettings, PayloadSettings, TelemetrySettings),
+    "relay": (OutboxSettings, EventSettings, TelemetrySettings),
+    "infrastructure.codec": (CodecSettings, PayloadSettings, TelemetrySettings),
+    "services.migrate": (),
+    "services.user.sealing": (sealing.Settings, UserKeySettings),
+    "services.user": (*served("user"), UserKeySettings),
+    "services.order": served("order"),
+    "services.inventory": served("inventory"),
+    "services.payment": (*served("payment"), ProviderSettings),
+    "sandbox": (),
+    "infrastructure.envoy": (),
+    "cli.stack.attributes": (),
+}
+ELSEWHERE: Kinds = (
+    DatabaseSettings,  # all services in one process
+    AnyDatabaseSettings,  # of migrations, each of which has the one that it is told
+    discovery.Settings,  # of the registry, which the names of Docker and Kubernetes stand for
+)
+KNOWN = {*ELSEWHERE, *(it for read_by in READ.values() for it in read_by)}
+
+
+def declared() -> list[tuple[str, str]]:
+    """All classes of settings in our programs, by module and name."""
+    found = []
+    folders = ("api", "infrastructure", "relay", "sandbox", "services", "workers")
+    for path in sorted(it for folder in folders for it in (ROOT / folder).rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and "BaseSettings" in map(ast.unparse, node.bases):
+                found.append((module, node.name))
+    return found
