@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.border import ServiceErrors
 from cli.operate.deploy.deployment import UNVERSIONED, Deployment
@@ -21,6 +25,8 @@ from workers.queues import worker_for
 from workers.versioning import DEPLOYMENT, VersionSettings
 from workflows.return_order import ReturnOrder
 
+WORKFLOWS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
+ACTIVITIES = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 EVERY = 0.3  # seconds between customers' orders, so that what they cost is bounded
 QUICKLY = Pace(steps=(50, 100), seconds=1, orders=2, patience=60)
 
@@ -91,13 +97,22 @@ class Versions:
             yield
 
     async def _known(self, build_id: str) -> bool:
-        """Whether Temporal has heard of all its queues."""
+        """Whether Temporal has heard of all its queues: what lacks one cannot become current."""
+        request = DescribeWorkerDeploymentVersionRequest(
+            namespace=self.world.client.namespace,
+            deployment_version=WorkerDeploymentVersion(
+                deployment_name=DEPLOYMENT, build_id=build_id
+            ),
+        )
+        service = self.world.client.workflow_service
         try:
-            await self.deployment.ramp(build_id, 0)
-        except Exception:  # noqa: BLE001 - the server has no error of its own for what is not yet
+            answer = await service.describe_worker_deployment_version(request)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
             return False
-        await self.deployment.unramp()
-        return True
+        heard = {(it.name, it.type) for it in answer.version_task_queues}
+        return heard >= {(Queue.ORDERS, WORKFLOWS)} | {(it, ACTIVITIES) for it in Queue}
 
     def say(self, what: str) -> None:
         self.said.append(what)
