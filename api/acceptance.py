@@ -13,11 +13,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from api.accepted import Accepted
 from api.admission import Admission
 from api.bodies import PlaceOrderBody
 from api.bound import Bound
 from api.problems import Problem, field_error, invalid, overloaded
-from api.sagas import Accepted, OrderSagas
+from api.sagas import OrderSagas
 from contracts.errors import NotFound, Unavailable
 from contracts.inventory import InventoryService, Product
 from contracts.message import Money

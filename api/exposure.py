@@ -16,7 +16,7 @@ from temporalio.client import Client, WorkflowExecution
 
 from api.admission import Admission
 from api.attempts import attempts
-from api.sagas import RPC_TIMEOUT, translated
+from api.temporal import RPC_TIMEOUT, translated
 from contracts.errors import NotFound, Unavailable
 from contracts.inventory import Holding
 from contracts.message import Message

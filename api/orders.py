@@ -17,7 +17,8 @@ from api.paging import IN_DIGITS
 from api.preferences import preferred_wait, wait_for
 from api.problems import RETRY_AFTER, Problem
 from api.redaction import order_for
-from api.sagas import UNKNOWN_ORDER, Cancelling
+from api.sagas import Cancelling
+from api.temporal import UNKNOWN_ORDER
 from contracts.errors import NotFound, ServiceError
 from contracts.message import Moment
 from contracts.orders import Order, OrderFilter, OrderStatus
@@ -151,15 +152,25 @@ async def cancel_order(
     """
     order = await find_order(order_id, me, deps)
     if_match.check(order)
-    answer = Cancelling.OVER
-    if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
-        answer = await deps.sagas.cancel(order_id, _wish(body, me))
-        order = await find_order(order_id, me, deps)
+    order = await cancel(order, _wish(body, me), me, deps)
     if order.status == OrderStatus.CANCELLED:
         response.status_code = 200
-    elif answer is not Cancelling.ACCEPTED:
-        raise _not_cancelled(order)
     return OrderOut.of(order)
+
+
+async def cancel(order: Order, wish: CancelOrder, me: Caller, deps: Backend) -> Order:
+    """Cancel it if that can still be; the order after that. Problem 409 if it cannot.
+
+    What it has become counts, and not the saga's answer alone: a task of the workflow may have
+    undone it and then been lost, with the wish. Asked again, the saga is being undone already.
+    """
+    answer = Cancelling.OVER
+    if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
+        answer = await deps.sagas.cancel(order.id, wish)
+        order = await find_order(order.id, me, deps)
+    if order.status != OrderStatus.CANCELLED and answer is not Cancelling.ACCEPTED:
+        raise _not_cancelled(order, answer)
+    return order
 
 
 def _wish(body: CancelBody | None, me: Caller) -> CancelOrder:
@@ -169,11 +180,13 @@ def _wish(body: CancelBody | None, me: Caller) -> CancelOrder:
     return CancelOrder(reason=given, by=by)
 
 
-def _not_cancelled(order: Order) -> Problem:
-    if order.status == OrderStatus.PENDING:
-        detail = "the order's workflow was terminated; an operator must reset it, see README.md"
-        return Problem(409, "saga_terminated", detail)
+def _not_cancelled(order: Order, answer: Cancelling) -> Problem:
     detail = f"the order is {order.status} and can no longer be cancelled"
+    if order.status == OrderStatus.PENDING:
+        if answer is Cancelling.OVER:
+            detail = "the order's workflow was terminated; an operator must reset it, see README.md"
+            return Problem(409, "saga_terminated", detail)
+        detail = "the order is being confirmed, or undone already, and can no longer be cancelled"
     return Problem(409, "too_late_to_cancel", detail)
 
 

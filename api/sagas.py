@@ -5,8 +5,7 @@ accepted is kept in the workflow's memo, so that an order is visible before its 
 a repeated request can be compared with the first.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
@@ -16,9 +15,7 @@ from temporalio.client import (
     WorkflowExecution,
     WorkflowFailureError,
     WorkflowHandle,
-    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.common import (
     SearchAttributeKey,
@@ -28,14 +25,15 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
+from api.accepted import Accepted
 from api.attempts import attempts
+from api.temporal import RPC_TIMEOUT, translated
 from api.updates import send_update
-from contracts.errors import NotFound, Rejected, Unavailable
+from contracts.errors import NotFound, Rejected
 from contracts.message import Message
 from contracts.names import Queue, return_id, workflow_id
-from contracts.orders import AcceptedOrder, CreateOrder, Order, OrderStatus
+from contracts.orders import CreateOrder, Order, OrderStatus
 from contracts.sagas import (
     TOO_LATE,
     CancelOrder,
@@ -55,46 +53,13 @@ REFUSALS = {
     "EvidenceMissing": "evidence_missing",
     "RetryOnly": "retry_only",
 }
-RPC_TIMEOUT = timedelta(seconds=5)
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
 # What a killed worker costs each saga whose task it had; the default is 10 s. Four attempts of the
 # fast path fit in, which are made within a task.
 TASK_TIMEOUT = timedelta(seconds=5)
-UNKNOWN_ORDER = "there is no such order"
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
 SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
-
-
-class Accepted(Message):
-    """What was accepted, and a fingerprint of the request that asked for it."""
-
-    order: CreateOrder
-    fingerprint: str
-    accepted_at: datetime
-
-    def command(self) -> CreateOrder:
-        """The saga's input: it takes all of this to the record, which outlives the memo."""
-        extra = {"fingerprint": self.fingerprint, "accepted_at": self.accepted_at}
-        return self.order.model_copy(update=extra)
-
-    def told(self) -> AcceptedOrder:
-        """What the caller is told, then and whenever the request is repeated."""
-        return AcceptedOrder(order=self.as_order(), fingerprint=self.fingerprint)
-
-    def as_order(self) -> Order:
-        """The order as it looks before its first step."""
-        return Order(
-            id=self.order.order_id,
-            customer_id=self.order.customer_id,
-            status=OrderStatus.PENDING,
-            items=self.order.items,
-            total=self.order.total,
-            reason=None,
-            version=0,
-            created_at=self.accepted_at,
-            updated_at=self.accepted_at,
-        )
 
 
 class SagaFound(Message):
@@ -256,20 +221,3 @@ def _found(execution: WorkflowExecution) -> SagaFound:
         step=attributes.get("SagaStep"),
         started_at=execution.start_time,
     )
-
-
-@asynccontextmanager
-async def translated() -> AsyncIterator[None]:
-    """Turn Temporal's errors into NotFound and Unavailable."""
-    try:
-        yield
-    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise Unavailable("no worker answered in time") from error
-    except WorkflowQueryFailedError as error:
-        raise Unavailable(f"query failed: {error}") from error
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            raise NotFound("unknown_order", UNKNOWN_ORDER) from error
-        raise Unavailable(f"Temporal: {error.message}") from error
-    except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
-        raise Unavailable(f"Temporal: {error}") from error

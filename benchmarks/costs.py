@@ -6,7 +6,7 @@ from statistics import median
 from temporalio.client import Client
 
 from benchmarks import growth, load
-from benchmarks.counters import counted, handed_in, history
+from benchmarks.counters import counted, handed_in, history, published
 from benchmarks.ground import Ground
 from benchmarks.result import Cost
 from benchmarks.subject import Subject
@@ -40,6 +40,8 @@ async def cost(ground: Ground, subject: Subject, *, settle: bool) -> Cost:
     await subject.settle()
     if settle:
         await handed_in()
+    elif ended:
+        await published(urls[0], than=before.persistence)
     after = await counted(*urls)
     sagas = len(done.latencies)
     scans = await growth.counts(databases)

@@ -12,6 +12,9 @@ PERSISTENCE = re.compile(r"^persistence_requests(?:_total)?\{[^}]*\} ([0-9.e+]+)
 
 # A session that is idle hands its numbers in after ten seconds (PGSTAT_IDLE_INTERVAL).
 HANDED_IN = 10.5
+# Temporal's server publishes its counters once a second, be it busy or not.
+PUBLISHED = 1.0
+PATIENCE = 30.0
 
 
 class History(BaseModel, frozen=True):
@@ -40,12 +43,27 @@ async def handed_in() -> None:
     await asyncio.sleep(HANDED_IN)
 
 
+async def published(metrics_url: str, *, than: float) -> None:
+    """Wait until Temporal has published more persistence operations. TimeoutError if it does not.
+
+    The last of them may be missing: `handed_in` is for those who want the figure.
+    """
+    async with asyncio.timeout(PATIENCE):
+        while await _persistence(metrics_url) <= than:  # noqa: ASYNC110 - another process
+            await asyncio.sleep(PUBLISHED)
+
+
 async def counted(metrics_url: str, postgres_url: str) -> Counted:
     """Persistence operations of one Temporal, and transactions of all databases."""
+    return Counted(
+        persistence=await _persistence(metrics_url), transactions=await _transactions(postgres_url)
+    )
+
+
+async def _persistence(metrics_url: str) -> float:
     async with httpx2.AsyncClient(trust_env=False) as http:
         metrics = (await http.get(metrics_url)).raise_for_status().text
-    persistence = sum(float(value) for value in PERSISTENCE.findall(metrics))
-    return Counted(persistence=persistence, transactions=await _transactions(postgres_url))
+    return sum(float(value) for value in PERSISTENCE.findall(metrics))
 
 
 async def _transactions(url: str) -> int:

@@ -18,19 +18,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     CTE,
     BigInteger,
-    Column,
     ColumnElement,
-    DateTime,
-    Identity,
     Integer,
-    MetaData,
-    PrimaryKeyConstraint,
     RowMapping,
     ScalarSelect,
-    SmallInteger,
     Table,
     Text,
-    UniqueConstraint,
     bindparam,
     column,
     func,
@@ -46,12 +39,9 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.errors import Conflict
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
+from infrastructure.events_table import OLDEST_AT_WORK, this_transaction
 from infrastructure.notices import announce
 from infrastructure.upcasters import UNCHANGED, Upcasters
-
-# `xid8` as bigint: drivers and SQLAlchemy know that. Neither lives to see the 63rd bit.
-THIS_TRANSACTION = "pg_current_xact_id()::text::bigint"
-OLDEST_AT_WORK = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
 class NewEvent(NamedTuple):
@@ -59,28 +49,6 @@ class NewEvent(NamedTuple):
 
     type: str
     data: dict[str, Any]
-
-
-def events_table(metadata: MetaData) -> Table:
-    """The table `events`: one row an event, unique by stream and version."""
-    return Table(
-        "events",
-        metadata,
-        Column("transaction_id", BigInteger, nullable=False, server_default=_this_transaction()),
-        Column("position", BigInteger, Identity(always=True), nullable=False),
-        Column("stream_id", Text, nullable=False),
-        Column("version", Integer, nullable=False),
-        Column("type", Text, nullable=False),
-        Column("schema_version", SmallInteger, nullable=False, server_default="1"),
-        Column("data", JSONB, nullable=False),
-        Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-        PrimaryKeyConstraint("transaction_id", "position", name="events_pkey"),
-        UniqueConstraint("stream_id", "version", name="events_stream_version"),
-    )
-
-
-def _this_transaction() -> ColumnElement[int]:
-    return literal_column(THIS_TRANSACTION, BigInteger)
 
 
 class EventStore:
@@ -261,7 +229,7 @@ def _appending(table: Table) -> ReturningInsert[tuple[int]]:
     )
     new = given.render_derived()
     rows = select(
-        func.greatest(_this_transaction(), head.c.transaction_id),
+        func.greatest(this_transaction(), head.c.transaction_id),
         stream,
         expected + new.c.number,
         new.c.event["type"].astext,

@@ -39,7 +39,7 @@ from contracts.events import BEGINNING, Position
 from infrastructure.bus import LANES, Deliver, lane_of
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
-from infrastructure.event_store import OLDEST_AT_WORK, THIS_TRANSACTION
+from infrastructure.events_table import OLDEST_AT_WORK, THIS_TRANSACTION
 from infrastructure.notices import Notices, announce
 
 log = logging.getLogger(__name__)

@@ -36,6 +36,7 @@ class Attempts:
         self._fast = fast
         self._own_queue = own_queue
         self._leaving = leaving
+        self.left = False  # whether an activity went from the fast path to its queue
 
     async def at(
         self,
@@ -63,6 +64,7 @@ class Attempts:
             except FailureError as error:
                 if is_rejection(error) or _called_off(error):
                     raise
+        self.left = self._fast
         self._leaving()
         return await workflow.execute_activity(
             what,

@@ -29,6 +29,7 @@ from saga.view import SagaState, SagaView, StepState
 
 C = TypeVar("C")
 R = TypeVar("R")
+SHORTLY = timedelta(milliseconds=1)  # any timer ends the workflow's task
 Forward = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -116,6 +117,7 @@ class Saga:
         cause = await self._try(forward, deadline)
         if cause is not None and not self._committed:
             self._journal.enter(SagaState.COMPENSATING)
+            await self._finish(self._on_record())
             self._undoable = not await self._finish(self._pivot_landed())
             if not self._undoable:
                 # An earlier run of this saga, or of this task, went past the pivot. So must we.
@@ -220,6 +222,16 @@ class Saga:
     async def _expire(self, deadline: timedelta) -> None:
         await workflow.sleep(deadline, summary="deadline")
         self._abort(Cause(Ending.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}"))
+
+    async def _on_record(self) -> None:
+        """Let the workflow's task end before what was called off is undone, if need be.
+
+        An attempt of it on its queue would run into its tombstone, and end within the very task
+        that undoes it. If that task closes the workflow, the server refuses it then, and drops the
+        Update that it brought: undone, and nobody is told so.
+        """
+        if self._abortion and self._attempts.left and workflow.patched("a-cancel-goes-on-record"):
+            await workflow.sleep(SHORTLY, summary="cancelled")
 
     async def _pivot_landed(self) -> bool:
         """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
+from api import orders
 from api.backend import Backend, backend
 from api.console import security, story
 from api.console.case import Case, case_of
@@ -16,7 +17,6 @@ from api.console.streams import Parts, a_place, kept_up_to_date, nudged
 from api.event_stream import EventStream
 from api.problems import Problem
 from api.returns import next_attempt
-from api.sagas import Cancelling
 from contracts.names import workflow_id
 from contracts.sagas import CancelOrder
 
@@ -98,9 +98,7 @@ async def cancel(order_id: str, form: Form, me: SignedIn, deps: Deps) -> Respons
     """Cancel the order. Who did it is kept with the reason."""
     given = form.get("reason", "")[:MOST_WORDS] or "no reason given"
     wish = CancelOrder(reason=f"{given} (by {me.caller.subject})", by="operator")
-    if await deps.sagas.cancel(order_id, wish) is not Cancelling.ACCEPTED:
-        detail = "It was past the pivot by then. Once it is confirmed, it can be returned."
-        raise Problem(409, "too_late_to_cancel", detail)
+    await orders.cancel(await orders.find_order(order_id, me.caller, deps), wish, me.caller, deps)
     return _back(order_id)
 
 

@@ -10,7 +10,7 @@ from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
-from api.sagas import RPC_TIMEOUT, translated
+from api.temporal import RPC_TIMEOUT, translated
 from contracts.names import Queue
 
 TYPES = {

@@ -17,7 +17,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.border import ServiceErrors
-from api.sagas import Accepted, OrderSagas
+from api.accepted import Accepted
+from api.sagas import OrderSagas
 from benchmarks.programs import noops
 from benchmarks.programs.serving import Handler, serve
 from benchmarks.programs.settings import SETTINGS

@@ -1,7 +1,8 @@
 """All that the REST API knows of one order, read once, for commands that tell of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cli.client import Api, ApiError
@@ -80,31 +81,30 @@ def case_of(api: Api, order_id: str, *, stakes_only: bool = False) -> Case:
 
 def _saga(api: Api, order_id: str) -> tuple[Json | None, bool]:
     """What it tells of itself, and whether it is there but tells nothing."""
-    try:
-        return _if_any(api, f"/v1/orders/{order_id}/saga"), False
-    except ApiError as error:
-        if error.status != DOWN:
-            raise
-        return None, True
+    return unless_down(lambda: _if_any(api, f"/v1/orders/{order_id}/saga"))
 
 
 def _records(api: Api, path: str) -> tuple[list[Json], list[str]]:
     """What is on record, oldest first, and who does not answer: then each is asked alone."""
+    found, down = unless_down(partial(api.get, path))
+    if not down:
+        return found, []
+    found, silent = [], []
+    for service in KEEPERS:
+        records, down = unless_down(partial(api.get, path, service=service))
+        found += records or []
+        silent += [service] if down else []
+    return sorted(found, key=lambda it: str(it["recorded_at"])), silent
+
+
+def unless_down(ask: Callable[[], Any]) -> tuple[Any, bool]:
+    """The answer, and whether there is none as who should give it is down."""
     try:
-        return api.get(path), []
+        return ask(), False
     except ApiError as error:
         if error.status != DOWN:
             raise
-    found: list[Json] = []
-    silent = []
-    for service in KEEPERS:
-        try:
-            found += api.get(path, service=service)
-        except ApiError as error:
-            if error.status != DOWN:
-                raise
-            silent.append(service)
-    return sorted(found, key=lambda it: str(it["recorded_at"])), silent
+        return None, True
 
 
 def _if_any(api: Api, path: str) -> Json | None:

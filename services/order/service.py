@@ -1,11 +1,9 @@
 """The rules of orders. One method is one transaction: events, read model and barrier together."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, func, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.message import Money, Reason, StepKey
@@ -24,12 +22,12 @@ from contracts.orders import (
 from contracts.overview import Intervention, OrderFlow
 from contracts.published import DomainEvent
 from contracts.records import StepRecord
-from infrastructure.barrier import Barrier, parameters
+from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.outbox import Outbox
 from infrastructure.snapshots import Snapshots
-from services.order import overview, read_model
+from services.order import overview, read_model, statements
 from services.order.aggregate import OrderAggregate, command_of
 from services.order.history import (
     SNAPSHOT_EVERY,
@@ -39,10 +37,9 @@ from services.order.history import (
     from_state,
 )
 from services.order.published import published
+from services.order.statements import HISTORY, REPLY, SNAPSHOT, STATE, WRITTEN
 from services.order.tables import barrier, events, outbox, snapshots
 
-STATE, REPLY, HISTORY, WRITTEN = "state", "reply", "history", "events_written"
-SNAPSHOT = "snapshot"
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
 
 
@@ -55,10 +52,10 @@ class Orders:
         self._barrier = Barrier(barrier, self._outbox)
         self._events = EventStore(events, channel=ORDER_EVENTS, upcasters=UPCASTERS)
         self._snapshots = Snapshots(snapshots, schema=SNAPSHOT_SCHEMA, every=snapshot_every)
-        known = _known(self._events, self._snapshots)
+        known = statements.known(self._events, self._snapshots)
         self._loading = select(*known)
-        self._claiming = _claiming(self._barrier, known)
-        self._recording = self._outbox.along(_recording(self._events))
+        self._claiming = statements.claiming(self._barrier, known)
+        self._recording = self._outbox.along(statements.recording(self._events))
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
         """Record the order as pending."""
@@ -187,7 +184,7 @@ class Orders:
     async def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
         """Change the order as a step's action; a repetition gets the first reply."""
         async with self._database.transaction() as tx:
-            row = (await tx.execute(self._claiming, _its(key, order_id))).mappings().one()
+            row = (await tx.execute(self._claiming, statements.its(key, order_id))).mappings().one()
             stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
             if stored is not None:
                 return stored
@@ -227,32 +224,3 @@ class Orders:
         )
         await self._snapshots.take(tx, order.id, before, order.version, lambda: as_state(order))
         return read_model.saved(row)
-
-
-def _known(store: EventStore, snapshots: Snapshots) -> tuple[ColumnElement[Any], ...]:
-    """What an order is folded from: its snapshot, if it has one, and the events behind that."""
-    return (
-        snapshots.state().label(SNAPSHOT),
-        store.history(after=snapshots.version()).label(HISTORY),
-    )
-
-
-def _claiming(of: Barrier, known: Sequence[ColumnElement[Any]]) -> Select[Any]:
-    """Claim a step and read the order's history, in one statement.
-
-    The history is that of before the claim waited for its lock, if it had to: whatever was appended
-    meanwhile is found out when the next event is.
-    """
-    claim = of.claiming()
-    return select(claim.c.state.label(STATE), claim.c.reply.label(REPLY), *known)
-
-
-def _its(key: StepKey, order_id: str) -> dict[str, Any]:
-    return parameters(key) | {"its_stream": order_id}
-
-
-def _recording(store: EventStore) -> ReturningInsert[Any]:
-    """The read model's row first, so that concurrent changes of an order lock it in one order."""
-    appended = store.along()
-    written = select(func.count()).select_from(appended).scalar_subquery()
-    return read_model.saving(written.label(WRITTEN)).add_cte(appended)

@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from infrastructure.barrier import barrier_table
-from infrastructure.event_store import events_table
+from infrastructure.events_table import events_table
 from infrastructure.outbox import outbox_table
 from infrastructure.snapshots import snapshots_table
 

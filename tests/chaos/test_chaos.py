@@ -25,6 +25,7 @@ import pytest
 
 from tests.chaos.crowd import PRICE, STOCK, Crowd
 from tests.support.stack import Stack, client, running_stack
+from tests.support.standing import told
 from tests.support.waiting import until
 
 AFTER_HEALING = 20
@@ -135,7 +136,8 @@ async def all_ended(stack: Stack, crowd: Crowd) -> dict[str, dict[str, Any]]:
         except TimeoutError:
             left = {it: orders.get(it, {}).get("status") for it in accepted}
             open_ones = {it: status for it, status in left.items() if status not in ENDS}
-            pytest.fail(f"not ended {HEAL_WITHIN} s after healing: {open_ones}")
+            waits = await told(stack.state.urls["temporal"], open_ones)
+            pytest.fail(f"not ended {HEAL_WITHIN} s after healing: {open_ones}\n{waits}")
     return orders
 
 

@@ -244,6 +244,20 @@ async def test_what_others_wrote_is_shown_as_text(world: World, http: httpx2.Asy
         assert "&lt;img src=x" in page
 
 
+async def test_a_cancel_of_an_order_that_is_cancelled_by_then_shows_it(
+    world: World, http: httpx2.AsyncClient
+) -> None:
+    sku = await world.product()
+    order_id = await world.place(sku, method="pm_sandbox_down")
+    await world.http.post(f"/v1/orders/{order_id}/cancel")
+    await world.settled(order_id, sku, "cancelled")
+    await sign_in(http, token())
+    form = {"form_key": await form_key(http), "reason": "asked by phone"}
+    path = f"/console/orders/{order_id}"
+    answer = await http.post(f"{path}/cancel", data=form, headers=HERE)
+    assert (answer.status_code, answer.headers["location"]) == (303, path)
+
+
 async def test_pages_show_what_there_is_while_temporal_and_payments_are_down(world: World) -> None:
     sku = await world.product()
     order_id = await world.place(sku)

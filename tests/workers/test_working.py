@@ -8,7 +8,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.sagas import Accepted, OrderSagas
+from api.accepted import Accepted
+from api.sagas import OrderSagas
 from contracts.message import Money
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderLine

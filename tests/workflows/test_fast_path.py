@@ -133,3 +133,32 @@ async def test_a_cancel_that_waits_for_the_task_that_confirms_is_too_late(world:
     await gate.open()
     assert (await asking).json()["code"] == "too_late_to_cancel"
     await world.settled(order_id, sku, "confirmed")
+
+
+async def test_past_the_pivot_a_pending_order_can_no_longer_be_cancelled(world: World) -> None:
+    world.fast_path = False  # there, the answer waits for the pivot's
+    try:
+        order_id, sku, gate = await world.stopped_at("order.confirm", BEFORE)
+    finally:
+        world.fast_path = True
+    answer = await world.http.post(f"/v1/orders/{order_id}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_late_to_cancel")
+    await gate.open()
+    await world.settled(order_id, sku, "confirmed")
+
+
+async def test_a_cancel_is_on_record_before_a_step_on_its_queue_is_undone(world: World) -> None:
+    sku = await world.product()
+    order_id = await world.place(sku, method="pm_sandbox_down")
+
+    async def on_its_queue() -> bool:
+        return await scheduled(world, order_id) == ["payment.charge"]
+
+    await until(on_its_queue)
+    await world.http.post(f"/v1/orders/{order_id}/cancel")
+    await world.settled(order_id, sku, "cancelled")
+    history = await world.handle(order_id).fetch_history()
+    names = [EventType.Name(it.event_type).removeprefix("EVENT_TYPE_") for it in history.events]
+    since = names[names.index("WORKFLOW_EXECUTION_UPDATE_ACCEPTED") :]
+    assert since.index("WORKFLOW_TASK_COMPLETED") < since.index("WORKFLOW_EXECUTION_COMPLETED")
+    assert since.index("ACTIVITY_TASK_CANCEL_REQUESTED") < since.index("WORKFLOW_TASK_COMPLETED")

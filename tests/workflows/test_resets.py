@@ -42,7 +42,8 @@ async def ended(world: World, kind: str, dice: random.Random) -> Ended:
     order_id = await world.place(sku, user=user, method=method)
     if kind == "cancelled":
         await asyncio.sleep(dice.random() / 2)  # where it is cancelled is left to chance
-        assert (await world.http.post(f"/v1/orders/{order_id}/cancel")).status_code in {200, 202}
+        answer = await world.http.post(f"/v1/orders/{order_id}/cancel")
+        assert answer.status_code in {200, 202}, answer.text
     await world.handle(order_id).result()
     saga_id = workflow_id(order_id)
     if kind == "returned":

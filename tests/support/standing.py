@@ -1,0 +1,27 @@
+"""What a saga that does not get on waits for, by Temporal's word."""
+
+from collections.abc import Iterable
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+from contracts.names import workflow_id
+
+LAST = 8  # events of a history that are told
+
+
+async def told(address: str, orders: Iterable[str]) -> str:
+    """Of each order: its pending tasks as the server describes them, and its last events."""
+    client = await Client.connect(address)
+    return "\n".join([await _told(client, it) for it in orders])
+
+
+async def _told(client: Client, order_id: str) -> str:
+    handle = client.get_workflow_handle(workflow_id(order_id))
+    found = (await handle.describe()).raw_description
+    events = (await handle.fetch_history()).events
+    last = [
+        f"{it.event_time.ToJsonString()} {EventType.Name(it.event_type)}" for it in events[-LAST:]
+    ]
+    pending = [found.pending_workflow_task, *found.pending_activities]
+    return "\n".join([order_id, *last, *(str(it) for it in pending)])
