@@ -11,7 +11,7 @@ from benchmarks import growth
 from benchmarks.filling import filled, suffix_of
 from benchmarks.ground import PEERS, Ground
 from benchmarks.orders import LINES, Shop
-from benchmarks.programs.settings import ON_QUEUES, SETTINGS
+from benchmarks.programs.settings import ON_QUEUES, ONLY_ON_QUEUES, SETTINGS
 from benchmarks.rest import Got, Posted, Waited, http_to
 from benchmarks.subject import Subject
 from benchmarks.usage import kind_of
@@ -46,7 +46,7 @@ TABLE = (
     *(
         Entry("settings", f"set_{it}", f"PlaceOrder, {it}", f"set-{it}", "fast")
         for it in SETTINGS
-        if it != "eager-activities-off"
+        if it not in ONLY_ON_QUEUES
     ),
     *(
         Entry("settings", f"queued_{it}", f"PlaceOrder, no fast path, {it}", f"set-{it}", "saga")

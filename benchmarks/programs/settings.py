@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
@@ -13,6 +14,8 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from workers.sandbox import PASSTHROUGH, runner_for
+
+DEFAULT_STICKY = timedelta(seconds=10)  # of the SDK; ours is workers.queues.STICKY_TIMEOUT
 
 # Arguments of a Worker, instead of the product's own.
 Changed = Callable[[Client], Mapping[str, Any]]
@@ -49,6 +52,10 @@ SETTINGS: Mapping[str, Changed] = {
     "hundred-local-slots": lambda _: {"max_concurrent_local_activities": 100},
     "cache-none": lambda _: {"max_cached_workflows": 0},
     "gc-frozen": _frozen,
+    "sticky-ten-seconds": lambda _: {"sticky_queue_schedule_to_start_timeout": DEFAULT_STICKY},
+    "hundred-slots": lambda _: {"max_concurrent_activities": 100},
     "eager-activities-off": lambda _: {"disable_eager_activity_execution": True},
 }
-ON_QUEUES = ("as-it-is", "cache-none", "eager-activities-off")  # also without the fast path
+# Measured without the fast path too; those of activities on queues only there.
+ONLY_ON_QUEUES = ("hundred-slots", "eager-activities-off")
+ON_QUEUES = ("as-it-is", "cache-none", "sticky-ten-seconds", *ONLY_ON_QUEUES)
