@@ -137,6 +137,7 @@ async def all_ended(stack: Stack, crowd: Crowd) -> dict[str, dict[str, Any]]:
             left = {it: orders.get(it, {}).get("status") for it in accepted}
             open_ones = {it: status for it, status in left.items() if status not in ENDS}
             waits = await told(stack.state.urls["temporal"], open_ones)
+            waits += await on_record(stack, set(open_ones))
             pytest.fail(f"not ended {HEAL_WITHIN} s after healing: {open_ones}\n{waits}")
     return orders
 
@@ -150,6 +151,17 @@ async def listed(http: httpx2.AsyncClient, user: str) -> dict[str, dict[str, Any
         found |= {it["id"]: it for it in page["items"]}
         query = query | {"cursor": page["next_cursor"]} if page["next_cursor"] else None
     return found
+
+
+async def on_record(stack: Stack, orders: set[str]) -> str:
+    """What the services' own databases have of these orders, whatever the API says of them."""
+    lines = []
+    for service in ("ORDER", "INVENTORY", "PAYMENT"):
+        found = await rows(stack, service, "SELECT * FROM barrier ORDER BY created_at")
+        lines += [f"{service} {dict(it)}" for it in found if it["saga_id"][-30:] in orders]
+    found = await rows(stack, "ORDER", "SELECT id, status, version FROM orders")
+    lines += [f"ORDER {dict(it)}" for it in found if it["id"] in orders]
+    return "\n".join(lines)
 
 
 async def orders_after_healing_succeed(stack: Stack, crowd: Crowd) -> None:
