@@ -23,6 +23,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from contracts.names import order_of
 from tests.chaos.crowd import PRICE, STOCK, Crowd
 from tests.support.stack import Stack, client, running_stack
 from tests.support.standing import told
@@ -158,7 +159,7 @@ async def on_record(stack: Stack, orders: set[str]) -> str:
     lines = []
     for service in ("ORDER", "INVENTORY", "PAYMENT"):
         found = await rows(stack, service, "SELECT * FROM barrier ORDER BY created_at")
-        lines += [f"{service} {dict(it)}" for it in found if it["saga_id"][-30:] in orders]
+        lines += [f"{service} {dict(it)}" for it in found if order_of(it["saga_id"]) in orders]
     found = await rows(stack, "ORDER", "SELECT id, status, version FROM orders")
     lines += [f"ORDER {dict(it)}" for it in found if it["id"] in orders]
     return "\n".join(lines)

@@ -28,11 +28,15 @@ def fast_path() -> None:
     """Tests here are of the one path only."""
 
 
+async def event_types(world: World, order_id: str) -> list[str]:
+    """The types of the events of the order's history, in order."""
+    history = await world.handle(order_id).fetch_history()
+    return [EventType.Name(it.event_type).removeprefix("EVENT_TYPE_") for it in history.events]
+
+
 async def events(world: World, order_id: str) -> Counter[str]:
     """How many events of each type the order's history has."""
-    history = await world.handle(order_id).fetch_history()
-    names = [EventType.Name(it.event_type).removeprefix("EVENT_TYPE_") for it in history.events]
-    return Counter(names)
+    return Counter(await event_types(world, order_id))
 
 
 async def scheduled(world: World, order_id: str) -> list[str]:
@@ -157,8 +161,7 @@ async def test_a_cancel_is_on_record_before_a_step_on_its_queue_is_undone(world:
     await until(on_its_queue)
     await world.http.post(f"/v1/orders/{order_id}/cancel")
     await world.settled(order_id, sku, "cancelled")
-    history = await world.handle(order_id).fetch_history()
-    names = [EventType.Name(it.event_type).removeprefix("EVENT_TYPE_") for it in history.events]
+    names = await event_types(world, order_id)
     since = names[names.index("WORKFLOW_EXECUTION_UPDATE_ACCEPTED") :]
     assert since.index("WORKFLOW_TASK_COMPLETED") < since.index("WORKFLOW_EXECUTION_COMPLETED")
     assert since.index("ACTIVITY_TASK_CANCEL_REQUESTED") < since.index("WORKFLOW_TASK_COMPLETED")
