@@ -11,9 +11,10 @@ from cli.stack.postgres import Postgres
 from cli.stack.process import run_to_end
 from cli.stack.runner import Runner, running
 from cli.stack.state import ChildRecord, record
+from tests.chaos.test_chaos import WORKERS
 from tests.deploy.composed import prepared, read
 from tests.support.ports import free_port
-from tests.support.stack import Stack
+from tests.support.stack import Stack, running_stack
 from tests.temporal_postgres.composed import HOST, Temporal
 
 
@@ -60,6 +61,14 @@ async def serving(folder: Path) -> AsyncIterator[Served]:
                 yield Served(temporal, address, metrics, {"temporal-db": below, "temporal": above})
     finally:
         postgres.remove()
+
+
+@asynccontextmanager
+async def stack_on(served: Served, folder: Path) -> AsyncIterator[StackOnServer]:
+    """The local stack, but for its Temporal. One at a time: they would share each other's work."""
+    given = {"TEMPORAL_ADDRESS": served.address}
+    async with running_stack(folder, workers=WORKERS, environment=given) as found:
+        yield StackOnServer(found.state_dir, found.output, served.runners)
 
 
 async def _make_role(postgres: Postgres, environment: Mapping[str, str]) -> None:

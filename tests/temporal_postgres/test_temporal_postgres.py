@@ -5,7 +5,6 @@
 
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx2
@@ -14,22 +13,13 @@ import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
 from cli.stack.process import run_to_end
-from tests.chaos.test_chaos import WORKERS, Storm, survives
 from tests.deploy.composed import ROOT, prepared, read
-from tests.support.stack import running_stack
 from tests.temporal_postgres.composed import Temporal
-from tests.temporal_postgres.running import Served, StackOnServer, serving
+from tests.temporal_postgres.running import Served, StackOnServer, stack_on
 
-CHAOS = Storm(orders=100, each=2, kinds=("worker", "api", "postgres", "temporal", "temporal-db"))
 ORDERS_OF_THE_DEMO = 6
 
 pytestmark = pytest.mark.temporal_postgres
-
-
-@pytest_asyncio.fixture(scope="module")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    async with serving(tmp_path_factory.mktemp("temporal")) as found:
-        yield found
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -38,14 +28,6 @@ async def stack(
 ) -> AsyncIterator[StackOnServer]:
     async with stack_on(served, tmp_path_factory.mktemp("stack")) as found:
         yield found
-
-
-@asynccontextmanager
-async def stack_on(served: Served, folder: Path) -> AsyncIterator[StackOnServer]:
-    """The local stack, but for its Temporal."""
-    given = {"TEMPORAL_ADDRESS": served.address}
-    async with running_stack(folder, workers=WORKERS, environment=given) as found:
-        yield StackOnServer(found.state_dir, found.output, served.runners)
 
 
 def test_the_server_knows_all_of_the_dynamic_configuration(tmp_path: Path) -> None:
@@ -80,10 +62,3 @@ async def test_prometheus_reads_how_often_workflows_were_begun(
     )
     begun = [it for it in requests.samples if it.labels["operation"] == "CreateWorkflowExecution"]
     assert sum(it.value for it in begun) >= ORDERS_OF_THE_DEMO
-
-
-async def test_nothing_is_lost_or_doubled_when_anything_is_killed(
-    served: Served, tmp_path: Path
-) -> None:
-    async with stack_on(served, tmp_path) as fresh:  # its books are compared to the last cent
-        await survives(fresh, CHAOS)
