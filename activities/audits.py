@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.repairs import Repairs, described
+from activities.repairs import Repairs, answered_for, described
 from contracts.audits import Books, Orphan, Repaired, Why
 from contracts.errors import NotFound
 from contracts.inventory import InventoryService
@@ -22,6 +22,7 @@ BAD_ENDS = {
     WorkflowExecutionStatus.TIMED_OUT: Why.TIMED_OUT,
     WorkflowExecutionStatus.FAILED: Why.FAILED,
 }
+ENDED_WELL = {WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.CANCELED}
 ENDED_BADLY = (
     "WorkflowType IN ('PlaceOrder', 'ReturnOrder') "
     "AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
@@ -50,7 +51,11 @@ class AuditActivities:
 
     @activity.defn(name="audit.find")
     async def find(self, before: datetime) -> list[Orphan]:
-        """Orphans: sagas that ended badly, and orders open since before then without a saga."""
+        """Orphans: sagas that ended badly, and orders open since before then without a saga.
+
+        Without one is also an order that is open though its saga says how it ended: its database
+        was restored from before that, or the saga was carried out in somebody else's.
+        """
         found: dict[str, Orphan] = {}
         async for saga_id in self._suspects(before):
             if saga_id not in found and (why := await self._why(saga_id)) is not None:
@@ -120,7 +125,24 @@ class AuditActivities:
         description = await described(self._client, saga_id)
         if description is None:
             return Why.MISSING
+        if description.status in ENDED_WELL and await self._unfinished(saga_id):
+            return Why.ENDED
         return BAD_ENDS.get(description.status) if description.status else None
+
+    async def _unfinished(self, saga_id: str) -> bool:
+        """Whether its order is still open, or still to be sold, now that the saga has ended."""
+        order_id = order_of(saga_id)
+        if saga_id != workflow_id(order_id):
+            return False  # a return leaves its order as it was while it is under way
+        try:
+            status = (await self._orders.get(order_id)).status
+        except NotFound:
+            return True
+        if status is OrderStatus.CONFIRMED:
+            unfinished = bool(await self._inventory.held([saga_id]))
+        else:
+            unfinished = status in {OrderStatus.PENDING, OrderStatus.BLOCKED}
+        return unfinished and not await answered_for(self._orders, order_id)
 
 
 def _found(orphans: int) -> None:

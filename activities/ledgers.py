@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.repairs import described
+from activities.repairs import answered_for, described
 from contracts.audits import Discrepancy, LedgerWindow, Settled, WhyKept
 from contracts.errors import NotFound
 from contracts.message import StepKey
@@ -17,7 +17,6 @@ from contracts.orders import OrderService, OrderStatus
 from contracts.payments import ChargePayment, Kept, PaymentService
 
 OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}  # their sagas deal with their money
-BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
 DISCREPANCIES = "saga_audit_discrepancies"
 
 
@@ -75,13 +74,8 @@ class LedgerActivities:
             return None if await self._is_open(kept.saga_id) else WhyKept.UNRECORDED
         if status is OrderStatus.CONFIRMED or status in OPEN:
             return None
-        return None if await self._by_hand(kept.order_id) else WhyKept.CLOSED
+        return None if await answered_for(self._orders, kept.order_id) else WhyKept.CLOSED
 
     async def _is_open(self, saga_id: str) -> bool:
         description = await described(self._client, saga_id)
         return description is not None and description.status == WorkflowExecutionStatus.RUNNING
-
-    async def _by_hand(self, order_id: str) -> bool:
-        """Whether an operator said of a step of its saga that it is done, or is not to be."""
-        history = await self._orders.history(order_id)
-        return any(event.data.get("action") in BY_HAND for event in history)

@@ -4,6 +4,9 @@ A workflow that is terminated, times out, fails or is deleted cannot undo anythi
 in the services' barriers, under its id. So the same saga is started again under that id, with a
 cancel: it goes forward if its pivot had landed, else it undoes whatever had taken effect. On the
 fast path a saga undoes all that it may have done, so that is how it is started.
+
+One that had ended as confirmed, of which the services have lost something since, is started without
+a cancel: what is on record is answered from there, and the rest is done again.
 """
 
 import asyncio
@@ -13,6 +16,7 @@ from typing import Any
 from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
 )
 from temporalio.common import (
@@ -28,11 +32,13 @@ from contracts.audits import Orphan
 from contracts.errors import NotFound
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
-from contracts.sagas import CancelOrder, PlaceOrderInput, ReturnOrderInput
+from contracts.sagas import CancelOrder, OrderOutcome, PlaceOrderInput, ReturnOrderInput
 
+PLACE_ORDER, RETURN_ORDER = "PlaceOrder", "ReturnOrder"
 WAIT = 20.0  # seconds; what takes longer goes on by itself
 ABANDONED = CancelOrder(reason="its workflow was ended before it was done", by="audit")
 STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+BY_HAND = {"skip", "mark_done"}
 CUSTOMER = SearchAttributeKey.for_keyword("CustomerId")
 
 
@@ -55,15 +61,16 @@ class Repairs:
             SearchAttributePair(STATUS, OrderStatus.PENDING),
             SearchAttributePair(CUSTOMER, customer),
         ]
+        undo = not (before and await self._confirmed(before))
         with suppress(WorkflowAlreadyStartedError):  # somebody was faster
             await self._client.start_workflow(
-                "ReturnOrder" if returns else "PlaceOrder",
+                RETURN_ORDER if returns else PLACE_ORDER,
                 argument,
                 id=orphan.saga_id,
                 task_queue=Queue.ORDERS,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                start_signal="cancel",
-                start_signal_args=[ABANDONED],
+                start_signal="cancel" if undo else None,
+                start_signal_args=[ABANDONED] if undo else [],
                 memo=await before.memo() if before else None,
                 search_attributes=TypedSearchAttributes(attributes),
                 static_summary=f"carried on: its workflow was {orphan.why}",
@@ -71,6 +78,18 @@ class Repairs:
         with suppress(TimeoutError, WorkflowFailureError):
             async with asyncio.timeout(WAIT):
                 await self._client.get_workflow_handle(orphan.saga_id).result()
+
+    async def _confirmed(self, saga: WorkflowExecutionDescription) -> bool:
+        """Whether this run told that its order was confirmed."""
+        if (
+            saga.status is not WorkflowExecutionStatus.COMPLETED
+            or saga.workflow_type != PLACE_ORDER
+        ):
+            return False
+        handle = self._client.get_workflow_handle(
+            saga.id, run_id=saga.run_id, result_type=OrderOutcome
+        )
+        return (await handle.result(follow_runs=False)).status is OrderStatus.CONFIRMED
 
     async def _order(self, orphan: Orphan) -> tuple[Any, str]:
         """The input of its saga, and its customer."""
@@ -109,3 +128,9 @@ async def described(client: Client, saga_id: str) -> WorkflowExecutionDescriptio
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
         return None
+
+
+async def answered_for(orders: OrderService, order_id: str) -> bool:
+    """Whether an operator said of a step of its saga that it is done, or is not to be."""
+    history = await orders.history(order_id)
+    return any(event.data.get("action") in BY_HAND for event in history)

@@ -24,6 +24,7 @@ class Why(StrEnum):
     TIMED_OUT = "timed_out"
     FAILED = "failed"
     MISSING = "missing"
+    ENDED = "ended"  # as it should, but the services do not have what it did
 
 
 class Orphan(Message):
