@@ -34,7 +34,7 @@ NOTIFY = NOTIFY.bindparams(
 )
 CONNECT_TIMEOUT = 3.0
 RECONNECT = 0.5
-GATHER = 0.005  # seconds that notices wait for company; a busy process sends 200 times a second
+GATHER = 0.05  # seconds that notices wait for company; so a process sends 20 times a second at most
 
 
 class Notice(NamedTuple):
