@@ -1,8 +1,9 @@
 """Where all subjects run: the product's own stack, a second Temporal, and the peers' programs.
 
-The stack is the plan of `saga up`, on free ports and in a folder of its own. Its Temporal has more
-namespaces, where our saga runs in programs that the harness asks directly: in one namespace, the
-workers of all would take each other's tasks. The second Temporal has the dev server's own settings.
+The stack is the plan of `saga up` without traces, on free ports and in a folder of its own. Its
+Temporal has more namespaces, where our saga runs in programs that the harness asks directly: in one
+namespace, the workers of all would take each other's tasks. The second Temporal has the dev
+server's own settings.
 """
 
 import os
@@ -125,7 +126,7 @@ async def running_ground(
 ) -> AsyncIterator[Ground]:
     """Start all of it but the programs; stop it at the end. These namespaces are made."""
     layout = StateDir(folder).create()
-    options = Options(folder, workers, _free_ports())
+    options = Options(folder, workers, _free_ports(), tracing=False)
     plan = make_plan(options, Given(), os.environ, Programs())
     supervisor = Supervisor(layout, Silent())
     ground = Ground(

@@ -21,7 +21,7 @@ class Asked:
     rounds: int = 5
     seconds: float = 4.0
     warmup: float = 1.5
-    alone: int = 8
+    alone: int = 16
     at_once: Sequence[int] = AT_ONCE
     half: bool = True
     count: bool = True  # transactions too, which takes ten seconds a subject
