@@ -29,7 +29,7 @@ ENDED_BADLY = (
 )
 MOST = 1000  # orphans of one audit; the next one finds the others
 PAGE = 100
-LOOK_BACK = timedelta(days=1)
+LOOK_BACK = timedelta(days=1)  # at least; whoever asks for more gets it
 ORPHANS = "saga_audit_orphans"
 
 
@@ -50,14 +50,15 @@ class AuditActivities:
         self._repairs = Repairs(client, orders)
 
     @activity.defn(name="audit.find")
-    async def find(self, before: datetime) -> list[Orphan]:
+    async def find(self, before: datetime, look_back: timedelta = LOOK_BACK) -> list[Orphan]:
         """Orphans: sagas that ended badly, and orders open since before then without a saga.
 
         Without one is also an order that is open though its saga says how it ended: its database
-        was restored from before that, or the saga was carried out in somebody else's.
+        was restored from before that, or the saga was carried out in somebody else's. Confirmed
+        orders are looked at for so long back, or a day.
         """
         found: dict[str, Orphan] = {}
-        async for saga_id in self._suspects(before):
+        async for saga_id in self._suspects(before, before - max(look_back, LOOK_BACK)):
             if saga_id not in found and (why := await self._why(saga_id)) is not None:
                 found[saga_id] = Orphan(saga_id=saga_id, order_id=order_of(saga_id), why=why)
             activity.heartbeat(len(found))
@@ -89,7 +90,7 @@ class AuditActivities:
             reserved=sum(it.reserved for it in products),
         )
 
-    async def _suspects(self, before: datetime) -> AsyncIterator[str]:
+    async def _suspects(self, before: datetime, since: datetime) -> AsyncIterator[str]:
         async for execution in self._client.list_workflows(ENDED_BADLY):
             yield execution.id
         for status in (OrderStatus.PENDING, OrderStatus.BLOCKED):
@@ -100,17 +101,15 @@ class AuditActivities:
                     yield workflow_id(order.id)
                 if (cursor := page.next_cursor) is None:
                     break
-        async for saga_id in self._not_sold(before):
+        async for saga_id in self._not_sold(since, before):
             yield saga_id
 
-    async def _not_sold(self, before: datetime) -> AsyncIterator[str]:
-        """Sagas of confirmed orders of the last day whose stock is still reserved.
+    async def _not_sold(self, since: datetime, before: datetime) -> AsyncIterator[str]:
+        """Sagas of confirmed orders of this time whose stock is still reserved.
 
         A late attempt can confirm an order whose workflow was deleted meanwhile.
         """
-        only = OrderFilter(
-            status=OrderStatus.CONFIRMED, created_from=before - LOOK_BACK, created_to=before
-        )
+        only = OrderFilter(status=OrderStatus.CONFIRMED, created_from=since, created_to=before)
         cursor: str | None = None
         while True:
             page = await self._orders.page(only, limit=PAGE, cursor=cursor)

@@ -4,7 +4,7 @@ The provider's side is the only one that shows a capture of which nothing here k
 that was restored from before it, or by somebody who has the provider's key.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -16,7 +16,8 @@ from contracts.message import StepKey
 from contracts.orders import OrderService, OrderStatus
 from contracts.payments import ChargePayment, Kept, PaymentService
 
-OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}  # their sagas deal with their money
+# Confirmed ones are paid for; the sagas of open ones deal with their money.
+RIGHT = {OrderStatus.CONFIRMED, OrderStatus.PENDING, OrderStatus.BLOCKED}
 DISCREPANCIES = "saga_audit_discrepancies"
 
 
@@ -32,11 +33,12 @@ class LedgerActivities:
     async def compare(self, window: LedgerWindow) -> list[Discrepancy]:
         """Money that the provider keeps of intents of this time, and should not."""
         found = []
-        async for kept in self._kept(window):
-            if (why := await self._why(kept)) is not None:
-                found.append(Discrepancy(**kept.model_dump(exclude={"known"}), why=why))
+        async for page in self._kept(window):
+            for kept in await self._doubtful(page):
+                if (why := await self._why(kept)) is not None:
+                    found.append(Discrepancy(**kept.model_dump(exclude={"known"}), why=why))
         if found:  # what was given back meanwhile is no longer kept
-            still = {it.intent_id async for it in self._kept(window)}
+            still = {it.intent_id async for page in self._kept(window) for it in page}
             found = [it for it in found if it.intent_id in still]
         counter = activity.metric_meter().create_counter(DISCREPANCIES, "Money without an order")
         counter.add(len(found))
@@ -54,15 +56,20 @@ class LedgerActivities:
         refunded = await self._payments.refund(key, charged)
         return Settled(discrepancy=discrepancy, refund_id=refunded.refund_id)
 
-    async def _kept(self, window: LedgerWindow) -> AsyncIterator[Kept]:
+    async def _kept(self, window: LedgerWindow) -> AsyncIterator[Sequence[Kept]]:
+        """What the provider keeps, a page at a time."""
         cursor: str | None = None
         while True:
             page = await self._payments.kept_by_provider(window.begin, window.end, cursor)
-            for kept in page.items:
-                yield kept
-                activity.heartbeat()
+            yield page.items
+            activity.heartbeat()
             if (cursor := page.next_cursor) is None:
                 return
+
+    async def _doubtful(self, page: Sequence[Kept]) -> list[Kept]:
+        """What is not plainly right: one question for the page, as most of it is."""
+        stand = await self._orders.statuses([it.order_id for it in page if it.known])
+        return [it for it in page if not it.known or stand.get(it.order_id) not in RIGHT]
 
     async def _why(self, kept: Kept) -> WhyKept | None:
         """What is wrong with it; None if nothing is, or if a saga or an operator deals with it."""
@@ -72,7 +79,7 @@ class LedgerActivities:
             status = (await self._orders.get(kept.order_id)).status
         except NotFound:
             return None if await self._is_open(kept.saga_id) else WhyKept.UNRECORDED
-        if status is OrderStatus.CONFIRMED or status in OPEN:
+        if status in RIGHT:
             return None
         return None if await answered_for(self._orders, kept.order_id) else WhyKept.CLOSED
 

@@ -9,7 +9,8 @@ from contracts.message import Message, Money
 class AuditRequest(Message):
     """What to look at. Sagas younger than `grace` are left alone: they may just have begun.
 
-    `ledger`: how far back the provider's captures are compared with orders.
+    `ledger`: how far back the provider's captures are compared with orders; and confirmed orders
+    with their stock, if that is more than a day.
     """
 
     grace: timedelta = timedelta(seconds=60)

@@ -1,5 +1,6 @@
 """The order service's language: placing, confirming and closing an order."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -171,6 +172,9 @@ class OrderService(Protocol):
 
     async def command(self, order_id: str) -> CreateOrder:
         """The command that the order was made of, as it was accepted. NotFound if there is none."""
+
+    async def statuses(self, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
+        """How these orders stand, by their ids; those that are not recorded are left out."""
 
     async def totals(self, status: OrderStatus) -> list[Money]:
         """What the orders in this status cost together, by currency."""

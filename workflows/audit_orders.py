@@ -38,7 +38,7 @@ class AuditOrders:
         """Find orphans, have them carried on, and tell how the books stand then."""
         orphans: list[Orphan] = await workflow.execute_activity_method(
             AuditActivities.find,
-            workflow.now() - request.grace,
+            args=[workflow.now() - request.grace, request.ledger],
             start_to_close_timeout=timedelta(minutes=5),
             heartbeat_timeout=timedelta(seconds=30),
             retry_policy=PATIENTLY,

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -102,6 +102,12 @@ async def page(
     rows = (await tx.execute(statement.limit(limit + 1))).mappings().all()
     items = tuple(_order(row) for row in rows[:limit])
     return OrderPage(items=items, next_cursor=_encode(items[-1]) if len(rows) > limit else None)
+
+
+async def statuses(tx: AsyncConnection, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
+    """How these orders stand, by their ids, found by these."""
+    statement = select(orders.c.id, orders.c.status).where(orders.c.id.in_(order_ids))
+    return {row.id: OrderStatus(row.status) for row in await tx.execute(statement)}
 
 
 async def totals(tx: AsyncConnection, status: OrderStatus) -> list[Money]:

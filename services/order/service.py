@@ -138,6 +138,11 @@ class Orders:
         """The command that the order was made of, as it was accepted. NotFound if there is none."""
         return command_of(order_id, await self.history(order_id))
 
+    async def statuses(self, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
+        """How these orders stand, by their ids; those that are not recorded are left out."""
+        async with self._database.statement() as tx:
+            return await read_model.statuses(tx, order_ids)
+
     async def totals(self, status: OrderStatus) -> list[Money]:
         """What the orders in this status cost together, by currency."""
         async with self._database.transaction() as tx:

@@ -61,6 +61,14 @@ async def test_an_order_is_placed_and_confirmed(orders: OrderService) -> None:
     assert (await orders.history("ord_1"))[1].data["sku"] == "A"
 
 
+async def test_how_orders_stand_is_told_of_those_that_are_recorded(orders: OrderService) -> None:
+    await confirmed(orders)
+    await orders.create(key(CREATE, "order-ord_2"), command("ord_2"))
+    found = await orders.statuses(["ord_2", "ord_1", "ord_nope"])
+    assert found == {"ord_1": OrderStatus.CONFIRMED, "ord_2": OrderStatus.PENDING}
+    assert await orders.statuses([]) == {}
+
+
 async def test_an_order_closed_before_it_was_recorded_leaves_a_record(
     orders: OrderService,
 ) -> None:

@@ -1,20 +1,31 @@
 """The audit against the provider's ledger: what is kept without a confirmed order goes back."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx2
 import pytest
 from sqlalchemy import text
+from temporalio.testing import ActivityEnvironment
 
-from contracts.audits import AuditReport, AuditRequest
+from activities.ledgers import LedgerActivities
+from contracts.audits import AuditReport, AuditRequest, LedgerWindow
 from contracts.errors import Rejected
+from contracts.message import Money, StepKey
 from contracts.names import Queue, workflow_id
+from contracts.orders import CreateOrder, Order, OrderLine, OrderService, OrderStatus
+from contracts.payments import ChargePayment
 from infrastructure.database import Database
 from tests.api.test_idempotency import forget
+from tests.support.fakes.orders import FakeOrders
+from tests.support.fakes.payments import FakePayments
 from tests.support.gates import AFTER, BEFORE
 from tests.support.world import PROVIDER_KEY, World
 from workflows.audit_orders import AuditOrders
+
+PRICE = Money(minor=700, currency="EUR")
 
 
 async def audited(world: World, *, repair: bool = True) -> AuditReport:
@@ -52,6 +63,44 @@ async def execute(url: str, statement: str, **values: object) -> None:
 
 def why(report: AuditReport, order_id: str) -> list[str]:
     return [str(it.why) for it in report.ledger if it.order_id == order_id]
+
+
+class Asked(FakeOrders):
+    """Notes what it is asked of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: list[int] = []
+
+    async def statuses(self, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
+        self.pages.append(len(order_ids))
+        return await super().statuses(order_ids)
+
+    async def get(self, order_id: str) -> Order:
+        raise AssertionError(f"{order_id} is asked for by itself")
+
+
+async def test_orders_that_are_plainly_right_are_asked_for_together() -> None:
+    orders, payments = Asked(), FakePayments()
+    for number in range(3):
+        order_id = f"ord_{number}"
+        key, line = workflow_id(order_id), OrderLine(sku="A", quantity=1, unit_price=PRICE)
+        command = CreateOrder(
+            order_id=order_id,
+            customer_id="usr_1",
+            items=(line,),
+            total=PRICE,
+            payment_method="pm_card_visa",
+        )
+        await orders.create(StepKey(saga_id=key, step="create_order"), command)
+        charge = ChargePayment(order_id=order_id, amount=PRICE, payment_method="pm_card_visa")
+        await payments.charge(StepKey(saga_id=key, step="charge_payment"), charge)
+    no_client: Any = None  # no saga is looked at
+    ledgers = LedgerActivities(no_client, cast("OrderService", orders), payments)
+    now = datetime.now(UTC)
+    window = LedgerWindow(begin=now - timedelta(hours=1), end=now)
+    assert await ActivityEnvironment().run(ledgers.compare, window) == []
+    assert orders.pages == [3]
 
 
 async def test_a_capture_that_nobody_here_knows_is_given_back_once(world: World) -> None:

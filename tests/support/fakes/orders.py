@@ -1,6 +1,7 @@
 """Orders in memory: the real aggregate over a list of events for each."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from contracts.errors import NotFound, Rejected
@@ -127,6 +128,10 @@ class FakeOrders:
 
     async def command(self, order_id: str) -> CreateOrder:
         return command_of(order_id, await self.history(order_id))
+
+    async def statuses(self, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
+        found = [self._order(it) for it in self._events if it in set(order_ids)]
+        return {it.id: it.status for it in found}
 
     async def totals(self, status: OrderStatus) -> list[Money]:
         found = [self._order(it) for it in self._events]
