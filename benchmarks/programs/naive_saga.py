@@ -17,7 +17,9 @@ from contracts.orders import CreateOrder
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import open_services
 
-TABLE = """CREATE TABLE IF NOT EXISTS sagas
+# In one transaction. Two processes that make a table at once fail, IF NOT EXISTS or not.
+TABLE = """SELECT pg_advisory_xact_lock(1);
+    CREATE TABLE IF NOT EXISTS sagas
     (id text PRIMARY KEY, step text NOT NULL, replies jsonb NOT NULL)"""
 SAVE = """INSERT INTO sagas VALUES ($1, $2, $3)
     ON CONFLICT (id) DO UPDATE SET step = excluded.step, replies = excluded.replies"""
