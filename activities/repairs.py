@@ -34,11 +34,10 @@ from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
 from contracts.sagas import CancelOrder, OrderOutcome, PlaceOrderInput, ReturnOrderInput
 
-PLACE_ORDER, RETURN_ORDER = "PlaceOrder", "ReturnOrder"
 WAIT = 20.0  # seconds; what takes longer goes on by itself
 ABANDONED = CancelOrder(reason="its workflow was ended before it was done", by="audit")
+BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
 STATUS = SearchAttributeKey.for_keyword("OrderStatus")
-BY_HAND = {"skip", "mark_done"}
 CUSTOMER = SearchAttributeKey.for_keyword("CustomerId")
 
 
@@ -55,16 +54,25 @@ class Repairs:
         NotFound if nothing tells what it was about, in which case it never did anything.
         """
         before = await described(self._client, orphan.saga_id)
+        # One that runs was started by somebody else, or by an attempt of ours whose end was lost. A
+        # cancel must not meet it: it may be on its way to be confirmed.
+        if before is None or before.status is not WorkflowExecutionStatus.RUNNING:
+            await self._start(orphan, before)
+        with suppress(TimeoutError, WorkflowFailureError):
+            async with asyncio.timeout(WAIT):
+                await self._client.get_workflow_handle(orphan.saga_id).result()
+
+    async def _start(self, orphan: Orphan, before: WorkflowExecutionDescription | None) -> None:
         returns = orphan.saga_id.startswith("return-")
         argument, customer = await (self._return(orphan) if returns else self._order(orphan))
         attributes = [
             SearchAttributePair(STATUS, OrderStatus.PENDING),
             SearchAttributePair(CUSTOMER, customer),
         ]
-        undo = not (before and await self._confirmed(before))
+        undo = returns or before is None or not await self._confirmed(before)
         with suppress(WorkflowAlreadyStartedError):  # somebody was faster
             await self._client.start_workflow(
-                RETURN_ORDER if returns else PLACE_ORDER,
+                "ReturnOrder" if returns else "PlaceOrder",
                 argument,
                 id=orphan.saga_id,
                 task_queue=Queue.ORDERS,
@@ -75,16 +83,10 @@ class Repairs:
                 search_attributes=TypedSearchAttributes(attributes),
                 static_summary=f"carried on: its workflow was {orphan.why}",
             )
-        with suppress(TimeoutError, WorkflowFailureError):
-            async with asyncio.timeout(WAIT):
-                await self._client.get_workflow_handle(orphan.saga_id).result()
 
     async def _confirmed(self, saga: WorkflowExecutionDescription) -> bool:
-        """Whether this run told that its order was confirmed."""
-        if (
-            saga.status is not WorkflowExecutionStatus.COMPLETED
-            or saga.workflow_type != PLACE_ORDER
-        ):
+        """Whether this run of an order's saga told that the order was confirmed."""
+        if saga.status is not WorkflowExecutionStatus.COMPLETED:
             return False
         handle = self._client.get_workflow_handle(
             saga.id, run_id=saga.run_id, result_type=OrderOutcome

@@ -134,9 +134,8 @@ async def test_resolving_an_unknown_saga_is_not_found(world: World) -> None:
     assert await resolve(world, "ord_nope", "charge_payment", action="retry") == 404
 
 
-async def test_a_confirmed_order_whose_stock_is_not_committed_stays_confirmed_and_blocked(
-    world: World,
-) -> None:
+async def blocked_sale(world: World) -> tuple[str, str]:
+    """A confirmed order whose stock is not sold, as that is refused: (order id, SKU)."""
     sku, order_id = await world.product(), world.next_order_id()
     world.gates.refuse(workflow_id(order_id), "inventory.commit", rejection("no", "refused"))
     await world.place(sku)
@@ -145,6 +144,13 @@ async def test_a_confirmed_order_whose_stock_is_not_committed_stays_confirmed_an
         return bool((await world.rest(f"/v1/orders/{order_id}/saga"))["state"] == "blocked")
 
     await until(blocked)
+    return order_id, sku
+
+
+async def test_a_confirmed_order_whose_stock_is_not_committed_stays_confirmed_and_blocked(
+    world: World,
+) -> None:
+    order_id, sku = await blocked_sale(world)
     assert (await world.rest(f"/v1/orders/{order_id}"))["status"] == "confirmed"
     assert (await world.http.post(f"/v1/orders/{order_id}/cancel")).status_code == 409
     world.gates.allow(workflow_id(order_id))

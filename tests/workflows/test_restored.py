@@ -5,12 +5,14 @@ What a database lost is taken out of it by hand: a barrier's row, the event, and
 
 import pytest
 
+from activities import repairs
+from contracts.audits import Orphan, Why
 from contracts.names import workflow_id
-from saga import rejection
+from tests.support.gates import BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
 from tests.workflows.test_audit import audited
-from tests.workflows.test_blocked import resolve
+from tests.workflows.test_blocked import blocked_sale, resolve
 from tests.workflows.test_ledger_audit import execute
 
 DECLINED = "pm_card_visa_chargeDeclined"
@@ -67,6 +69,30 @@ async def test_a_confirmed_order_that_is_open_again_is_confirmed_again(world: Wo
     await world.settled(order_id, sku, "confirmed")
 
 
+async def test_a_repair_that_is_tried_again_does_not_cancel_what_it_had_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id, sku = await ended(world, "pm_card_visa", "confirmed")
+    await open_again(world, order_id, "OrderConfirmed")
+    saga_id = workflow_id(order_id)
+    gate = world.gates.close(saga_id, "payment.charge", BEFORE)
+    monkeypatch.setattr(repairs, "WAIT", 0.5)  # seconds, after which it goes on by itself
+    orphan = Orphan(saga_id=saga_id, order_id=order_id, why=Why.ENDED)
+    repairing = repairs.Repairs(world.client, world.services.orders)
+    await repairing.carry_on(orphan)
+    await gate.wait_reached()
+
+    async def tells_of_it() -> bool:
+        """Its task has ended, so that a signal is heard before the step goes on."""
+        return bool((await world.handle(order_id).describe()).raw_description.pending_activities)
+
+    await until(tells_of_it)
+    await repairing.carry_on(orphan)
+    world.gates.remove(saga_id)
+    await gate.open()
+    await world.settled(order_id, sku, "confirmed")
+
+
 async def test_stock_that_is_held_again_is_sold_again(world: World) -> None:
     order_id, sku = await ended(world, "pm_card_visa", "confirmed")
     await not_sold(world, order_id, sku)
@@ -83,14 +109,7 @@ async def test_an_undone_order_that_is_open_again_is_undone_again(world: World) 
 
 
 async def test_what_an_operator_did_by_hand_is_not_done_again(world: World) -> None:
-    sku, order_id = await world.product(), world.next_order_id()
-    world.gates.refuse(workflow_id(order_id), "inventory.commit", rejection("no", "refused"))
-    await world.place(sku)
-
-    async def blocked() -> bool:
-        return bool((await world.rest(f"/v1/orders/{order_id}/saga"))["state"] == "blocked")
-
-    await until(blocked)
+    order_id, sku = await blocked_sale(world)
     word = {"action": "mark_done", "evidence": "sold in the old system"}
     assert await resolve(world, order_id, "commit_inventory", **word) == 202
     await world.sagas_end(order_id)
