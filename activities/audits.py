@@ -27,6 +27,7 @@ ENDED_BADLY = (
     "WorkflowType IN ('PlaceOrder', 'ReturnOrder') "
     "AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
 )
+OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
 MOST = 1000  # orphans of one audit; the next one finds the others
 PAGE = 100
 LOOK_BACK = timedelta(days=1)  # at least; whoever asks for more gets it
@@ -93,7 +94,7 @@ class AuditActivities:
     async def _suspects(self, before: datetime, since: datetime) -> AsyncIterator[str]:
         async for execution in self._client.list_workflows(ENDED_BADLY):
             yield execution.id
-        for status in (OrderStatus.PENDING, OrderStatus.BLOCKED):
+        for status in OPEN:
             only, cursor = OrderFilter(status=status, created_to=before), None
             while True:
                 page = await self._orders.page(only, limit=PAGE, cursor=cursor)
@@ -140,7 +141,7 @@ class AuditActivities:
         if status is OrderStatus.CONFIRMED:
             unfinished = bool(await self._inventory.held([saga_id]))
         else:
-            unfinished = status in {OrderStatus.PENDING, OrderStatus.BLOCKED}
+            unfinished = status in OPEN
         return unfinished and not await answered_for(self._orders, order_id)
 
 

@@ -37,6 +37,7 @@ class LedgerActivities:
             for kept in await self._doubtful(page):
                 if (why := await self._why(kept)) is not None:
                     found.append(Discrepancy(**kept.model_dump(exclude={"known"}), why=why))
+                activity.heartbeat()
         if found:  # what was given back meanwhile is no longer kept
             still = {it.intent_id async for page in self._kept(window) for it in page}
             found = [it for it in found if it.intent_id in still]

@@ -13,19 +13,17 @@ from temporalio.testing import ActivityEnvironment
 from activities.ledgers import LedgerActivities
 from contracts.audits import AuditReport, AuditRequest, LedgerWindow
 from contracts.errors import Rejected
-from contracts.message import Money, StepKey
 from contracts.names import Queue, workflow_id
-from contracts.orders import CreateOrder, Order, OrderLine, OrderService, OrderStatus
+from contracts.orders import Order, OrderService, OrderStatus
 from contracts.payments import ChargePayment
 from infrastructure.database import Database
 from tests.api.test_idempotency import forget
+from tests.contracts.test_orders import command, key
 from tests.support.fakes.orders import FakeOrders
 from tests.support.fakes.payments import FakePayments
 from tests.support.gates import AFTER, BEFORE
 from tests.support.world import PROVIDER_KEY, World
 from workflows.audit_orders import AuditOrders
-
-PRICE = Money(minor=700, currency="EUR")
 
 
 async def audited(world: World, *, repair: bool = True) -> AuditReport:
@@ -84,17 +82,12 @@ async def test_orders_that_are_plainly_right_are_asked_for_together() -> None:
     orders, payments = Asked(), FakePayments()
     for number in range(3):
         order_id = f"ord_{number}"
-        key, line = workflow_id(order_id), OrderLine(sku="A", quantity=1, unit_price=PRICE)
-        command = CreateOrder(
-            order_id=order_id,
-            customer_id="usr_1",
-            items=(line,),
-            total=PRICE,
-            payment_method="pm_card_visa",
+        saga_id, placed = workflow_id(order_id), command(order_id)
+        await orders.create(key("create_order", saga_id), placed)
+        charge = ChargePayment(
+            order_id=order_id, amount=placed.total, payment_method="pm_card_visa"
         )
-        await orders.create(StepKey(saga_id=key, step="create_order"), command)
-        charge = ChargePayment(order_id=order_id, amount=PRICE, payment_method="pm_card_visa")
-        await payments.charge(StepKey(saga_id=key, step="charge_payment"), charge)
+        await payments.charge(key("charge_payment", saga_id), charge)
     no_client: Any = None  # no saga is looked at
     ledgers = LedgerActivities(no_client, cast("OrderService", orders), payments)
     now = datetime.now(UTC)
