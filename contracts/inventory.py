@@ -6,7 +6,7 @@ from typing import Protocol
 from pydantic import Field
 
 from contracts.message import MAX_MINOR, NO_NUL, Message, Money, Quantity, Sku, StepKey
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 
 
 class Price(Money):
@@ -110,3 +110,6 @@ class InventoryService(Protocol):
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
+
+    async def epoch(self) -> Epoch:
+        """In which life of its database the service is."""

@@ -8,7 +8,7 @@ from typing import Protocol
 from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.message import Message, Moment, Money, Quantity, Reason, Sku, StepKey
 from contracts.overview import Intervention, OrderFlow
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"
@@ -199,3 +199,9 @@ class OrderService(Protocol):
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
+
+    async def epoch(self) -> Epoch:
+        """In which life of its database the service is."""
+
+    async def installation(self) -> str:
+        """The id of the installation that the orders belong to; it is restored with them."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.message import Message, Money, StepKey
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 
 
 class PaymentStatus(StrEnum):
@@ -126,3 +126,6 @@ class PaymentService(Protocol):
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
+
+    async def epoch(self) -> Epoch:
+        """In which life of its database the service is."""

@@ -1,4 +1,4 @@
-"""What a service has on record of a saga: its barrier's rows, for operators to read."""
+"""What a service has on record of a saga, its barrier's rows, and in which life of its database."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -33,3 +33,17 @@ class StepRecord(Message):
     op: Op
     state: State
     recorded_at: datetime
+
+
+class Epoch(Message):
+    """Which life of a service's database this is, and how far it has come.
+
+    `database` stays the same until the database is restored; `transaction` only grows till then.
+    """
+
+    database: str
+    transaction: int
+
+    def continues(self, earlier: "Epoch") -> bool:
+        """Whether the database was not restored since it was in this epoch, as far as it tells."""
+        return self.database == earlier.database and self.transaction >= earlier.transaction

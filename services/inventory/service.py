@@ -21,9 +21,10 @@ from contracts.inventory import (
 )
 from contracts.message import StepKey
 from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
+from infrastructure.epochs import epoch_of
 from infrastructure.outbox import Outbox
 from services.inventory import holdings, moves
 from services.inventory.moves import AVAILABLE, RESERVED, SOLD, unknown
@@ -152,6 +153,11 @@ class Inventory:
         """What is on record of a saga's steps here, oldest first."""
         async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)
+
+    async def epoch(self) -> Epoch:
+        """In which life of its database the service is."""
+        async with self._database.transaction() as tx:
+            return await epoch_of(tx)
 
     async def _change(self, statement: Executable, event: EventType) -> Product | None:
         """Run a statement that returns the product's row, and publish; None if there is none."""

@@ -21,10 +21,12 @@ from contracts.orders import (
 )
 from contracts.overview import Intervention, OrderFlow
 from contracts.published import DomainEvent
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
+from infrastructure.epochs import epoch_of
 from infrastructure.event_store import EventStore, NewEvent
+from infrastructure.installation import installation_id
 from infrastructure.outbox import Outbox
 from infrastructure.snapshots import Snapshots
 from services.order import overview, read_model, statements
@@ -38,7 +40,7 @@ from services.order.history import (
 )
 from services.order.published import published
 from services.order.statements import HISTORY, REPLY, SNAPSHOT, STATE, WRITTEN
-from services.order.tables import barrier, events, outbox, snapshots
+from services.order.tables import barrier, events, installation, outbox, snapshots
 
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
 
@@ -185,6 +187,16 @@ class Orders:
         """What is on record of a saga's steps here, oldest first."""
         async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)
+
+    async def epoch(self) -> Epoch:
+        """In which life of its database the service is."""
+        async with self._database.transaction() as tx:
+            return await epoch_of(tx)
+
+    async def installation(self) -> str:
+        """The id of the installation that the orders belong to; it is restored with them."""
+        async with self._database.transaction() as tx:
+            return await installation_id(tx, installation)
 
     async def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
         """Change the order as a step's action; a repetition gets the first reply."""

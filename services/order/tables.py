@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from infrastructure.barrier import barrier_table
 from infrastructure.events_table import events_table
+from infrastructure.installation import installation_table
 from infrastructure.outbox import outbox_table
 from infrastructure.snapshots import snapshots_table
 
@@ -53,3 +54,4 @@ Index(
 snapshots = snapshots_table(metadata)
 barrier = barrier_table(metadata)
 outbox = outbox_table(metadata)
+installation = installation_table(metadata)

@@ -17,9 +17,10 @@ from contracts.payments import (
     Payment,
     PaymentStatus,
 )
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
+from infrastructure.epochs import epoch_of
 from infrastructure.outbox import Outbox
 from services.payment import rows
 from services.payment.charges import Charges
@@ -94,3 +95,8 @@ class Payments:
         """What is on record of a saga's steps here, oldest first."""
         async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)
+
+    async def epoch(self) -> Epoch:
+        """In which life of its database the service is."""
+        async with self._database.transaction() as tx:
+            return await epoch_of(tx)

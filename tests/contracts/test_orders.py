@@ -220,3 +220,9 @@ async def test_what_operators_said_is_told_newest_first(orders: OrderService) ->
     ]
     assert told[0].evidence == "bank reference 3"
     assert [it.action for it in await orders.interventions(1)] == ["mark_done"]
+
+
+async def test_the_installation_stays_the_same(orders: OrderService) -> None:
+    assert await orders.installation() == await orders.installation()
+    epoch = await orders.epoch()
+    assert (await orders.epoch()).continues(epoch)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
 from contracts.message import StepKey
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 from tests.support.fakes.barrier import Barrier
 
 
@@ -68,6 +68,9 @@ class FakeInventory:
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)
+
+    async def epoch(self) -> Epoch:
+        return Epoch(database="in memory", transaction=0)
 
     def _move(self, command: ReserveStock, source: str, target: str) -> Reservation:
         """All lines, or none."""

@@ -19,7 +19,7 @@ from contracts.orders import (
     StepNote,
 )
 from contracts.overview import FlowSlice, Intervention, OrderFlow
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 from services.order.aggregate import OrderAggregate, command_of
 from services.order.service import Decision
 from tests.support.fakes.barrier import Barrier
@@ -139,6 +139,12 @@ class FakeOrders:
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)
+
+    async def epoch(self) -> Epoch:
+        return Epoch(database="in memory", transaction=0)
+
+    async def installation(self) -> str:
+        return "ins_of_the_fake"
 
     def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
         return self._barrier.action(key, lambda: self._change(order_id, decide))

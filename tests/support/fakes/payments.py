@@ -14,7 +14,7 @@ from contracts.payments import (
     Payment,
     PaymentStatus,
 )
-from contracts.records import StepRecord
+from contracts.records import Epoch, StepRecord
 from tests.support.fakes.barrier import Barrier
 from tests.support.fakes.sums import summed
 
@@ -92,6 +92,9 @@ class FakePayments:
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)
+
+    async def epoch(self) -> Epoch:
+        return Epoch(database="in memory", transaction=0)
 
     def _set(self, command: ChargePayment | GiveBack, status: PaymentStatus) -> Payment:
         payment = self._payment(command, status, f"pi_{command.order_id}")
