@@ -1,6 +1,6 @@
 """What an operation answers, how it is delivered, and Stripe's list shape."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sandbox.errors import Fault
@@ -9,11 +9,16 @@ from sandbox.params import Params
 
 
 class Answer(NamedTuple):
-    """Status and JSON body. `delivery` spoils the first delivery, never a replayed one."""
+    """Status and JSON body. `delivery` spoils the first delivery, never a replayed one.
+
+    `kept`: under the request's idempotency key, to be replayed.
+    """
 
     status: int
     body: dict[str, Any]
     delivery: Behaviour = Behaviour()
+    headers: Mapping[str, str] | None = None
+    kept: bool = True
 
 
 class Page(NamedTuple):

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from sandbox import idempotency, intents, ledger, refunds
+from sandbox import faults, idempotency, intents, ledger, refunds
 from sandbox.answers import Answer, Page
 from sandbox.errors import Fault
 from sandbox.params import Params, parse
@@ -21,12 +21,13 @@ from sandbox.store import Store
 
 Operation = Callable[[sqlite3.Connection, Params], Answer]
 
-CONFIRM = {"payment_method", "return_url", "error_on_requires_action", "off_session"}
+CONFIRM = {"payment_method", "return_url", "error_on_requires_action", "off_session", "expand"}
 CREATE = CONFIRM | {"amount", "currency", "confirm", "metadata", "allowed_payment_method_types"}
 CANCEL = {"cancellation_reason"}
 REFUND = {"payment_intent", "amount", "metadata", "reason"}
 LIST = {"limit", "starting_after"}
 LIST_INTENTS = LIST | {"created", "expand"}
+LIST_REFUNDS = LIST_INTENTS | {"payment_intent"}
 
 
 def create_app(key: str, database: Path) -> FastAPI:
@@ -67,29 +68,36 @@ router = APIRouter(dependencies=[Depends(_authenticate)])
 @router.post(intents.URL)
 async def create_intent(request: Request) -> Response:
     """Make an intent."""
-    return await _execute(request, CREATE, intents.create)
+    return await _execute(request, CREATE, faults.meeting("create", intents.create))
 
 
 @router.post(intents.URL + "/{intent_id}/confirm")
 async def confirm_intent(request: Request, intent_id: str) -> Response:
     """Charge it."""
-    return await _execute(
-        request, CONFIRM, lambda tx, params: intents.confirm(tx, intent_id, params)
-    )
+
+    def confirm(tx: sqlite3.Connection, params: Params) -> Answer:
+        return intents.confirm(tx, intent_id, params)
+
+    return await _execute(request, CONFIRM, faults.meeting("confirm", confirm, intent_id))
 
 
 @router.post(intents.URL + "/{intent_id}/cancel")
 async def cancel_intent(request: Request, intent_id: str) -> Response:
     """End it."""
-    return await _execute(request, CANCEL, lambda tx, params: intents.cancel(tx, intent_id, params))
+
+    def cancel(tx: sqlite3.Connection, params: Params) -> Answer:
+        return intents.cancel(tx, intent_id, params)
+
+    return await _execute(request, CANCEL, faults.meeting("cancel", cancel, intent_id))
 
 
 @router.get(intents.URL + "/{intent_id}")
 async def get_intent(request: Request, intent_id: str) -> dict[str, Any]:
     """Read one."""
+    params = _query(request, {"expand"})
     intent = intents.find(_store(request).reader(), intent_id)
     await asyncio.sleep(intents.answer_after(intent))
-    return intents.shape(intent)
+    return intents.shape(intent, params)
 
 
 @router.get(intents.URL)
@@ -102,7 +110,7 @@ async def list_intents(request: Request) -> dict[str, Any]:
 @router.post(refunds.URL)
 async def create_refund(request: Request) -> Response:
     """Give money back."""
-    return await _execute(request, REFUND, refunds.create)
+    return await _execute(request, REFUND, faults.meeting("refund", refunds.create))
 
 
 @router.get(refunds.URL + "/{refund_id}")
@@ -113,9 +121,22 @@ async def get_refund(request: Request, refund_id: str) -> dict[str, Any]:
 
 @router.get(refunds.URL)
 async def list_refunds(request: Request) -> dict[str, Any]:
-    """Read many; `payment_intent` asks for those of one intent."""
-    params = _query(request, LIST | {"payment_intent"})
-    return refunds.listing(_store(request).reader(), Page.of(params), params.text("payment_intent"))
+    """Read many; of one `payment_intent`, or made from `created[gte]` to `created[lt]`."""
+    params = _query(request, LIST_REFUNDS)
+    return refunds.listing(_store(request).reader(), Page.of(params), params)
+
+
+@router.post("/refunds/{refund_id}/fail")
+async def fail_refund(request: Request, refund_id: str) -> dict[str, Any]:
+    """Have a refund that succeeded fail after all; not Stripe's."""
+    with _store(request).transaction() as tx:
+        return refunds.fail(tx, refund_id)
+
+
+@router.post("/faults")
+async def order_fault(request: Request) -> Response:
+    """Have the next requests meet a fault, see `sandbox.faults`; not Stripe's."""
+    return await _execute(request, faults.PARAMETERS, faults.order)
 
 
 @router.get("/ledger")
@@ -136,10 +157,13 @@ async def _execute(request: Request, allowed: set[str], operation: Operation) ->
                 headers = {"Idempotent-Replayed": "true"}
                 return JSONResponse(stored.body, stored.status, headers=headers)
             answer = _attempt(operation, tx, params)
-            if key:
+            if key and answer.kept:
                 idempotency.remember(tx, key, fingerprint, answer)
         await asyncio.sleep(answer.delivery.answer_after)
-        return Cut() if answer.delivery.cut else JSONResponse(answer.body, answer.status)
+        if answer.delivery.cut:
+            return Cut()
+        headers = dict(answer.headers or {})
+        return JSONResponse(answer.body, answer.status, headers=headers)
 
 
 def _attempt(operation: Operation, tx: sqlite3.Connection, params: Params) -> Answer:

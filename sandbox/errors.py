@@ -48,6 +48,12 @@ class Fault(Exception):
         return cls(400, message, code="payment_intent_unexpected_state", executed=True)
 
     @classmethod
+    def key_in_use(cls, key: str) -> "Fault":
+        """Another request with this idempotency key is being answered."""
+        message = f"There is currently another in-progress request using the idempotency key {key}."
+        return cls(409, message, code="idempotency_key_in_use", kind="idempotency_error")
+
+    @classmethod
     def down(cls) -> "Fault":
         """The provider is not available; nothing happened."""
         return cls(503, "The sandbox is down for this payment method.", kind="api_error")

@@ -1,7 +1,8 @@
 """Idempotency keys as Stripe keeps them: a repetition gets the first status and body again.
 
 The answer is stored in the transaction of its effect, so that there is never one without the
-other. Requests that are being answered are remembered in memory only: `kill -9` ends them.
+other, and kept for a day. Requests that are being answered are remembered in memory only:
+`kill -9` ends them.
 """
 
 import json
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 
 from sandbox.answers import Answer
 from sandbox.errors import Fault
+
+DAY = 24 * 60 * 60
 
 
 class InFlight:
@@ -26,12 +29,7 @@ class InFlight:
             yield
             return
         if key in self._keys:
-            raise Fault(
-                409,
-                f"There is currently another in-progress request using the idempotency key {key}.",
-                code="idempotency_key_in_use",
-                kind="idempotency_error",
-            )
+            raise Fault.key_in_use(key)
         self._keys.add(key)
         try:
             yield
@@ -45,7 +43,11 @@ def fingerprint(method: str, path: str, form: Mapping[str, str]) -> str:
 
 
 def recall(tx: sqlite3.Connection, key: str, request: str) -> Answer | None:
-    """The stored answer. Fault `idempotency_error` if the key stood for another request."""
+    """The stored answer. Fault `idempotency_error` if the key stood for another request.
+
+    A key is forgotten after a day.
+    """
+    tx.execute("DELETE FROM idempotency WHERE key = ? AND created <= unixepoch() - ?", (key, DAY))
     row = tx.execute("SELECT * FROM idempotency WHERE key = ?", (key,)).fetchone()
     if row is None:
         return None

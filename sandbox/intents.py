@@ -20,7 +20,7 @@ from sandbox.params import Params
 MAX_AMOUNT = 99_999_999
 CANCELABLE = ("requires_payment_method", "requires_confirmation")
 URL = "/v1/payment_intents"
-EXPANDED = "data.latest_charge"
+EXPANDED = {"latest_charge", "data.latest_charge"}  # of one, of a list
 
 
 def create(tx: sqlite3.Connection, params: Params) -> Answer:
@@ -72,7 +72,7 @@ def confirm(tx: sqlite3.Connection, intent_id: str, params: Params) -> Answer:
     )
     captured = find(tx, intent_id)
     ledger.record(tx, "capture", captured, captured["amount"])
-    return Answer(200, shape(captured), how)
+    return Answer(200, shape(captured, params), how)
 
 
 def cancel(tx: sqlite3.Connection, intent_id: str, _: Params) -> Answer:
@@ -106,9 +106,14 @@ def find(reader: sqlite3.Connection, intent_id: str) -> sqlite3.Row:
     return row
 
 
+def metadata(reader: sqlite3.Connection, intent_id: str) -> dict[str, str]:
+    """What whoever made the intent noted with it; nothing of one that there is not."""
+    found = reader.execute("SELECT metadata FROM intents WHERE id = ?", (intent_id,)).fetchone()
+    return dict(json.loads(found["metadata"])) if found else {}
+
+
 def listing(reader: sqlite3.Connection, page: Page, params: Params) -> dict[str, Any]:
     """All intents, newest first, or those that were made in a time (Unix seconds)."""
-    bounds = params.mapping("created")
     rows = reader.execute(
         """SELECT * FROM intents
            WHERE (:after IS NULL OR rowid < (SELECT rowid FROM intents WHERE id = :after))
@@ -117,48 +122,41 @@ def listing(reader: sqlite3.Connection, page: Page, params: Params) -> dict[str,
         {
             "after": page.after,
             "limit": page.limit + 1,
-            "gte": _moment(bounds.get("gte")),
-            "lt": _moment(bounds.get("lt")),
+            **params.period("created"),
         },
     )
-    whole = EXPANDED in params.mapping("expand").values()
-    return page.shape(URL, [shape(row) | (_charge(row) if whole else {}) for row in rows])
+    return page.shape(URL, [shape(row, params) for row in rows])
 
 
-def _moment(given: str | None) -> int | None:
-    if given is None:
-        return None
-    if not given.isdigit():
-        raise Fault.invalid("created", f"Invalid timestamp: {given}")
-    return int(given)
-
-
-def _charge(row: sqlite3.Row) -> dict[str, Any]:
-    """The charge itself in place of its id, if there is one."""
-    if not row["captured"]:
-        return {}
-    charge = {
+def charge(row: sqlite3.Row) -> dict[str, Any]:
+    """What an intent captured, and what of it was given back."""
+    return {
         "id": charge_of(row["id"]),
         "object": "charge",
         "amount": row["amount"],
         "amount_captured": row["captured"],
         "amount_refunded": row["refunded"],
         "currency": row["currency"],
+        "metadata": json.loads(row["metadata"]),
         "payment_intent": row["id"],
         "refunded": row["refunded"] == row["captured"],
     }
-    return {"latest_charge": charge}
 
 
-def shape(row: sqlite3.Row) -> dict[str, Any]:
-    """The intent as Stripe's JSON has it; the fields that we have something to say about."""
+def shape(row: sqlite3.Row, params: Params | None = None) -> dict[str, Any]:
+    """The intent as Stripe's JSON has it; the fields that we have something to say about.
+
+    With the charge itself in place of its id, if the parameters ask for it.
+    """
+    whole = params is not None and not EXPANDED.isdisjoint(params.mapping("expand").values())
+    made = (charge(row) if whole else charge_of(row["id"])) if row["captured"] else None
     same = ("id", "amount", "currency", "status", "payment_method", "created", "canceled_at")
     return {name: row[name] for name in same} | {
         "object": "payment_intent",
         "amount_received": row["captured"],
         "capture_method": "automatic",
         "last_payment_error": json.loads(row["last_error"]) if row["last_error"] else None,
-        "latest_charge": charge_of(row["id"]) if row["captured"] else None,
+        "latest_charge": made,
         "livemode": False,
         "metadata": json.loads(row["metadata"]),
         "next_action": None,

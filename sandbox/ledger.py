@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 MERCHANT = "merchant"
-Kind = Literal["capture", "refund"]
+Kind = Literal["capture", "refund", "refund_failure"]
 
 POSTINGS = """SELECT e.id, e.intent, e.kind, p.account, p.amount_minor, p.currency
     FROM intents i JOIN entries e ON e.intent = i.id JOIN postings p ON p.entry = e.id"""
@@ -19,9 +19,12 @@ BOOKED = " ORDER BY e.rowid, p.rowid"
 
 
 def record(tx: sqlite3.Connection, kind: Kind, intent: sqlite3.Row, amount: int) -> None:
-    """Move money between the customer and the merchant: a refund is a capture backwards."""
+    """Move money between the customer and the merchant: a refund is a capture backwards.
+
+    A refund that failed is a refund backwards: the money is the merchant's again.
+    """
     entry = f"le_{secrets.token_hex(12)}"
-    to_merchant = amount if kind == "capture" else -amount
+    to_merchant = -amount if kind == "refund" else amount
     customer = f"customer:{intent['payment_method']}"
     postings = [
         (entry, customer, -to_merchant, intent["currency"]),
@@ -45,7 +48,7 @@ def statement(reader: sqlite3.Connection, order: str | None) -> dict[str, Any]:
         "entries": list(entries.values()),
         "balanced": not any(_sum((f"{row['id']} {row['currency']}", row) for row in rows).values()),
         "captured": _sum(_to_merchant(rows, "capture")),
-        "refunded": {name: -minor for name, minor in _sum(_to_merchant(rows, "refund")).items()},
+        "refunded": {name: -minor for name, minor in _sum(_given_back(rows)).items()},
     }
 
 
@@ -58,6 +61,11 @@ def _accounts(rows: Iterable[sqlite3.Row]) -> dict[str, dict[str, int]]:
 
 def _to_merchant(rows: Iterable[sqlite3.Row], kind: Kind) -> list[tuple[str, sqlite3.Row]]:
     return [(r["currency"], r) for r in rows if r["kind"] == kind and r["account"] == MERCHANT]
+
+
+def _given_back(rows: Iterable[sqlite3.Row]) -> list[tuple[str, sqlite3.Row]]:
+    """Refunds, less those that failed."""
+    return [*_to_merchant(rows, "refund"), *_to_merchant(rows, "refund_failure")]
 
 
 def _sum(named: Iterable[tuple[str, sqlite3.Row]]) -> dict[str, int]:

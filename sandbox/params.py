@@ -56,3 +56,11 @@ class Params:
         """Everything of the form `name[key]=value`."""
         found = ((NESTED.match(full), value) for full, value in self._values.items())
         return {match[2]: value for match, value in found if match and match[1] == name}
+
+    def period(self, name: str) -> dict[str, int | None]:
+        """`name[gte]` and `name[lt]`, in Unix seconds; None if not given."""
+        given = self.mapping(name)
+        for bound in given.values():
+            if not bound.isdigit():
+                raise Fault.invalid(name, f"Invalid timestamp: {bound}")
+        return {bound: int(given[bound]) if bound in given else None for bound in ("gte", "lt")}

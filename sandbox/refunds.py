@@ -1,4 +1,7 @@
-"""Refunds of captured intents: whole by default, or in parts, never more than was captured."""
+"""Refunds of captured intents: whole by default, or in parts, never more than was captured.
+
+One that succeeded may fail later, as at Stripe: `fail` is for whoever tests what comes of it.
+"""
 
 import json
 import secrets
@@ -12,6 +15,7 @@ from sandbox.methods import behaviour
 from sandbox.params import Params
 
 URL = "/v1/refunds"
+EXPANDED = "data.charge"
 
 
 def create(tx: sqlite3.Connection, params: Params) -> Answer:
@@ -45,15 +49,37 @@ def find(reader: sqlite3.Connection, refund_id: str) -> dict[str, Any]:
     return _shape(row)
 
 
-def listing(reader: sqlite3.Connection, page: Page, intent: str | None) -> dict[str, Any]:
-    """All refunds, or those of one intent, newest first."""
+def fail(tx: sqlite3.Connection, refund_id: str) -> dict[str, Any]:
+    """The bank sends the money back, as may happen days after: it is the merchant's again."""
+    if (refund := find(tx, refund_id))["status"] == "failed":
+        return refund
+    tx.execute("UPDATE refunds SET status = 'failed' WHERE id = ?", (refund_id,))
+    intent, amount = refund["payment_intent"], refund["amount"]
+    tx.execute("UPDATE intents SET refunded = refunded - ? WHERE id = ?", (amount, intent))
+    ledger.record(tx, "refund_failure", intents.find(tx, intent), amount)
+    return find(tx, refund_id)
+
+
+def listing(reader: sqlite3.Connection, page: Page, params: Params) -> dict[str, Any]:
+    """All refunds, or those of one intent or of a time (Unix seconds), newest first."""
     rows = reader.execute(
         """SELECT * FROM refunds WHERE (:intent IS NULL OR intent = :intent)
            AND (:after IS NULL OR rowid < (SELECT rowid FROM refunds WHERE id = :after))
+           AND (:gte IS NULL OR created >= :gte) AND (:lt IS NULL OR created < :lt)
            ORDER BY rowid DESC LIMIT :limit""",
-        {"after": page.after, "intent": intent, "limit": page.limit + 1},
-    )
-    return page.shape(URL, [_shape(row) for row in rows])
+        {
+            "after": page.after,
+            "intent": params.text("payment_intent"),
+            "limit": page.limit + 1,
+            **params.period("created"),
+        },
+    ).fetchall()
+    whole = EXPANDED in params.mapping("expand").values()
+    return page.shape(URL, [_shape(row) | (_charge(reader, row) if whole else {}) for row in rows])
+
+
+def _charge(reader: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    return {"charge": intents.charge(intents.find(reader, row["intent"]))}
 
 
 def _amount(params: Params, left: int, intent: sqlite3.Row) -> int:
@@ -86,6 +112,7 @@ def _shape(row: sqlite3.Row) -> dict[str, Any]:
         "charge": intents.charge_of(row["intent"]),
         "payment_intent": row["intent"],
         "metadata": json.loads(row["metadata"]),
+        "failure_reason": "lost_or_stolen_card" if row["status"] == "failed" else None,
         "reason": None,
-        "status": "succeeded",
+        "status": row["status"],
     }

@@ -36,14 +36,15 @@ CREATE TABLE IF NOT EXISTS refunds (
     amount INTEGER NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
     metadata TEXT NOT NULL,
-    created INTEGER NOT NULL DEFAULT (unixepoch())
+    created INTEGER NOT NULL DEFAULT (unixepoch()),
+    status TEXT NOT NULL DEFAULT 'succeeded' CHECK (status IN ('succeeded', 'failed'))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS refunds_by_intent ON refunds (intent);
 
 CREATE TABLE IF NOT EXISTS entries (
     id TEXT PRIMARY KEY,
     intent TEXT NOT NULL REFERENCES intents (id),
-    kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund'))
+    kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund', 'refund_failure'))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entries_by_intent ON entries (intent);
 CREATE TABLE IF NOT EXISTS postings (
@@ -77,6 +78,30 @@ CREATE TABLE IF NOT EXISTS idempotency (
     body TEXT NOT NULL,
     created INTEGER NOT NULL DEFAULT (unixepoch())
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS faults (
+    operation TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    for_order TEXT,
+    times INTEGER NOT NULL
+) STRICT;
+"""
+# A file of the release before, in which no refund could fail.
+OLD = "SELECT 1 FROM sqlite_schema WHERE name = 'entries' AND instr(sql, 'refund_failure') = 0"
+RENEW = """
+BEGIN;
+ALTER TABLE refunds ADD COLUMN
+    status TEXT NOT NULL DEFAULT 'succeeded' CHECK (status IN ('succeeded', 'failed'));
+CREATE TABLE renewed (
+    id TEXT PRIMARY KEY,
+    intent TEXT NOT NULL REFERENCES intents (id),
+    kind TEXT NOT NULL CHECK (kind IN ('capture', 'refund', 'refund_failure'))
+) STRICT;
+INSERT INTO renewed SELECT id, intent, kind FROM entries ORDER BY rowid;
+DROP TRIGGER entry_is_closed;
+DROP TABLE entries;
+ALTER TABLE renewed RENAME TO entries;
+COMMIT;
 """
 
 
@@ -86,8 +111,11 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, timeout=5.0, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
             self._connection.execute(f"PRAGMA {pragma}")
+        if self._connection.execute(OLD).fetchone():
+            self._connection.executescript(RENEW)
+        self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.executescript(SCHEMA)
 
     @contextmanager

@@ -68,6 +68,24 @@ class Sandbox:
             connection.execute("DELETE FROM idempotency")
         connection.close()
 
+    async def fault(self, operation: str, kind: str, order: str, times: int = 1) -> None:
+        """Have the next requests meet a fault; see `sandbox.faults`."""
+        answer = await self.post(
+            "/faults", None, operation=operation, kind=kind, order=order, times=times
+        )
+        assert answer.status_code == 200, answer.text
+
+    async def fail_refund(self, refund_id: str | None) -> None:
+        """The bank sends a refund back."""
+        assert (await self.post(f"/refunds/{refund_id}/fail")).status_code == 200
+
+    def age(self, table: str, *, hours: float) -> None:
+        """Have all rows of `intents`, `refunds` or `idempotency` been made so long before."""
+        seconds = int(hours * 3600)
+        with sqlite3.connect(self.database, timeout=5) as connection:
+            connection.execute(f"UPDATE {table} SET created = created - ?", (seconds,))
+        connection.close()
+
     def fill_balance(self) -> None:
         """See `fill_balance`."""
         fill_balance(self.database)
