@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 
-from activities.repairs import Repairs, answered_for, described
+from activities.executions import Status, described, listed
+from activities.repairs import Repairs, answered_for
 from contracts.audits import Books, Orphan, Repaired, Why
 from contracts.errors import NotFound
 from contracts.inventory import InventoryService
@@ -18,11 +19,11 @@ from contracts.orders import OrderFilter, OrderService, OrderStatus
 from contracts.payments import PaymentService, PaymentStatus
 
 BAD_ENDS = {
-    WorkflowExecutionStatus.TERMINATED: Why.TERMINATED,
-    WorkflowExecutionStatus.TIMED_OUT: Why.TIMED_OUT,
-    WorkflowExecutionStatus.FAILED: Why.FAILED,
+    Status.TERMINATED: Why.TERMINATED,
+    Status.TIMED_OUT: Why.TIMED_OUT,
+    Status.FAILED: Why.FAILED,
 }
-ENDED_WELL = {WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.CANCELED}
+ENDED_WELL = {Status.COMPLETED, Status.CANCELED}
 ENDED_BADLY = (
     "WorkflowType IN ('PlaceOrder', 'ReturnOrder') "
     "AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
@@ -92,7 +93,7 @@ class AuditActivities:
         )
 
     async def _suspects(self, before: datetime, since: datetime) -> AsyncIterator[str]:
-        async for execution in self._client.list_workflows(ENDED_BADLY):
+        async for execution in listed(self._client, ENDED_BADLY):
             yield execution.id
         for status in OPEN:
             only, cursor = OrderFilter(status=status, created_to=before), None
@@ -127,7 +128,7 @@ class AuditActivities:
             return Why.MISSING
         if description.status in ENDED_WELL and await self._unfinished(saga_id):
             return Why.ENDED
-        return BAD_ENDS.get(description.status) if description.status else None
+        return BAD_ENDS.get(description.status)
 
     async def _unfinished(self, saga_id: str) -> bool:
         """Whether its order is still open, or still to be sold, now that the saga has ended."""

@@ -7,9 +7,10 @@ that was restored from before it, or by somebody who has the provider's key.
 from collections.abc import AsyncIterator, Sequence
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 
-from activities.repairs import answered_for, described
+from activities.executions import described
+from activities.repairs import answered_for
 from contracts.audits import Discrepancy, LedgerWindow, Settled, WhyKept
 from contracts.errors import NotFound
 from contracts.message import StepKey
@@ -86,4 +87,4 @@ class LedgerActivities:
 
     async def _is_open(self, saga_id: str) -> bool:
         description = await described(self._client, saga_id)
-        return description is not None and description.status == WorkflowExecutionStatus.RUNNING
+        return description is not None and description.is_open

@@ -13,12 +13,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
-from temporalio.client import (
-    Client,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-)
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -28,6 +23,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.executions import Execution, Status, described
 from contracts.audits import Orphan
 from contracts.errors import NotFound
 from contracts.names import Queue
@@ -56,13 +52,13 @@ class Repairs:
         before = await described(self._client, orphan.saga_id)
         # One that runs was started by somebody else, or by an attempt of ours whose end was lost. A
         # cancel must not meet it: it may be on its way to be confirmed.
-        if before is None or before.status is not WorkflowExecutionStatus.RUNNING:
+        if before is None or not before.is_open:
             await self._start(orphan, before)
         with suppress(TimeoutError, WorkflowFailureError):
             async with asyncio.timeout(WAIT):
                 await self._client.get_workflow_handle(orphan.saga_id).result()
 
-    async def _start(self, orphan: Orphan, before: WorkflowExecutionDescription | None) -> None:
+    async def _start(self, orphan: Orphan, before: Execution | None) -> None:
         returns = orphan.saga_id.startswith("return-")
         argument, customer = await (self._return(orphan) if returns else self._order(orphan))
         attributes = [
@@ -84,9 +80,9 @@ class Repairs:
                 static_summary=f"carried on: its workflow was {orphan.why}",
             )
 
-    async def _confirmed(self, saga: WorkflowExecutionDescription) -> bool:
+    async def _confirmed(self, saga: Execution) -> bool:
         """Whether this run of an order's saga told that the order was confirmed."""
-        if saga.status is not WorkflowExecutionStatus.COMPLETED:
+        if saga.status is not Status.COMPLETED:
             return False
         handle = self._client.get_workflow_handle(
             saga.id, run_id=saga.run_id, result_type=OrderOutcome
@@ -120,16 +116,6 @@ class Repairs:
         decoded = await self._client.data_converter.decode(started.input.payloads, [CreateOrder])
         command: CreateOrder = decoded[0]
         return command
-
-
-async def described(client: Client, saga_id: str) -> WorkflowExecutionDescription | None:
-    """The newest run of a workflow; None if Temporal has none."""
-    try:
-        return await client.get_workflow_handle(saga_id).describe()
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
-            raise
-        return None
 
 
 async def answered_for(orders: OrderService, order_id: str) -> bool:

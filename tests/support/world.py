@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -41,6 +41,7 @@ from workers.queues import worker_for
 from workflows.place_order import PlaceOrder
 
 PROVIDER_KEY = "sk_test_of_the_tests"
+PAUSABLE = "frontend.WorkflowPauseEnabled=true"  # off by default, and on where it is offered
 SETTLE = 60
 AT_A_GATE = 40  # attempts of a worker at once: those that tests hold at gates, and others
 
@@ -200,7 +201,8 @@ async def running_provider(directory: Path) -> AsyncIterator[Provider]:
 async def running_temporal(directory: Path) -> AsyncIterator[tuple[str, Runner]]:
     """The Temporal dev server with our search attributes: its address, and its runner."""
     port, ui_port = free_ports(2)
-    child = temporal.server(port, ui_port, directory / "temporal.db", {"HOME": str(directory)})
+    plain = temporal.server(port, ui_port, directory / "temporal.db", {"HOME": str(directory)})
+    child = replace(plain, argv=(*plain.argv, "--dynamic-config-value", PAUSABLE))
     async with running(child, directory / "temporal.log") as runner:
         address = f"127.0.0.1:{port}"
         with patch.dict(os.environ, {"TEMPORAL_ADDRESS": address}):
