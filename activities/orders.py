@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.border import key_of
-from contracts.message import Reason
+from contracts.message import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
@@ -62,7 +62,7 @@ class OrderActivities:
     @activity.defn(name="order.note")
     async def note(self, call: Call, command: StepNote) -> StepNote:
         """Put on record that a step of the saga is blocked, or no longer."""
-        return await self._orders.note(key_of(call), command)
+        return await self._orders.note(key_of(call), _kept(command))
 
 
 def _cause(call: Call) -> Cause:
@@ -72,4 +72,13 @@ def _cause(call: Call) -> Cause:
 
 
 def _reason(cause: Cause) -> Reason:
-    return Reason(code=cause.code, detail=cause.detail)
+    """As it can be put on record: what went wrong is told in somebody else's words."""
+    return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))
+
+
+def _kept(note: StepNote) -> StepNote:
+    """The note as it can be put on record, which must not fail for what it says."""
+    bounds = {"step": MAX_NAME, "blocked": MAX_EVIDENCE, "evidence": MAX_EVIDENCE, "who": MAX_WHO}
+    said = {name: text for name in bounds if (text := getattr(note, name)) is not None}
+    kept = {name: storable(text, bounds[name]) for name, text in said.items()}
+    return note.model_copy(update=kept)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.events import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
-from contracts.message import NO_NUL, Identifier, Money, Quantity, Reason, Sku
+from contracts.message import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
 from contracts.records import StepRecord
 from contracts.users import NewUser
@@ -90,9 +90,7 @@ class CancelBody(Body):
 
     model_config = example(reason="changed my mind")
 
-    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=NO_NUL)] = (
-        "cancelled by the customer"
-    )
+    reason: Annotated[ReasonText, Field(min_length=1)] = "cancelled by the customer"
 
 
 class ResolveBody(Body):
@@ -101,7 +99,7 @@ class ResolveBody(Body):
     model_config = example(action="mark_done", evidence="refunded by hand, bank reference 4711")
 
     action: Resolving
-    evidence: Annotated[str, Field(max_length=2000, pattern=NO_NUL)] = ""
+    evidence: Evidence = ""
 
 
 class OrderOut(BaseModel):

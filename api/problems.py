@@ -19,10 +19,11 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from contracts.errors import Conflict, NotFound, Rejected, ServiceError, Unavailable
+from contracts.message import MAX_NAME, storable, unfit
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds; what is down here is restarted in about that
-STATUS_OF_CODE = {"invalid_cursor": 400, "evidence_missing": 422}
+STATUS_OF_CODE = {"invalid_cursor": 400, "evidence_missing": 422, "unfit_text": 422}
 
 
 class Problem(Exception):
@@ -53,6 +54,12 @@ def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
 def overloaded(detail: str, wait: int = RETRY_AFTER) -> Problem:
     """503: there is more to do than is worth beginning; `wait` seconds before asking again."""
     return Problem(503, "overloaded", detail, headers={"Retry-After": str(wait)})
+
+
+def demand_fit(what: str, text: str, most: int) -> None:
+    """Problem 422 `unfit_text` unless this text can be kept."""
+    if (why := unfit(text, most)) is not None:
+        raise Problem(422, "unfit_text", f"{what} {why}")
 
 
 def field_error(pointer: str, code: str, detail: str) -> dict[str, str]:
@@ -127,7 +134,8 @@ def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _escape(part: object) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
+    """A part of a JSON pointer; the name of an unknown field may be any text."""
+    return storable(str(part), MAX_NAME).replace("~", "~0").replace("/", "~1")
 
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:

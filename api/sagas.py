@@ -36,6 +36,7 @@ from contracts.names import Queue, return_id, workflow_id
 from contracts.orders import CreateOrder, Order, OrderStatus
 from contracts.sagas import (
     TOO_LATE,
+    UNFIT_TEXT,
     CancelOrder,
     OrderOutcome,
     PlaceOrderInput,
@@ -52,6 +53,7 @@ REFUSALS = {
     "NotBlocked": "step_not_blocked",
     "EvidenceMissing": "evidence_missing",
     "RetryOnly": "retry_only",
+    UNFIT_TEXT: "unfit_text",
 }
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
 # What a killed worker costs each saga whose task it had; the default is 10 s. Four attempts of the

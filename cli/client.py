@@ -115,6 +115,8 @@ class Api:
             answer = self._http.request(method, path, **options)
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
+        except (UnicodeError, httpx2.InvalidURL) as error:  # as an argument of a shell may be
+            raise ApiError(0, "unfit_text", f"what was given cannot be sent: {error}") from error
         if answer.is_success:
             return answer.json()
         raise _error(answer)

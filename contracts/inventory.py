@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from contracts.message import MAX_MINOR, NO_NUL, Message, Money, Quantity, Sku, StepKey
+from contracts.message import MAX_MINOR, Message, Money, Name, Quantity, Sku, StepKey
 from contracts.records import Epoch, StepRecord
 
 
@@ -19,7 +19,7 @@ class NewProduct(Message):
     """A product to offer, with its first stock."""
 
     sku: Sku
-    name: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
+    name: Name
     price: Price
     stock: int = Field(ge=0, le=10**9, strict=True)
 

@@ -1,5 +1,6 @@
 """The base of every message, and the values that several services speak of."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,8 +12,43 @@ MAX_MINOR = 10**10  # 100 lines x 1,000 pieces x this still fits a 64-bit column
 Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["ANVIL-1"])]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 NO_NUL = r"^[^\x00]*$"  # no text of PostgreSQL can hold it
+UNSTORABLE = re.compile(
+    "[\x00\ud800-\udfff]"
+)  # nor half of a surrogate pair, which is no character
+CUT = " … (cut)"
+MAX_NAME = 200  # characters
+MAX_WHO = 255  # the subject of a token, as OpenID Connect has it
+MAX_REASON = 1_000  # a paragraph: lists and mails show it whole
+MAX_EVIDENCE = 4_000  # a page: a letter fits, and a thousand of them into a workflow's history
+# Text from outside: refused if it cannot be stored, or is too long. Whether it may be empty is said
+# where it is used.
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
+ReasonText = Annotated[str, Field(max_length=MAX_REASON, pattern=NO_NUL)]
+Evidence = Annotated[str, Field(max_length=MAX_EVIDENCE, pattern=NO_NUL)]
 Quantity = Annotated[int, Field(ge=1, le=1000, strict=True)]
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def unfit(text: str, most: int) -> str | None:
+    """Why this text is refused wherever one of so many characters comes in; None if it is not."""
+    if found := UNSTORABLE.search(text):
+        return f"must not hold {_written(found)}, which no database can store"
+    return f"may have {most} characters, and has {len(text)}" if len(text) > most else None
+
+
+def storable(text: str, most: int) -> str:
+    """The text as it can be kept, for where it cannot be refused any more.
+
+    What no database can store is written out as Python does, and what is too long is cut, and says
+    so.
+    """
+    kept = UNSTORABLE.sub(_written, text[: most + 1])
+    return kept if len(kept) <= most else kept[: most - len(CUT)] + CUT
+
+
+def _written(found: re.Match[str]) -> str:
+    """The character as Python writes it."""
+    return found.group().encode("unicode_escape").decode()
 
 
 def _written_out(value: object) -> object:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.events import Position, PositionedEvent, RecordedEvent
-from contracts.message import Message, Moment, Money, Quantity, Reason, Sku, StepKey
+from contracts.message import Message, Moment, Money, Name, Quantity, Reason, Sku, StepKey
 from contracts.overview import Intervention, OrderFlow
 from contracts.records import Epoch, StepRecord
 
@@ -43,11 +43,11 @@ class CreateOrder(Message):
     repetition of the request can be answered. Orders from before these were kept have None.
     """
 
-    order_id: str
-    customer_id: str
+    order_id: Name
+    customer_id: Name
     items: tuple[OrderLine, ...]
     total: Money
-    payment_method: str
+    payment_method: Name
     fingerprint: str | None = None
     accepted_at: datetime | None = None
 
@@ -61,7 +61,7 @@ class ConfirmOrder(Message):
 class StartReturn(Message):
     """Return a confirmed order, as a whole: what goes back, and how much it was."""
 
-    order_id: str
+    order_id: Name
     items: tuple[OrderLine, ...]
     total: Money
 

@@ -51,3 +51,4 @@ class CancelOrder(Message):
 
 
 TOO_LATE = "TooLateToCancel"
+UNFIT_TEXT = "UnfitText"

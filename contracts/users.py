@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from contracts.message import NO_NUL, Message
+from contracts.message import Message, Name
 
 # Regular expressions differ in what white space is: controls and U+FEFF are named, so that a
 # client's JSON Schema and we agree.
@@ -15,7 +15,7 @@ _OF_EMAIL = r"[^@\s\x00-\x1f\x7f-\x9f\ufeff]+"
 class NewUser(Message):
     """Who wants an account."""
 
-    name: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
+    name: Name
     email: str = Field(min_length=3, max_length=320, pattern=rf"^{_OF_EMAIL}@{_OF_EMAIL}$")
 
 

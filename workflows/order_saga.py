@@ -4,22 +4,33 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
+from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from contracts.inventory import ReserveStock, StockLine
-    from contracts.message import Money, Reason
+    from contracts.message import (
+        MAX_EVIDENCE,
+        MAX_NAME,
+        MAX_REASON,
+        MAX_WHO,
+        Money,
+        Reason,
+        storable,
+    )
     from contracts.names import Queue
     from contracts.orders import OrderLine, OrderStatus, StepNote
     from contracts.sagas import TOO_LATE, CancelOrder, SagaInput
     from saga import Cause, Kind, Notice, Resolution, Saga, SagaView, Step
+    from workflows.texts import demand_fit, wish_of
 
 # No step of the sagas is in a table for this: it is a note for the record, in the order's history.
 NOTE = Step(name="note", kind=Kind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
 
 REFUSAL = "it can no longer be cancelled"
+
+CANCEL = "cancel"
 
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 
@@ -45,14 +56,18 @@ class OrderSaga:
     @cancel.validator
     def _not_too_late(self, request: CancelOrder) -> None:
         """Refusals leave no trace in history, so that a reset cannot replay a late cancel early."""
+        demand_fit("reason", request.reason, MAX_REASON)
         if not self._saga.cancellable:
             raise ApplicationError(REFUSAL, type=TOO_LATE)
 
-    @workflow.signal(name="cancel")
-    def cancel_by_signal(self, request: CancelOrder | None = None) -> None:
-        """The same for tools that know no Updates; nothing happens if it is too late."""
-        request = request or CancelOrder()
-        self._saga.request_cancel(f"cancelled_by_{request.by}", request.reason)
+    @workflow.signal(dynamic=True)
+    def signal(self, name: str, given: Sequence[RawValue]) -> None:
+        """`cancel`: the same for tools that know no Updates; nothing happens if it is too late.
+
+        A signal cannot be refused, so whatever comes with it is taken as far as it can be.
+        """
+        if name == CANCEL and (request := wish_of(given)) is not None:
+            self._saga.request_cancel(f"cancelled_by_{request.by}", request.reason)
 
     @workflow.update
     async def resolve(self, resolution: Resolution) -> None:
@@ -61,6 +76,9 @@ class OrderSaga:
 
     @resolve.validator
     def _can_be_resolved(self, resolution: Resolution) -> None:
+        demand_fit("step", resolution.step, MAX_NAME)
+        demand_fit("evidence", resolution.evidence, MAX_EVIDENCE)
+        demand_fit("who", resolution.who, MAX_WHO)
         self._saga.check(resolution)
 
     async def _note(self, notice: Notice) -> None:
@@ -82,8 +100,8 @@ class OrderSaga:
 
 
 def reason_of(cause: Cause) -> Reason:
-    """Why a saga was undone, as callers of the API are told."""
-    return Reason(code=cause.code, detail=cause.detail)
+    """Why a saga was undone, as callers of the API are told, and as it is on record."""
+    return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))
 
 
 def stock_of(order_id: str, items: Sequence[OrderLine]) -> ReserveStock:

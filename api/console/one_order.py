@@ -15,14 +15,14 @@ from api.console.guard import ConsoleRoute, Form, SignedIn
 from api.console.rendering import page, part
 from api.console.streams import Parts, a_place, kept_up_to_date, nudged
 from api.event_stream import EventStream
-from api.problems import Problem
+from api.problems import Problem, demand_fit
 from api.returns import next_attempt
+from contracts.message import MAX_REASON
 from contracts.names import workflow_id
 from contracts.sagas import CancelOrder
 
 TEMPLATE = "order_parts.html"
 OPEN, CLOSED = 1.0, 60.0  # seconds after which it is looked at though nothing is on record
-MOST_WORDS = 400  # of a reason
 router = APIRouter(prefix=f"{security.PATH}/orders", route_class=ConsoleRoute)
 Deps = Annotated[Backend, Depends(backend)]
 
@@ -96,8 +96,10 @@ async def ask_return(order_id: str, request: Request, me: SignedIn, deps: Deps) 
 @router.post("/{order_id}/cancel")
 async def cancel(order_id: str, form: Form, me: SignedIn, deps: Deps) -> Response:
     """Cancel the order. Who did it is kept with the reason."""
-    given = form.get("reason", "")[:MOST_WORDS] or "no reason given"
-    wish = CancelOrder(reason=f"{given} (by {me.caller.subject})", by="operator")
+    given = form.get("reason", "") or "no reason given"
+    reason = f"{given} (by {me.caller.subject})"
+    demand_fit("the reason, with who gives it,", reason, MAX_REASON)
+    wish = CancelOrder(reason=reason, by="operator")
     await orders.cancel(await orders.find_order(order_id, me.caller, deps), wish, me.caller, deps)
     return _back(order_id)
 

@@ -19,7 +19,6 @@ from contracts.errors import NotFound, Rejected
 from contracts.names import order_of
 from saga import Resolution, Resolving
 
-MOST_WORDS = 2000  # of evidence, as the API has it
 router = APIRouter(prefix=f"{security.PATH}/sagas", route_class=ConsoleRoute)
 Deps = Annotated[Backend, Depends(backend)]
 
@@ -37,7 +36,7 @@ async def say_resolve(
     *, saga_id: str, step: str, request: Request, form: Form, me: SignedIn, deps: Deps
 ) -> Response:
     """Do it. What is refused is shown with the form, and nothing typed is lost."""
-    action, evidence = form.get("action", ""), form.get("evidence", "")[:MOST_WORDS]
+    action, evidence = form.get("action", ""), form.get("evidence", "")
     if action not in RESOLVING:
         raise Problem(422, "unknown_action", "say retry, mark_done or skip")
     word = Resolution(step, Resolving(action), evidence, me.caller.subject)
