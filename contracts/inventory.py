@@ -6,7 +6,7 @@ from typing import Protocol
 from pydantic import Field
 
 from contracts.message import MAX_MINOR, Message, Money, Name, Quantity, Sku, StepKey
-from contracts.records import Epoch, StepRecord
+from contracts.records import Effects, Epoch, StepRecord
 
 
 class Price(Money):
@@ -107,6 +107,9 @@ class InventoryService(Protocol):
 
     async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
         """What these sagas have reserved and neither released nor sold; others are left out."""
+
+    async def effects(self, saga_ids: Sequence[str]) -> list[Effects]:
+        """Which steps of these sagas stand here; sagas without any are left out."""
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""

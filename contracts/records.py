@@ -35,6 +35,13 @@ class StepRecord(Message):
     recorded_at: datetime
 
 
+class Effects(Message):
+    """Which steps of a saga took effect here, and were not undone."""
+
+    saga_id: str
+    steps: tuple[str, ...]
+
+
 class Epoch(Message):
     """Which life of a service's database this is, and how far it has come.
 

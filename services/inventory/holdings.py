@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.inventory import Holding, Reservation
-from contracts.records import Op, State
+from contracts.records import Effects, Op, State
 from services.inventory.tables import barrier
 
 FOR_GOOD = 2  # actions of one saga that took effect: it reserved, and it sold what it had reserved
@@ -31,3 +31,13 @@ async def held(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Holding]:
         for saga_id, taken in found.items()
         if len(taken) < FOR_GOOD
     ]
+
+
+async def effects(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Effects]:
+    """The steps of these sagas whose action took effect, and was not undone."""
+    row = barrier.c
+    done = (row.op == Op.ACTION, row.state == State.DONE)
+    steps = func.array_agg(row.step)
+    statement = select(row.saga_id, steps).where(row.saga_id.in_(saga_ids), *done)
+    found = await tx.execute(statement.group_by(row.saga_id))
+    return [Effects(saga_id=saga_id, steps=tuple(sorted(steps))) for saga_id, steps in found]

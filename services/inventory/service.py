@@ -21,7 +21,7 @@ from contracts.inventory import (
 )
 from contracts.message import StepKey
 from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
-from contracts.records import Epoch, StepRecord
+from contracts.records import Effects, Epoch, StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
@@ -148,6 +148,11 @@ class Inventory:
         """What these sagas have reserved and neither released nor sold; others are left out."""
         async with self._database.statement() as tx:
             return await holdings.held(tx, saga_ids)
+
+    async def effects(self, saga_ids: Sequence[str]) -> list[Effects]:
+        """Which steps of these sagas stand here; sagas without any are left out."""
+        async with self._database.statement() as tx:
+            return await holdings.effects(tx, saga_ids)
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""

@@ -117,3 +117,16 @@ async def test_what_a_saga_holds_is_told_until_it_is_released_or_sold(
     assert [(it.saga_id, it.pieces) for it in found] == [("order-held", 3)]
     assert 0 <= found[0].seconds < 60
     assert await stock.held([]) == []
+
+
+async def test_what_stands_of_a_saga_is_told_by_its_steps(stock: InventoryService) -> None:
+    await seeded(stock)
+    assert await stock.effects(["order-1"]) == []
+    await stock.reserve(key(), wanted(A=3))
+    await stock.commit(key("commit"), wanted(A=3))
+    told = await stock.effects(["order-1", "order-2"])
+    assert [(it.saga_id, it.steps) for it in told] == [("order-1", ("commit", "reserve"))]
+    other = StepKey(saga_id="order-2", step="reserve")
+    await stock.reserve(other, wanted(A=1))
+    await stock.release(other, wanted(A=1))
+    assert await stock.effects(["order-2"]) == []

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
 from contracts.message import StepKey
-from contracts.records import Epoch, StepRecord
+from contracts.records import Effects, Epoch, Op, State, StepRecord
 from tests.support.fakes.barrier import Barrier
 
 
@@ -64,6 +64,15 @@ class FakeInventory:
             if len(taken) == 1:
                 pieces = sum(it.quantity for it in taken[0].lines)
                 found.append(Holding(saga_id=saga_id, pieces=pieces, seconds=0.0))
+        return found
+
+    async def effects(self, saga_ids: Sequence[str]) -> list[Effects]:
+        found = []
+        for saga_id in saga_ids:
+            rows = self._barrier.records(saga_id)
+            done = [it.step for it in rows if (it.op, it.state) == (Op.ACTION, State.DONE)]
+            if done:
+                found.append(Effects(saga_id=saga_id, steps=tuple(sorted(done))))
         return found
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
