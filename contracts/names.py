@@ -1,5 +1,6 @@
 """Names on Temporal that are part of the public contract, and channels of the databases."""
 
+import re
 from enum import StrEnum
 
 
@@ -35,3 +36,9 @@ def return_id(order_id: str, attempt: int = 1) -> str:
     has tombstoned must not refuse the steps of the next.
     """
     return f"return-{order_id}" if attempt == 1 else f"return-{order_id}-{attempt}"
+
+
+def is_return_of(saga_id: str, order_id: str) -> bool:
+    """Whether a saga of this id returns this order."""
+    first, _, attempt = saga_id.partition(order_id)
+    return first == "return-" and (not attempt or re.fullmatch(r"-[1-9]\d*", attempt) is not None)

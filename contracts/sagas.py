@@ -6,6 +6,19 @@ from contracts.message import Message, Reason
 from contracts.orders import CreateOrder, OrderStatus, StartReturn
 
 
+class Undo(Message):
+    """Have a saga undone from its start on, unless its pivot had landed; and why.
+
+    `by_temporal`: since Temporal was asked to cancel it, so there it ends as Canceled.
+    """
+
+    ending: Literal["rejected", "cancelled", "timed_out"] = "cancelled"
+    code: str
+    detail: str
+    step: str = ""
+    by_temporal: bool = False
+
+
 class SagaInput(Message):
     """How a saga is run: a part of its input, so that a replay runs it the same way.
 
@@ -13,10 +26,16 @@ class SagaInput(Message):
     Sagas from before there was one do not.
     `own_queue`: regular activities go to the workflow's own queue, whose workers have them all, so
     that the one which has the workflow may take them at once (docs/adr/0122-own-queue.md).
+    `earlier_life`: the saga has lived before under this id, so there may be effects of it, and
+    words of operators, of which this workflow's history does not tell
+    (docs/adr/0143-later-lives.md).
+    `undo`: there is nothing to wait for; the saga is undone, unless its pivot had landed.
     """
 
     fast_path: bool = False
     own_queue: bool = False
+    earlier_life: bool = False
+    undo: Undo | None = None
 
 
 class PlaceOrderInput(CreateOrder, SagaInput):

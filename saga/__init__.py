@@ -7,7 +7,8 @@ promises that it keeps.
 
 from saga.call import HELD_BACK, Call, Cause, Ending, Outcome, rejection
 from saga.duties import Notice
-from saga.parking import Resolution, Resolving
+from saga.lives import Later
+from saga.parking import Resolution, Resolving, Role
 from saga.runner import Saga
 from saga.step import Kind, Step
 from saga.view import SagaState, SagaView, StepState, StepView
@@ -18,10 +19,12 @@ __all__ = [
     "Cause",
     "Ending",
     "Kind",
+    "Later",
     "Notice",
     "Outcome",
     "Resolution",
     "Resolving",
+    "Role",
     "Saga",
     "SagaState",
     "SagaView",

@@ -11,6 +11,7 @@ from saga.attempts import Attempts, What
 from saga.call import Call, Cause, Ending, cause_of
 from saga.duties import Duties
 from saga.journal import Journal
+from saga.parking import Role
 from saga.step import FORWARD, Kind, Step
 from saga.view import StepState
 
@@ -44,21 +45,22 @@ class Actions:
                 raise asyncio.CancelledError from error
             cause = cause_of(error, step.name)
             if cause.ending is Ending.TIMED_OUT and step.probe is not None:
-                landed: R | None = await self.insist(step, step.probe, call, command)
+                landed: R | None = await self.insist(step, Role.PROBE, step.probe, call, command)
                 if landed is not None:
                     return landed
             self._journal.mark(step, StepState.FAILED, cause.detail)
             raise StepFailedError(cause) from error
 
-    async def insist(self, step: Step[Any, Any], what: What, *args: Any) -> Any:
+    async def insist(self, step: Step[Any, Any], role: Role, what: What, *args: Any) -> Any:
         """An activity of a step that must succeed in the end."""
-        return await self._duties.new(step, what, *args).fulfil()
+        return await self._duties.new(step, role, what, *args).fulfil()
 
     async def _run(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
         """Only the pivot is tried without limit."""
         args = (call, command)
         if step.kind is Kind.PIVOT:
-            reply: R = await self._duties.new(step, step.action, *args, refusable=True).fulfil()
+            duty = self._duties.new(step, Role.ACTION, step.action, *args, refusable=True)
+            reply: R = await duty.fulfil()
         else:
             reply = await self._attempts.at(
                 step, step.action, args, retry=FORWARD, patience=step.patience, summary=summary

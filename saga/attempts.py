@@ -9,14 +9,14 @@ first attempt may land yet, or may have: the barrier's business, like that of an
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy
-from temporalio.exceptions import FailureError, is_cancelled_exception
+from temporalio.common import Priority, RawValue, RetryPolicy
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from saga.call import is_rejection
-from saga.step import Step
+from saga.step import Step, activity_name, reply_type
 
 # Many times what a healthy step takes. A cancel waits for it, since the workflow's task is not
 # over; and it is far below that task's own time-out.
@@ -24,6 +24,14 @@ SHORT = timedelta(seconds=1)
 ONCE = RetryPolicy(maximum_attempts=1)
 
 What = Callable[..., Awaitable[Any]]
+
+
+class UnreadableReply(ApplicationError):
+    """What an activity has answered cannot be read: whether it took effect is not known."""
+
+    def __init__(self, activity: str, error: object) -> None:
+        detail = f"the reply of {activity} cannot be read: {error}"
+        super().__init__(detail, type="UnreadableReply", non_retryable=True)
 
 
 class Attempts:
@@ -54,28 +62,55 @@ class Attempts:
         summary = f"{step.name}: {summary}" if summary else step.name
         if self._fast and first:
             try:
-                return await workflow.execute_local_activity(
-                    what,
+                raw = await workflow.execute_local_activity(
+                    activity_name(what),
                     args=args,
+                    result_type=RawValue,
                     start_to_close_timeout=min(SHORT, step.attempt),
                     retry_policy=ONCE,
                     summary=summary,
                 )
+                return _read(raw, what)
             except FailureError as error:
                 if is_rejection(error) or _called_off(error):
                     raise
         self.left = self._fast
         self._leaving()
-        return await workflow.execute_activity(
-            what,
-            args=args,
-            task_queue=None if self._own_queue else step.queue,
-            start_to_close_timeout=step.attempt,
-            schedule_to_close_timeout=patience,
-            retry_policy=retry,
-            summary=summary,
-            priority=priority,
-        )
+
+        async def on_its_queue() -> Any:
+            raw = await workflow.execute_activity(
+                activity_name(what),
+                args=args,
+                result_type=RawValue,
+                task_queue=None if self._own_queue else step.queue,
+                start_to_close_timeout=step.attempt,
+                schedule_to_close_timeout=patience,
+                retry_policy=retry,
+                summary=summary,
+                priority=priority,
+            )
+            return _read(raw, what)
+
+        try:
+            return await on_its_queue()
+        except UnreadableReply:  # somebody's who completed it by hand: ask those who know
+            return await on_its_queue()
+
+
+def _read(raw: RawValue | None, what: What) -> Any:
+    """The reply. UnreadableReply if it is none that the activity gives.
+
+    The SDK would read it while it hands over the workflow's task, and fail that for ever.
+    """
+    wanted, reply = reply_type(what), None
+    if raw is not None:
+        try:
+            reply = workflow.payload_converter().from_payload(raw.payload, wanted)
+        except Exception as error:  # whatever a converter raises
+            raise UnreadableReply(activity_name(what), error) from error
+    if reply is None and wanted is not None and type(None) not in get_args(wanted):
+        raise UnreadableReply(activity_name(what), "it is empty")
+    return reply
 
 
 def _called_off(error: FailureError) -> bool:

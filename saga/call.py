@@ -77,6 +77,12 @@ def is_rejection(error: BaseException) -> bool:
     return isinstance(failure, ApplicationError) and failure.type == REJECTED
 
 
+def is_final(error: BaseException) -> bool:
+    """Whether an activity has said that trying again is of no use."""
+    failure = _failure(error)
+    return isinstance(failure, ApplicationError) and failure.non_retryable
+
+
 def cause_of(error: BaseException, step: str) -> Cause:
     """The cause that a failed step is: rejected if it says so, else it ran out of its time."""
     failure = _failure(error)

@@ -1,7 +1,7 @@
 """All duties of one saga: what is parked, what operators say of it, and telling for the record."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from saga.attempts import Attempts, What
 from saga.journal import Journal
-from saga.parking import Duty, Resolution, Resolving
+from saga.parking import QUESTIONS, WORDS_ON_RECORD, Duty, Resolution, Resolving, Role
 from saga.step import Step
 from saga.view import SagaState, StepState
 
@@ -25,17 +25,19 @@ BLOCKED, UNBLOCKED = "saga_steps_blocked", "saga_steps_unblocked"
 class Notice:
     """Something for the record: a step was parked (`blocked` says why), or is so no longer.
 
-    `number` counts the saga's notices; `still_blocked` tells whether another step is parked.
+    `number` counts the notices of this run; `still_blocked` tells whether another step is parked.
     """
 
     number: int
     step: str
+    role: Role
     blocked: str | None
     still_blocked: bool
     resolution: Resolution | None = None
 
 
 Notify = Callable[[Notice], Coroutine[Any, Any, None]]
+Recall = Callable[[], Coroutine[Any, Any, Sequence[Resolution]]]
 
 
 class Duties:
@@ -45,57 +47,105 @@ class Duties:
         self._journal = journal
         self._attempts = attempts
         self._notify = notify
-        self._duties: dict[str, Duty] = {}
+        self._duties: dict[tuple[str, Role], Duty] = {}
         self._notices: list[asyncio.Task[None]] = []
+        self._words: dict[tuple[str, Role | None], Resolution] = {}  # of earlier lives
+
+    async def recall(self, recall: Recall) -> None:
+        """Learn what operators have said in earlier lives of the saga: it stands."""
+        self._words = {(word.step, word.role): word for word in await recall()}
 
     def new(
         self,
         step: Step[Any, Any],
+        role: Role,
         what: What,
         *args: Any,
         priority: Priority = Priority.default,
         refusable: bool = False,
     ) -> Duty:
-        """A duty of this step, which is the one that operators speak of from now on."""
+        """A duty of this step, of which operators may speak from now on."""
         duty = Duty(
-            step, what, args, self._attempts, self._changed, priority=priority, refusable=refusable
+            step,
+            role,
+            what,
+            args,
+            self._attempts,
+            self._changed,
+            priority=priority,
+            refusable=refusable,
+            settled=self._said_before(step, role),
         )
-        self._duties[step.name] = duty
+        self._duties[step.name, role] = duty
         return duty
 
     def check(self, resolution: Resolution) -> None:
         """ApplicationError if this cannot be said of this step."""
-        duty = self._duties.get(resolution.step)
-        if duty is None or duty.parked is None:
+        duty = self._parked(resolution)
+        if duty is None:
             raise ApplicationError(f"step {resolution.step} is not blocked", type="NotBlocked")
-        if resolution.action is Resolving.RETRY:
-            return
-        if duty.refusable:
-            raise ApplicationError("the pivot can only be retried", type="RetryOnly")
-        if not resolution.evidence.strip():
+        if duty.word is not None:
+            detail = f"{duty.word.who} has just said {duty.word.action} of it; look again"
+            raise ApplicationError(detail, type="AlreadyResolved")
+        if resolution.action not in duty.words():
+            detail = f"the {duty.role} of {resolution.step} can only be retried"
+            raise ApplicationError(detail, type="RetryOnly")
+        if resolution.action is not Resolving.RETRY and not resolution.evidence.strip():
             raise ApplicationError(f"{resolution.action} needs evidence", type="EvidenceMissing")
 
-    def resolve(self, resolution: Resolution) -> None:
-        """Take an operator's word that `check` let pass."""
-        self._duties[resolution.step].resolve(resolution)
+    async def resolve(self, resolution: Resolution) -> None:
+        """Take an operator's word that `check` let pass; returns when it is on record.
+
+        Whoever is told that it was taken may rely on it in every life of the saga.
+        """
+        if (duty := self._parked(resolution)) is None:
+            return
+        duty.word = resolution
+        if workflow.patched(WORDS_ON_RECORD):
+            await workflow.wait_condition(lambda: duty.word is None)
+            await self.told()
 
     async def told(self) -> None:
         """Until everything is on record."""
         await results(self._notices)
+
+    def is_waiting(self) -> bool:
+        """Whether a step is parked, with nothing said and nothing still to be put on record."""
+        parked = [duty for duty in self._duties.values() if duty.parked is not None]
+        all_told = all(notice.done() for notice in self._notices)
+        return all_told and bool(parked) and all(duty.word is None for duty in parked)
+
+    def _parked(self, resolution: Resolution) -> Duty | None:
+        for (step, role), duty in self._duties.items():
+            named = step == resolution.step and resolution.role in {None, role}
+            if named and duty.parked is not None:
+                return duty
+        return None
+
+    def _said_before(self, step: Step[Any, Any], role: Role) -> Resolution | None:
+        """The word of an earlier life; old ones do not say of what, but it is one thing only."""
+        usual = Role.ACTION if step.compensation is None else Role.COMPENSATION
+        said = self._words.get((step.name, role))
+        if said is None and role is usual:
+            said = self._words.get((step.name, None))
+        return None if role in QUESTIONS else said
 
     def _changed(self, duty: Duty) -> None:
         """A duty parked, or is parked no longer: show it, and have it put on record."""
         undoing = self._journal.phase is SagaState.COMPENSATING
         before = StepState.COMPENSATING if undoing else StepState.RUNNING
         self._journal.mark(duty.step, StepState.BLOCKED if duty.parked else before, duty.parked)
-        counter = workflow.metric_meter().create_counter(BLOCKED if duty.parked else UNBLOCKED)
-        counter.add(1, {"step": duty.step.name})
+        self._journal.offer(duty.step, duty.role if duty.parked else None, duty.words())
+        if not (duty.parked and duty.unrecorded):  # that it is tried again changes nothing yet
+            counter = workflow.metric_meter().create_counter(BLOCKED if duty.parked else UNBLOCKED)
+            counter.add(1, {"step": duty.step.name})
         blocked = any(it.parked for it in self._duties.values())
         self._journal.enter(SagaState.BLOCKED if blocked else self._journal.phase)
         self._journal.flush()
         if self._notify is not None:
             number = len(self._notices) + 1
-            notice = Notice(number, duty.step.name, duty.parked, blocked, duty.resolution)
+            said, duty.unrecorded = duty.unrecorded, None
+            notice = Notice(number, duty.step.name, duty.role, duty.parked, blocked, said)
             telling = self._tell(self._notify, notice, self._notices[-1:])
             self._notices.append(asyncio.create_task(telling))
 

@@ -41,6 +41,11 @@ class Journal:
             self.show(SAGA_STEP.value_set(step.name))
         self._tell()
 
+    def offer(self, step: Step[Any, Any], role: str | None, words: Sequence[str]) -> None:
+        """What of the step is parked, if anything, and what an operator may say of it."""
+        view = self._view_of(step)
+        view.role, view.words = role, list(words)
+
     def _view_of(self, step: Step[Any, Any]) -> StepView:
         """The step's line; a repeated step gets one of its own when it begins."""
         if step.name not in self._views:

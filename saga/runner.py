@@ -9,9 +9,8 @@ not failures: they pass through and fail the workflow task, and so does eviction
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
@@ -20,11 +19,12 @@ from temporalio.exceptions import ApplicationError, FailureError
 from saga.acting import Actions, StepFailedError, side_by_side
 from saga.attempts import Attempts
 from saga.call import Call, Cause, Ending, Outcome, cause_of
-from saga.duties import Duties, Notify
+from saga.duties import Duties, Notify, Recall
 from saga.journal import Journal
-from saga.parking import Resolution
+from saga.lives import Later, Renew, Renewal, is_later_run, lived_before
+from saga.parking import Resolution, Role
 from saga.step import UNTIL_DONE, Kind, Step
-from saga.undoing import Undoing, lived_before
+from saga.undoing import Undoing
 from saga.view import SagaState, SagaView, StepState
 
 C = TypeVar("C")
@@ -38,7 +38,11 @@ class Saga:
 
     `notify`, if given, is awaited for every Notice, side by side with the saga, and before its end.
     `fast`: try each activity where the workflow runs first. `own_queue`: run those that are not on
-    the workflow's queue, and not on their step's. Both must come from the workflow's input.
+    the workflow's queue, and not on their step's. `later`: the saga has lived before. These must
+    come from the workflow's input.
+    `recall` answers with what operators have said in earlier lives of the saga instead of work.
+    `renew` continues the workflow as new: a saga that operators have spoken to often, and that is
+    blocked still, goes on as a later life before its history is as long as may be.
     """
 
     def __init__(
@@ -46,20 +50,27 @@ class Saga:
         steps: Sequence[Step[Any, Any]],
         *,
         notify: Notify | None = None,
+        recall: Recall | None = None,
+        renew: Renew | None = None,
         fast: bool = False,
         own_queue: bool = False,
+        later: Later | None = None,
     ) -> None:
         self._journal = Journal(workflow.info().workflow_id, steps, batched=fast or own_queue)
-        self._fast = fast
+        self._recall, self._later = recall, later
+        self._lived = fast or later is not None
         self._attempts = Attempts(fast, self._journal.flush, own_queue=own_queue)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
         self._duties = Duties(self._journal, self._attempts, notify)
+        self._renewal = Renewal(self._duties, renew)
         self._actions = Actions(self._journal, self._attempts, self._duties)
-        self._undoing = Undoing(self._journal, self._duties, fast=fast)
+        self._undoing = Undoing(self._journal, self._duties, lived=self._lived)
         self._forward: asyncio.Task[None] | None = None
-        self._abortion: Cause | None = None
-        self._cancelled_by_temporal = False
+        self._abortion: Cause | None = later.undo if later else None
+        self._cancelled_by_temporal = bool(later and later.by_temporal)
+        self._cause: Cause | None = None  # why it is being undone
         self._committed = False
+        self._landed = False  # whether the pivot had landed in an earlier life
         self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
     @property
@@ -82,7 +93,7 @@ class Saga:
         If the saga may have gone past the pivot in an earlier life, only the pivot's fence knows.
         """
         accepted = self.request_cancel(code, detail)
-        if accepted and lived_before(self._fast, "ask-the-fence-before-a-cancel"):
+        if accepted and lived_before(self._lived, "ask-the-fence-before-a-cancel"):
             await workflow.wait_condition(lambda: self._undoable is not None)
             return bool(self._undoable)
         return accepted
@@ -91,16 +102,18 @@ class Saga:
         """ApplicationError if this cannot be said of this step: for an Update's validator."""
         self._duties.check(resolution)
 
-    def resolve(self, resolution: Resolution) -> None:
-        """Take an operator's word on a parked step that `check` let pass."""
-        self._duties.resolve(resolution)
+    async def resolve(self, resolution: Resolution) -> None:
+        """Take an operator's word on a parked step that `check` let pass, till it is on record."""
+        await self._duties.resolve(resolution)
 
-    def declare(self, step: Step[C, R], command: C) -> None:
+    def declare(self, step: Step[C, R], command: C, *, generation: int = 1) -> None:
         """Say with what a compensatable step is done, before `run`, so that it can be undone.
 
         It is undone not only if this run has begun it, but also if the saga may have in an earlier
-        life; and one that concludes is undone in any case.
+        life; and one that concludes is undone in any case. Declare each generation of one that is
+        repeated.
         """
+        step = step.repeated(generation)
         self._undoing.declared.setdefault(step.name, (step, command))
 
     def register(self, step: Step[C, R], command: C) -> None:
@@ -114,14 +127,15 @@ class Saga:
         Ends with the saga completed or every compensation done. Fails as `UnsoundSaga` if
         something that is no step fails past the pivot, where nothing may be undone any more.
         """
-        cause = await self._try(forward, deadline)
+        await self._remember()
+        cause = self._cause = await self._try(forward, deadline)
         if cause is not None and not self._committed:
             self._journal.enter(SagaState.COMPENSATING)
             await self._finish(self._on_record())
             self._undoable = not await self._finish(self._pivot_landed())
             if not self._undoable:
                 # An earlier run of this saga, or of this task, went past the pivot. So must we.
-                self._committed, self._abortion = True, None
+                self._committed, self._landed, self._abortion, self._cause = True, True, None, None
                 self._journal.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
         if cause is not None and self._committed:
@@ -129,6 +143,7 @@ class Saga:
             raise ApplicationError(detail, type="UnsoundSaga", non_retryable=True)
         undone = {} if cause is None else await self._finish(self._undoing.all(cause))
         await self._finish(self._duties.told())
+        self._renewal.stop()
         self._journal.enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
 
@@ -138,19 +153,23 @@ class Saga:
         """Run one step's action and return its reply. Call it from `forward` only.
 
         The compensation is registered first: an action that fails or whose outcome is unknown is
-        undone too. Past the pivot, an operator may skip a parked step: its reply is None then.
+        undone too. Past the pivot, an operator may skip a parked step: its reply is None then. So
+        is that of a read before a pivot that has landed: it has no say any more, and is not asked.
         `generation` counts from 1 where the business repeats a step: a new effect, a new key.
         """
         if self._abortion is not None:
             raise asyncio.CancelledError  # an abort that `forward` swallowed
-        step = step if generation == 1 else replace(step, name=f"{step.name}#{generation}")
+        step = step.repeated(generation)
+        if self._landed and step.kind is Kind.READ and workflow.patched("reads-have-no-say"):
+            self._journal.mark(step, StepState.SKIPPED)
+            return cast("R", None)
         self.register(step, command)
         must_succeed = self._committed or step.kind is Kind.RETRIABLE
         self._committed = self._committed or step.kind is Kind.PIVOT
         self._journal.mark(step, StepState.RUNNING)
         call = Call(self.view.saga_id, step.name)
         if must_succeed:
-            reply: R = await self._actions.insist(step, step.action, call, command)
+            reply: R = await self._actions.insist(step, Role.ACTION, step.action, call, command)
         else:
             try:
                 reply = await self._actions.attempt(step, call, command, summary)
@@ -168,12 +187,21 @@ class Saga:
         return await side_by_side(steps)
 
     async def record(self, step: Step[C, R], command: C, number: int) -> R:
-        """Run an activity that puts something on record, beside the steps, until it succeeds."""
-        call = Call(self.view.saga_id, f"{step.name}#{number}")
+        """Run an activity that puts something on record, beside the steps, until it succeeds.
+
+        It is a fact about this run: what another run has put on record stands beside it. So here,
+        and only here, the run is a part of the key.
+        """
+        call = Call(self.view.saga_id, f"{step.name}#{number}@{workflow.info().run_id}")
         reply: R = await self._attempts.at(
             step, step.action, (call, command), retry=UNTIL_DONE, patience=None
         )
         return reply
+
+    async def ask(self, step: Step[Any, Any], what: Callable[..., Any]) -> Any:
+        """Run an activity that only reads, beside the steps, until it succeeds."""
+        call = Call(self.view.saga_id, step.name)
+        return await self._attempts.at(step, what, (call,), retry=UNTIL_DONE, patience=None)
 
     def show(self, attribute: SearchAttributeUpdate[Any]) -> None:
         """Have the workflow found by this. On the fast path, once it is left, or at the close."""
@@ -196,7 +224,12 @@ class Saga:
             self._abortion = cause
             if self._forward is not None:
                 self._forward.cancel()
-        return True
+        return self._abortion.ending is cause.ending  # if not, it ends as something else
+
+    async def _remember(self) -> None:
+        """What was said of the saga in an earlier life stands in this one."""
+        if self._recall and (self._later or is_later_run("recall-words")):
+            await self._finish(self._duties.recall(self._recall))
 
     async def _try(self, forward: Forward, deadline: timedelta | None) -> Cause | None:
         """Run the forward path once: None if it completed, else why it must be undone."""
@@ -237,7 +270,8 @@ class Saga:
         """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""
         for step in self._pivots:
             assert step.fence is not None  # noqa: S101 - a pivot without one cannot be made
-            if await self._actions.insist(step, step.fence, Call(self.view.saga_id, step.name)):
+            call = Call(self.view.saga_id, step.name)
+            if await self._actions.insist(step, Role.FENCE, step.fence, call):
                 return True
         return False
 
@@ -252,7 +286,8 @@ class Saga:
         """
         while not task.done():
             try:
-                await workflow.wait([task])
+                if not await self._renewal.wait(task):
+                    self._renewal.begin(Later(self._cause, self._cancelled_by_temporal))
             except asyncio.CancelledError:
                 if (current := asyncio.current_task()) is not None:
                     current.uncancel()

@@ -1,7 +1,7 @@
 """A step of a saga, as data: what it does, how it is undone, and how long it may take."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -63,11 +63,21 @@ class Step(Generic[C, R]):
     patience: timedelta = timedelta(minutes=5)
     park_after: timedelta = timedelta(minutes=10)
 
+    def repeated(self, generation: int) -> "Step[C, R]":
+        """The step as the business does it for this time, from 1: each has a key of its own."""
+        return self if generation == 1 else replace(self, name=f"{self.name}#{generation}")
+
     def __post_init__(self) -> None:
         if (self.compensation is not None) != (self.kind is Kind.COMPENSATABLE):
             raise ValueError(f"step {self.name}: a compensation goes with kind=compensatable only")
         if (self.fence is not None) != (self.kind is Kind.PIVOT):
             raise ValueError(f"step {self.name}: a fence goes with kind=pivot, and only there")
+
+
+def reply_type(function: Callable[..., Any]) -> Any:
+    """What an activity answers with, by its annotation; None if with nothing, or if it has none."""
+    answers = activity._Definition.must_from_callable(function).ret_type
+    return None if answers is type(None) else answers
 
 
 def activity_name(function: Callable[..., Any]) -> str:

@@ -9,32 +9,21 @@ from temporalio import workflow
 from saga.call import Call, Cause
 from saga.duties import Duties, results
 from saga.journal import Journal
-from saga.parking import URGENT, Duty, Resolving
+from saga.lives import lived_before
+from saga.parking import URGENT, Duty, Resolving, Role
 from saga.step import Step
 from saga.view import StepState
 
 Known = dict[str, tuple[Step[Any, Any], Any]]
 
 
-def lived_before(fast: bool, patch: str) -> bool:
-    """Whether there may be effects that this run of the saga knows nothing of.
-
-    An activity of another worker is on record before it runs. Not so on the fast path, where a
-    workflow task may be lost with all that it did; and a reset leaves out of the new run's history
-    what the old one did. `patch` names the rule that needs to know: what an earlier run has on
-    record is replayed as it was, so ask as late as can be.
-    """
-    info = workflow.info()
-    return fast or (info.run_id != info.first_execution_run_id and workflow.patched(patch))
-
-
 class Undoing:
     """Knows which steps to compensate and with what. `declared` holds of each run of the saga."""
 
-    def __init__(self, journal: Journal, duties: Duties, *, fast: bool) -> None:
+    def __init__(self, journal: Journal, duties: Duties, *, lived: bool) -> None:
         self._journal = journal
         self._duties = duties
-        self._fast = fast
+        self._lived = lived
         self.declared: Known = {}
         self.begun: Known = {}
 
@@ -52,14 +41,16 @@ class Undoing:
                 self._journal.view.compensations.append(step.name)
                 self._journal.mark(step, StepState.COMPENSATING)
             call = Call(self._journal.view.saga_id, step.name, cause)
-            duty = self._duties.new(step, step.compensation, call, command, priority=URGENT)
+            duty = self._duties.new(
+                step, Role.COMPENSATION, step.compensation, call, command, priority=URGENT
+            )
             tasks[step.name] = task = asyncio.create_task(self._undo(duty))
-            await workflow.wait_condition(partial(_done_or_parked, task, duty))
+            await workflow.wait_condition(partial(_done_or_set_aside, task, duty))
         return dict(zip(tasks, await results(tasks.values()), strict=True))
 
     def _in_order(self) -> list[tuple[Step[Any, Any], Any]]:
         """The last begun first, a concluding one last, whether or not it was begun."""
-        more = self.declared if lived_before(self._fast, "undo-earlier-runs") else {}
+        more = self.declared if lived_before(self._lived, "undo-earlier-runs") else {}
         concluding = {name: it for name, it in self.declared.items() if it[0].concludes}
         last_first = reversed([*(self.begun | more | concluding).values()])
         return sorted(last_first, key=lambda it: it[0].concludes)
@@ -73,5 +64,5 @@ class Undoing:
         return reply
 
 
-def _done_or_parked(task: asyncio.Task[Any], duty: Duty) -> bool:
-    return task.done() or duty.parked is not None
+def _done_or_set_aside(task: asyncio.Task[Any], duty: Duty) -> bool:
+    return task.done() or duty.set_aside

@@ -29,7 +29,10 @@ class StepState(StrEnum):
 
 @dataclass
 class StepView:
-    """One step. Times are ISO 8601, of the workflow's clock; `action` names its activity."""
+    """One step. Times are ISO 8601, of the workflow's clock; `action` names its activity.
+
+    While it is blocked: what of it is parked (`role`), and what an operator may say (`words`).
+    """
 
     name: str
     kind: str
@@ -39,6 +42,8 @@ class StepView:
     started_at: str | None = None
     finished_at: str | None = None
     error: str | None = None
+    role: str | None = None
+    words: list[str] = field(default_factory=list)
 
 
 @dataclass

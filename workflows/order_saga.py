@@ -1,7 +1,7 @@
 """What every saga of an order has: its view, its cancel, its operators, its notes on record."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
@@ -21,12 +21,24 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.names import Queue
     from contracts.orders import OrderLine, OrderStatus, StepNote
-    from contracts.sagas import TOO_LATE, CancelOrder, SagaInput
-    from saga import Cause, Kind, Notice, Resolution, Saga, SagaView, Step
+    from contracts.sagas import TOO_LATE, CancelOrder, SagaInput, Undo
+    from saga import (
+        Cause,
+        Ending,
+        Kind,
+        Later,
+        Notice,
+        Resolution,
+        Saga,
+        SagaView,
+        Step,
+    )
     from workflows.texts import demand_fit, wish_of
 
 # No step of the sagas is in a table for this: it is a note for the record, in the order's history.
 NOTE = Step(name="note", kind=Kind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
+
+FOREIGN = "ForeignWorkflowId"  # an order's saga under an id that is not the order's
 
 REFUSAL = "it can no longer be cancelled"
 
@@ -40,7 +52,15 @@ class OrderSaga:
 
     def __init__(self, steps: Sequence[Step[Any, Any]], order_id: str, how: SagaInput) -> None:
         self._order_id = order_id
-        self._saga = Saga(steps, notify=self._note, fast=how.fast_path, own_queue=how.own_queue)
+        self._input = how
+        self._saga = Saga(
+            steps,
+            notify=self._note,
+            renew=self._renew,
+            fast=how.fast_path,
+            own_queue=how.own_queue,
+            later=_later(how),
+        )
 
     @workflow.query
     def saga(self) -> SagaView:
@@ -71,8 +91,11 @@ class OrderSaga:
 
     @workflow.update
     async def resolve(self, resolution: Resolution) -> None:
-        """An operator's word on a blocked step: retry, skip or mark_done, with evidence."""
-        self._saga.resolve(resolution)
+        """An operator's word on a blocked step: retry, skip or mark_done, with evidence.
+
+        Returns when it is on record.
+        """
+        await self._saga.resolve(resolution)
 
     @resolve.validator
     def _can_be_resolved(self, resolution: Resolution) -> None:
@@ -94,9 +117,42 @@ class OrderSaga:
         )
         await self._saga.record(NOTE, note, notice.number)
 
+    def _renew(self, later: Later) -> NoReturn:
+        """Go on in a new run, whose input says that there was this one."""
+        undo = None
+        if (cause := later.undo) is not None:
+            undo = Undo(
+                ending=cause.ending.value,
+                code=cause.code,
+                detail=cause.detail,
+                step=cause.step,
+                by_temporal=later.by_temporal,
+            )
+        again = self._input.model_copy(update={"earlier_life": True, "undo": undo})
+        workflow.continue_as_new(again)
+
     def _show(self, status: OrderStatus) -> None:
         """Have the workflow found by the order's status."""
         self._saga.show(ORDER_STATUS.value_set(status))
+
+
+def check_id(expected: bool, what: str) -> None:
+    """Fail the workflow as `ForeignWorkflowId`, before anything runs, if it is not the saga's own.
+
+    What a saga has done is found by its id, which is the workflow's.
+    """
+    if not expected and workflow.patched("foreign-workflow-ids"):
+        detail = f"{workflow.info().workflow_id} is not the id of {what}: nothing was done"
+        raise ApplicationError(detail, type=FOREIGN, non_retryable=True)
+
+
+def _later(how: SagaInput) -> Later | None:
+    if not how.earlier_life and how.undo is None:
+        return None
+    if (undo := how.undo) is None:
+        return Later()
+    cause = Cause(Ending(undo.ending), undo.code, undo.detail, undo.step)
+    return Later(cause, undo.by_temporal)
 
 
 def reason_of(cause: Cause) -> Reason:

@@ -13,13 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from activities.payments import PaymentActivities
     from activities.users import UserActivities
-    from contracts.names import Queue
+    from contracts.names import Queue, workflow_id
     from contracts.orders import ConfirmOrder, CreateOrder, Order, OrderStatus
     from contracts.payments import ChargePayment
     from contracts.sagas import OrderOutcome, PlaceOrderInput
     from contracts.users import ValidateUser
     from saga import Kind, Notice, Outcome, Step
-    from workflows.order_saga import OrderSaga, money, pieces, reason_of, stock_of
+    from workflows.order_saga import OrderSaga, check_id, money, pieces, reason_of, stock_of
 
 CREATE_ORDER = Step(
     name="create_order",
@@ -87,6 +87,7 @@ class PlaceOrder(OrderSaga):
     @workflow.run
     async def run(self, order: PlaceOrderInput) -> OrderOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
+        check_id(workflow.info().workflow_id == workflow_id(order.order_id), order.order_id)
         self._saga.declare(CREATE_ORDER, order)
         self._saga.declare(RESERVE_INVENTORY, stock_of(order.order_id, order.items))
         self._saga.declare(CHARGE_PAYMENT, _charge(order))

@@ -16,12 +16,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from activities.orders import OrderActivities
     from activities.payments import PaymentActivities
-    from contracts.names import Queue
+    from contracts.names import Queue, is_return_of
     from contracts.orders import OrderStatus
     from contracts.payments import GiveBack
     from contracts.sagas import ReturnOrderInput, ReturnOutcome
     from saga import Kind, Step
-    from workflows.order_saga import OrderSaga, money, pieces, reason_of, stock_of
+    from workflows.order_saga import OrderSaga, check_id, money, pieces, reason_of, stock_of
 
 BEGIN_RETURN = Step(
     name="begin_return",
@@ -67,6 +67,8 @@ class ReturnOrder(OrderSaga):
     @workflow.run
     async def run(self, order: ReturnOrderInput) -> ReturnOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
+        is_its_own = is_return_of(workflow.info().workflow_id, order.order_id)
+        check_id(is_its_own, f"a return of {order.order_id}")
         self._saga.declare(BEGIN_RETURN, order)
         outcome = await self._saga.run(lambda: self._return(order), deadline=DEADLINE)
         if outcome.cause is None:

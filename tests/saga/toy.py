@@ -179,7 +179,7 @@ class ToySaga:
     @workflow.update
     async def resolve(self, resolution: Resolution) -> None:
         """An operator's word."""
-        self._saga.resolve(resolution)
+        await self._saga.resolve(resolution)
 
     @resolve.validator
     def _check(self, resolution: Resolution) -> None:
