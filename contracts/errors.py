@@ -3,7 +3,8 @@
     ServiceError
     ├── Rejected          the business says no; trying again changes nothing
     │   ├── NotFound      … because there is no such thing
-    │   └── Compensated   … because this step was undone before: its late action must not land
+    │   ├── Compensated   … because this step was undone before: its late action must not land
+    │   └── KeyReused     … because this step was asked for with another command before
     ├── Conflict          somebody else was faster; read again, then decide
     └── Unavailable       no answer, or no clear one; try again later
         └── CircuitOpen   … and this time nobody was asked: calls to it are held back for now
@@ -34,6 +35,16 @@ class Compensated(Rejected):
 
     def __init__(self, detail: str) -> None:
         super().__init__("already_compensated", detail)
+
+
+class KeyReused(Rejected):
+    """A key means one command, and this one is another's. Nothing was changed.
+
+    Whoever gets it has two commands for one step of one saga: find out which of them is meant.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("key_reused", detail)
 
 
 class Conflict(ServiceError):

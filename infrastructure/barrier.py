@@ -10,34 +10,26 @@ transaction of the effect. A row's state tells what a late, repeated or overtake
 
 Concurrent attempts meet at the row's lock and see each other's outcome. The idea is dtm's
 "sub-transaction barrier"; unlike it, a repetition gets the first answer, not a bare success.
+
+A repetition says the same. Each row keeps the digest of its command (`infrastructure.commands`),
+and whoever comes with the same key and another command is refused as KeyReused, and changes
+nothing. A compensation takes its action's command, so it is held to the action's row, too. A fence
+has no command, and a row from before digests were kept has none to compare with.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
-from sqlalchemy import (
-    CTE,
-    Column,
-    DateTime,
-    MetaData,
-    Table,
-    Text,
-    Update,
-    bindparam,
-    case,
-    func,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import CTE, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
-from contracts.errors import Compensated
+from contracts.errors import Compensated, KeyReused
 from contracts.message import StepKey
 from contracts.published import DomainEvent
 from contracts.records import Op, State, StepRecord
+from infrastructure.barrier_rows import REUSED, finishing, moving, of_claim, of_row
 from infrastructure.outbox import Outbox
 from infrastructure.telemetry.metrics import counter
 
@@ -51,20 +43,6 @@ def no_events(_: BaseModel) -> Sequence[DomainEvent]:
     return ()
 
 
-def barrier_table(metadata: MetaData) -> Table:
-    """The table `barrier` in a service's own database."""
-    return Table(
-        "barrier",
-        metadata,
-        Column("saga_id", Text, primary_key=True),
-        Column("step", Text, primary_key=True),
-        Column("op", Text, primary_key=True),
-        Column("state", Text, nullable=False),
-        Column("reply", JSONB),
-        Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    )
-
-
 class Barrier:
     """The barrier of one service. Every method works in the caller's transaction.
 
@@ -76,8 +54,8 @@ class Barrier:
         self._table = table
         self._outbox = outbox
         self._moves: dict[object, ReturningInsert[tuple[str, Any]]] = {}
-        self._claiming = _moving(table, State.STARTED, {}).cte("claim")
-        self._finish = outbox.along(_finishing(table))
+        self._claiming = moving(table, State.STARTED, {}).cte("claim")
+        self._finish = outbox.along(finishing(table))
 
     async def action(
         self,
@@ -86,13 +64,15 @@ class Barrier:
         reply_type: type[R],
         effect: Callable[[], Awaitable[R]],
         *,
+        digest: str,
         events: Events[R] = no_events,
     ) -> R:
         """Run `effect` once, and publish its `events`; a repetition gets the first reply.
 
-        Raises Compensated if the step was undone, before or after it took effect.
+        Raises Compensated if the step was undone, before or after it took effect, and KeyReused if
+        the key is another command's.
         """
-        stored = await self.claim(tx, key, reply_type)
+        stored = await self.claim(tx, key, reply_type, digest=digest)
         if stored is not None:
             return stored
         reply = await effect()
@@ -106,31 +86,40 @@ class Barrier:
         reply_type: type[R],
         undo: Callable[[A | None], Awaitable[R]],
         *,
+        digest: str,
         events: Events[R] = no_events,
     ) -> R:
         """Run `undo` once, with the action's reply, or None if the action never took effect.
 
-        Either way the action is refused from now on. A repetition gets the first reply.
+        Either way the action is refused from now on. A repetition gets the first reply. Raises
+        KeyReused if the action's command was another.
         """
-        stored = await self.claim(tx, key, reply_type, Op.COMPENSATION)
+        stored = await self.claim(tx, key, reply_type, Op.COMPENSATION, digest=digest)
         if stored is not None:
             return stored
-        reply = await undo(await self.void(tx, key, action_type))
+        reply = await undo(await self.void(tx, key, action_type, digest=digest))
         return await self.finish(tx, key, reply, Op.COMPENSATION, events=events(reply))
 
     async def claim(
-        self, tx: AsyncConnection, key: StepKey, reply_type: type[R], op: Op = Op.ACTION
+        self,
+        tx: AsyncConnection,
+        key: StepKey,
+        reply_type: type[R],
+        op: Op = Op.ACTION,
+        *,
+        digest: str,
     ) -> R | None:
         """Begin an attempt: the stored reply if one is done, None if the effect is still to do.
 
         Locks the row until the transaction ends, which is where concurrent attempts wait.
         """
-        return self.judged(key, await self._upsert(tx, key, op, State.STARTED, {}), reply_type, op)
+        found = await self._upsert(tx, of_claim(key, digest, op), State.STARTED, {})
+        return self.judged(key, found, reply_type, op)
 
     def claiming(self) -> CTE:
         """An action's claim as a part of another statement, which saves a round trip.
 
-        Made once; which action comes with each execution, as the parameters of `parameters`. Have
+        Made once; which action comes with each execution, as the parameters of `of_claim`. Have
         the statement answer the part's `state` and `reply`, and let `judged` judge them. All the
         rest of it sees the database as it was before it waited for the row's lock.
         """
@@ -141,6 +130,7 @@ class Barrier:
     ) -> R | None:
         """What a claim's (state, reply) mean: see `claim`."""
         state, reply = found
+        _same_command(key, state, op)
         if state in {State.COMPENSATED, State.TOMBSTONE}:
             _counted("saga_barrier_late", "Actions refused, since their step was undone", op)
             raise Compensated(f"step {key.step} of {key.saga_id} has been compensated")
@@ -164,13 +154,21 @@ class Barrier:
         """
         stored = {"its_reply": reply.model_dump(mode="json")}
         published = self._outbox.rows(tx, events)
-        await tx.execute(self._finish, parameters(key, op) | stored | published)
+        await tx.execute(self._finish, of_row(key, op) | stored | published)
         return reply
 
-    async def void(self, tx: AsyncConnection, key: StepKey, action_type: type[A]) -> A | None:
-        """Refuse the action from now on; its reply if it had taken effect, else None."""
+    async def void(
+        self, tx: AsyncConnection, key: StepKey, action_type: type[A], *, digest: str | None
+    ) -> A | None:
+        """Refuse the action from now on; its reply if it had taken effect, else None.
+
+        Without a digest it is another step that asks, with a command of its own, so there is
+        nothing to compare.
+        """
         transitions = {State.STARTED: State.TOMBSTONE, State.DONE: State.COMPENSATED}
-        state, reply = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
+        claim = of_claim(key, digest)
+        state, reply = await self._upsert(tx, claim, State.TOMBSTONE, transitions)
+        _same_command(key, state, Op.ACTION)
         if state == State.TOMBSTONE:
             _counted("saga_barrier_tombstones", "Steps undone before they took effect", Op.ACTION)
         return action_type.model_validate(reply) if state == State.COMPENSATED else None
@@ -184,7 +182,7 @@ class Barrier:
         nobody can call back what it has sent out.
         """
         transitions = {} if started_stands else {State.STARTED: State.TOMBSTONE}
-        state, _ = await self._upsert(tx, key, Op.ACTION, State.TOMBSTONE, transitions)
+        state, _ = await self._upsert(tx, of_claim(key, None), State.TOMBSTONE, transitions)
         return state in {State.STARTED, State.DONE}
 
     async def records(self, tx: AsyncConnection, saga_id: str) -> list[StepRecord]:
@@ -200,56 +198,26 @@ class Barrier:
     async def _upsert(
         self,
         tx: AsyncConnection,
-        key: StepKey,
-        op: Op,
+        claim: Mapping[str, Any],
         first: State,
         transitions: Mapping[State, State],
-    ) -> tuple[State, Any]:
+    ) -> tuple[str, Any]:
         """Insert the row as `first`, or move the one that is there; its state after and reply.
 
         One round trip. Locks the row: waits for a concurrent attempt and sees what it committed.
         """
         kind = (first, *transitions.items())
         if kind not in self._moves:
-            self._moves[kind] = _moving(self._table, first, transitions)
-        found = (await tx.execute(self._moves[kind], parameters(key, op))).one()
-        return State(found.state), found.reply
+            self._moves[kind] = moving(self._table, first, transitions)
+        found = (await tx.execute(self._moves[kind], dict(claim))).one()
+        return found.state, found.reply
 
 
-def _moving(
-    table: Table, first: State, transitions: Mapping[State, State]
-) -> ReturningInsert[tuple[str, Any]]:
-    state = table.c.state
-    moved = [(state == old, new) for old, new in transitions.items()]
-    return (
-        insert(table)
-        .values(
-            saga_id=bindparam("its_saga"),
-            step=bindparam("its_step"),
-            op=bindparam("its_op"),
-            state=first,
-        )
-        .on_conflict_do_update(
-            index_elements=["saga_id", "step", "op"],
-            set_={"state": case(*moved, else_=state) if moved else state},
-        )
-        .returning(state, table.c.reply)
-    )
-
-
-def _finishing(table: Table) -> Update:
-    row = table.c
-    its: dict[str, Any] = {name: bindparam(f"its_{name}") for name in ("saga", "step", "op")}
-    return (
-        update(table)
-        .where(row.saga_id == its["saga"], row.step == its["step"], row.op == its["op"])
-        .values(state=State.DONE, reply=bindparam("its_reply", type_=JSONB))
-    )
-
-
-def parameters(key: StepKey, op: Op = Op.ACTION) -> dict[str, Any]:
-    """The parameters of a statement that `claiming` is a part of."""
-    return {"its_saga": key.saga_id, "its_step": key.step, "its_op": op}
+def _same_command(key: StepKey, state: str, op: Op) -> None:
+    """KeyReused if the row that was found is another command's."""
+    if state == REUSED:
+        _counted("saga_barrier_key_reused", "Attempts refused: the key is another command's", op)
+        raise KeyReused(f"{key.step} of {key.saga_id} was asked for with another command before")
 
 
 def _counted(name: str, description: str, op: Op) -> None:

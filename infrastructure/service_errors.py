@@ -12,6 +12,7 @@ from contracts.errors import (
     CircuitOpen,
     Compensated,
     Conflict,
+    KeyReused,
     NotFound,
     Rejected,
     ServiceError,
@@ -24,10 +25,16 @@ URN = "urn:order-saga:service-error:"
 STATUSES: dict[type[ServiceError], tuple[str, int]] = {
     NotFound: ("not_found", 404),
     Compensated: ("compensated", 422),
+    KeyReused: ("key_reused", 422),
     Rejected: ("rejected", 422),
     Conflict: ("conflict", 409),
     CircuitOpen: ("circuit_open", 503),
     Unavailable: ("unavailable", 503),
+}
+# Those that have one code, and so are made of their detail alone.
+ONE_CODE: dict[str, type[Compensated] | type[KeyReused]] = {
+    "compensated": Compensated,
+    "key_reused": KeyReused,
 }
 
 
@@ -59,11 +66,12 @@ def error_of(service: str, status: int, body: bytes) -> ServiceError:
 def _own(document: dict[str, Any]) -> ServiceError:
     """The service's own word. KeyError, TypeError or AttributeError if it is not."""
     code, detail = document["code"], document["detail"]
-    match document["type"].removeprefix(URN):
+    word = document["type"].removeprefix(URN)
+    if word in ONE_CODE:
+        return ONE_CODE[word](detail)
+    match word:
         case "not_found":
             return NotFound(code, detail)
-        case "compensated":
-            return Compensated(detail)
         case "rejected":
             return Rejected(code, detail)
         case "conflict":

@@ -23,6 +23,7 @@ from contracts.message import StepKey
 from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
 from contracts.records import Effects, Epoch, StepRecord
 from infrastructure.barrier import Barrier
+from infrastructure.commands import digest_of
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
 from infrastructure.outbox import Outbox
@@ -100,9 +101,15 @@ class Inventory:
                 raise await moves.why_not(tx, command.lines)
             return Reservation(order_id=command.order_id, lines=command.lines)
 
+        digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.action(
-                tx, key, Reservation, effect, events=_told(EventType.INVENTORY_RESERVED)
+                tx,
+                key,
+                Reservation,
+                effect,
+                digest=digest,
+                events=_told(EventType.INVENTORY_RESERVED),
             )
 
     async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
@@ -113,9 +120,16 @@ class Inventory:
             await moves.must_move(tx, lines, RESERVED, AVAILABLE)
             return Reservation(order_id=command.order_id, lines=lines)
 
+        digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.compensation(
-                tx, key, Reservation, Reservation, undo, events=_told(EventType.INVENTORY_RELEASED)
+                tx,
+                key,
+                Reservation,
+                Reservation,
+                undo,
+                digest=digest,
+                events=_told(EventType.INVENTORY_RELEASED),
             )
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
@@ -125,9 +139,15 @@ class Inventory:
             await moves.must_move(tx, command.lines, RESERVED, SOLD)
             return Reservation(order_id=command.order_id, lines=command.lines)
 
+        digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.action(
-                tx, key, Reservation, effect, events=_told(EventType.INVENTORY_COMMITTED)
+                tx,
+                key,
+                Reservation,
+                effect,
+                digest=digest,
+                events=_told(EventType.INVENTORY_COMMITTED),
             )
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
@@ -139,9 +159,15 @@ class Inventory:
                 raise Unavailable(detail, retry_after=SOLD_SOON)
             return Reservation(order_id=command.order_id, lines=command.lines)
 
+        digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.action(
-                tx, key, Reservation, effect, events=_told(EventType.INVENTORY_RESTOCKED)
+                tx,
+                key,
+                Reservation,
+                effect,
+                digest=digest,
+                events=_told(EventType.INVENTORY_RESTOCKED),
             )
 
     async def held(self, saga_ids: Sequence[str]) -> list[Holding]:

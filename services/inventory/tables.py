@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, Table, Text
 
-from infrastructure.barrier import barrier_table
+from infrastructure.barrier_rows import barrier_table
 from infrastructure.outbox import outbox_table
 
 metadata = MetaData()

@@ -23,6 +23,7 @@ from contracts.overview import Intervention, OrderFlow
 from contracts.published import DomainEvent
 from contracts.records import Epoch, StepRecord
 from infrastructure.barrier import Barrier
+from infrastructure.commands import digest_of
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
 from infrastructure.event_store import EventStore, NewEvent
@@ -61,7 +62,8 @@ class Orders:
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
         """Record the order as pending."""
-        return await self._once(key, command.order_id, lambda order: order.place(command))
+        digest = digest_of(CreateOrder, command)
+        return await self._once(key, digest, command.order_id, lambda order: order.place(command))
 
     async def close(
         self, key: StepKey, command: CreateOrder, status: OrderStatus, reason: Reason
@@ -79,12 +81,14 @@ class Orders:
                 tx, command.order_id, lambda order: order.close(status, reason)
             )
 
+        digest = digest_of(CreateOrder, command)
         async with self._database.transaction() as tx:
-            return await self._barrier.compensation(tx, key, Order, Order, undo)
+            return await self._barrier.compensation(tx, key, Order, Order, undo, digest=digest)
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
         """Confirm a pending order. Rejected `not_pending` if it is closed."""
-        return await self._once(key, command.order_id, OrderAggregate.confirm)
+        digest = digest_of(ConfirmOrder, command)
+        return await self._once(key, digest, command.order_id, OrderAggregate.confirm)
 
     async def fence_confirm(self, key: StepKey) -> bool:
         """Make sure that no late `confirm` of this saga can land; True if it had landed."""
@@ -93,8 +97,9 @@ class Orders:
 
     async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record that the order is being returned. Rejected `not_returnable`."""
+        digest = digest_of(StartReturn, command)
         return await self._once(
-            key, command.order_id, lambda order: order.begin_return(key.saga_id)
+            key, digest, command.order_id, lambda order: order.begin_return(key.saga_id)
         )
 
     async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
@@ -106,13 +111,15 @@ class Orders:
                 await self._record(tx, order, decided)
             return reason
 
+        digest = digest_of(StartReturn, command)
         async with self._database.transaction() as tx:
-            return await self._barrier.compensation(tx, key, Order, Reason, undo)
+            return await self._barrier.compensation(tx, key, Order, Reason, undo, digest=digest)
 
     async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record the order as returned. Rejected `not_returning`."""
+        digest = digest_of(StartReturn, command)
         return await self._once(
-            key, command.order_id, lambda order: order.complete_return(key.saga_id)
+            key, digest, command.order_id, lambda order: order.complete_return(key.saga_id)
         )
 
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
@@ -123,8 +130,10 @@ class Orders:
                 await self._change(tx, command.order_id, lambda order: order.note(command))
             return command
 
+        digest = digest_of(StepNote, command)
+        noted = StepKey(saga_id=key.saga_id, step=f"{key.step}/{digest[:16]}")
         async with self._database.transaction() as tx:
-            return await self._barrier.action(tx, key, StepNote, effect)
+            return await self._barrier.action(tx, noted, StepNote, effect, digest=digest)
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""
@@ -198,10 +207,11 @@ class Orders:
         async with self._database.transaction() as tx:
             return await installation_id(tx, installation)
 
-    async def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
+    async def _once(self, key: StepKey, digest: str, order_id: str, decide: Decision) -> Order:
         """Change the order as a step's action; a repetition gets the first reply."""
         async with self._database.transaction() as tx:
-            row = (await tx.execute(self._claiming, statements.its(key, order_id))).mappings().one()
+            its = statements.its(key, digest, order_id)
+            row = (await tx.execute(self._claiming, its)).mappings().one()
             stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
             if stored is not None:
                 return stored

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.message import StepKey
-from infrastructure.barrier import Barrier, parameters
+from infrastructure.barrier import Barrier
+from infrastructure.barrier_rows import of_claim
 from infrastructure.event_store import EventStore
 from infrastructure.snapshots import Snapshots
 from services.order import read_model
@@ -34,9 +35,9 @@ def claiming(of: Barrier, known: Sequence[ColumnElement[Any]]) -> Select[Any]:
     return select(claim.c.state.label(STATE), claim.c.reply.label(REPLY), *known)
 
 
-def its(key: StepKey, order_id: str) -> dict[str, Any]:
+def its(key: StepKey, digest: str, order_id: str) -> dict[str, Any]:
     """The parameters of `claiming`."""
-    return parameters(key) | {"its_stream": order_id}
+    return of_claim(key, digest) | {"its_stream": order_id}
 
 
 def recording(store: EventStore) -> ReturningInsert[Any]:

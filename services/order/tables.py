@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infrastructure.barrier import barrier_table
+from infrastructure.barrier_rows import barrier_table
 from infrastructure.events_table import events_table
 from infrastructure.installation import installation_table
 from infrastructure.outbox import outbox_table

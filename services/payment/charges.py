@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from contracts.errors import Rejected
 from contracts.message import StepKey
 from contracts.payments import ChargePayment, Payment, PaymentStatus
-from infrastructure.barrier import Barrier, parameters
+from infrastructure.barrier import Barrier
+from infrastructure.barrier_rows import of_claim
+from infrastructure.commands import digest_of
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
 from services.payment import rows
@@ -64,7 +66,9 @@ class Charges:
     async def _begin(self, key: StepKey, command: ChargePayment) -> Payment:
         """The step's payment: captured if an earlier attempt did it, else to be gone on with."""
         async with self._database.transaction() as tx:
-            stored, row = await self._claim(tx, self._beginning, key, rows.first(key, command))
+            stored, row = await self._claim(
+                tx, self._beginning, key, command, rows.first(key, command)
+            )
             return stored or rows.begun(row, key, command)
 
     async def _confirm(self, key: StepKey, command: ChargePayment, intent_id: str | None) -> Intent:
@@ -83,7 +87,7 @@ class Charges:
         intent = await self._provider.create(command, key.saga_id, create)
         its = rows.of_order(command.order_id) | {"new_intent": intent.id}
         async with self._database.statement() as tx:
-            _, row = await self._claim(tx, self._attaching, key, its)
+            _, row = await self._claim(tx, self._attaching, key, command, its)
         return str(row["intent_id"])
 
     async def _capture(self, key: StepKey, command: ChargePayment) -> Payment:
@@ -94,23 +98,30 @@ class Charges:
         """
         async with self._database.transaction() as tx:
             its = rows.of_order(command.order_id)
-            stored, row = await self._claim(tx, self._capturing, key, its)
+            stored, row = await self._claim(tx, self._capturing, key, command, its)
             if stored is not None:
                 return stored
             captured = rows.payment_of(row)
             return await self._barrier.finish(tx, key, captured, events=told(captured))
 
     async def _claim(
-        self, tx: AsyncConnection, statement: Select[Any], key: StepKey, its: dict[str, Any]
+        self,
+        tx: AsyncConnection,
+        statement: Select[Any],
+        key: StepKey,
+        command: ChargePayment,
+        its: dict[str, Any],
     ) -> tuple[Payment | None, RowMapping]:
         """Claim a charge by a statement that does more; the stored reply, if any, and the row."""
-        row = (await tx.execute(statement, parameters(key) | its)).mappings().one()
+        claim = of_claim(key, digest_of(ChargePayment, command))
+        row = (await tx.execute(statement, claim | its)).mappings().one()
         return self._barrier.judged(key, (row[rows.CLAIMED], row[rows.REPLY]), Payment), row
 
     async def _decline(self, key: StepKey, command: ChargePayment, refusal: Rejected) -> None:
         """Write the refusal down. Raises Compensated if the step was undone meanwhile."""
+        digest = digest_of(ChargePayment, command)
         async with self._database.transaction() as tx:
-            if await self._barrier.claim(tx, key, Payment) is not None:
+            if await self._barrier.claim(tx, key, Payment, digest=digest) is not None:
                 return
             before = await rows.find(tx, command.order_id)
             declined = await rows.close(

@@ -18,6 +18,7 @@ from contracts.message import StepKey
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
 from contracts.records import Op
 from infrastructure.barrier import Barrier
+from infrastructure.commands import digest_of
 from infrastructure.database import Database
 from services.payment import rows
 from services.payment.provider import IntentStatus, Provider
@@ -41,7 +42,8 @@ class Refunds:
         if payment.intent_id is None or refund_key is None:
             return payment
         refund_id = await self._give_back(payment, payment.intent_id, refund_key)
-        return await self._close(key, command.order_id, refund_id, Op.COMPENSATION)
+        digest = digest_of(ChargePayment, command)
+        return await self._close(key, digest, command.order_id, refund_id, Op.COMPENSATION)
 
     async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
         """Refund a captured payment, as a step of a later saga. Rejected `nothing_to_return`.
@@ -52,7 +54,8 @@ class Refunds:
         if payment.intent_id is None or refund_key is None:
             return payment
         refund_id = await self._give_back(payment, payment.intent_id, refund_key)
-        return await self._close(key, command.order_id, refund_id, Op.ACTION)
+        digest = digest_of(GiveBack, command)
+        return await self._close(key, digest, command.order_id, refund_id, Op.ACTION)
 
     async def fence_give_back(self, key: StepKey) -> bool:
         """Make sure that no late `give_back` of this saga can begin; True if it had begun."""
@@ -75,11 +78,12 @@ class Refunds:
 
         No key means that nothing is left to do: it is done, or no money can have moved.
         """
+        digest = digest_of(ChargePayment, command)
         async with self._database.transaction() as tx:
-            stored = await self._barrier.claim(tx, key, Payment, Op.COMPENSATION)
+            stored = await self._barrier.claim(tx, key, Payment, Op.COMPENSATION, digest=digest)
             if stored is not None:
                 return stored, None
-            found = await self._void(tx, key, command.order_id)
+            found = await self._void(tx, key, digest, command.order_id)
             if found is not None and found.payment.intent_id is not None:
                 return found.payment, await self._key(tx, found)
             voided = nothing(command)
@@ -95,8 +99,9 @@ class Refunds:
         From this commit on the step has begun. The charge stays as it is in the barrier: it did
         happen, and a reset of its own saga must find it.
         """
+        digest = digest_of(GiveBack, command)
         async with self._database.transaction() as tx:
-            stored = await self._barrier.claim(tx, key, Payment)
+            stored = await self._barrier.claim(tx, key, Payment, digest=digest)
             if stored is not None:
                 return stored, None
             found = await rows.find(tx, command.order_id)
@@ -106,13 +111,15 @@ class Refunds:
                 raise Rejected("nothing_to_return", detail)
             return found.payment, await self._key(tx, found)
 
-    async def _void(self, tx: AsyncConnection, key: StepKey, order_id: str) -> rows.Found | None:
+    async def _void(
+        self, tx: AsyncConnection, key: StepKey, digest: str, order_id: str
+    ) -> rows.Found | None:
         """Void the charge: under the key of the compensation, and of the step that owns it."""
-        await self._barrier.void(tx, key, Payment)
+        await self._barrier.void(tx, key, Payment, digest=digest)
         found = await rows.find(tx, order_id)
         if found is None or found.owner == key:
             return found
-        await self._barrier.void(tx, found.owner, Payment)
+        await self._barrier.void(tx, found.owner, Payment, digest=None)
         return await rows.find(tx, order_id)  # again: an attempt may have held the lock till now
 
     async def _key(self, tx: AsyncConnection, found: rows.Found) -> str:
@@ -148,11 +155,13 @@ class Refunds:
         async with self._database.statement() as tx:
             await rows.replace_refund_key(tx, order_id, refused, following(refused))
 
-    async def _close(self, key: StepKey, order_id: str, refund_id: str | None, op: Op) -> Payment:
+    async def _close(
+        self, key: StepKey, digest: str, order_id: str, refund_id: str | None, op: Op
+    ) -> Payment:
         """Write down how the money came back."""
         status = PaymentStatus.REFUNDED if refund_id else PaymentStatus.VOIDED
         async with self._database.transaction() as tx:
-            stored = await self._barrier.claim(tx, key, Payment, op)
+            stored = await self._barrier.claim(tx, key, Payment, op, digest=digest)
             if stored is not None:
                 return stored
             closed = await rows.close(tx, order_id, status, refund_id=refund_id)

@@ -11,7 +11,7 @@ from sqlalchemy import (
     func,
 )
 
-from infrastructure.barrier import barrier_table
+from infrastructure.barrier_rows import barrier_table
 from infrastructure.outbox import outbox_table
 
 metadata = MetaData()

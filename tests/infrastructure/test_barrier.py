@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Compensated, Unavailable
+from contracts.errors import Compensated, KeyReused, Unavailable
 from contracts.message import Message, StepKey
 from infrastructure.barrier import Barrier
 from infrastructure.database import Database
@@ -22,6 +22,7 @@ from tests.support.waiting import until
 
 Attempt = Callable[[], Awaitable["Reply"]]
 KEY = StepKey(saga_id="saga-1", step="reserve")
+DIGEST = "d1"
 
 
 class Reply(Message):
@@ -43,7 +44,7 @@ class Service:
         self.calls = 0
         self.entered = asyncio.Event()
 
-    async def act(self, *, crash_at: str = "", pause: float = 0) -> Reply:
+    async def act(self, *, crash_at: str = "", pause: float = 0, digest: str = DIGEST) -> Reply:
         """Add one to the total, unless it was done or undone before."""
 
         async def effect() -> Reply:
@@ -56,12 +57,12 @@ class Service:
             return Reply(number=self.calls)
 
         async with self.database.transaction() as tx:
-            reply = await self.barrier.action(tx, KEY, Reply, effect)
+            reply = await self.barrier.action(tx, KEY, Reply, effect, digest=digest)
             _crash(crash_at, "before commit")
         _crash(crash_at, "after commit")
         return reply
 
-    async def undo(self, *, crash_at: str = "", pause: float = 0) -> Reply:
+    async def undo(self, *, crash_at: str = "", pause: float = 0, digest: str = DIGEST) -> Reply:
         """Take it back, if there is something to take back."""
 
         async def undo(acted: Reply | None) -> Reply:
@@ -75,7 +76,7 @@ class Service:
             return Reply(number=self.calls)
 
         async with self.database.transaction() as tx:
-            reply = await self.barrier.compensation(tx, KEY, Reply, Reply, undo)
+            reply = await self.barrier.compensation(tx, KEY, Reply, Reply, undo, digest=digest)
             _crash(crash_at, "before commit")
         _crash(crash_at, "after commit")
         return reply
@@ -281,3 +282,55 @@ async def test_a_fence_and_an_action_at_random_agree(service: Service) -> None:
         landed = True in answers
         assert await service.counts() == ((1, 1, 0) if landed else (0, 0, 0))
         assert landed != any(isinstance(it, Compensated) for it in answers)
+
+
+async def test_another_command_under_the_same_key_is_refused_and_changes_nothing(
+    service: Service,
+) -> None:
+    first = await service.act()
+    with pytest.raises(KeyReused):
+        await service.act(digest="d2")
+    with pytest.raises(KeyReused):
+        await service.undo(digest="d2")
+    assert await service.counts() == (1, 1, 0)
+    assert await service.act() == first
+    await service.undo()
+    with pytest.raises(KeyReused):
+        await service.undo(digest="d2")
+    assert await service.counts() == (0, 1, 1)
+
+
+async def test_an_action_of_another_command_than_its_tombstones_is_refused(
+    service: Service,
+) -> None:
+    await service.undo()
+    with pytest.raises(KeyReused):
+        await service.act(digest="d2")
+    assert await service.counts() == (0, 0, 0)
+
+
+async def test_of_two_commands_that_meet_one_takes_effect(service: Service) -> None:
+    for _ in range(20):
+        await service.forget()
+        attempts = [service.act(digest=digest) for digest in ("d1", "d2", "d1", "d2")]
+        answers = await asyncio.gather(*attempts, return_exceptions=True)
+        assert sum(isinstance(it, KeyReused) for it in answers) == 2, answers
+        assert await service.counts() == (1, 1, 0)
+
+
+async def test_what_is_on_record_without_a_digest_is_answered_for(service: Service) -> None:
+    first = await service.act()
+    async with service.database.transaction() as tx:
+        await tx.execute(text("UPDATE barrier SET digest = NULL"))
+    assert await service.act(digest="d2") == first
+    await service.undo(digest="d2")
+    assert await service.counts() == (0, 1, 1)
+
+
+async def test_a_fence_has_no_command_to_compare(service: Service) -> None:
+    await service.act()
+    assert await service.fence() is True
+    await service.forget()
+    assert await service.fence() is False
+    with pytest.raises(Compensated):
+        await service.act(digest="d2")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from contracts.errors import Compensated
+from contracts.errors import Compensated, KeyReused
 from contracts.message import StepKey
 from contracts.records import Op, State, StepRecord
 
@@ -20,20 +20,25 @@ class Barrier:
         self._done: dict[StepKey, object] = {}
         self._undone: dict[StepKey, object] = {}
         self._refused: set[StepKey] = set()
+        self._said: dict[StepKey, str] = {}
 
-    def action(self, key: StepKey, effect: Callable[[], R]) -> R:
-        """Run it once; Compensated if it was undone."""
+    def action(self, key: StepKey, digest: str, effect: Callable[[], R]) -> R:
+        """Run it once; Compensated if it was undone, KeyReused if it is another command's."""
+        self._same_command(key, digest)
         if key in self._refused:
             raise Compensated(f"step {key.step} of {key.saga_id} has been compensated")
         if key not in self._done:
             self._done[key] = effect()
+            self._said[key] = digest
         return self._done[key]  # type: ignore[return-value]  # put there by the same step
 
-    def compensation(self, key: StepKey, undo: Callable[[A | None], R]) -> R:
+    def compensation(self, key: StepKey, digest: str, undo: Callable[[A | None], R]) -> R:
         """Undo it once, with what it had replied; refuse it from now on."""
+        self._same_command(key, digest)
         if key not in self._undone:
             self._undone[key] = undo(self._done.get(key))  # type: ignore[arg-type]  # as above
             self._refused.add(key)
+            self._said[key] = digest
         return self._undone[key]  # type: ignore[return-value]  # as above
 
     def fence(self, key: StepKey) -> bool:
@@ -41,6 +46,12 @@ class Barrier:
         if key not in self._done:
             self._refused.add(key)
         return key in self._done
+
+    def _same_command(self, key: StepKey, digest: str) -> None:
+        if self._said.get(key, digest) != digest:
+            raise KeyReused(
+                f"{key.step} of {key.saga_id} was asked for with another command before"
+            )
 
     def replies(self, saga_id: str) -> list[Any]:
         """Of this saga's actions that stand."""

@@ -6,6 +6,7 @@ from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
 from contracts.message import StepKey
 from contracts.records import Effects, Epoch, Op, State, StepRecord
+from infrastructure.commands import digest_of
 from tests.support.fakes.barrier import Barrier
 
 
@@ -36,7 +37,7 @@ class FakeInventory:
         return self._products[sku]
 
     async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
-        return self._barrier.action(key, lambda: self._move(command, "available", "reserved"))
+        return self._once(key, command, "available", "reserved")
 
     async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
         def undo(held: Reservation | None) -> Reservation:
@@ -44,13 +45,13 @@ class FakeInventory:
                 return Reservation(order_id=command.order_id, lines=())
             return self._move(command, "reserved", "available")
 
-        return self._barrier.compensation(key, undo)
+        return self._barrier.compensation(key, digest_of(ReserveStock, command), undo)
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
-        return self._barrier.action(key, lambda: self._move(command, "reserved", "sold"))
+        return self._once(key, command, "reserved", "sold")
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
-        return self._barrier.action(key, lambda: self._move(command, "sold", "available"))
+        return self._once(key, command, "sold", "available")
 
     def _find(self, sku: str) -> Product:
         if sku not in self._products:
@@ -80,6 +81,10 @@ class FakeInventory:
 
     async def epoch(self) -> Epoch:
         return Epoch(database="in memory", transaction=0)
+
+    def _once(self, key: StepKey, command: ReserveStock, source: str, target: str) -> Reservation:
+        digest = digest_of(ReserveStock, command)
+        return self._barrier.action(key, digest, lambda: self._move(command, source, target))
 
     def _move(self, command: ReserveStock, source: str, target: str) -> Reservation:
         """All lines, or none."""

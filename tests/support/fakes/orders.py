@@ -20,6 +20,7 @@ from contracts.orders import (
 )
 from contracts.overview import FlowSlice, Intervention, OrderFlow
 from contracts.records import Epoch, StepRecord
+from infrastructure.commands import digest_of
 from services.order.aggregate import OrderAggregate, command_of
 from services.order.service import Decision
 from tests.support.fakes.barrier import Barrier
@@ -35,7 +36,12 @@ class FakeOrders:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
-        return self._once(key, command.order_id, lambda order: order.place(command))
+        return self._once(
+            key,
+            digest_of(CreateOrder, command),
+            command.order_id,
+            lambda order: order.place(command),
+        )
 
     async def close(
         self, key: StepKey, command: CreateOrder, status: OrderStatus, reason: Reason
@@ -45,26 +51,33 @@ class FakeOrders:
                 self._change(command.order_id, lambda order: order.place(command))
             return self._change(command.order_id, lambda order: order.close(status, reason))
 
-        return self._barrier.compensation(key, undo)
+        return self._barrier.compensation(key, digest_of(CreateOrder, command), undo)
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
-        return self._once(key, command.order_id, OrderAggregate.confirm)
+        digest = digest_of(ConfirmOrder, command)
+        return self._once(key, digest, command.order_id, OrderAggregate.confirm)
 
     async def fence_confirm(self, key: StepKey) -> bool:
         return self._barrier.fence(key)
 
     async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
-        return self._once(key, command.order_id, lambda order: order.begin_return(key.saga_id))
+        digest = digest_of(StartReturn, command)
+        return self._once(
+            key, digest, command.order_id, lambda order: order.begin_return(key.saga_id)
+        )
 
     async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
         def undo(_: Order | None) -> Reason:
             self._change(command.order_id, lambda order: order.abandon_return(key.saga_id, reason))
             return reason
 
-        return self._barrier.compensation(key, undo)
+        return self._barrier.compensation(key, digest_of(StartReturn, command), undo)
 
     async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
-        return self._once(key, command.order_id, lambda order: order.complete_return(key.saga_id))
+        digest = digest_of(StartReturn, command)
+        return self._once(
+            key, digest, command.order_id, lambda order: order.complete_return(key.saga_id)
+        )
 
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
         def effect() -> StepNote:
@@ -72,7 +85,9 @@ class FakeOrders:
                 self._change(command.order_id, lambda order: order.note(command))
             return command
 
-        return self._barrier.action(key, effect)
+        digest = digest_of(StepNote, command)
+        noted = StepKey(saga_id=key.saga_id, step=f"{key.step}/{digest[:16]}")
+        return self._barrier.action(noted, digest, effect)
 
     async def get(self, order_id: str) -> Order:
         return self._order(order_id)
@@ -146,8 +161,8 @@ class FakeOrders:
     async def installation(self) -> str:
         return "ins_of_the_fake"
 
-    def _once(self, key: StepKey, order_id: str, decide: Decision) -> Order:
-        return self._barrier.action(key, lambda: self._change(order_id, decide))
+    def _once(self, key: StepKey, digest: str, order_id: str, decide: Decision) -> Order:
+        return self._barrier.action(key, digest, lambda: self._change(order_id, decide))
 
     def _change(self, order_id: str, decide: Decision) -> Order:
         decided = decide(self._fold(order_id))

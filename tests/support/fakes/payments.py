@@ -15,6 +15,7 @@ from contracts.payments import (
     PaymentStatus,
 )
 from contracts.records import Epoch, StepRecord
+from infrastructure.commands import digest_of
 from tests.support.fakes.barrier import Barrier
 from tests.support.fakes.sums import summed
 
@@ -33,7 +34,7 @@ class FakePayments:
                 raise Rejected("generic_decline", "the card was declined")
             return self._set(command, PaymentStatus.CAPTURED)
 
-        return self._barrier.action(key, effect)
+        return self._barrier.action(key, digest_of(ChargePayment, command), effect)
 
     async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
         def undo(charged: Payment | None) -> Payment:
@@ -42,7 +43,7 @@ class FakePayments:
                 return self._payments.get(command.order_id, nothing)
             return self._set(command, PaymentStatus.REFUNDED)
 
-        return self._barrier.compensation(key, undo)
+        return self._barrier.compensation(key, digest_of(ChargePayment, command), undo)
 
     async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
         def effect() -> Payment:
@@ -51,7 +52,7 @@ class FakePayments:
                 raise Rejected("nothing_to_return", f"nothing is captured of {command.order_id}")
             return self._set(command, PaymentStatus.REFUNDED)
 
-        return self._barrier.action(key, effect)
+        return self._barrier.action(key, digest_of(GiveBack, command), effect)
 
     async def fence_give_back(self, key: StepKey) -> bool:
         return self._barrier.fence(key)
