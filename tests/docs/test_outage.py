@@ -125,6 +125,7 @@ async def test_an_hour_without_inventory_is_got_over_by_its_runbook(
         assert "Held in stock: not known, since inventory does not answer." in said
         await refused(stack, shop)
         await asyncio.sleep(outage - (monotonic() - began))
+        await until(lambda: one_is_blocked(stack), within=120)
         said = await operator.paste([look])
         assert "blocked, last at" in said
     await operator.paste(mend)
@@ -145,6 +146,13 @@ async def alerted(stack: Stack) -> bool:
     """Whether `ServiceDown` has something to tell."""
     name = 'saga_breaker_state{dependency="inventory_service",state="%s"}'
     return 1 in [await metric(stack, name % it) for it in ("open", "half_open")]
+
+
+async def one_is_blocked(stack: Stack) -> bool:
+    """Whether a step has used up its patience by now, as operators find it."""
+    async with client(stack) as http:
+        found = await http.get("/v1/sagas", params={"state": "blocked"})
+    return found.is_success and bool(found.json())
 
 
 async def metric(stack: Stack, name: str) -> float:
