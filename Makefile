@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-verifier verify test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-restore test-words test-verifier verify test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,7 +37,7 @@ run: setup ## Set up from nothing, then start the whole stack
 	$(BIN)/saga up
 
 test: setup-dev ## Set up from nothing, then run all tests but the long ones
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not rolling and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not temporal_postgres and not compose and not timing" $(TESTS)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not rolling and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not temporal_postgres and not compose and not restore and not words and not timing" $(TESTS)
 
 test-chaos: setup-dev ## Kill processes at random during orders, in both topologies (about five minutes)
 	$(BIN)/python -m pytest -m chaos $(LONG) -s
@@ -50,6 +50,12 @@ test-events: setup-dev ## Long runs of event store, outbox and bus, with process
 
 test-topology: setup-dev ## Kill, stop and cut off services as processes of a stack (about six minutes)
 	$(BIN)/python -m pytest -m topology $(LONG) -s
+
+test-restore: setup-dev ## Restore each of the five databases to an earlier moment, amid 300 orders (about ten minutes)
+	RESTORE_ORDERS=300 $(BIN)/python -m pytest -m restore $(LONG) -s
+
+test-words: setup-dev ## An operator says "retry" 3,000 times of one step, and the saga still ends
+	$(BIN)/python -m pytest -m words $(LONG) -s
 
 test-verifier: setup-dev ## Break a saga at a part of all points, and let mutants be caught
 	$(BIN)/python -m pytest -m verifier $(LONG)
@@ -87,7 +93,7 @@ test-slow-clients: setup-dev ## Compare ordinary requests alone and beside slow 
 
 test-proofs: setup-bench ## The bounded part of all long tests, as CI runs it: two at a time
 	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
-	  -m "chaos or topology or verifier or bench or crowd or console or fuzz"
+	  -m "chaos or topology or verifier or bench or crowd or console or fuzz or restore or words"
 
 test-newcomer: ## From a fresh clone as an ordinary user: run, demo, stop, then all tests
 	tests/newcomer.sh --test

@@ -64,6 +64,7 @@ class Gates(Interceptor):
     def __init__(self) -> None:
         self._gates: dict[Point, Gate] = {}
         self._refusals: dict[tuple[str, str], Exception] = {}
+        self._losses: dict[tuple[str, str], Exception] = {}
         self.started: dict[tuple[str, str], int] = defaultdict(int)
 
     def close(self, workflow_id: str, activity_name: str, moment: str) -> Gate:
@@ -80,10 +81,19 @@ class Gates(Interceptor):
         """Have every attempt fail with this instead of running, until `allow`."""
         self._refusals[workflow_id, activity_name] = error
 
+    def lose(self, workflow_id: str, activity_name: str, error: Exception) -> None:
+        """Have every attempt take effect and fail with this, until `allow`: its reply is lost."""
+        self._losses[workflow_id, activity_name] = error
+
     def allow(self, workflow_id: str) -> None:
-        """Refuse nothing of this workflow any more."""
-        for key in [it for it in self._refusals if it[0] == workflow_id]:
-            del self._refusals[key]
+        """Refuse and lose nothing of this workflow any more."""
+        for errors in (self._refusals, self._losses):
+            for key in [it for it in errors if it[0] == workflow_id]:
+                del errors[key]
+
+    def loss(self, workflow_id: str, activity_name: str) -> Exception | None:
+        """What to fail with after the effect, if anything."""
+        return self._losses.get((workflow_id, activity_name))
 
     def refusal(self, workflow_id: str, activity_name: str) -> Exception | None:
         """What to fail with, if anything."""
@@ -121,6 +131,8 @@ class _Gated(ActivityInboundInterceptor):
         try:
             await self._gates.at(before)
             reply = await super().execute_activity(input)
+            if error := self._gates.loss(workflow_id, info.activity_type):
+                raise error.with_traceback(None)
             await self._gates.at(after)
         finally:
             for gate in gates:

@@ -1,0 +1,80 @@
+"""Dumps of databases and their restore by PostgreSQL's own programs, and copies of servers."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from cli.stack.cluster import installed_programs
+from cli.stack.postgres import Postgres
+from infrastructure.settings import DatabaseSettings
+from services.migrate import DATABASES
+from tests.support.databases import Server
+from tests.support.ports import free_port
+
+# What a server has done before: its transactions have numbers far above those of a new one.
+BUSY = """
+DO $$ BEGIN
+  FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
+END $$
+"""
+
+
+def url_of(settings: DatabaseSettings, service: str) -> str:
+    """Where a service's database is, as PostgreSQL's programs want it."""
+    url: str = getattr(settings, f"{service}_database_url")
+    return url.replace("+asyncpg", "")
+
+
+def name_of(settings: DatabaseSettings, service: str) -> str:
+    """The name of a service's database."""
+    return url_of(settings, service).rpartition("/")[2]
+
+
+async def dump(settings: DatabaseSettings, folder: Path) -> None:
+    """Dump all databases, one after the other, into `<service>.dump`."""
+    for service in DATABASES:
+        to = ("--format", "custom", "--no-owner", "--file", folder / f"{service}.dump")
+        await _run("pg_dump", *to, url_of(settings, service))
+
+
+async def restore(server: Server, name: str, dumped: Path) -> None:
+    """Replace a database of this server, if it has it, by what was dumped."""
+    await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
+    options = ("--exit-on-error", "--no-owner", "--dbname", server.url(name))
+    await _run("pg_restore", *options, dumped)
+
+
+@asynccontextmanager
+async def copied_server(source: Path, directory: Path) -> AsyncIterator[Server]:
+    """A server on a copy of the files of one that is stopped: the same in all that it knows."""
+    directory.mkdir()  # noqa: ASYNC240 - at once
+    shutil.copy(source / "secrets.json", directory / "secrets.json")
+    old, postgres = Postgres.at(source, free_port()), Postgres.at(directory, free_port())
+    await _run_plain("cp", "-a", old.cluster.data, postgres.cluster.data)
+    await postgres.start()
+    try:
+        yield Server(postgres)
+    finally:
+        await postgres.stop()
+        postgres.remove()
+
+
+async def _run(program: str, *arguments: object) -> None:
+    await _run_plain(installed_programs() / "bin" / program, *arguments)
+
+
+async def _run_plain(*command: object) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [str(it) for it in command],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
