@@ -60,7 +60,7 @@ class Ears:
     def of_webhooks(self) -> set[str]:
         """What the customer's webhook was sent."""
         bodies = [message(it) for it in self.receiver.accepted]
-        return {it["subject"] for it in bodies if it["type"] == CONFIRMED}
+        return {it["data"]["order_id"] for it in bodies if it["type"] == CONFIRMED}
 
     async def hear(self, order_ids: set[str]) -> None:
         """Until all three have heard of these orders. AssertionError names who has not."""

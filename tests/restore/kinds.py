@@ -18,6 +18,9 @@ FORWARD = (
 )
 
 
+DECLINED = "pm_card_visa_chargeDeclined"
+
+
 class Fault(StrEnum):
     """What attempts of an activity come to."""
 
@@ -70,11 +73,10 @@ class Kind:
     @property
     def reach(self) -> int:
         """How many steps of the order's saga come before what makes it of this kind."""
-        own = [n for n, name in enumerate(FORWARD) if name in self.faults and not self.returns]
-        return own[0] if own else len(FORWARD) - 1
+        ends = {"payment.charge"} if self.method == DECLINED else {*self.faults}
+        return next((n for n, name in enumerate(FORWARD) if name in ends), len(FORWARD) - 1)
 
 
-DECLINED = "pm_card_visa_chargeDeclined"
 REFUND_REFUSED = {"order.confirm": Fault.REFUSED, "payment.refund": Fault.REFUSED}
 KINDS = (
     Kind("sold", status="confirmed"),

@@ -154,8 +154,8 @@ class Shop:
 
     async def _act(self, order: Drilled) -> None:
         if order.kind.act is Act.CANCEL:
-            self._world.gates.allow(order.saga_id)
-            await self._world.http.post(f"/v1/orders/{order.id}/cancel")
+            answer = await self._world.http.post(f"/v1/orders/{order.id}/cancel")
+            assert answer.is_success, answer.text
         elif order.kind.act in {Act.TERMINATE, Act.TERMINATE_RETURN}:
             await self._world.client.get_workflow_handle(order.saga_id).terminate("by mistake")
 
@@ -169,11 +169,18 @@ class Shop:
         async def so() -> bool:
             return self._world.gates.started[saga_id, activity] > 0
 
-        await until(so, within=WITHIN)
+        try:
+            await until(so, within=WITHIN)
+        except TimeoutError:
+            raise AssertionError(f"{saga_id} does not come to {activity}") from None
 
     async def _is(self, order: Drilled, status: OrderStatus) -> None:
         async def so() -> bool:
             found = await self._world.services.orders.statuses([order.id])
             return found.get(order.id) is status
 
-        await until(so, within=WITHIN)
+        try:
+            await until(so, within=WITHIN)
+        except TimeoutError:
+            found = await self._world.services.orders.statuses([order.id])
+            raise AssertionError(f"{order} is {found}, not {status}") from None
