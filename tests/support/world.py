@@ -218,14 +218,16 @@ async def running_world(
     wrapped: Callable[[Services], Services] = lambda it: it,
     *,
     separate: bool = False,
+    provider: Provider | None = None,
 ) -> AsyncIterator[World]:
     """Start everything; stop it at the end. Payloads go through `converter`.
 
     `wrapped` may put something of the test's own before the services. `separate`: the API's client
-    has no workers, which would begin the orders that it accepts.
+    has no workers, which would begin the orders that it accepts. `provider`: one that runs already.
     """
     async with AsyncExitStack() as stack:
-        provider = await stack.enter_async_context(running_provider(directory))
+        if provider is None:
+            provider = await stack.enter_async_context(running_provider(directory))
         address, server = await stack.enter_async_context(running_temporal(directory))
         client = await Client.connect(address, data_converter=converter)
         settings = ProviderSettings(
