@@ -71,6 +71,10 @@ class Shop:
         (await self._http.post("/v1/products", json=product)).raise_for_status()
         self._customer = user["id"]
 
+    def go_on_from(self, earlier: "Shop") -> None:
+        """The same customer and product, of a stack that was started again."""
+        self._placed, self._customer = earlier._placed, earlier._customer
+
     async def place(self, method: str = "pm_card_visa", **headers: str) -> str:
         self._placed += 1
         body = {

@@ -37,15 +37,23 @@ def name_of(settings: DatabaseSettings, service: str) -> str:
 async def dump(settings: DatabaseSettings, folder: Path) -> None:
     """Dump all databases, one after the other, into `<service>.dump`."""
     for service in DATABASES:
-        to = ("--format", "custom", "--no-owner", "--file", folder / f"{service}.dump")
-        await _run("pg_dump", *to, url_of(settings, service))
+        await dump_one(url_of(settings, service), folder / f"{service}.dump")
 
 
-async def restore(server: Server, name: str, dumped: Path) -> None:
-    """Replace a database of this server, if it has it, by what was dumped."""
-    await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", f"CREATE DATABASE {name}")
-    options = ("--exit-on-error", "--no-owner", "--dbname", server.url(name))
-    await _run("pg_restore", *options, dumped)
+async def dump_one(url: str, to: Path) -> None:
+    """Dump a database."""
+    await _run("pg_dump", "--format", "custom", "--no-owner", "--file", to, url)
+
+
+async def restore(server: Server, name: str, dumped: Path, owner: str = "postgres") -> None:
+    """Replace a database of this server, if it has it, by what was dumped.
+
+    A role owns the database of its name; the superuser any.
+    """
+    gone = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+    await server.execute(gone, f"CREATE DATABASE {name} OWNER {owner}")
+    url = server.url(name) if owner == "postgres" else server.postgres.url(owner)
+    await _run("pg_restore", "--exit-on-error", "--no-owner", "--dbname", url, dumped)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ hears of events hears of them.
 """
 
 import asyncio
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.restore
 
 AUDITS = 6  # at most; each may be bounded in what it repairs
 LAST = 10
+NUMBERS = count(100_000, 1000)
 
 
 @pytest.mark.parametrize("where", ["fresh", "same"])
@@ -51,7 +53,7 @@ async def looked_at(world: World) -> list[AuditReport]:
 
 async def last_orders(world: World, recording: Recording) -> set[str]:
     """Orders that are placed now: they succeed."""
-    world.placed = 100_000  # keys that no client has used
+    world.placed = next(NUMBERS)  # keys that no client has used, here or in another world
     placed: dict[str, str] = {}
     for number in range(LAST):
         world.fast_path = number % 2 == 0

@@ -88,8 +88,12 @@ async def running_stack(
     workers: int = 2,
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    keep: bool = False,
 ) -> AsyncIterator[Stack]:
-    """`saga up` until it is up; SIGTERM at the end, after which no child may be left."""
+    """`saga up` until it is up; SIGTERM at the end, after which no child may be left.
+
+    `keep`: what it has stored stays, for the next one in this folder.
+    """
     first = quiet_block(len(PORTS) * BLOCK + SERVICES_BLOCK)
     flags = [f"--{name}-port={first + n * BLOCK}" for n, name in enumerate(PORTS)]
     stack = Stack(folder / ".saga", folder / "up.log")
@@ -114,7 +118,8 @@ async def running_stack(
         last = state.load(stack.state_dir)
         process.terminate()
         process.wait(timeout=60)
-        remove_elsewhere(stack.state_dir)
+        if not keep:
+            remove_elsewhere(stack.state_dir)
     assert last is None or not [it.name for it in last.children if it.alive]
 
 
