@@ -9,8 +9,12 @@ no transaction is open while a request runs. What makes that safe:
    (`refunds`).
 3. At the provider an intent ends either succeeded or canceled. When a confirmation races a
    cancellation one of them is refused, looks again, and sees how it ended.
-4. Every request that changes something carries a key made of saga and step, so that a repeated
-   one changes nothing more. An unknown outcome is Unavailable; the retry asks, and never guesses.
+4. Every request that changes something carries a key made of installation, saga and step, so that
+   a repeated one changes nothing more. An unknown outcome is Unavailable; the retry asks, and never
+   guesses.
+5. A provider may keep a failure under such a key, for a day. Then what stands is asked for, and if
+   nothing does, the retry uses the key's next generation. An intent that a failure hides can never
+   take money: only the one that is stored is confirmed, and an intent confirms at most once.
 """
 
 from typing import Any
@@ -25,10 +29,14 @@ from infrastructure.barrier import Barrier
 from infrastructure.barrier_rows import of_claim
 from infrastructure.commands import digest_of
 from infrastructure.database import Database
+from infrastructure.installation import installation_id
 from infrastructure.outbox import Outbox
-from services.payment import rows
-from services.payment.provider import Intent, IntentStatus, Provider
-from services.payment.words import provider_key, told, undecided
+from services.payment import queries, rows
+from services.payment.provider import Provider
+from services.payment.provider_answers import Intent, IntentStatus
+from services.payment.provider_errors import StoredFailure
+from services.payment.tables import installation
+from services.payment.words import following, told, undecided
 
 
 class Charges:
@@ -45,6 +53,7 @@ class Charges:
         self._beginning = rows.beginning(claim)
         self._attaching = rows.attaching(claim)
         self._capturing = rows.capturing(claim)
+        self._has_name = False  # the installation, as far as this process knows
 
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
         """Capture the amount. Rejected with the provider's decline code.
@@ -53,38 +62,62 @@ class Charges:
         """
         if command.amount.minor < 1:
             raise Rejected("amount_too_small", "there is nothing to charge")
-        payment = await self._begin(key, command)
-        if payment.status == PaymentStatus.CAPTURED:
-            return payment
+        begun = await self._begin(key, command)
+        if begun.payment.status == PaymentStatus.CAPTURED:
+            return begun.payment
         try:
-            _must_have_succeeded(await self._confirm(key, command, payment.intent_id))
+            _must_have_succeeded(await self._confirm(key, command, begun))
         except Rejected as refusal:
-            await self._decline(key, command, refusal)
+            if (captured := await self._decline(key, command, refusal)) is not None:
+                return captured
             raise
         return await self._capture(key, command)
 
-    async def _begin(self, key: StepKey, command: ChargePayment) -> Payment:
+    async def _begin(self, key: StepKey, command: ChargePayment) -> rows.Begun:
         """The step's payment: captured if an earlier attempt did it, else to be gone on with."""
+        await self._name_installation()
         async with self._database.transaction() as tx:
             stored, row = await self._claim(
                 tx, self._beginning, key, command, rows.first(key, command)
             )
-            return stored or rows.begun(row, key, command)
+            if stored is not None:
+                return rows.Begun(stored, None, "", "")
+            return rows.begun(row, key, command)
 
-    async def _confirm(self, key: StepKey, command: ChargePayment, intent_id: str | None) -> Intent:
+    async def _name_installation(self) -> None:
+        """Make its id, if this is the first charge ever; each payment's row is made with it."""
+        if not self._has_name:
+            async with self._database.statement() as tx:
+                await installation_id(tx, installation)
+            self._has_name = True
+
+    async def _confirm(self, key: StepKey, command: ChargePayment, begun: rows.Begun) -> Intent:
         """Confirm a new intent, or the stored one if the provider says that nobody has yet."""
+        intent_id = begun.payment.intent_id
         if intent_id is None:
-            intent_id = await self._open(key, command)
+            intent_id = await self._open(key, command, begun)
         else:
             intent = await self._provider.retrieve(intent_id)
             if intent.status != IntentStatus.REQUIRES_CONFIRMATION:
                 return intent
-        return await self._provider.confirm(intent_id, provider_key(key, "confirm"))
+        try:
+            return await self._provider.confirm(intent_id, begun.confirm_key)
+        except StoredFailure:
+            intent = await self._provider.retrieve(intent_id)
+            if intent.status != IntentStatus.REQUIRES_CONFIRMATION:
+                return intent
+            async with self._database.statement() as tx:
+                await rows.replace_confirm_key(tx, begun, following(begun.confirm_key))
+            raise
 
-    async def _open(self, key: StepKey, command: ChargePayment) -> str:
+    async def _open(self, key: StepKey, command: ChargePayment, begun: rows.Begun) -> str:
         """Make an intent and store its id. Raises Compensated if the step was undone meanwhile."""
-        create = provider_key(key, "create")
-        intent = await self._provider.create(command, key.saga_id, create)
+        try:
+            intent = await self._provider.create(key, command, begun.installation, begun.create_key)
+        except StoredFailure:
+            async with self._database.statement() as tx:
+                await rows.replace_create_key(tx, begun, following(begun.create_key))
+            raise
         its = rows.of_order(command.order_id) | {"new_intent": intent.id}
         async with self._database.statement() as tx:
             _, row = await self._claim(tx, self._attaching, key, command, its)
@@ -117,22 +150,33 @@ class Charges:
         row = (await tx.execute(statement, claim | its)).mappings().one()
         return self._barrier.judged(key, (row[rows.CLAIMED], row[rows.REPLY]), Payment), row
 
-    async def _decline(self, key: StepKey, command: ChargePayment, refusal: Rejected) -> None:
-        """Write the refusal down. Raises Compensated if the step was undone meanwhile."""
+    async def _decline(
+        self, key: StepKey, command: ChargePayment, refusal: Rejected
+    ) -> Payment | None:
+        """Write the refusal down, unless an attempt that ran beside has captured: its reply.
+
+        Raises Compensated if the step was undone meanwhile.
+        """
         digest = digest_of(ChargePayment, command)
         async with self._database.transaction() as tx:
-            if await self._barrier.claim(tx, key, Payment, digest=digest) is not None:
-                return
-            before = await rows.find(tx, command.order_id)
+            captured = await self._barrier.claim(tx, key, Payment, digest=digest)
+            if captured is not None:
+                return captured
+            before = await queries.find(tx, command.order_id)
             declined = await rows.close(
                 tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
             )
             if before is None or before.payment.status != PaymentStatus.DECLINED:
                 await self._outbox.publish(tx, told(declined, refusal.code))
+        return None
 
 
 def _must_have_succeeded(intent: Intent) -> None:
     match intent.status:
+        case IntentStatus.SUCCEEDED if intent.given_back:
+            # By hand, at the provider's: an order must not be confirmed without its money. The
+            # compensation gives back what is left.
+            raise Rejected("payment_refunded", f"intent {intent.id} was refunded already")
         case IntentStatus.SUCCEEDED:
             return
         case IntentStatus.REQUIRES_PAYMENT_METHOD if intent.decline:

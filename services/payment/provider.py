@@ -1,73 +1,51 @@
 """The payment provider: Stripe's PaymentIntents through the official client.
 
-Its errors are translated here, once:
-
-    a declined card, an invalid request        Rejected, with the provider's code
-    no answer, 5xx, rate limit, key in use     Unavailable: the outcome is unknown, ask again
-    a wrong API key                            Unavailable: an operator mends it, nothing is lost
+What it answers is in `provider_answers`, what it refuses in `provider_errors`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import httpx2
 import stripe
 
-from contracts.errors import Rejected, ServiceError, Unavailable
-from contracts.message import Money, Reason
+from contracts.errors import Rejected
+from contracts.message import StepKey
 from contracts.payments import ChargePayment
 from infrastructure.breaker import Breaker
 from infrastructure.settings import ProviderSettings
+from services.payment.provider_answers import (
+    Balance,
+    Intent,
+    Refund,
+    balance_of_intent,
+    balance_of_refund,
+    intent_of,
+    refund_of,
+)
+from services.payment.provider_errors import ProviderFailed, StoredFailure, replayed, translated
 from services.payment.transport import Transport
 
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 ALREADY_REFUNDED = "charge_already_refunded"
-WITH_CHARGE = "data.latest_charge"
-UNDONE = {"failed", "canceled"}  # of a refund: the money did not go back
+CHARGE = "latest_charge"
+FAILED = 500  # what was begun, and may be kept; 502 and the like are of those before it
 PAGE = 100  # the most that the provider gives
+A = TypeVar("A")
 
 
-class IntentStatus(StrEnum):
-    """Where an intent stands, in the provider's words."""
+class Period(NamedTuple):
+    """A time, and where in the list of what was made then to go on."""
 
-    REQUIRES_PAYMENT_METHOD = "requires_payment_method"
-    REQUIRES_CONFIRMATION = "requires_confirmation"
-    REQUIRES_ACTION = "requires_action"
-    REQUIRES_CAPTURE = "requires_capture"
-    PROCESSING = "processing"
-    CANCELED = "canceled"
-    SUCCEEDED = "succeeded"
-
-
-class Intent(NamedTuple):
-    """What the provider says of an intent; `decline` is why its last confirmation failed."""
-
-    id: str
-    status: IntentStatus
-    decline: Reason | None
-
-
-class Refund(NamedTuple):
-    """A refund that stands: it is done, or under way; in minor units."""
-
-    id: str
-    minor: int
-
-
-class Balance(NamedTuple):
-    """What is left of an intent's capture, and what of ours it is for."""
-
-    intent_id: str
-    order_id: str
-    saga_id: str
-    amount: Money
+    begin: datetime
+    end: datetime
+    cursor: str | None = None
 
 
 class Provider:
-    """One request a method, save where a refused one is answered by looking again.
+    """One request a method, save where an answer that tells too little is looked into.
 
     Behind the breaker, if there is one, as all requests go to the same dependency.
     """
@@ -90,43 +68,49 @@ class Provider:
         self._intents = client.v1.payment_intents
         self._refunds = client.v1.refunds
 
-    async def create(self, command: ChargePayment, saga_id: str, idempotency_key: str) -> Intent:
-        """Make an unconfirmed intent: no money moves."""
-        with self._asking():
-            return _intent(
-                await self._intents.create_async(
-                    {
-                        "amount": command.amount.minor,
-                        "currency": command.amount.currency.lower(),
-                        "payment_method": command.payment_method,
-                        "allowed_payment_method_types": ["card"],
-                        "metadata": {"order_id": command.order_id, "saga_id": saga_id},
-                    },
-                    {"idempotency_key": idempotency_key},
-                )
-            )
+    async def create(
+        self, key: StepKey, command: ChargePayment, installation: str | None, idempotency_key: str
+    ) -> Intent:
+        """Make an unconfirmed intent: no money moves. It tells whose it is.
+
+        Without an installation it is told of as the releases did that knew of none: a key that
+        they have used wants the same parameters.
+        """
+        about = {"order_id": command.order_id, "saga_id": key.saga_id}
+        if installation is not None:
+            about |= {"step": key.step, "installation": installation}
+        asked: Any = {
+            "amount": command.amount.minor,
+            "currency": command.amount.currency.lower(),
+            "payment_method": command.payment_method,
+            "allowed_payment_method_types": ["card"],
+            "metadata": about,
+        }
+        options: Any = {"idempotency_key": idempotency_key}
+        made = await self._by_key(lambda: self._intents.create_async(asked, options))
+        return intent_of(made)
 
     async def confirm(self, intent_id: str, idempotency_key: str) -> Intent:
         """Capture the money. Rejected if declined; an intent past confirming is as it stands."""
+        asked: Any = {"error_on_requires_action": True}
+        options: Any = {"idempotency_key": idempotency_key}
         try:
-            with self._asking():
-                return _intent(
-                    await self._intents.confirm_async(
-                        intent_id,
-                        {"error_on_requires_action": True},
-                        {"idempotency_key": idempotency_key},
-                    )
-                )
+            return intent_of(
+                await self._by_key(lambda: self._intents.confirm_async(intent_id, asked, options))
+            )
         except Rejected as refused:
             if refused.code != UNEXPECTED_STATE:
                 raise
         return await self.retrieve(intent_id)
 
     async def cancel(self, intent_id: str) -> Intent:
-        """End an intent that captured nothing; one past cancelling is as it stands."""
+        """End an intent that captured nothing; one past cancelling is as it stands.
+
+        The client makes a key for each of these requests, so that none is answered from a store.
+        """
         try:
             with self._asking():
-                return _intent(await self._intents.cancel_async(intent_id))
+                return intent_of(await self._intents.cancel_async(intent_id))
         except Rejected as refused:
             if refused.code != UNEXPECTED_STATE:
                 raise
@@ -134,53 +118,91 @@ class Provider:
 
     async def retrieve(self, intent_id: str) -> Intent:
         """The intent as it stands."""
-        with self._asking():
-            return _intent(await self._intents.retrieve_async(intent_id))
+        return intent_of(await self._retrieve(intent_id))
+
+    async def balance(self, intent_id: str) -> Balance | None:
+        """What is left of an intent now; None if it captured nothing, or is for no order."""
+        return balance_of_intent(await self._retrieve(intent_id))
 
     async def refund(self, intent_id: str, idempotency_key: str) -> str:
         """Give back all that is left of what the intent captured; the refund's id.
 
         If nothing is left, an earlier refund's: its reply was lost and its key has expired, or
-        somebody refunded by hand.
+        somebody refunded by hand. Rejected `refund_failed` if the refund that this key stands for
+        has failed, now or since: a stored answer tells of the day it was given.
         """
+        asked: Any = {"payment_intent": intent_id}
+        options: Any = {"idempotency_key": idempotency_key}
         try:
-            with self._asking():
-                refund = await self._refunds.create_async(
-                    {"payment_intent": intent_id}, {"idempotency_key": idempotency_key}
-                )
+            made = await self._by_key(lambda: self._refunds.create_async(asked, options))
         except Rejected as refused:
-            if refused.code != ALREADY_REFUNDED:
+            if refused.code != ALREADY_REFUNDED or not (stand := await self.refunds(intent_id)):
                 raise
-            if not (standing := await self.refunds(intent_id)):
-                raise
-            return standing[0].id
-        if refund.status in UNDONE:
-            raise Rejected("refund_failed", f"refund {refund.id} is {refund.status}")
-        return refund.id
+            return stand[0].id
+        stands = refund_of(made).stands
+        if stands and made.last_response and replayed(made.last_response.headers):
+            stands = made.id in {refund.id for refund in await self.refunds(intent_id)}
+        if not stands:
+            raise Rejected("refund_failed", f"refund {made.id} has failed")
+        return made.id
 
     async def refunds(self, intent_id: str) -> list[Refund]:
         """The refunds of an intent that stand, newest first."""
+        return [refund for refund in await self.all_refunds(intent_id) if refund.stands]
+
+    async def all_refunds(self, intent_id: str) -> list[Refund]:
+        """The refunds of an intent, failed ones too, newest first."""
         with self._asking():
             page = await self._refunds.list_async({"payment_intent": intent_id, "limit": PAGE})
-        return [Refund(it.id, it.amount) for it in page.data if it.status not in UNDONE]
+        return [refund_of(refund) for refund in page.data]
 
-    async def captured(
-        self, created_from: datetime, created_to: datetime, cursor: str | None
-    ) -> tuple[list[Balance], str | None]:
-        """What is left of the captures of a time, a page of them, and how to go on."""
-        within = {"gte": int(created_from.timestamp()), "lt": int(created_to.timestamp())}
-        asked: dict[str, Any] = {"created": within, "expand": [WITH_CHARGE], "limit": PAGE}
-        if cursor is not None:
-            asked["starting_after"] = cursor
+    async def captures(self, period: Period) -> tuple[list[Balance], str | None]:
+        """What is left of the captures of intents of a time, a page of them, and how to go on."""
+        asked = _listing(period, f"data.{CHARGE}")
         with self._asking():
-            page = await self._intents.list_async(asked)  # type: ignore[arg-type]  # a TypedDict
+            page = await self._intents.list_async(asked)
         last = page.data[-1].id if page.has_more else None
-        return [it for intent in page.data if (it := _balance(intent)) is not None], last
+        balances = [balance_of_intent(intent) for intent in page.data]
+        return [balance for balance in balances if balance is not None], last
+
+    async def refunded(self, period: Period) -> tuple[list[tuple[Refund, Balance]], str | None]:
+        """The refunds of a time, a page of them, with what is left of their captures."""
+        asked = _listing(period, "data.charge")
+        with self._asking():
+            page = await self._refunds.list_async(asked)
+        last = page.data[-1].id if page.has_more else None
+        both = [(refund_of(refund), balance_of_refund(refund)) for refund in page.data]
+        return [(refund, balance) for refund, balance in both if balance is not None], last
+
+    async def _retrieve(self, intent_id: str) -> stripe.PaymentIntent:
+        with self._asking():
+            return await self._intents.retrieve_async(intent_id, {"expand": [CHARGE]})
+
+    async def _by_key(self, ask: Callable[[], Awaitable[A]]) -> A:
+        """Ask by an idempotency key. StoredFailure if a failure is kept under it.
+
+        A provider says so by a header. Where that is missing, a second 500 of the same words is
+        taken for the first one's: it does no harm to look what stands.
+        """
+        try:
+            with self._asking():
+                return await ask()
+        except ProviderFailed as failed:
+            first = failed
+        if first.answer[0] != FAILED:
+            raise first
+        try:
+            with self._asking():
+                return await ask()
+        except ProviderFailed as second:
+            if second.answer == first.answer:
+                raise StoredFailure(second.detail) from second
+            raise
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
         """One request inside. CircuitOpen, before it is made, while the provider is left alone."""
-        with self._breaker.call() if self._breaker else nullcontext(), _translated():
+        with self._breaker.call() if self._breaker else nullcontext(), translated():
             yield
 
     async def close(self) -> None:
@@ -188,44 +210,8 @@ class Provider:
         await self._http.close_async()
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except stripe.StripeError as error:
-        raise _translate(error) from error
-
-
-def _translate(error: stripe.StripeError) -> ServiceError:
-    detail = error.user_message or type(error).__name__
-    if isinstance(error, stripe.CardError):
-        decline_code = getattr(error.error, "decline_code", None)
-        return Rejected(decline_code or error.code or "card_declined", detail)
-    if isinstance(error, stripe.InvalidRequestError):
-        return Rejected(error.code or "invalid_request", detail)
-    if isinstance(error, stripe.IdempotencyError):
-        return Rejected("idempotency_key_reused", detail)
-    return Unavailable(f"payment provider: {detail}")
-
-
-def _intent(intent: stripe.PaymentIntent) -> Intent:
-    status = IntentStatus(intent.status)
-    failure = getattr(intent, "last_payment_error", None)
-    if failure is None:
-        return Intent(intent.id, status, None)
-    code = getattr(failure, "decline_code", None) or getattr(failure, "code", None)
-    decline = Reason(code=code or "card_declined", detail=getattr(failure, "message", None) or "")
-    return Intent(intent.id, status, decline)
-
-
-def _balance(intent: stripe.PaymentIntent) -> Balance | None:
-    """None if nothing is left of it, or if it is not of an order of ours."""
-    charge = intent.latest_charge
-    about = intent.metadata.to_dict() if intent.metadata else {}
-    if not isinstance(charge, stripe.Charge) or not {"order_id", "saga_id"} <= about.keys():
-        return None
-    left = charge.amount_captured - charge.amount_refunded
-    if left < 1:
-        return None
-    amount = Money(minor=left, currency=intent.currency.upper())
-    return Balance(intent.id, about["order_id"], about["saga_id"], amount)
+def _listing(period: Period, expanded: str) -> Any:
+    """What to ask a list for; typed as the client's, which has a dictionary for each."""
+    within = {"gte": int(period.begin.timestamp()), "lt": int(period.end.timestamp())}
+    asked: dict[str, Any] = {"created": within, "expand": [expanded], "limit": PAGE}
+    return asked if period.cursor is None else asked | {"starting_after": period.cursor}

@@ -8,7 +8,8 @@ again. So a refusal moves the key on to its next generation, for the retry that 
 for when the cause is mended. It moves only if the provider knows of no refund of the charge that
 stands, and by compare-and-set, so that attempts which run at once go on to the same key. A key
 that was refused stays refused, so no late attempt can refund by it
-(docs/adr/0110-refused-refunds.md).
+(docs/adr/0110-refused-refunds.md). A failure of the provider's own that it keeps under the key is
+an answer like that, save that the retry need not be asked for (docs/adr/0128-stored-answers.md).
 """
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,8 +21,10 @@ from contracts.records import Op
 from infrastructure.barrier import Barrier
 from infrastructure.commands import digest_of
 from infrastructure.database import Database
-from services.payment import rows
-from services.payment.provider import IntentStatus, Provider
+from services.payment import queries, rows
+from services.payment.provider import Provider
+from services.payment.provider_answers import IntentStatus
+from services.payment.provider_errors import StoredFailure
 from services.payment.words import following, nothing, provider_key, told, undecided
 
 
@@ -69,7 +72,7 @@ class Refunds:
         payment: an intent is stored before it is confirmed, and this one has captured.
         """
         async with self._database.statement() as tx:
-            if await rows.known_intents(tx, [intent_id]):
+            if await queries.known_intents(tx, [intent_id]):
                 raise Rejected("not_stray", f"intent {intent_id} is a payment's")
         return await self._provider.refund(intent_id, f"stray/{intent_id}/refund")
 
@@ -104,7 +107,7 @@ class Refunds:
             stored = await self._barrier.claim(tx, key, Payment, digest=digest)
             if stored is not None:
                 return stored, None
-            found = await rows.find(tx, command.order_id)
+            found = await queries.find(tx, command.order_id)
             captured = found is not None and found.payment.status == PaymentStatus.CAPTURED
             if found is None or not captured or found.payment.amount != command.amount:
                 detail = f"order {command.order_id} has no such captured payment"
@@ -116,15 +119,15 @@ class Refunds:
     ) -> rows.Found | None:
         """Void the charge: under the key of the compensation, and of the step that owns it."""
         await self._barrier.void(tx, key, Payment, digest=digest)
-        found = await rows.find(tx, order_id)
+        found = await queries.find(tx, order_id)
         if found is None or found.owner == key:
             return found
         await self._barrier.void(tx, found.owner, Payment, digest=None)
-        return await rows.find(tx, order_id)  # again: an attempt may have held the lock till now
+        return await queries.find(tx, order_id)  # again: an attempt may have held the lock till now
 
     async def _key(self, tx: AsyncConnection, found: rows.Found) -> str:
         """The key to refund it by: the first, or the generation that refusals have moved it to."""
-        first = provider_key(found.owner, "refund")
+        first = provider_key(found.owner, "refund", found.installation)
         return await rows.attach_refund_key(tx, found.payment.order_id, first)
 
     async def _give_back(self, payment: Payment, intent_id: str, refund_key: str) -> str | None:
@@ -142,11 +145,11 @@ class Refunds:
         """Ask the provider. A refusal stands, unless the money went back by another way."""
         try:
             return await self._provider.refund(intent_id, refund_key)
-        except Rejected:
+        except (Rejected, StoredFailure) as refused:
             standing = await self._provider.refunds(intent_id)
-            if sum(it.minor for it in standing) >= payment.amount.minor:
+            if sum(refund.minor for refund in standing) >= payment.amount.minor:
                 return standing[0].id
-            if not standing:
+            if not standing or isinstance(refused, StoredFailure):
                 await self._move_on(payment.order_id, refund_key)
             raise
 

@@ -1,6 +1,5 @@
 """The statements on `payments`. The caller's transaction holds the step's claim."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -23,19 +22,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Rejected
 from contracts.message import Money, StepKey
-from contracts.payments import Captured, ChargePayment, Payment, PaymentStatus
+from contracts.payments import ChargePayment, Payment, PaymentStatus
 from contracts.records import State
-from services.payment.tables import payments
+from services.payment.tables import installation, payments
+from services.payment.words import provider_key
 
 CLAIMED, REPLY = "claimed", "claimed_reply"  # the claim's state and reply, beside a payment's row
 FIRST = ("order_id", "saga_id", "step", "amount_minor", "currency", "payment_method")
 
 
 class Found(NamedTuple):
-    """A row: the payment, and the step that owns it."""
+    """A row: the payment, and the step that owns it, of which installation if it says so."""
 
     payment: Payment
     owner: StepKey
+    installation: str | None
+
+
+class Begun(NamedTuple):
+    """A payment that is to be charged, and the keys to ask the provider by."""
+
+    payment: Payment
+    installation: str | None
+    create_key: str
+    confirm_key: str
 
 
 def beginning(claim: CTE) -> Select[Any]:
@@ -45,9 +55,10 @@ def beginning(claim: CTE) -> Select[Any]:
     once, like all statements here.
     """
     values = [bindparam(f"first_{name}", type_=payments.c[name].type) for name in FIRST]
+    ours = select(installation.c.id).scalar_subquery()
     made = (
         insert(payments)
-        .from_select(FIRST, select(*values).where(_allowed(claim)))
+        .from_select((*FIRST, "installation"), select(*values, ours).where(_allowed(claim)))
         .on_conflict_do_update(
             index_elements=["order_id"], set_={"updated_at": payments.c.updated_at}
         )
@@ -93,8 +104,8 @@ def first(key: StepKey, command: ChargePayment) -> dict[str, Any]:
     return {f"first_{name}": value for name, value in fixed.items()}
 
 
-def begun(row: RowMapping, key: StepKey, command: ChargePayment) -> Payment:
-    """The payment that `beginning` answers.
+def begun(row: RowMapping, key: StepKey, command: ChargePayment) -> Begun:
+    """The payment that `beginning` answers, and its keys at the provider.
 
     Rejected `order_has_payment` if the order has another one: by another step, or of another
     amount or method.
@@ -102,49 +113,31 @@ def begun(row: RowMapping, key: StepKey, command: ChargePayment) -> Payment:
     fixed = first(key, command)
     if any(row[name] != fixed[f"first_{name}"] for name in FIRST):
         raise Rejected("order_has_payment", f"order {command.order_id} has another payment")
-    return payment_of(row)
-
-
-async def find(tx: AsyncConnection, order_id: str) -> Found | None:
-    """The payment of an order, if one was begun."""
-    statement = select(payments).where(payments.c.order_id == order_id)
-    row = (await tx.execute(statement)).mappings().one_or_none()
-    if row is None:
-        return None
-    return Found(payment_of(row), StepKey(saga_id=row["saga_id"], step=row["step"]))
-
-
-async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captured]:
-    """What is captured for these orders now, or may be; found by their ids."""
-    age = func.extract("epoch", func.now() - payments.c.updated_at).label("seconds")
-    row = payments.c
-    statement = select(row.order_id, row.amount_minor, row.currency, age).where(
-        row.order_id.in_(order_ids),
-        (row.status == PaymentStatus.CAPTURED)
-        | ((row.status == PaymentStatus.CREATED) & row.intent_id.is_not(None)),
+    whose = row["installation"]
+    return Begun(
+        payment=payment_of(row),
+        installation=whose,
+        create_key=row["create_key"] or provider_key(key, "create", whose),
+        confirm_key=row["confirm_key"] or provider_key(key, "confirm", whose),
     )
-    return [
-        Captured(
-            order_id=it.order_id,
-            amount=Money(minor=it.amount_minor, currency=it.currency),
-            seconds=float(it.seconds),
-        )
-        for it in await tx.execute(statement)
-    ]
 
 
-async def known_intents(tx: AsyncConnection, intent_ids: Sequence[str]) -> set[str]:
-    """Those of these intents through which money of a payment moves."""
-    statement = select(payments.c.intent_id).where(payments.c.intent_id.in_(intent_ids))
-    return {str(it) for it in (await tx.execute(statement)).scalars()}
+async def replace_create_key(tx: AsyncConnection, begun: Begun, new: str) -> None:
+    """Store another key to make an intent by, if the payment has the old one and no intent yet."""
+    key, row = "create_key", payments.c
+    no_intent = row.intent_id.is_(None)
+    await tx.execute(_moving(begun, key, begun.create_key, new).where(no_intent))
 
 
-async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
-    """What the payments in this status amount to, by currency."""
-    total = func.sum(payments.c.amount_minor).label("minor")
-    statement = select(total, payments.c.currency).where(payments.c.status == status)
-    rows = await tx.execute(statement.group_by(payments.c.currency).order_by(payments.c.currency))
-    return [Money(minor=int(row.minor), currency=row.currency) for row in rows]
+async def replace_confirm_key(tx: AsyncConnection, begun: Begun, new: str) -> None:
+    """Store another key to confirm the intent by, if the payment has the old one still."""
+    await tx.execute(_moving(begun, "confirm_key", begun.confirm_key, new))
+
+
+def _moving(begun: Begun, name: str, old: str, new: str) -> Update:
+    """A key that was never stored is the first one, which is all that an attempt can have used."""
+    column = payments.c[name]
+    return _change(begun.payment.order_id, **{name: new}).where(func.coalesce(column, old) == old)
 
 
 async def attach_refund_key(tx: AsyncConnection, order_id: str, first: str) -> str:

@@ -22,9 +22,9 @@ from infrastructure.barrier import Barrier
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
 from infrastructure.outbox import Outbox
-from services.payment import rows
+from services.payment import queries
 from services.payment.charges import Charges
-from services.payment.provider import Provider
+from services.payment.provider import Period, Provider
 from services.payment.refunds import Refunds
 from services.payment.tables import barrier, outbox
 
@@ -63,7 +63,7 @@ class Payments:
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""
         async with self._database.statement() as tx:
-            found = await rows.find(tx, order_id)
+            found = await queries.find(tx, order_id)
         if found is None:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return found.payment
@@ -74,22 +74,33 @@ class Payments:
         The other orders are left out.
         """
         async with self._database.statement() as tx:
-            return await rows.captured(tx, order_ids)
+            return await queries.captured(tx, order_ids)
 
     async def kept_by_provider(
         self, created_from: datetime, created_to: datetime, cursor: str | None
     ) -> KeptPage:
         """What the provider keeps of intents of ours that were made in this time, as it says."""
-        found, following = await self._provider.captured(created_from, created_to, cursor)
+        period = Period(created_from, created_to, cursor)
+        found, following = await self._provider.captures(period)
         async with self._database.statement() as tx:
-            known = await rows.known_intents(tx, [it.intent_id for it in found])
-        items = [Kept(**it._asdict(), known=it.intent_id in known) for it in found]
+            known = await queries.known_intents(tx, [it.intent_id for it in found])
+        items = [
+            Kept(
+                intent_id=it.intent_id,
+                order_id=it.order_id,
+                saga_id=it.saga_id,
+                amount=it.left,
+                known=it.intent_id in known,
+            )
+            for it in found
+            if it.left.minor
+        ]
         return KeptPage(items=tuple(items), next_cursor=following)
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         """What the payments in this status amount to, by currency."""
         async with self._database.transaction() as tx:
-            return await rows.totals(tx, status)
+            return await queries.totals(tx, status)
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""

@@ -12,11 +12,13 @@ from sqlalchemy import (
 )
 
 from infrastructure.barrier_rows import barrier_table
+from infrastructure.installation import installation_table
 from infrastructure.outbox import outbox_table
 
 metadata = MetaData()
 
-# `saga_id` and `step` own the payment: the provider's idempotency keys are made of them.
+# `saga_id` and `step` own the payment: the provider's idempotency keys are made of them and of the
+# `installation`, which payments of older releases do not have. A key is kept where it moves on.
 payments = Table(
     "payments",
     metadata,
@@ -28,6 +30,9 @@ payments = Table(
     Column("currency", Text, nullable=False),
     Column("payment_method", Text, nullable=False),
     Column("intent_id", Text, unique=True),
+    Column("installation", Text),
+    Column("create_key", Text),
+    Column("confirm_key", Text),
     Column("refund_key", Text),
     Column("refund_id", Text, unique=True),
     Column("detail", Text),
@@ -52,3 +57,4 @@ payments = Table(
 
 barrier = barrier_table(metadata)
 outbox = outbox_table(metadata)
+installation = installation_table(metadata)

@@ -7,7 +7,7 @@ from contracts.errors import Unavailable
 from contracts.message import StepKey
 from contracts.payments import ChargePayment, Payment, PaymentStatus
 from contracts.published import DomainEvent, EventType, PaymentEvent
-from services.payment.provider import Intent
+from services.payment.provider_answers import Intent
 
 DECIDED_SOON = 1.0  # seconds; the provider is well, and at work on it
 GENERATION = re.compile(r"/(\d+)$")
@@ -22,9 +22,14 @@ def told(payment: Payment, refusal: str | None = None) -> Sequence[DomainEvent]:
     return [DomainEvent(EventType(f"payment.{payment.status}"), payment.order_id, data)]
 
 
-def provider_key(key: StepKey, operation: str) -> str:
-    """The provider's idempotency key of a request that a step makes."""
-    return f"{key.saga_id}/{key.step}/{operation}"
+def provider_key(key: StepKey, operation: str, installation: str | None) -> str:
+    """The provider's idempotency key of a request that a step makes.
+
+    With the installation's id, since others may use the same account. Payments from before there
+    was one keep the keys that they have used.
+    """
+    first = f"{key.saga_id}/{key.step}/{operation}"
+    return f"{installation}/{first}" if installation else first
 
 
 def following(key: str) -> str:

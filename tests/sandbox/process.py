@@ -62,6 +62,13 @@ class Sandbox:
         """The ledger, or one order's."""
         return await self.get("/ledger", **({"order": order} if order else {}))
 
+    def stored_keys(self) -> set[str]:
+        """The idempotency keys that it keeps answers under."""
+        with sqlite3.connect(self.database, timeout=5) as connection:
+            found = {key for (key,) in connection.execute("SELECT key FROM idempotency")}
+        connection.close()
+        return found
+
     def forget_idempotency_keys(self) -> None:
         """What Stripe does with keys after a day."""
         with sqlite3.connect(self.database, timeout=5) as connection:

@@ -133,16 +133,34 @@ class Stack:
         self.payments = Payments(self.database, self.provider)
 
     @asynccontextmanager
-    async def refund_reply_lost(self) -> AsyncIterator[None]:
-        """The provider refunds, but its answer gets lost on the way."""
+    async def reply_lost(self, point: str) -> AsyncIterator[None]:
+        """The provider does as asked, but its answer gets lost on the way."""
 
         async def lose() -> None:
             raise httpx2.ReadError("lost by the test")
 
         self.disturbance.clear()
-        self.disturbance.visit("after POST /v1/refunds", lose)
+        self.disturbance.visit(point, lose)
         yield
         self.disturbance.clear()
+
+    @asynccontextmanager
+    async def refund_reply_lost(self) -> AsyncIterator[None]:
+        """The provider refunds, but its answer gets lost on the way."""
+        async with self.reply_lost("after POST /v1/refunds"):
+            yield
+
+    async def begun_by_the_release_before(self, key: StepKey, command: ChargePayment) -> None:
+        """A charge that a release began which knew of no installations."""
+        claim = """INSERT INTO barrier (saga_id, step, op, state)
+            VALUES (:saga_id, :step, 'action', 'started')"""
+        begin = """INSERT INTO payments
+            (order_id, saga_id, step, amount_minor, currency, payment_method)
+            VALUES (:order_id, :saga_id, :step, :minor, :currency, :payment_method)"""
+        its = key.model_dump() | command.model_dump(exclude={"amount"}) | dict(command.amount)
+        async with self.database.transaction() as tx:
+            await tx.execute(text(claim), key.model_dump())
+            await tx.execute(text(begin), its)
 
     async def row(self, order_id: str) -> dict[str, Any]:
         """The order's row of `payments`."""
