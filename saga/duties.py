@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from saga.attempts import Attempts, What
 from saga.journal import Journal
 from saga.parking import QUESTIONS, WORDS_ON_RECORD, Duty, Resolution, Resolving, Role
-from saga.step import Step
+from saga.step import Kind, Step
 from saga.view import SagaState, StepState
 
 R = TypeVar("R")
@@ -123,10 +123,13 @@ class Duties:
         return None
 
     def _said_before(self, step: Step[Any, Any], role: Role) -> Resolution | None:
-        """The word of an earlier life; old ones do not say of what, but it is one thing only."""
+        """The word of an earlier life. An old one does not say of what: of a pivot's it was, maybe,
+
+        said in the place of its fence's answer, and does not count; of others it is one thing only.
+        """
         usual = Role.ACTION if step.compensation is None else Role.COMPENSATION
         said = self._words.get((step.name, role))
-        if said is None and role is usual:
+        if said is None and role is usual and step.kind is not Kind.PIVOT:
             said = self._words.get((step.name, None))
         return None if role in QUESTIONS else said
 

@@ -7,40 +7,64 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
-from saga import HELD_BACK, Call, Kind, Notice, Resolution, Saga, SagaView, Step, rejection
+from saga import (
+    HELD_BACK,
+    Call,
+    Cause,
+    Ending,
+    Kind,
+    Later,
+    Notice,
+    Resolution,
+    Saga,
+    SagaView,
+    Step,
+    rejection,
+)
 
 QUEUE = "toy"
 FAST = "fast "  # before a style
-REJECT, FAIL, HOLD = "reject", "fail", "hold"
+LATER, UNDO = "later ", "undo "  # before that: a later life of the saga, and one to be undone
+REJECT, FAIL, FINAL, HOLD, EMPTY = "reject", "fail", "final", "hold", "empty"
 
 
 @dataclass
 class Script:
-    """What activities do, by name, one word an attempt; the last word holds for all that follow."""
+    """What activities do, by name, one word an attempt; the last word holds for all that follow.
+
+    `name:step` is for that step only. `words`: what operators said in earlier lives of the saga.
+    """
 
     says: dict[str, list[str]] = field(default_factory=dict)
     fenced: bool = False
     lost: bool = False
+    words: list[Resolution] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     calls: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def act(self, name: str, call: Call | None = None) -> str:
         """One attempt."""
+        said = name
         if call is not None:
             self.keys[name].append(call.step)
-        words = self.says.get(name, ["ok"])
-        word = words[min(self.calls[name], len(words) - 1)]
-        self.calls[name] += 1
+            said = f"{name}:{call.step}" if f"{name}:{call.step}" in self.says else name
+        words = self.says.get(said, ["ok"])
+        word = words[min(self.calls[said], len(words) - 1)]
+        self.calls[said] += 1
         if word == REJECT:
             raise rejection("no", f"{name} says no")
         if word == FAIL:
             raise ApplicationError(f"{name} fails")
+        if word == FINAL:
+            raise ApplicationError(f"{name} is broken", type="Broken", non_retryable=True)
+        if word == EMPTY:
+            return None  # type: ignore[return-value]  # as if somebody had completed it by hand
         if word == HOLD:
             delay = timedelta(seconds=5)
             raise ApplicationError("left alone", type=HELD_BACK, next_retry_delay=delay)
@@ -69,7 +93,7 @@ class Toy:
 
     @activity.defn(name="toy.undo_two")
     async def undo_two(self, call: Call, command: str) -> str:
-        return self._script.act("undo two")
+        return self._script.act("undo two", call)
 
     @activity.defn(name="toy.pivot")
     async def pivot(self, call: Call, command: str) -> str:
@@ -88,9 +112,13 @@ class Toy:
     async def probe(self, call: Call, command: str) -> str | None:
         return None if self._script.act("probe") and self._script.lost else "two"
 
+    @activity.defn(name="toy.words")
+    async def words(self, call: Call) -> list[Resolution]:
+        return self._script.words
+
     def all(self) -> list[Any]:
         """For a worker."""
-        names = ("one", "undo_one", "two", "undo_two", "pivot", "fence", "last", "probe")
+        names = ("one", "undo_one", "two", "undo_two", "pivot", "fence", "last", "probe", "words")
         return [getattr(self, it) for it in names]
 
 
@@ -121,10 +149,20 @@ class ToySaga:
 
     @workflow.init
     def __init__(self, style: str) -> None:
+        self._input = style
         fast, style = style.startswith(FAST), style.removeprefix(FAST)
+        later = _later(style)
+        style = style.removeprefix(LATER).removeprefix(UNDO)
         two = PROBED if style == "probed" else TWO
         pivot = IMPATIENT if style == "impatient" else PIVOT
-        self._saga = Saga((ONE, two, pivot, LAST), notify=self._notify, fast=fast)
+        self._saga = Saga(
+            (ONE, two, pivot, LAST),
+            notify=self._notify,
+            recall=self._recall,
+            renew=self._renew,
+            fast=fast,
+            later=later,
+        )
         self._two, self._pivot = two, pivot
         self._style = style
         self._mended = False
@@ -133,9 +171,17 @@ class ToySaga:
     @workflow.run
     async def run(self, style: str) -> str:
         deadline = timedelta(minutes=2) if self._style == "deadline" else None
+        if self._input.removeprefix(FAST).startswith((LATER, UNDO)):
+            self._declare()
         outcome = await self._saga.run(self._forward, deadline=deadline)
         self._saga.close(outcome)
         return "completed" if outcome.cause is None else outcome.cause.code
+
+    def _declare(self) -> None:
+        self._saga.declare(ONE, "c")
+        self._saga.declare(self._two, "c")
+        if self._style == "repeated":
+            self._saga.declare(TWO, "d", generation=2)
 
     async def _forward(self) -> None:
         step = self._saga.step
@@ -168,6 +214,14 @@ class ToySaga:
         if self._style == "bug" and not self._mended:
             raise KeyError("a bug")
 
+    async def _recall(self) -> list[Resolution]:
+        words: list[Resolution] = await self._saga.ask(LAST, Toy.words)
+        return words
+
+    def _renew(self, later: Later) -> NoReturn:
+        path = FAST if self._input.startswith(FAST) else ""
+        workflow.continue_as_new(path + (UNDO if later.undo else LATER) + self._style)
+
     async def _notify(self, notice: Notice) -> None:
         self._notices.append(notice)
 
@@ -199,3 +253,9 @@ class ToySaga:
     async def cancel(self) -> bool:
         """Ask for a cancel."""
         return await self._saga.cancel("by_customer", "no more")
+
+
+def _later(style: str) -> Later | None:
+    if style.startswith(UNDO):
+        return Later(Cause(Ending.CANCELLED, "by_audit", "its workflow had ended"))
+    return Later() if style.startswith(LATER) else None
