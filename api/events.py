@@ -1,5 +1,6 @@
 """Events of one order, and of all: as they are on record, or live as Server-Sent Events."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Annotated
@@ -15,6 +16,7 @@ from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import OrderEventOut
 from api.event_stream import EventStream
+from api.followers import on_record
 from api.intake import EVENT_STREAM, JSON
 from api.openapi import errors
 from api.orders import find_order
@@ -23,7 +25,9 @@ from api.problems import Problem, overloaded
 from api.redaction import event_for
 from contracts.errors import NotFound
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
+from infrastructure.telemetry.metrics import counter
 
+log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
 FIELDS = set(RecordedEvent.model_fields)
@@ -69,7 +73,7 @@ async def order_events(
     async with deps.followers.turn if live else nullcontext():
         order = await find_order(order_id, me, deps)
     if after > order.version:
-        raise unknown_event(seen)
+        raise unknown_event(seen, str(order.version))
     if live:
         frames = _frames_of_order(deps.followers.of_order(order_id, after), after, me)
         return EventStream(frames, until=me.until)
@@ -105,18 +109,26 @@ async def all_events(
     """
     async with deps.followers.turn if live else nullcontext():
         newest = await deps.services.orders.newest_event()
-    after = Position.parse(seen) if seen else newest if live else BEGINNING
-    if after > newest:
-        raise unknown_event(str(seen))
+        after = Position.parse(seen) if seen else newest if live else BEGINNING
+        if after != newest and not await on_record(deps.services.orders, after):
+            raise unknown_event(str(after), str(after.resumed(newest)))
     if live:
         return EventStream(_frames_of_all(deps.followers.of_all(after), after), until=me.until)
     events = await deps.services.orders.all_events(after, limit)
     return [OrderEventOut.of(it) for it in events]
 
 
-def unknown_event(seen: str) -> Problem:
-    """400: nothing that was ever told has this id."""
-    return Problem(400, "unknown_event_id", f"there is no event {seen} yet")
+def unknown_event(seen: str, resume: str) -> Problem:
+    """400: no event has this id. It was never told, or the database was restored to before it.
+
+    The header `Last-Event-ID` of the answer is the id behind which nothing was missed.
+    """
+    counter("saga_event_ids_unknown", "Readers of events with an id that is not on record").add(1)
+    log.warning(
+        "a reader is ahead of the record: event %s is unknown, it goes on at %s", seen, resume
+    )
+    detail = f"there is no event {seen} on record; go on behind {resume}"
+    return Problem(400, "unknown_event_id", detail, headers={"Last-Event-ID": resume})
 
 
 async def _frames_of_order(

@@ -17,10 +17,11 @@ from typing import TypeVar
 
 from api.mailbox import Mailbox
 from contracts.errors import NotFound, Unavailable
-from contracts.events import Position, PositionedEvent, RecordedEvent
+from contracts.events import BEGINNING, LIMIT, Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
 from infrastructure.endless import not_cancelled
 from infrastructure.notices import Notices, Watch
+from infrastructure.telemetry.metrics import counter
 
 PAGE = 200  # events read at once
 TURNS = 3  # of a pool's ten connections, when a crowd comes at once, after a restart say
@@ -31,6 +32,16 @@ ALL_ORDERS = None  # the key of those who follow all
 log = logging.getLogger(__name__)
 E = TypeVar("E", bound=RecordedEvent)
 Mark = TypeVar("Mark", int, Position)
+
+
+async def on_record(orders: OrderService, position: Position) -> bool:
+    """Whether there is this event, or it is a place before any event."""
+    if position.number == 0:
+        return position.transaction < LIMIT
+    if max(position) >= LIMIT:
+        return False
+    found = await orders.all_events(position.before, 1)
+    return bool(found) and found[0].position == position
 
 
 class Followers:
@@ -95,7 +106,8 @@ class Followers:
     ) -> AsyncIterator[Sequence[E | PositionedEvent]]:
         """What was missed, a page at a time, then what comes; from the start if that is too much.
 
-        Raises Unavailable if what was missed cannot be read.
+        It ends if what was told is not on record any more: whoever comes back is told so. Raises
+        Unavailable if what was missed cannot be read.
         """
         with self._mailbox(key) as mailbox:
             while True:
@@ -111,6 +123,8 @@ class Followers:
                         after = mark(page[-1])
                 while not mailbox.overflowed:
                     taken = await mailbox.take()
+                    if mailbox.ended:
+                        return
                     if new := [event for event in taken if mark(event) > after]:
                         yield new
                         after = mark(new[-1])
@@ -140,7 +154,7 @@ class Followers:
             try:
                 head = head or await self._orders.newest_event()
                 self._reading.set()
-                events = await self._orders.all_events(head, PAGE)
+                head, events = await self._look(head)
             except Unavailable:
                 events = []
             except Exception:  # a bug must not end it for everybody, unseen
@@ -152,6 +166,27 @@ class Followers:
             if len(events) < PAGE:
                 rung = await watch.wait(pause)
                 pause = LOOK_AGAIN if rung else min(2 * pause, LOOK_EVERY)
+
+    async def _look(self, head: Position) -> tuple[Position, Sequence[PositionedEvent]]:
+        """What is next, and behind which event. The last one is read again, to see it there."""
+        if head == BEGINNING:
+            return head, await self._orders.all_events(head, PAGE)
+        found = await self._orders.all_events(head.before, PAGE + 1)
+        if found and found[0].position == head:
+            return head, found[1:]
+        return await self._lost(head), []
+
+    async def _lost(self, head: Position) -> Position:
+        """Where to read on if this event is not there; all who follow have to begin anew then."""
+        newest = await self._orders.newest_event()
+        if await on_record(self._orders, head):  # it shows now that its successor's epoch has begun
+            return head
+        log.error("live events: %s is not on record any more; was the database restored?", head)
+        counter("saga_event_log_lost", "Times that events told live were not on record").add(1)
+        for mailboxes in self._mailboxes.values():
+            for mailbox in mailboxes:
+                mailbox.end()
+        return newest
 
     def _hand_on(self, event: PositionedEvent) -> None:
         for key in (event.stream_id, ALL_ORDERS):

@@ -14,6 +14,7 @@ class Mailbox:
         self._events: list[PositionedEvent] = []
         self._filled = asyncio.Event()
         self.overflowed = False
+        self.ended = False
 
     def put(self, event: PositionedEvent) -> None:
         """Add an event. If there is no room, forget all, and say so."""
@@ -22,6 +23,11 @@ class Mailbox:
             self._events.clear()
         elif not self.overflowed:
             self._events.append(event)
+        self._filled.set()
+
+    def end(self) -> None:
+        """Wake the follower for the last time: what it was told is not on record any more."""
+        self.ended = True
         self._filled.set()
 
     async def take(self) -> list[PositionedEvent]:

@@ -44,12 +44,16 @@ def api_token(url: str, state_dir: Path, environ: Mapping[str, str]) -> str | No
 
 
 class ApiError(Exception):
-    """An answer that is an error: the problem document's status, code and detail."""
+    """An answer that is an error: the problem document's status, code and detail.
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    `resume` is the event to go on behind, where the one that we saw last is unknown.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, resume: str | None = None) -> None:
         super().__init__(f"{status} {code}: {detail}" if status else detail)
         self.status = status
         self.code = code
+        self.resume = resume
 
 
 class Api:
@@ -138,7 +142,9 @@ def _error(answer: httpx2.Response) -> ApiError:
     ]
     hints = ["set SAGA_TOKEN to a token of its issuer"] if answer.status_code == 401 else []
     detail = "; ".join([problem["detail"], *faults, *hints])
-    return ApiError(answer.status_code, problem["code"], detail)
+    return ApiError(
+        answer.status_code, problem["code"], detail, answer.headers.get("Last-Event-ID")
+    )
 
 
 def fail(error: ApiError) -> typer.Exit:

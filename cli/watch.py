@@ -43,6 +43,10 @@ def followed(path: str, url: str | None) -> Iterator[dict[str, Any]]:
                 if event.data:
                     yield json.loads(event.data)
         except ApiError as error:
+            if error.resume and seen:
+                typer.echo(f"{error}", err=True)
+                seen = error.resume
+                continue
             if error.status not in {0, 503} or not seen:
                 raise
         time.sleep(PAUSE)

@@ -8,6 +8,7 @@ where a transaction commits later than one that began after it:
   in the stream if that is higher. So the order of (transaction_id, position) keeps each stream's.
 - Readers stop before the oldest transaction that is still at work. All below it has ended, and
   whoever commits later has a higher id, so nothing ever appears behind a reader.
+- A trigger lifts it into the database's epoch, so it grows through restores: see `event_epochs`.
 
 Why, and what it costs, is in docs/adr/0050-event-order.md.
 """
@@ -39,7 +40,8 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.errors import Conflict
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
-from infrastructure.events_table import OLDEST_AT_WORK, this_transaction
+from infrastructure.event_epochs import HORIZON, current_epoch
+from infrastructure.events_table import this_transaction
 from infrastructure.notices import announce
 from infrastructure.upcasters import UNCHANGED, Upcasters
 
@@ -186,18 +188,22 @@ class EventStore:
         statement = (
             select(self.table)
             .where(tuple_(row.transaction_id, row.position) > tuple_(*after))
-            .where(row.transaction_id < literal_column(OLDEST_AT_WORK, BigInteger))
+            .where(row.transaction_id < literal_column(HORIZON, BigInteger))
             .order_by(row.transaction_id, row.position)
             .limit(limit)
         )
         return [self._positioned(found) for found in (await tx.execute(statement)).mappings()]
 
     async def newest(self, tx: AsyncConnection) -> Position:
-        """Behind everything that `read_all` shows now; BEGINNING if that is nothing."""
+        """Behind everything that `read_all` shows now; BEGINNING if that is nothing.
+
+        Begins the epoch of a database that was restored; without it, old events may not show.
+        """
+        await current_epoch(tx)
         row = self.table.c
         statement = (
             select(row.transaction_id, row.position)
-            .where(row.transaction_id < literal_column(OLDEST_AT_WORK, BigInteger))
+            .where(row.transaction_id < literal_column(HORIZON, BigInteger))
             .order_by(row.transaction_id.desc(), row.position.desc())
             .limit(1)
         )

@@ -20,7 +20,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 # `xid8` as bigint: drivers and SQLAlchemy know that. Neither lives to see the 63rd bit.
 THIS_TRANSACTION = "pg_current_xact_id()::text::bigint"
-OLDEST_AT_WORK = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
 def events_table(metadata: MetaData) -> Table:

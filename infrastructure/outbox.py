@@ -56,6 +56,22 @@ def outbox_table(metadata: MetaData) -> Table:
     )
 
 
+def set_aside_table(metadata: MetaData) -> Table:
+    """The table `outbox_set_aside`: rows that a relay could not publish, out of the others' way."""
+    return Table(
+        "outbox_set_aside",
+        metadata,
+        Column("position", BigInteger, primary_key=True, autoincrement=False),
+        Column("id", Uuid(as_uuid=False), nullable=False),
+        Column("type", Text, nullable=False),
+        Column("subject", Text, nullable=False),
+        Column("data", JSONB, nullable=False),
+        Column("recorded_at", DateTime(timezone=True), nullable=False),
+        Column("error", Text, nullable=False),
+        Column("set_aside_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    )
+
+
 class Outbox:
     """The outbox of one service. Every method works in the caller's transaction."""
 

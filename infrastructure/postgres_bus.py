@@ -39,7 +39,8 @@ from contracts.events import BEGINNING, Position
 from infrastructure.bus import LANES, Deliver, lane_of
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
-from infrastructure.events_table import OLDEST_AT_WORK, THIS_TRANSACTION
+from infrastructure.event_epochs import HORIZON
+from infrastructure.events_table import THIS_TRANSACTION
 from infrastructure.notices import Notices, announce
 
 log = logging.getLogger(__name__)
@@ -177,7 +178,7 @@ class PostgresBus:
             select(row.transaction_id, row.position, row.event)
             .where(row.lane == lane)
             .where(tuple_(row.transaction_id, row.position) > tuple_(*after))
-            .where(row.transaction_id < literal_column(OLDEST_AT_WORK, BigInteger))
+            .where(row.transaction_id < literal_column(HORIZON, BigInteger))
             .order_by(row.transaction_id, row.position)
             .limit(BATCH)
         )

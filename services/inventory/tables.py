@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, Table, Text
 
 from infrastructure.barrier_rows import barrier_table
-from infrastructure.outbox import outbox_table
+from infrastructure.outbox import outbox_table, set_aside_table
 
 metadata = MetaData()
 
@@ -24,3 +24,4 @@ products = Table(
 
 barrier = barrier_table(metadata)
 outbox = outbox_table(metadata)
+set_aside = set_aside_table(metadata)

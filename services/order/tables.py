@@ -16,9 +16,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from infrastructure.barrier_rows import barrier_table
+from infrastructure.event_epochs import epochs_table
 from infrastructure.events_table import events_table
 from infrastructure.installation import installation_table
-from infrastructure.outbox import outbox_table
+from infrastructure.outbox import outbox_table, set_aside_table
 from infrastructure.snapshots import snapshots_table
 
 metadata = MetaData()
@@ -45,6 +46,7 @@ orders = Table(
 )
 
 events = events_table(metadata)
+epochs = epochs_table(metadata)
 # What operators said of blocked steps: few among many, and looked at newest first.
 Index(
     "events_interventions",
@@ -54,4 +56,5 @@ Index(
 snapshots = snapshots_table(metadata)
 barrier = barrier_table(metadata)
 outbox = outbox_table(metadata)
+set_aside = set_aside_table(metadata)
 installation = installation_table(metadata)

@@ -13,7 +13,7 @@ from sqlalchemy import (
 
 from infrastructure.barrier_rows import barrier_table
 from infrastructure.installation import installation_table
-from infrastructure.outbox import outbox_table
+from infrastructure.outbox import outbox_table, set_aside_table
 
 metadata = MetaData()
 
@@ -58,3 +58,4 @@ payments = Table(
 barrier = barrier_table(metadata)
 outbox = outbox_table(metadata)
 installation = installation_table(metadata)
+set_aside = set_aside_table(metadata)

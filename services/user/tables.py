@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, DateTime, LargeBinary, MetaData, Table, Text, func
 
-from infrastructure.outbox import outbox_table
+from infrastructure.outbox import outbox_table, set_aside_table
 
 metadata = MetaData()
 
@@ -30,3 +30,4 @@ subject_keys = Table(
 )
 
 outbox = outbox_table(metadata)
+set_aside = set_aside_table(metadata)
