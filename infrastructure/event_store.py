@@ -181,8 +181,7 @@ class EventStore:
     ) -> list[PositionedEvent]:
         """The next events of all streams, oldest first; go on behind the last one's position.
 
-        An event shows when no transaction that began before its own is at work in any database of
-        the server: usually milliseconds after its commit.
+        An event shows when no transaction that began before its own is at work in the server.
         """
         row = self.table.c
         statement = (
