@@ -105,7 +105,7 @@ async def test_a_blocked_saga_that_operators_spoke_to_often_goes_on_as_a_later_l
     client = short_lived.client
     async with toy(client, script) as started:
         await blocked(started, "two")
-        handle = client.get_workflow_handle_for(ToySaga.run, started.id)
+        handle: Handle = client.get_workflow_handle(started.id)
         taken = 0
         for _ in range(200):
             taken += await say(handle, word(Resolving.RETRY))
