@@ -64,6 +64,11 @@ class OrderActivities:
         """Put on record that a step of the saga is blocked, or no longer."""
         return await self._orders.note(key_of(call), _kept(command))
 
+    @activity.defn(name="order.words")
+    async def words(self, call: Call) -> list[StepNote]:
+        """What operators said of the saga's steps in any of its lives."""
+        return await self._orders.words(call.saga_id)
+
 
 def _cause(call: Call) -> Cause:
     if call.cause is None:

@@ -12,6 +12,8 @@ from contracts.records import Epoch, StepRecord
 
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"
+BEGIN_RETURN = "begin_return"  # the step that marks an order as being returned
+BY_HAND = frozenset({"skip", "mark_done"})  # words after which nobody tries on
 
 
 class OrderStatus(StrEnum):
@@ -67,9 +69,11 @@ class StartReturn(Message):
 
 
 class StepNote(Message):
-    """For the record: a step of the order's saga is blocked (and why), or is so no longer.
+    """For the record: a step of an order's saga is blocked (and why), or is so no longer.
 
-    An operator's resolution, if there was one, is kept with who gave it and on what evidence.
+    `role` is what of the step it is: its action, compensation, fence or probe. Notes from before
+    roles were told have None. An operator's resolution, if there was one, is kept with who gave it
+    and on what evidence.
     """
 
     order_id: str
@@ -79,6 +83,7 @@ class StepNote(Message):
     action: str | None = None
     evidence: str | None = None
     who: str | None = None
+    role: str | None = None
 
 
 class Order(Message):
@@ -133,11 +138,13 @@ class OrderService(Protocol):
         """Undo `create`: end the order as rejected, cancelled or timed out, and say why.
 
         An order that `create` never recorded is recorded as closed, so that every accepted
-        order leaves a trace.
+        order leaves a trace. One that another saga has recorded stays as it is, and is answered.
         """
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
-        """Confirm a pending order. Rejected `not_pending` if it is closed."""
+        """Confirm a pending order. Rejected `not_pending` if it is closed, `foreign_order` if it is
+        another saga's.
+        """
 
     async def fence_confirm(self, key: StepKey) -> bool:
         """Make sure that no late `confirm` of this saga can land; True if it had landed."""
@@ -161,7 +168,15 @@ class OrderService(Protocol):
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
         """Record that a step is blocked, or no longer; a pending order shows it as its status.
 
-        Nothing is recorded of an order that is not recorded itself.
+        A note is found by its key and by what it says, so that no two notes are taken for one. Of
+        an order that is not recorded yet it is the first event. A word after which nobody tries to
+        undo a return any more ends that return on record, so that the order can be returned again.
+        """
+
+    async def words(self, saga_id: str) -> list[StepNote]:
+        """What operators said of this saga's steps in any of its lives, oldest first.
+
+        Only words after which nobody tries on: `skip` and `mark_done`.
         """
 
     async def get(self, order_id: str) -> Order:

@@ -86,13 +86,14 @@ class Barrier:
         reply_type: type[R],
         undo: Callable[[A | None], Awaitable[R]],
         *,
-        digest: str,
+        digest: str | None,
         events: Events[R] = no_events,
     ) -> R:
         """Run `undo` once, with the action's reply, or None if the action never took effect.
 
         Either way the action is refused from now on. A repetition gets the first reply. Raises
-        KeyReused if the action's command was another.
+        KeyReused if the action's command was another. Without a digest nothing is compared: it is
+        not the step's own saga that asks.
         """
         stored = await self.claim(tx, key, reply_type, Op.COMPENSATION, digest=digest)
         if stored is not None:
@@ -107,7 +108,7 @@ class Barrier:
         reply_type: type[R],
         op: Op = Op.ACTION,
         *,
-        digest: str,
+        digest: str | None,
     ) -> R | None:
         """Begin an attempt: the stored reply if one is done, None if the effect is still to do.
 

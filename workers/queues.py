@@ -68,6 +68,7 @@ def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., An
             orders.abandon_return,
             orders.complete_return,
             orders.note,
+            orders.words,
         ]
     if queue is Queue.USERS:
         return [UserActivities(services.users).validate]

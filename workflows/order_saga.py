@@ -114,6 +114,7 @@ class OrderSaga:
             action=said.action if said else None,
             evidence=said.evidence if said else None,
             who=said.who if said else None,
+            role=notice.role,
         )
         await self._saga.record(NOTE, note, notice.number)
 

@@ -8,7 +8,15 @@ from typing import Any
 from contracts.errors import Rejected
 from contracts.events import RecordedEvent
 from contracts.message import Money, Reason
-from contracts.orders import RETURN_ABANDONED, CreateOrder, OrderLine, OrderStatus, StepNote
+from contracts.orders import (
+    BEGIN_RETURN,
+    BY_HAND,
+    RETURN_ABANDONED,
+    CreateOrder,
+    OrderLine,
+    OrderStatus,
+    StepNote,
+)
 from infrastructure.event_store import NewEvent
 
 CLOSING = {
@@ -27,7 +35,9 @@ STATUS_AFTER = {
 class OrderAggregate:
     """An order at some version. Deciding methods return new events and change nothing.
 
-    `returning` is the saga that returns it at present; its status is confirmed meanwhile.
+    `saga_id` is the saga that placed it, which alone may confirm or close it; None if it was placed
+    before that was recorded. `returning` is the saga that returns it at present; its status is
+    confirmed meanwhile.
     """
 
     id: str
@@ -40,6 +50,12 @@ class OrderAggregate:
     accepted_at: datetime | None = None
     reason: Reason | None = None
     returning: str | None = None
+    saga_id: str | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether it has begun. Before that, there may be notes on steps that were blocked."""
+        return self.total is not None
 
     @classmethod
     def from_history(
@@ -65,9 +81,9 @@ class OrderAggregate:
             raise ValueError(f"order {self.id}: unknown event {event_type}")
         return replace(fold(self, data, event_type), version=self.version + 1)
 
-    def place(self, command: CreateOrder) -> list[NewEvent]:
+    def place(self, command: CreateOrder, saga_id: str) -> list[NewEvent]:
         """Begin the order. Rejected `already_placed` if it has begun."""
-        if self.version > 0:
+        if self.placed:
             raise Rejected("already_placed", f"order {self.id} has been placed before")
         placed = NewEvent(
             "OrderPlaced",
@@ -75,13 +91,17 @@ class OrderAggregate:
                 "customer_id": command.customer_id,
                 "total": command.total.model_dump(),
                 "payment_method": command.payment_method,
+                "saga_id": saga_id,
                 **command.model_dump(mode="json", include={"fingerprint", "accepted_at"}),
             },
         )
         return [placed, *(NewEvent("ItemAdded", item.model_dump()) for item in command.items)]
 
-    def confirm(self) -> list[NewEvent]:
-        """Make it binding. Rejected `not_pending` if it is closed."""
+    def confirm(self, saga_id: str) -> list[NewEvent]:
+        """Make it binding. Rejected `not_pending` if closed, `foreign_order` if not this saga's."""
+        if self.saga_id not in {None, saga_id}:
+            detail = f"order {self.id} is carried by {self.saga_id}, not by {saga_id}"
+            raise Rejected("foreign_order", detail)
         self._must_be_pending()
         return [NewEvent("OrderConfirmed", {})]
 
@@ -112,19 +132,28 @@ class OrderAggregate:
     def _returnable(self) -> bool:
         return self.status == OrderStatus.CONFIRMED and self.returning is None
 
-    def note(self, note: StepNote) -> list[NewEvent]:
-        """Record what became of a step of its saga."""
+    def note(self, note: StepNote, saga_id: str) -> list[NewEvent]:
+        """Record what became of a step of a saga of it."""
         event_type = "StepBlocked" if note.blocked else "StepUnblocked"
-        return [NewEvent(event_type, note.model_dump(exclude={"order_id"}, exclude_none=True))]
+        said = note.model_dump(exclude={"order_id"}, exclude_none=True)
+        return [NewEvent(event_type, said | {"saga_id": saga_id})]
 
     def _must_be_pending(self) -> None:
-        if self.version == 0 or self.status not in OPEN:
+        if not self.placed or self.status not in OPEN:
             raise Rejected("not_pending", f"order {self.id} is {self.status}, not pending")
 
 
-def command_of(order_id: str, history: Sequence[RecordedEvent]) -> CreateOrder:
-    """The command that an order was made of, from its history."""
-    order, placed = OrderAggregate.from_history(order_id, history), history[0].data
+def ends_return(note: StepNote) -> bool:
+    """Whether nobody tries any more to undo the return that the note is of."""
+    return note.step == BEGIN_RETURN and note.action in BY_HAND
+
+
+def command_of(order_id: str, history: Sequence[RecordedEvent]) -> CreateOrder | None:
+    """The command that an order was made of, from its history; None if it has not begun."""
+    order = OrderAggregate.from_history(order_id, history)
+    if not order.placed:
+        return None
+    placed = next(event.data for event in history if event.type == "OrderPlaced")
     return CreateOrder(
         order_id=order_id,
         items=order.items,
@@ -142,12 +171,15 @@ Fold = Callable[[OrderAggregate, Mapping[str, Any], str], OrderAggregate]
 
 
 def _placed(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+    """What was blocked before is of an earlier life of its saga: this one goes on."""
     accepted_at = data["accepted_at"]
     return replace(
         order,
+        status=OrderStatus.PENDING,
         customer_id=data["customer_id"],
         total=Money(**data["total"]),
         fingerprint=data["fingerprint"],
+        saga_id=data.get("saga_id"),
         accepted_at=datetime.fromisoformat(accepted_at) if accepted_at else None,
     )
 
@@ -171,8 +203,12 @@ def _return_abandoned(order: OrderAggregate, _: Mapping[str, Any], __: str) -> O
 
 
 def _noted(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
-    """What is blocked past its confirmation stays confirmed: that much is true."""
-    if order.status not in OPEN:
+    """What is blocked past its confirmation stays confirmed: that much is true.
+
+    Nor does a step of another saga than its own say how an order stands.
+    """
+    owner = order.saga_id or data.get("saga_id")
+    if order.status not in OPEN or data.get("saga_id", owner) != owner:
         return order
     blocked = data["still_blocked"]
     return replace(order, status=OrderStatus.BLOCKED if blocked else OrderStatus.PENDING)

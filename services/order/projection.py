@@ -81,6 +81,8 @@ def differences(
 ) -> list[Difference]:
     """Column by column; when a row was last written is not a matter of the events."""
     fold = _fold(order_id, history)
+    if row is None and fold is None:  # there are but notes of an order that was never recorded
+        return []
     if row is None or fold is None:
         return [Difference(order_id, "id", row and row["id"], fold and fold["id"])]
     return [
@@ -91,10 +93,11 @@ def differences(
 
 
 def _fold(order_id: str, history: Sequence[RecordedEvent]) -> dict[str, Any] | None:
-    if not history:
-        return None
     order = OrderAggregate.from_history(order_id, history)
-    return columns_of(order) | {"created_at": history[0].recorded_at}
+    if not order.placed:
+        return None
+    placed = next(event for event in history if event.type == "OrderPlaced")
+    return columns_of(order) | {"created_at": placed.recorded_at}
 
 
 async def _row(tx: AsyncConnection, order_id: str, *, lock: bool = False) -> RowMapping | None:

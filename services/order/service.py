@@ -1,9 +1,6 @@
 """The rules of orders. One method is one transaction: events, read model and barrier together."""
 
-from collections.abc import Callable, Sequence
-
-from sqlalchemy import RowMapping, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from collections.abc import Sequence
 
 from contracts.events import Position, PositionedEvent, RecordedEvent
 from contracts.message import Money, Reason, StepKey
@@ -20,30 +17,19 @@ from contracts.orders import (
     StepNote,
 )
 from contracts.overview import Intervention, OrderFlow
-from contracts.published import DomainEvent
 from contracts.records import Epoch, StepRecord
 from infrastructure.barrier import Barrier
 from infrastructure.commands import digest_of
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
-from infrastructure.event_store import EventStore, NewEvent
+from infrastructure.event_store import EventStore
 from infrastructure.installation import installation_id
 from infrastructure.outbox import Outbox
-from infrastructure.snapshots import Snapshots
-from services.order import overview, read_model, statements
-from services.order.aggregate import OrderAggregate, command_of
-from services.order.history import (
-    SNAPSHOT_EVERY,
-    SNAPSHOT_SCHEMA,
-    UPCASTERS,
-    as_state,
-    from_state,
-)
-from services.order.published import published
-from services.order.statements import HISTORY, REPLY, SNAPSHOT, STATE, WRITTEN
-from services.order.tables import barrier, events, installation, outbox, snapshots
-
-Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
+from services.order import notes, overview, read_model
+from services.order.aggregate import command_of
+from services.order.changes import Changes, Decision
+from services.order.history import SNAPSHOT_EVERY, UPCASTERS
+from services.order.tables import barrier, events, installation, outbox
 
 
 class Orders:
@@ -51,19 +37,19 @@ class Orders:
 
     def __init__(self, database: Database, *, snapshot_every: int = SNAPSHOT_EVERY) -> None:
         self._database = database
-        self._outbox = Outbox(outbox)
-        self._barrier = Barrier(barrier, self._outbox)
+        publishing = Outbox(outbox)
+        self._barrier = Barrier(barrier, publishing)
         self._events = EventStore(events, channel=ORDER_EVENTS, upcasters=UPCASTERS)
-        self._snapshots = Snapshots(snapshots, schema=SNAPSHOT_SCHEMA, every=snapshot_every)
-        known = statements.known(self._events, self._snapshots)
-        self._loading = select(*known)
-        self._claiming = statements.claiming(self._barrier, known)
-        self._recording = self._outbox.along(statements.recording(self._events))
+        self._changes = Changes(
+            self._barrier, self._events, publishing, snapshot_every=snapshot_every
+        )
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
         """Record the order as pending."""
         digest = digest_of(CreateOrder, command)
-        return await self._once(key, digest, command.order_id, lambda order: order.place(command))
+        return await self._once(
+            key, digest, command.order_id, lambda order: order.place(command, key.saga_id)
+        )
 
     async def close(
         self, key: StepKey, command: CreateOrder, status: OrderStatus, reason: Reason
@@ -71,24 +57,27 @@ class Orders:
         """Undo `create`: end the order, and say how and why.
 
         An order that `create` never recorded is recorded as closed, so that every accepted
-        order leaves a trace.
+        order leaves a trace. One that another saga has recorded stays as it is.
         """
 
         async def undo(created: Order | None) -> Order:
-            if created is None:
-                await self._change(tx, command.order_id, lambda order: order.place(command))
-            return await self._change(
-                tx, command.order_id, lambda order: order.close(status, reason)
-            )
+            order = await self._changes.load(tx, command.order_id)
+            if created is None and order.placed:
+                return await read_model.find(tx, command.order_id)
+            placed = [] if order.placed else order.place(command, key.saga_id)
+            closed = order.after(placed).close(status, reason)
+            return await self._changes.record(tx, order, [*placed, *closed])
 
         digest = digest_of(CreateOrder, command)
         async with self._database.transaction() as tx:
             return await self._barrier.compensation(tx, key, Order, Order, undo, digest=digest)
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
-        """Confirm a pending order. Rejected `not_pending` if it is closed."""
+        """Confirm a pending order. Rejected `not_pending` or `foreign_order`."""
         digest = digest_of(ConfirmOrder, command)
-        return await self._once(key, digest, command.order_id, OrderAggregate.confirm)
+        return await self._once(
+            key, digest, command.order_id, lambda order: order.confirm(key.saga_id)
+        )
 
     async def fence_confirm(self, key: StepKey) -> bool:
         """Make sure that no late `confirm` of this saga can land; True if it had landed."""
@@ -104,16 +93,9 @@ class Orders:
 
     async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
         """Undo `begin_return` and say why; the reason that was recorded first."""
-
-        async def undo(_: Order | None) -> Reason:
-            order = await self._load(tx, command.order_id)
-            if decided := order.abandon_return(key.saga_id, reason):
-                await self._record(tx, order, decided)
-            return reason
-
         digest = digest_of(StartReturn, command)
         async with self._database.transaction() as tx:
-            return await self._barrier.compensation(tx, key, Order, Reason, undo, digest=digest)
+            return await self._changes.abandon(tx, key, command.order_id, reason, digest)
 
     async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record the order as returned. Rejected `not_returning`."""
@@ -126,14 +108,18 @@ class Orders:
         """Record that a step is blocked, or no longer; a pending order shows it as its status."""
 
         async def effect() -> StepNote:
-            if await self._events.version(tx, command.order_id):
-                await self._change(tx, command.order_id, lambda order: order.note(command))
+            await self._changes.note(tx, key.saga_id, command)
             return command
 
         digest = digest_of(StepNote, command)
-        noted = StepKey(saga_id=key.saga_id, step=f"{key.step}/{digest[:16]}")
+        noted = notes.key_of(key, digest)
         async with self._database.transaction() as tx:
             return await self._barrier.action(tx, noted, StepNote, effect, digest=digest)
+
+    async def words(self, saga_id: str) -> list[StepNote]:
+        """What operators said of this saga's steps in any of its lives, oldest first."""
+        async with self._database.statement() as tx:
+            return await notes.words(tx, saga_id)
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""
@@ -147,7 +133,10 @@ class Orders:
 
     async def command(self, order_id: str) -> CreateOrder:
         """The command that the order was made of, as it was accepted. NotFound if there is none."""
-        return command_of(order_id, await self.history(order_id))
+        found = command_of(order_id, await self.history(order_id))
+        if found is None:
+            raise read_model.unknown(order_id)
+        return found
 
     async def statuses(self, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
         """How these orders stand, by their ids; those that are not recorded are left out."""
@@ -208,46 +197,5 @@ class Orders:
             return await installation_id(tx, installation)
 
     async def _once(self, key: StepKey, digest: str, order_id: str, decide: Decision) -> Order:
-        """Change the order as a step's action; a repetition gets the first reply."""
         async with self._database.transaction() as tx:
-            its = statements.its(key, digest, order_id)
-            row = (await tx.execute(self._claiming, its)).mappings().one()
-            stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
-            if stored is not None:
-                return stored
-            order = self._folded(order_id, row)
-            return await self._barrier.finish(tx, key, await self._record(tx, order, decide(order)))
-
-    async def _change(self, tx: AsyncConnection, order_id: str, decide: Decision) -> Order:
-        """Fold the order, append what `decide` answers, and write the read model."""
-        order = await self._load(tx, order_id)
-        return await self._record(tx, order, decide(order))
-
-    async def _load(self, tx: AsyncConnection, order_id: str) -> OrderAggregate:
-        its = {"its_stream": order_id}
-        return self._folded(order_id, (await tx.execute(self._loading, its)).mappings().one())
-
-    def _folded(self, order_id: str, row: RowMapping) -> OrderAggregate:
-        behind = self._events.events_of(row[HISTORY])
-        return from_state(order_id, row[SNAPSHOT]).after(behind)
-
-    async def _record(
-        self, tx: AsyncConnection, order: OrderAggregate, decided: Sequence[NewEvent]
-    ) -> Order:
-        """Append the events, write the read model and publish, in one statement."""
-        before = order.version
-        told: list[DomainEvent] = []
-        for event in decided:
-            order = order.apply(event.type, event.data)
-            told += published(event, order)
-        parameters = (
-            self._events.rows(tx, order.id, decided, expected_version=before)
-            | read_model.state(order)
-            | self._outbox.rows(tx, told)
-        )
-        row = (await tx.execute(self._recording, parameters)).mappings().one()
-        await self._events.appended(
-            tx, order.id, row[WRITTEN], len(decided), expected_version=before
-        )
-        await self._snapshots.take(tx, order.id, before, order.version, lambda: as_state(order))
-        return read_model.saved(row)
+            return await self._changes.once(tx, key, digest, order_id, decide)

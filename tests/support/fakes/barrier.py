@@ -32,13 +32,14 @@ class Barrier:
             self._said[key] = digest
         return self._done[key]  # type: ignore[return-value]  # put there by the same step
 
-    def compensation(self, key: StepKey, digest: str, undo: Callable[[A | None], R]) -> R:
+    def compensation(self, key: StepKey, digest: str | None, undo: Callable[[A | None], R]) -> R:
         """Undo it once, with what it had replied; refuse it from now on."""
         self._same_command(key, digest)
         if key not in self._undone:
             self._undone[key] = undo(self._done.get(key))  # type: ignore[arg-type]  # as above
             self._refused.add(key)
-            self._said[key] = digest
+            if digest is not None:
+                self._said[key] = digest
         return self._undone[key]  # type: ignore[return-value]  # as above
 
     def fence(self, key: StepKey) -> bool:
@@ -47,8 +48,8 @@ class Barrier:
             self._refused.add(key)
         return key in self._done
 
-    def _same_command(self, key: StepKey, digest: str) -> None:
-        if self._said.get(key, digest) != digest:
+    def _same_command(self, key: StepKey, digest: str | None) -> None:
+        if digest is not None and self._said.get(key, digest) != digest:
             raise KeyReused(
                 f"{key.step} of {key.saga_id} was asked for with another command before"
             )

@@ -8,6 +8,7 @@ from contracts.errors import NotFound, Rejected
 from contracts.events import RecordedEvent
 from contracts.message import Money, Reason, StepKey
 from contracts.orders import (
+    BY_HAND,
     AcceptedOrder,
     ConfirmOrder,
     CreateOrder,
@@ -21,8 +22,9 @@ from contracts.orders import (
 from contracts.overview import FlowSlice, Intervention, OrderFlow
 from contracts.records import Epoch, StepRecord
 from infrastructure.commands import digest_of
-from services.order.aggregate import OrderAggregate, command_of
-from services.order.service import Decision
+from services.order.aggregate import OrderAggregate, command_of, ends_return
+from services.order.changes import Decision
+from services.order.notes import BY_OPERATOR, begun_by, key_of
 from tests.support.fakes.barrier import Barrier
 from tests.support.fakes.sums import summed
 
@@ -33,29 +35,31 @@ class FakeOrders:
     def __init__(self) -> None:
         self._events: dict[str, list[RecordedEvent]] = {}
         self._barrier = Barrier()
+        self._words: list[tuple[str, StepNote]] = []
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
+        digest = digest_of(CreateOrder, command)
         return self._once(
-            key,
-            digest_of(CreateOrder, command),
-            command.order_id,
-            lambda order: order.place(command),
+            key, digest, command.order_id, lambda order: order.place(command, key.saga_id)
         )
 
     async def close(
         self, key: StepKey, command: CreateOrder, status: OrderStatus, reason: Reason
     ) -> Order:
         def undo(created: Order | None) -> Order:
-            if created is None:
-                self._change(command.order_id, lambda order: order.place(command))
+            placed = self._fold(command.order_id).placed
+            if placed and created is None:
+                return self._order(command.order_id)
+            if not placed:
+                self._append(command.order_id, lambda order: order.place(command, key.saga_id))
             return self._change(command.order_id, lambda order: order.close(status, reason))
 
         return self._barrier.compensation(key, digest_of(CreateOrder, command), undo)
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
         digest = digest_of(ConfirmOrder, command)
-        return self._once(key, digest, command.order_id, OrderAggregate.confirm)
+        return self._once(key, digest, command.order_id, lambda order: order.confirm(key.saga_id))
 
     async def fence_confirm(self, key: StepKey) -> bool:
         return self._barrier.fence(key)
@@ -67,11 +71,7 @@ class FakeOrders:
         )
 
     async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
-        def undo(_: Order | None) -> Reason:
-            self._change(command.order_id, lambda order: order.abandon_return(key.saga_id, reason))
-            return reason
-
-        return self._barrier.compensation(key, digest_of(StartReturn, command), undo)
+        return self._abandon(key, command.order_id, reason, digest_of(StartReturn, command))
 
     async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
         digest = digest_of(StartReturn, command)
@@ -81,13 +81,18 @@ class FakeOrders:
 
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
         def effect() -> StepNote:
-            if command.order_id in self._events:
-                self._change(command.order_id, lambda order: order.note(command))
+            if ends_return(command):
+                self._abandon(begun_by(key.saga_id), command.order_id, BY_OPERATOR, None)
+            self._append(command.order_id, lambda order: order.note(command, key.saga_id))
+            if command.action in BY_HAND:
+                self._words.append((key.saga_id, command))
             return command
 
         digest = digest_of(StepNote, command)
-        noted = StepKey(saga_id=key.saga_id, step=f"{key.step}/{digest[:16]}")
-        return self._barrier.action(noted, digest, effect)
+        return self._barrier.action(key_of(key, digest), digest, effect)
+
+    async def words(self, saga_id: str) -> list[StepNote]:
+        return [word for said_of, word in self._words if said_of == saga_id]
 
     async def get(self, order_id: str) -> Order:
         return self._order(order_id)
@@ -104,7 +109,7 @@ class FakeOrders:
     async def page(self, only: OrderFilter, *, limit: int, cursor: str | None) -> OrderPage:
         if cursor is not None and cursor not in self._events:
             raise Rejected("invalid_cursor", "use `next_cursor` as it was given")
-        newest = [self._order(it) for it in reversed(self._events)]
+        newest = self._all()[::-1]
         if cursor is not None:
             newest = newest[[it.id for it in newest].index(cursor) + 1 :]
         found = [it for it in newest if _fits(it, only)]
@@ -112,7 +117,7 @@ class FakeOrders:
         return OrderPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
 
     async def flow(self, seconds: int, slots: int) -> OrderFlow:
-        found = [self._order(it) for it in self._events]
+        found = self._all()
         ages = [int((self._now - it.created_at).total_seconds()) // seconds for it in found]
         counted = Counter((age, it.status) for age, it in zip(ages, found, strict=True))
         waiting = [it for it in found if it.status in {"pending", "blocked"}]
@@ -138,18 +143,22 @@ class FakeOrders:
         return sorted(told, key=lambda it: it.recorded_at, reverse=True)[:limit]
 
     async def history(self, order_id: str) -> list[RecordedEvent]:
-        self._order(order_id)
+        if order_id not in self._events:
+            raise _unknown(order_id)
         return list(self._events[order_id])
 
     async def command(self, order_id: str) -> CreateOrder:
-        return command_of(order_id, await self.history(order_id))
+        found = command_of(order_id, await self.history(order_id))
+        if found is None:
+            raise _unknown(order_id)
+        return found
 
     async def statuses(self, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
-        found = [self._order(it) for it in self._events if it in set(order_ids)]
+        found = [order for order in self._all() if order.id in set(order_ids)]
         return {it.id: it.status for it in found}
 
     async def totals(self, status: OrderStatus) -> list[Money]:
-        found = [self._order(it) for it in self._events]
+        found = self._all()
         return summed([it.total for it in found if it.status == status])
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
@@ -164,7 +173,18 @@ class FakeOrders:
     def _once(self, key: StepKey, digest: str, order_id: str, decide: Decision) -> Order:
         return self._barrier.action(key, digest, lambda: self._change(order_id, decide))
 
+    def _abandon(self, key: StepKey, order_id: str, reason: Reason, digest: str | None) -> Reason:
+        def undo(_: Order | None) -> Reason:
+            self._append(order_id, lambda order: order.abandon_return(key.saga_id, reason))
+            return reason
+
+        return self._barrier.compensation(key, digest, undo)
+
     def _change(self, order_id: str, decide: Decision) -> Order:
+        self._append(order_id, decide)
+        return self._order(order_id)
+
+    def _append(self, order_id: str, decide: Decision) -> None:
         decided = decide(self._fold(order_id))
         events = self._events.setdefault(order_id, []) if decided else []
         for event in decided:
@@ -176,16 +196,19 @@ class FakeOrders:
                     version=version, type=event.type, data=dict(event.data), recorded_at=moment
                 )
             )
-        return self._order(order_id)
+
+    def _all(self) -> list[Order]:
+        placed = [order_id for order_id in self._events if self._fold(order_id).placed]
+        return [self._order(order_id) for order_id in placed]
 
     def _fold(self, order_id: str) -> OrderAggregate:
         return OrderAggregate.from_history(order_id, self._events.get(order_id, ()))
 
     def _order(self, order_id: str) -> Order:
-        if order_id not in self._events:
-            raise NotFound("unknown_order", f"there is no order {order_id}")
-        folded, events = self._fold(order_id), self._events[order_id]
-        assert folded.total is not None
+        folded, events = self._fold(order_id), self._events.get(order_id, [])
+        if folded.total is None:
+            raise _unknown(order_id)
+        placed = next(event for event in events if event.type == "OrderPlaced")
         return Order(
             id=order_id,
             customer_id=folded.customer_id,
@@ -194,9 +217,13 @@ class FakeOrders:
             total=folded.total,
             reason=folded.reason,
             version=folded.version,
-            created_at=events[0].recorded_at,
+            created_at=placed.recorded_at,
             updated_at=events[-1].recorded_at,
         )
+
+
+def _unknown(order_id: str) -> NotFound:
+    return NotFound("unknown_order", f"there is no order {order_id}")
 
 
 def _fits(order: Order, only: OrderFilter) -> bool:
