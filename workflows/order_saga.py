@@ -29,6 +29,8 @@ with workflow.unsafe.imports_passed_through():
         Later,
         Notice,
         Resolution,
+        Resolving,
+        Role,
         Saga,
         SagaView,
         Step,
@@ -56,6 +58,7 @@ class OrderSaga:
         self._saga = Saga(
             steps,
             notify=self._note,
+            recall=self._recall,
             renew=self._renew,
             fast=how.fast_path,
             own_queue=how.own_queue,
@@ -117,6 +120,21 @@ class OrderSaga:
             role=notice.role,
         )
         await self._saga.record(NOTE, note, notice.number)
+
+    async def _recall(self) -> Sequence[Resolution]:
+        """What operators said in earlier lives of this saga, as it is on record."""
+        words: Sequence[StepNote] = await self._saga.ask(NOTE, OrderActivities.words)
+        return [
+            Resolution(
+                step=word.step,
+                action=Resolving(word.action),
+                evidence=word.evidence or "",
+                who=word.who or "",
+                role=Role(word.role) if word.role else None,
+            )
+            for word in words
+            if word.action
+        ]
 
     def _renew(self, later: Later) -> NoReturn:
         """Go on in a new run, whose input says that there was this one."""

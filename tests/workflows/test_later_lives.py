@@ -2,10 +2,9 @@
 
 import pytest
 
-from contracts.errors import Rejected
 from contracts.names import Queue, workflow_id
 from contracts.sagas import PlaceOrderInput, Undo
-from saga import Resolution, Resolving
+from saga import Resolution, Resolving, rejection
 from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
@@ -46,8 +45,14 @@ async def test_what_was_done_by_hand_is_not_done_again_in_the_next_life(world: W
     """The customer had the money back by hand, and the next life would have paid once more."""
     order_id, sku, gate = await world.stopped_at("payment.charge", AFTER)
     saga_id = workflow_id(order_id)
-    world.gates.refuse(saga_id, "payment.refund", Rejected("refund_refused", "not now"))
-    world.gates.refuse(saga_id, "inventory.release", Rejected("shelf_locked", "not now"))
+    world.gates.refuse(saga_id, "payment.refund", rejection("refund_refused", "not now"))
+    world.gates.refuse(saga_id, "inventory.release", rejection("shelf_locked", "not now"))
+
+    async def on_its_queue() -> bool:  # a signal would be too late while it is on the fast path
+        described = await world.handle(order_id).describe()
+        return bool(described.raw_description.pending_activities)
+
+    await until(on_its_queue)
     await world.handle(order_id).signal("cancel")
     await gate.open()
 
