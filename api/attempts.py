@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
+
+from activities.executions import described
 
 LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
 
-async def attempts(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
+async def attempts(client: Client, handle: WorkflowHandle[Any, Any]) -> Counter[str]:
     """Attempts by activity name."""
     found: Counter[str] = Counter()
     scheduled: dict[int, str] = {}
@@ -23,7 +25,8 @@ async def attempts(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
         elif event.HasField("activity_task_started_event_attributes"):
             started = event.activity_task_started_event_attributes
             found[scheduled[started.scheduled_event_id]] += started.attempt
-    for pending in (await handle.describe()).raw_description.pending_activities:
+    now = await described(client, handle.id)
+    for pending in now.described.pending_activities if now and now.described else ():
         found[pending.activity_type.name] += pending.attempt
     return found
 

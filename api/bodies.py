@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.troubles import Trouble
 from contracts.events import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
 from contracts.message import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
 from contracts.records import StepRecord
 from contracts.users import NewUser
-from saga import Resolving
+from saga import Resolving, Role
 
 MAX_LINES = 100
 ORDER = {
@@ -100,6 +101,9 @@ class ResolveBody(Body):
 
     action: Resolving
     evidence: Evidence = ""
+    role: Annotated[
+        Role | None, Field(description="What of the step is meant; else what is blocked of it")
+    ] = None
 
 
 class OrderOut(BaseModel):
@@ -150,7 +154,10 @@ class OrderList(BaseModel):
 
 
 class StepOut(BaseModel):
-    """A step, or its compensation. `attempts` counts how often its activity was started."""
+    """A step, or its compensation. `attempts` counts how often its activity was started.
+
+    While it is blocked: what of it is (`role`), and the words that it takes, with what each means.
+    """
 
     name: str
     kind: str
@@ -159,6 +166,8 @@ class StepOut(BaseModel):
     started_at: str | None
     finished_at: str | None
     error: str | None
+    role: str | None = None
+    words: dict[str, str] = {}
 
 
 class CompensationOut(BaseModel):
@@ -171,7 +180,7 @@ class CompensationOut(BaseModel):
 
 
 class SagaOut(BaseModel):
-    """How an order's saga stands."""
+    """How an order's saga stands. With `trouble`, its workflow tells nothing, and that is why."""
 
     saga_id: str
     state: str
@@ -179,6 +188,7 @@ class SagaOut(BaseModel):
     steps: list[StepOut]
     compensations: list[CompensationOut]
     links: dict[str, str]
+    trouble: Trouble | None = None
 
 
 class ServiceRecord(StepRecord):

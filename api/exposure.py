@@ -12,8 +12,9 @@ from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from pydantic import Field
-from temporalio.client import Client, WorkflowExecution
+from temporalio.client import Client
 
+from activities.executions import Execution, Status, listed
 from api.admission import Admission
 from api.attempts import attempts
 from api.temporal import RPC_TIMEOUT, translated
@@ -31,7 +32,7 @@ MOST = 5000  # open orders that are looked at; more than a storm may leave, see 
 RECENT = 200  # closed sagas whose cost is told
 READ = 5  # of each outcome, whose histories are read for their attempts
 T = TypeVar("T")
-CLOSED = "WorkflowType = 'PlaceOrder' AND ExecutionStatus != 'Running'"
+CLOSED = "WorkflowType = 'PlaceOrder' AND CloseTime IS NOT NULL"
 
 
 class MoneyAtStake(Message):
@@ -188,37 +189,39 @@ async def _open(orders: OrderService, status: OrderStatus) -> list[str]:
 
 async def _costs(client: Client) -> list[SagaCost]:
     """Of the sagas that ended last, by how they ended."""
-    ended: dict[str, list[WorkflowExecution]] = defaultdict(list)
+    ended: dict[str, list[Execution]] = defaultdict(list)
     async with translated():
-        async for it in client.list_workflows(CLOSED, limit=RECENT, rpc_timeout=RPC_TIMEOUT):
-            ended[_outcome(it)].append(it)
+        async for saga in listed(client, CLOSED, limit=RECENT, rpc_timeout=RPC_TIMEOUT):
+            ended[_outcome(saga)].append(saga)
     return [await _cost(client, outcome, some) for outcome, some in sorted(ended.items())]
 
 
-def _outcome(execution: WorkflowExecution) -> str:
+def _outcome(execution: Execution) -> str:
     """The order's status; what a workflow that was ended from outside showed last is none."""
-    ended = execution.status.name.lower() if execution.status else "unknown"
-    if ended not in {"completed", "canceled"}:
-        return ended
-    attributes = {it.key.name: str(it.value) for it in execution.typed_search_attributes}
-    return attributes.get("OrderStatus", ended)
+    if execution.status not in {Status.COMPLETED, Status.CANCELED}:
+        return execution.status
+    attributes = {it.key.name: str(it.value) for it in execution.search_attributes}
+    return attributes.get("OrderStatus", execution.status)
 
 
-async def _cost(client: Client, outcome: str, sagas: Sequence[WorkflowExecution]) -> SagaCost:
-    seconds = [(it.close_time - it.start_time).total_seconds() for it in sagas if it.close_time]
+async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> SagaCost:
+    seconds = [
+        (it.info.close_time.ToDatetime() - it.info.start_time.ToDatetime()).total_seconds()
+        for it in sagas
+    ]
     tried = []
     for it in sagas[:READ]:
         with suppress(NotFound):  # its retention is over
             async with translated():
                 handle = client.get_workflow_handle(it.id, run_id=it.run_id)
-                tried.append(sum((await attempts(handle)).values()))
+                tried.append(sum((await attempts(client, handle)).values()))
     return SagaCost(
         outcome=outcome,
         sagas=len(sagas),
         seconds=_mean(seconds),
         longest_seconds=max(seconds, default=0.0),
-        history_events=_mean([it.history_length for it in sagas]),
-        history_bytes=_mean([it.raw_info.history_size_bytes for it in sagas]),
+        history_events=_mean([it.info.history_length for it in sagas]),
+        history_bytes=_mean([it.info.history_size_bytes for it in sagas]),
         attempts=_mean(tried),
     )
 

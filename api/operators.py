@@ -1,5 +1,6 @@
 """`/v1/sagas`: what operators see and do."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -12,11 +13,12 @@ from api.exposure import Exposure
 from api.exposure import exposure as look
 from api.openapi import errors
 from api.paging import IN_DIGITS
-from api.sagas import SagaFound
+from api.saga_found import SagaFound
 from saga import Resolution, SagaState
 
 router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=Guarded)
 figures = APIRouter(tags=["sagas"], route_class=Guarded)
+LATE = "Seconds after which an open saga is late"
 Deps = Annotated[Backend, Depends(backend)]
 
 
@@ -35,8 +37,20 @@ async def list_sagas(
     deps: Deps,
     state: SagaState = SagaState.BLOCKED,
     limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 100,
+    attention: Annotated[bool, Query(description="All that do not get on, and what helps")] = False,
+    late: Annotated[
+        int,
+        Query(ge=0, le=86400, description="Seconds after which an open saga is late"),
+        IN_DIGITS,
+    ] = 60,
 ) -> list[SagaFound]:
-    """Sagas in a state, the blocked ones unless another is asked for."""
+    """Sagas in a state, the blocked ones unless another is asked for.
+
+    With `attention`, whatever their state, those that do not get on: blocked, paused, with an input
+    that cannot be read, with code that fails, ended from outside, tried again and again, or late.
+    """
+    if attention:
+        return await deps.sagas.in_trouble(timedelta(seconds=late), limit)
     return await deps.sagas.in_state(state, limit)
 
 
@@ -68,8 +82,13 @@ async def saga_records(
 async def resolve_step(
     saga_id: str, step: str, body: ResolveBody, me: Me, deps: Deps
 ) -> dict[str, str]:
-    """Say what is to become of a blocked step; who said so is kept. 409 if it is not blocked."""
-    who = me.subject
-    resolution = Resolution(step=step, action=body.action, evidence=body.evidence, who=who)
+    """Say what is to become of a blocked step; who said so is kept. 409 if it is not blocked.
+
+    Which words it takes, and what each means, is told in `words` of the step in GET …/saga. 409
+    `retry_only` if it is not one of them.
+    """
+    resolution = Resolution(
+        step=step, action=body.action, evidence=body.evidence, who=me.subject, role=body.role
+    )
     await deps.sagas.resolve(saga_id, resolution)
     return {"saga_id": saga_id, "step": step, "action": body.action}

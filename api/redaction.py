@@ -59,9 +59,11 @@ def saga_for(me: Caller, saga: SagaOut) -> SagaOut:
     """The saga as the caller is shown it: a cause is its code alone, which has no colon."""
     if sees_all(me):
         return saga
-    steps = [step.model_copy(update={"error": None}) for step in saga.steps]
+    hidden: dict[str, Any] = {"error": None, "role": None, "words": {}}
+    steps = [step.model_copy(update=hidden) for step in saga.steps]
     cause = saga.cause.partition(":")[0] if saga.cause else None
-    return saga.model_copy(update={"steps": steps, "cause": cause, "links": {}})
+    shown: dict[str, Any] = {"steps": steps, "cause": cause, "links": {}, "trouble": None}
+    return saga.model_copy(update=shown)
 
 
 def _plain(reason: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from api.bodies import CompensationOut, SagaOut, StepOut
 from api.openapi import errors
 from api.orders import find_order
 from api.redaction import saga_for
+from api.troubles import InTrouble, Trouble
+from api.words import offered
 from contracts.names import workflow_id
 from saga import SagaView
 
@@ -28,9 +30,25 @@ async def order_saga(order_id: str, me: Me, deps: Deps) -> SagaOut:
 
 async def saga_out(saga_id: str, me: Caller, deps: Backend) -> SagaOut:
     """How a saga stands, with a link to it for operators. NotFound if there is none."""
-    view, attempts = await deps.sagas.view(saga_id)
     links = {"temporal_ui": f"{deps.temporal_ui}/{saga_id}"}
+    try:
+        view, attempts = await deps.sagas.view(saga_id)
+    except InTrouble as error:
+        return saga_for(me, _silent(saga_id, error.trouble, links))
     return saga_for(me, _saga(view, attempts, links))
+
+
+def _silent(saga_id: str, trouble: Trouble, links: dict[str, str]) -> SagaOut:
+    """A saga whose workflow tells nothing."""
+    return SagaOut(
+        saga_id=saga_id,
+        state=trouble.kind,
+        cause=None,
+        steps=[],
+        compensations=[],
+        links=links,
+        trouble=trouble,
+    )
 
 
 def _saga(view: SagaView, attempts: dict[str, int], links: dict[str, str]) -> SagaOut:
@@ -49,6 +67,8 @@ def _saga(view: SagaView, attempts: dict[str, int], links: dict[str, str]) -> Sa
                 started_at=step.started_at,
                 finished_at=step.finished_at,
                 error=step.error,
+                role=step.role,
+                words=offered(step, undoing=view.cause is not None),
             )
             for step in view.steps
         ],

@@ -5,14 +5,15 @@ accepted is kept in the workflow's memo, so that an order is visible before its 
 a repeated request can be compared with the first.
 """
 
-from contextlib import suppress
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
+from pydantic import ValidationError
 from temporalio.client import (
     Client,
-    WorkflowExecution,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -26,12 +27,14 @@ from temporalio.common import (
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
+from activities.executions import described, listed
 from api.accepted import Accepted
 from api.attempts import attempts
-from api.temporal import RPC_TIMEOUT, translated
+from api.saga_found import SagaFound
+from api.temporal import RPC_TIMEOUT, UNKNOWN_ORDER, translated
+from api.troubles import InTrouble, find, look
 from api.updates import send_update
-from contracts.errors import NotFound, Rejected
-from contracts.message import Message
+from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.names import Queue, return_id, workflow_id
 from contracts.orders import CreateOrder, Order, OrderStatus
 from contracts.sagas import (
@@ -53,6 +56,7 @@ REFUSALS = {
     "NotBlocked": "step_not_blocked",
     "EvidenceMissing": "evidence_missing",
     "RetryOnly": "retry_only",
+    "AlreadyResolved": "already_resolved",
     UNFIT_TEXT: "unfit_text",
 }
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
@@ -62,16 +66,6 @@ TASK_TIMEOUT = timedelta(seconds=5)
 ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
 SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
-
-
-class SagaFound(Message):
-    """A saga in a list. `step` is the one it stands at."""
-
-    saga_id: str
-    type: str
-    state: str
-    step: str | None
-    started_at: datetime
 
 
 class Cancelling(Enum):
@@ -140,13 +134,20 @@ class OrderSagas:
     async def accepted(self, order_id: str) -> Accepted:
         """What was accepted under this id. NotFound if Temporal knows nothing of it."""
         async with translated():
-            description = await self._handle(order_id).describe(rpc_timeout=RPC_TIMEOUT)
-        return Accepted.model_validate(await description.memo_value("accepted"))
+            saga = await described(self._client, workflow_id(order_id), rpc_timeout=RPC_TIMEOUT)
+        found = (await saga.memo()).get("accepted") if saga else None
+        if found is None:  # nor was a workflow accepted that somebody started by hand
+            raise NotFound("unknown_order", UNKNOWN_ORDER)
+        try:
+            return Accepted.model_validate(found)
+        except ValidationError as error:
+            detail = "it was accepted in a form that this release cannot read"
+            raise Rejected("undecodable_input", detail) from error
 
     async def cancel(self, order_id: str, request: CancelOrder) -> Cancelling:
-        """Ask the saga to cancel. NotFound if there is none."""
+        """Ask the saga to cancel. NotFound if there is none; InTrouble."""
         try:
-            async with translated():
+            async with self._asking(workflow_id(order_id)):
                 handle = self._handle(order_id)
                 await send_update(handle, CANCEL, request, within=UPDATE_TIMEOUT, update_id=CANCEL)
         except WorkflowUpdateFailedError as error:
@@ -161,11 +162,11 @@ class OrderSagas:
     async def resolve(self, saga_id: str, resolution: Resolution) -> None:
         """An operator's word on a blocked step. NotFound if there is no such saga.
 
-        Rejected `step_not_blocked` or `evidence_missing` if it does not apply.
+        Rejected by one of REFUSALS if it does not apply; InTrouble.
         """
         handle = self._client.get_workflow_handle(saga_id)
         try:
-            async with translated():
+            async with self._asking(saga_id):
                 await send_update(handle, RESOLVE, resolution, within=UPDATE_TIMEOUT)
         except WorkflowUpdateFailedError as error:
             cause = error.cause
@@ -180,15 +181,37 @@ class OrderSagas:
         """
         query = f"SagaState = '{state}'"
         async with translated():
-            found = self._client.list_workflows(query, limit=limit, rpc_timeout=RPC_TIMEOUT)
-            return [_found(it) async for it in found]
+            found = listed(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
+            return [SagaFound.of(saga) async for saga in found]
+
+    async def in_trouble(self, late: timedelta | None, limit: int) -> list[SagaFound]:
+        """Sagas that do not get on, each with what is wrong; `late`, and those open for longer."""
+        async with translated():
+            found = await find(self._client, late=late, most=limit)
+        return [SagaFound.of(saga, trouble) for saga, trouble in found[:limit]]
 
     async def view(self, saga_id: str) -> tuple[SagaView, dict[str, int]]:
-        """The saga's own account, and how often each activity was started, by its name."""
+        """The saga's own account, and how often each activity was started, by its name.
+
+        NotFound if there is none; InTrouble.
+        """
         handle = self._client.get_workflow_handle(saga_id)
-        async with translated():
+        async with self._asking(saga_id):
             view = await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
-            return view, await attempts(handle)
+            return view, await attempts(self._client, handle)
+
+    @asynccontextmanager
+    async def _asking(self, saga_id: str) -> AsyncIterator[None]:
+        """Ask a saga's workflow. InTrouble, and not Unavailable, if asking again will not help."""
+        try:
+            async with translated():
+                yield
+        except (Unavailable, ValueError) as error:  # a status that is newer than the SDK
+            async with translated():
+                trouble = await look(self._client, saga_id)
+            if trouble is not None:
+                raise InTrouble(saga_id, trouble) from error
+            raise
 
     def _handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
         return self._client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))
@@ -212,14 +235,3 @@ def _options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, Any]:
         "request_eager_start": True,  # does nothing if this process has no worker for it
         "rpc_timeout": RPC_TIMEOUT,
     }
-
-
-def _found(execution: WorkflowExecution) -> SagaFound:
-    attributes = {it.key.name: str(it.value) for it in execution.typed_search_attributes}
-    return SagaFound(
-        saga_id=execution.id,
-        type=execution.workflow_type,
-        state=attributes["SagaState"],
-        step=attributes.get("SagaStep"),
-        started_at=execution.start_time,
-    )

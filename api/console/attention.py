@@ -17,7 +17,8 @@ from api.console.picture import Node, Picture
 from api.console.rendering import page, part
 from api.console.streams import Parts, a_place, every, kept_up_to_date
 from api.event_stream import EventStream
-from contracts.errors import NotFound
+from api.troubles import Kind
+from contracts.errors import Rejected
 from contracts.message import Money
 from contracts.overview import Intervention
 from saga import SagaState
@@ -43,12 +44,8 @@ class Waiting:
 
     @property
     def actions(self) -> Sequence[str]:
-        """What may be said of it: a pivot is binding, so it can only be tried again."""
-        undoing = self.saga.cause is not None
-        return ("retry",) if self.node.kind == "pivot" and not undoing else RESOLVING
-
-
-RESOLVING = ("retry", "mark_done", "skip")
+        """What may be said of it: a question can only be asked again."""
+        return list(self.node.words)
 
 
 @router.get("")
@@ -69,13 +66,16 @@ async def _parts(deps: Backend) -> Parts:
     seen = await _seen(deps)
     return {
         "blocked": part(PARTS, "blocked_part", seen["waiting"]),
+        "troubles": part(PARTS, "troubles_part", seen["troubles"]),
         "decisions": part(PARTS, "decisions_part", seen["decisions"]),
     }
 
 
 async def _seen(deps: Backend) -> dict[str, Any]:
     decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
-    return {"waiting": await waiting(deps), "decisions": decisions}
+    found = await deps.sagas.in_trouble(None, MOST)
+    troubles = [it for it in found if it.trouble and it.trouble.kind is not Kind.BLOCKED]
+    return {"waiting": await waiting(deps), "troubles": troubles, "decisions": decisions}
 
 
 async def waiting(deps: Backend) -> list[Waiting]:
@@ -86,7 +86,7 @@ async def waiting(deps: Backend) -> list[Waiting]:
         async with turns:
             try:
                 case = await case_of_saga(saga_id, deps)
-            except NotFound:
+            except Rejected:  # it is gone, or cannot be read, which is a trouble of its own
                 return []
             return waiting_in(case, saga_id)
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 from api.backend import Backend
 from api.console.picture import Picture, draw
 from api.console.tries import tries_of
+from api.troubles import InTrouble, Trouble
 from contracts.errors import NotFound, Unavailable
 from contracts.events import RecordedEvent
 from contracts.names import order_of, return_id, workflow_id
@@ -26,7 +27,8 @@ class Case:
     """An order, its sagas, its events and its payment.
 
     The newest saga comes last; there is none if Temporal has forgotten it. `payment` is None if no
-    charge was begun. `silent` names who did not answer: the page shows what there is without them.
+    charge was begun. `silent` names who did not answer, and `troubles` are those for which a saga
+    does not tell of itself: the page shows what there is without them.
     """
 
     order: Order
@@ -34,6 +36,7 @@ class Case:
     events: Sequence[RecordedEvent]
     payment: Payment | None
     silent: Sequence[str] = ()
+    troubles: Sequence[Trouble] = ()
 
     @property
     def saga(self) -> Picture | None:
@@ -64,15 +67,16 @@ async def case_of(order_id: str, deps: Backend) -> Case:
     """Read it. NotFound if there is no such order; Unavailable if orders cannot be read."""
     order, events = await asyncio.gather(_order(order_id, deps), _events(order_id, deps))
     silent: list[str] = []
+    troubles: list[Trouble] = []
     asked = [
-        _answer(_picture(title, saga_id, deps), "Temporal", silent)
+        _answer(_told(_picture(title, saga_id, deps), troubles), "Temporal", silent)
         for title, saga_id in _sagas(order, events)
     ]
     payment, sagas = await asyncio.gather(
         _answer(_payment(order_id, deps), "The payment service", silent), asyncio.gather(*asked)
     )
     found = [it for it in sagas if it is not None]
-    return Case(order, found, events, payment, sorted(set(silent)))
+    return Case(order, found, events, payment, sorted(set(silent)), troubles)
 
 
 async def case_of_saga(saga_id: str, deps: Backend) -> Case:
@@ -98,6 +102,15 @@ async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T 
         return None
     except Unavailable:
         silent.append(who)
+        return None
+
+
+async def _told(asked: Awaitable[Picture], troubles: list[Trouble]) -> Picture | None:
+    """What a saga tells of itself; None if it is in trouble, which is noted."""
+    try:
+        return await asked
+    except InTrouble as error:
+        troubles.append(error.trouble)
         return None
 
 

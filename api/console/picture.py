@@ -1,11 +1,12 @@
 """A saga as a picture: its steps in order with what undoes them, and how long each took."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.console.tries import Result, Try
-from saga import Kind, SagaView, StepState, StepView
+from api.words import offered, role_of
+from saga import Kind, Role, SagaView, StepState, StepView
 
 WIDTH = 1000  # of the waterfall, in its own units
 NARROWEST = 4
@@ -44,7 +45,7 @@ class Half:
 
 @dataclass(frozen=True)
 class Node:
-    """A step in the picture."""
+    """A step in the picture. While it is blocked: what of it is, and what may be said of it."""
 
     name: str
     kind: Kind
@@ -53,6 +54,8 @@ class Node:
     error: str | None
     is_now: bool
     undone_as: int | None  # 1 for the first that was undone
+    role: Role
+    words: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ def _node(step: StepView, view: SagaView, tries: Sequence[Try]) -> Node:
         error=step.error,
         is_now=step.state in OPEN,
         undone_as=view.compensations.index(step.name) + 1 if asked else None,
+        role=role_of(step, undoing=view.cause is not None),
+        words=offered(step, undoing=view.cause is not None),
     )
 
 

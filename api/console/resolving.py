@@ -10,14 +10,14 @@ from starlette.responses import RedirectResponse
 
 from api.backend import Backend, backend
 from api.console import security, story
-from api.console.attention import RESOLVING, Waiting, waiting_in
+from api.console.attention import Waiting, waiting_in
 from api.console.case import case_of_saga
 from api.console.guard import ConsoleRoute, Form, SignedIn
 from api.console.rendering import page
 from api.problems import Problem
 from contracts.errors import NotFound, Rejected
 from contracts.names import order_of
-from saga import Resolution, Resolving
+from saga import Resolution, Resolving, Role
 
 router = APIRouter(prefix=f"{security.PATH}/sagas", route_class=ConsoleRoute)
 Deps = Annotated[Backend, Depends(backend)]
@@ -37,9 +37,10 @@ async def say_resolve(
 ) -> Response:
     """Do it. What is refused is shown with the form, and nothing typed is lost."""
     action, evidence = form.get("action", ""), form.get("evidence", "")
-    if action not in RESOLVING:
-        raise Problem(422, "unknown_action", "say retry, mark_done or skip")
-    word = Resolution(step, Resolving(action), evidence, me.caller.subject)
+    if action not in set(Resolving) or form.get("role") not in set(Role):
+        raise Problem(422, "unknown_action", "say retry, mark_done or skip, and of what")
+    role = Role(form["role"])
+    word = Resolution(step, Resolving(action), evidence, me.caller.subject, role)
     try:
         await deps.sagas.resolve(saga_id, word)
     except Rejected as refusal:
@@ -51,7 +52,7 @@ async def say_resolve(
 def _asked(
     request: Request, found: Waiting, action: str, *, refused: str = "", evidence: str = ""
 ) -> Response:
-    action = action if action in RESOLVING else "retry"
+    action = action if action in found.actions else "retry"
     plan = story.resolving(found.case, found.saga, found.node, action)
     shown = {"found": found, "action": action, "plan": plan, "evidence": evidence}
     status = 422 if refused else 200

@@ -7,7 +7,7 @@ from api.console.case import Case
 from api.console.picture import Node, Picture
 from api.console.rendering import money, words
 from contracts.orders import Order, OrderStatus
-from saga import Kind, StepState
+from saga import Kind, Role, StepState
 
 VERDICTS = {
     OrderStatus.PENDING: "It is at work, and ends by itself.",
@@ -36,6 +36,8 @@ UNDOES = {
     "charge_payment": "gives {total} back to the customer, or calls off a charge under way",
     "begin_return": "leaves the order as it was, and records why",
 }
+QUESTIONS = {Role.FENCE, Role.PROBE}
+ASK = "asks the service again whether it took effect, which decides how the saga goes on"
 TAKEN = {StepState.RUNNING, StepState.DONE, StepState.FAILED, StepState.BLOCKED}
 
 
@@ -102,7 +104,9 @@ def returning(case: Case) -> Plan:
 def resolving(case: Case, saga: Picture, node: Node, action: str) -> Plan:
     """What an operator's word on this blocked step would do."""
     order, undoing = case.order, saga.cause is not None
-    what = undoes(node.name, order) if undoing else does(node.name, order)
+    if node.role in QUESTIONS:
+        return Plan([Deed(node.name, ASK)], "Then the saga goes on as the answer has it.")
+    what = (undoes if node.role is Role.COMPENSATION else does)(node.name, order)
     first = {
         "retry": f"tries it again, now: {what}. If it is refused again, it is blocked again",
         "skip": f"does not do it, and goes on. What is left undone: {what}",

@@ -18,6 +18,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 
+from activities.executions import described
 from api.attempts import LOCAL
 
 RUNS = {
@@ -74,7 +75,8 @@ async def tries_of(client: Client, saga_id: str) -> list[Try]:
             await unseal(failure, codec)
         for number, told in _of_event(event, found):
             found[number] = told
-    waiting = (await handle.describe()).raw_description.pending_activities
+    now = await described(client, saga_id)
+    waiting = now.described.pending_activities if now and now.described else []
     for it in waiting:
         await unseal(it.last_failure, codec)
     pending = {it.activity_type.name for it in waiting}

@@ -16,7 +16,12 @@ def resolve(
     step: Annotated[str, typer.Argument(help="The blocked step")],
     saga_ids: Annotated[list[str] | None, typer.Argument(help="order-ord_…, one or more")] = None,
     *,
-    action: Annotated[str, typer.Option("--action", help="retry, skip or mark_done")] = "retry",
+    action: Annotated[
+        str, typer.Option("--action", help="retry, or what saga explain says that it takes")
+    ] = "retry",
+    role: Annotated[
+        str | None, typer.Option("--role", help="What of the step is meant, as saga explain says")
+    ] = None,
     evidence: Annotated[
         str, typer.Option("--evidence", help="Why that is true; skip and mark_done need it")
     ] = "",
@@ -27,7 +32,10 @@ def resolve(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Say what is to become of a blocked step: try it again, skip it, or mark it as done."""
+    """Say what is to become of a blocked step: try it again, skip it, or mark it as done.
+
+    A question, such as whether the pivot had landed, can only be asked again; so can the pivot.
+    """
     if bool(saga_ids) == blocked:
         raise typer.BadParameter("name sagas, or say --blocked for all that are blocked there")
     with told():
@@ -35,7 +43,7 @@ def resolve(
         found = _blocked_at(api, step) if blocked else list(saga_ids or ())
 
         def act(saga_id: str) -> str:
-            body = {"action": action, "evidence": evidence}
+            body = {"action": action, "evidence": evidence, "role": role}
             api.post(f"/v1/sagas/{saga_id}/steps/{step}/resolve", body)
             return f"{action} of {step} accepted"
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from activities.executions import listed
 from cli.client import ApiError
 from cli.marks import mark
 from cli.operate.temporal import connect
@@ -97,7 +98,7 @@ def sagas(query: str) -> list[str]:
 
 async def _sagas(query: str) -> list[str]:
     client = await connect()
-    return [it.id async for it in client.list_workflows(query, limit=MOST)]
+    return [saga.id async for saga in listed(client, query, limit=MOST)]
 
 
 def orders(named: Sequence[str] | None, query: str | None) -> list[str]:

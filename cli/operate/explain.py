@@ -70,6 +70,10 @@ def _saga(saga: Json | None, mute: bool) -> Iterator[str]:
     if saga is None:
         yield "Temporal no longer has its workflow; what follows is from the services' records."
         return
+    if trouble := saga.get("trouble"):
+        yield f"Its saga tells nothing: {trouble['why']} ({trouble['kind']})."
+        yield f"What helps: {trouble['way_out']}"
+        return
     yield f"Its saga is {saga['state']}" + (
         f", because of {saga['cause']}." if saga["cause"] else "."
     )
@@ -88,7 +92,16 @@ def _step(step: Json) -> str:
         words += f" in {took.total_seconds() * 1000:.0f} ms"
     if step["attempts"] > 1:
         words += f", {step['attempts']} attempts"
-    return words + (f"; {step['error']}" if step["error"] else "")
+    words += f"; {step['error']}" if step["error"] else ""
+    return "\n".join([words, *_offered(step)])
+
+
+def _offered(step: Json) -> Iterator[str]:
+    """What may be said of a step that is blocked, and what that means."""
+    if step.get("words"):
+        yield f"     It is its {step['role'] or 'action'} that waits. You may say:"
+    for word, meaning in step.get("words", {}).items():
+        yield f"     --action {word}: {meaning}"
 
 
 def _happened(events: list[Json]) -> Iterator[str]:

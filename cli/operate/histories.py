@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.executions import listed
 from cli.operate import archive
 from cli.operate.temporal import connect
 from contracts.names import workflow_id
@@ -60,9 +61,16 @@ def _read(path: Path) -> Iterator[Named]:
         yield _parsed(file.read_text(), str(file))
 
 
+async def recorded(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:
+    """The histories of all workflows that a query finds, however their status is called."""
+    async for found in listed(client, query):
+        handle = client.get_workflow_handle(found.id, run_id=found.run_id)
+        yield await handle.fetch_history()
+
+
 async def _recorded(client: Client, which: str) -> AsyncIterator[WorkflowHistory]:
     if " " in which or "=" in which:
-        async for history in client.list_workflows(which).map_histories():
+        async for history in recorded(client, which):
             yield history
         return
     saga_id = workflow_id(which) if which.startswith("ord_") else which

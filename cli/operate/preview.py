@@ -9,20 +9,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 
+from api.histories import reset_points
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import told
 from cli.operate.histories import histories
 from contracts.names import order_of
 
-COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-BROKEN_OFF = {
-    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
-    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
-}
 ANSWERS = {
     "started": "goes on with what is begun",
     "done": "is answered from its store",
@@ -68,13 +63,14 @@ async def _history(which: str) -> WorkflowHistory:
 
 def reset_point(history: WorkflowHistory, to: str) -> int:
     """The event id of the end of the workflow task to reset to. BadParameter if that is none."""
-    tasks = [it.event_id for it in history.events if it.event_type == COMPLETED]
-    if not tasks:  # it was ended from outside within its first one
-        tasks = [it.event_id for it in history.events if it.event_type in BROKEN_OFF][:1]
+    tasks = reset_points(history)
     points = {"first": tasks[0], "last": tasks[-1]} if tasks else {}
     points |= {str(it): it for it in tasks}
     if to not in points:
-        choices = ", ".join(map(str, tasks)) or "none, since no task has ended yet"
+        if not tasks:
+            how = "Temporal cannot reset it, and saga audit carries it on"
+            raise typer.BadParameter(f"no task of it has begun, so {how}")
+        choices = ", ".join(map(str, tasks))
         raise typer.BadParameter(f"{to} is no workflow task that ended: first, last, or {choices}")
     return points[to]
 

@@ -5,14 +5,15 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 
+from activities.executions import Execution
+from api.troubles import Found, Trouble, find
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
 from cli.operate.case import DOWN, case_of
@@ -21,24 +22,7 @@ from cli.operate.temporal import connect
 from cli.order import money
 from contracts.names import order_of
 
-TYPES = "WorkflowType IN ('PlaceOrder', 'ReturnOrder')"
-BAD_ENDS = {
-    WorkflowExecutionStatus.TERMINATED,
-    WorkflowExecutionStatus.TIMED_OUT,
-    WorkflowExecutionStatus.FAILED,
-}
-ADVICE = {
-    "blocked": "mend the cause, then: saga resolve STEP {saga} --action retry; "
-    "see docs/runbooks/blocked.md",
-    "problem": "its code fails: deploy what mends it, after saga replay {saga}; "
-    "see docs/runbooks/deploy.md",
-    "ended": "it was stopped from outside, and undid nothing: let it finish by temporal workflow "
-    "reset -w {saga} --event-id 4 --reason …; see docs/runbooks/terminated.md",
-    "retrying": "mend what it waits for; it goes on by itself",
-    "slow": "look at saga explain {order}",
-}
-MOST = 500
-AT_ONCE = 8  # sagas that are looked into
+AT_ONCE = 8  # orders that the API is asked for
 
 
 @dataclass(frozen=True)
@@ -71,7 +55,7 @@ def stuck(
         found = asyncio.run(_find(timedelta(seconds=older)))
         api = Api.at(url)
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            rows = list(threads.map(lambda it: _row(api, *it), found))
+            rows = list(threads.map(lambda one: _row(api, *one), found))
     rows.sort(key=lambda it: (-(it.money or 0), it.since))
     if as_json:
         typer.echo(json.dumps([asdict(it) for it in rows], indent=2))
@@ -80,64 +64,15 @@ def stuck(
     raise typer.Exit(1 if rows else 0)
 
 
-Found = tuple[WorkflowExecutionDescription, str, str]
-
-
 async def _find(older: timedelta) -> list[Found]:
-    client = await connect()
-    late = (datetime.now(UTC) - older).isoformat()
-    queries = (
-        f"{TYPES} AND ExecutionStatus = 'Running' AND SagaState = 'blocked'",
-        f"{TYPES} AND ExecutionStatus = 'Running' AND TemporalReportedProblems IS NOT NULL",
-        f"{TYPES} AND ExecutionStatus = 'Running' AND StartTime < '{late}'",
-        f"{TYPES} AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')",
-    )
-    ids: dict[str, None] = {}  # each once, in the order of the queries
-    for query in queries:
-        ids |= {it.id: None async for it in client.list_workflows(query, limit=MOST)}
-    turns = asyncio.Semaphore(AT_ONCE)
-    judged = await asyncio.gather(*(_judged(client, it, turns) for it in ids))
-    return [it for it in judged if it is not None]
+    return await find(await connect(), late=older)
 
 
-async def _judged(client: Client, saga_id: str, turns: asyncio.Semaphore) -> Found | None:
-    """By the newest run of the workflow: one that was reset goes on in another."""
-    async with turns:
-        it = await client.get_workflow_handle(saga_id).describe()
-        judged = judge(it, await failures(it))
-        return (it, *judged) if judged is not None else None
-
-
-async def failures(it: WorkflowExecutionDescription) -> list[str]:
-    """The last failure of each activity that is tried again, in words; they may be encrypted."""
-    found = []
-    for pending in it.raw_description.pending_activities:
-        if pending.attempt > 1:
-            error = await it.data_converter.decode_failure(pending.last_failure)
-            what = f"{pending.activity_type.name} has failed {pending.attempt - 1} times: "
-            found.append(what + getattr(error, "message", str(error)))
-    return found
-
-
-def judge(it: WorkflowExecutionDescription, failing: Sequence[str]) -> tuple[str, str] | None:
-    """What is wrong with it, as a kind of ADVICE and in words; None if nothing is."""
-    attributes = {pair.key.name: pair.value for pair in it.typed_search_attributes}
-    if it.status in BAD_ENDS:
-        return "ended", f"the workflow is {it.status.name.lower()}" if it.status else "ended"
-    if it.status is not WorkflowExecutionStatus.RUNNING:
-        return None
-    if attributes.get("SagaState") == "blocked":
-        return "blocked", f"blocked, last at {attributes.get('SagaStep', 'an unknown step')}"
-    if problems := attributes.get("TemporalReportedProblems"):
-        return "problem", f"the workflow's own code fails: {problems}"
-    return ("retrying", failing[0]) if failing else ("slow", "open for long")
-
-
-def _row(api: Api, it: WorkflowExecutionDescription, kind: str, why: str) -> Stuck:
-    order_id = order_of(it.id)
-    held, currency, stock = _stakes(api, order_id)
-    advice = ADVICE[kind].format(saga=it.id, order=order_id)
-    return Stuck(it.id, kind, why, it.start_time.isoformat(), held, currency, stock, advice)
+def _row(api: Api, saga: Execution, trouble: Trouble) -> Stuck:
+    held, currency, stock = _stakes(api, order_of(saga.id))
+    since = saga.start_time.isoformat()
+    why, advice = trouble.why, trouble.way_out
+    return Stuck(saga.id, trouble.kind, why, since, held, currency, stock, advice)
 
 
 def _stakes(api: Api, order_id: str) -> tuple[int | None, str, int | None]:

@@ -9,12 +9,13 @@ from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOpti
 from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
 from temporalio.client import Client
 
+from activities.executions import listed
 from cli.operate.deploy.deployment import Deployment
-from cli.operate.histories import Named
+from cli.operate.histories import Named, recorded
 from cli.operate.replay import Replayed, replayed
 
 TYPES = "WorkflowType IN ('PlaceOrder', 'ReturnOrder', 'AuditOrders')"
-OPEN = f"{TYPES} AND ExecutionStatus = 'Running'"
+OPEN = f"{TYPES} AND CloseTime IS NULL"  # a paused one is open, too
 PINNED = VersioningOverride.PINNED_OVERRIDE_BEHAVIOR_PINNED
 
 
@@ -40,14 +41,14 @@ async def count(client: Client, query: str) -> int:
 
 async def ids(client: Client, query: str) -> list[str]:
     """Their workflow ids."""
-    return [it.id async for it in client.list_workflows(query)]
+    return [saga.id async for saga in listed(client, query)]
 
 
 async def replay_open(client: Client, query: str) -> AsyncIterator[Replayed]:
     """Replay each of them against the code in the working folder. One that ends meanwhile too."""
 
     async def histories() -> AsyncIterator[Named]:
-        async for history in client.list_workflows(query).map_histories():
+        async for history in recorded(client, query):
             yield Named(history.workflow_id, history)
 
     async for it in replayed(histories()):

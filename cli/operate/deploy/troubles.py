@@ -11,8 +11,8 @@ from datetime import datetime
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
-from temporalio.client import WorkflowExecutionDescription
 
+from activities.executions import Execution, described, listed
 from cli.operate.deploy.deployment import Deployment
 from cli.operate.deploy.sagas import OPEN, TYPES, count
 
@@ -40,9 +40,8 @@ async def look(deployment: Deployment, build_id: str, since: datetime) -> Troubl
     client, found = deployment.client, Troubles()
     own = f"TemporalWorkerDeploymentVersion = '{deployment.label(build_id)}'"
     began = f"StartTime >= '{since.isoformat()}'"
-    async for it in client.list_workflows(f"{TYPES} AND {own} AND {began} AND {BADLY}"):
-        status = it.status.name.lower() if it.status else "unknown"
-        found.badly[it.id] = f"its order goes badly; the workflow is {status}"
+    async for saga in listed(client, f"{TYPES} AND {own} AND {began} AND {BADLY}"):
+        found.badly[saga.id] = f"its order goes badly; the workflow is {saga.status}"
     async for description in _open(deployment, build_id):
         await _judge(deployment, description, since, found)
     ended = f"{TYPES} AND {own} AND {began} AND ExecutionStatus IN ('Completed', 'Canceled')"
@@ -50,36 +49,35 @@ async def look(deployment: Deployment, build_id: str, since: datetime) -> Troubl
     return found
 
 
-async def _open(
-    deployment: Deployment, build_id: str
-) -> AsyncIterator[WorkflowExecutionDescription]:
+async def _open(deployment: Deployment, build_id: str) -> AsyncIterator[Execution]:
     """The newest open sagas of the version; also such as have never got past their first task."""
     label = deployment.label(build_id)
     unversioned = "TemporalWorkerDeploymentVersion IS NULL"
     query = f"{OPEN} AND (TemporalWorkerDeploymentVersion = '{label}' OR {unversioned})"
-    async for it in deployment.client.list_workflows(query, limit=MOST):
-        description = await deployment.client.get_workflow_handle(it.id).describe()
-        info = description.raw_description.workflow_execution_info.versioning_info
+    async for found in listed(deployment.client, query, limit=MOST):
+        saga = await described(deployment.client, found.id)
+        if saga is None:
+            continue
+        info = saga.info.versioning_info
         versions = {
             info.version_transition.deployment_version.build_id,
             info.deployment_version.build_id,
         }
         if build_id in versions:
-            yield description
+            yield saga
 
 
-async def _judge(
-    deployment: Deployment, it: WorkflowExecutionDescription, since: datetime, found: Troubles
-) -> None:
+async def _judge(deployment: Deployment, saga: Execution, since: datetime, found: Troubles) -> None:
     """One open saga. What it was retried for may be older than the version, if it is itself."""
-    if it.raw_description.pending_workflow_task.attempt > 1 and (
-        why := await _failed_task(deployment, it.id)
+    assert saga.described is not None  # noqa: S101 - `_open` has described it
+    if saga.described.pending_workflow_task.attempt > 1 and (
+        why := await _failed_task(deployment, saga.id)
     ):
-        found.standing[it.id] = why
-    for pending in it.raw_description.pending_activities:
-        if pending.attempt >= RETRIED and it.start_time >= since:
+        found.standing[saga.id] = why
+    for pending in saga.described.pending_activities:
+        if pending.attempt >= RETRIED and saga.start_time >= since:
             last = pending.last_failure.message
-            found.badly[it.id] = f"{pending.activity_type.name} keeps failing: {last}"
+            found.badly[saga.id] = f"{pending.activity_type.name} keeps failing: {last}"
 
 
 async def _failed_task(deployment: Deployment, saga_id: str) -> str | None:
