@@ -1,42 +1,51 @@
 """Finds sagas that nobody carries on any more, has them carried to their end, and reads the books.
 
-`activities.repairs` tells how a saga is carried on.
+Each of these is short: what has to be waited for, the workflow waits for. So an audit never holds
+for long what others need.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.executions import Status, described, listed
-from activities.repairs import Repairs, answered_for
-from contracts.audits import Books, Orphan, Repaired, Why
-from contracts.errors import NotFound
+from activities.diagnoses import Diagnoses
+from activities.evidence import Unreadable
+from activities.executions import described
+from activities.repairs import Repairs
+from activities.searches import Searches
+from contracts.audits import Books
 from contracts.inventory import InventoryService
-from contracts.names import order_of, workflow_id
-from contracts.orders import OrderFilter, OrderService, OrderStatus
-from contracts.payments import PaymentService, PaymentStatus
-
-BAD_ENDS = {
-    Status.TERMINATED: Why.TERMINATED,
-    Status.TIMED_OUT: Why.TIMED_OUT,
-    Status.FAILED: Why.FAILED,
-}
-ENDED_WELL = {Status.COMPLETED, Status.CANCELED}
-ENDED_BADLY = (
-    "WorkflowType IN ('PlaceOrder', 'ReturnOrder') "
-    "AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
+from contracts.names import order_of
+from contracts.orders import OrderService, OrderStatus
+from contracts.orphans import (
+    NOT_REPAIRED,
+    Begun,
+    Cursor,
+    Found,
+    Orphan,
+    Remedy,
+    Repaired,
+    Search,
+    Standing,
+    Why,
 )
-OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
-MOST = 1000  # orphans of one audit; the next one finds the others
-PAGE = 100
+from contracts.payments import PaymentService, PaymentStatus
+from contracts.records import Epoch
+
+ENOUGH = 100  # orphans of one search; it goes on behind them
+A_WHILE = 5.0  # seconds; likewise
+MOST = 1000  # orphans of one audit of before there were bounds
 LOOK_BACK = timedelta(days=1)  # at least; whoever asks for more gets it
+WAIT, LOOK = 20.0, 0.5  # seconds, of an audit of before the waiting was in the workflow
 ORPHANS = "saga_audit_orphans"
 
 
 class AuditActivities:
-    """Activities `audit.*`, on the queue `orders`."""
+    """Activities `audit.*`, on the queue `audits`; those of older audits on `orders`."""
 
     def __init__(
         self,
@@ -49,35 +58,62 @@ class AuditActivities:
         self._orders = orders
         self._inventory = inventory
         self._payments = payments
+        self._searches = Searches(client, orders, inventory, payments)
+        self._diagnoses = Diagnoses(client, orders, inventory, payments)
         self._repairs = Repairs(client, orders)
 
-    @activity.defn(name="audit.find")
-    async def find(self, before: datetime, look_back: timedelta = LOOK_BACK) -> list[Orphan]:
-        """Orphans: sagas that ended badly, and orders open since before then without a saga.
+    @activity.defn(name="audit.epochs")
+    async def epochs(self) -> dict[str, Epoch]:
+        """In which life of its database each service is whose word an audit believes."""
+        return {
+            "inventory": await self._inventory.epoch(),
+            "order": await self._orders.epoch(),
+            "payment": await self._payments.epoch(),
+        }
 
-        Without one is also an order that is open though its saga says how it ended: its database
-        was restored from before that, or the saga was carried out in somebody else's. Confirmed
-        orders are looked at for so long back, or a day.
+    @activity.defn(name="audit.search")
+    async def search(self, search: Search) -> Found:
+        """Some orphans: sagas that ended badly, and orders that are not as their end says.
+
+        Goes through as much as it can in a while.
         """
+        began, at = monotonic(), search.at
         found: dict[str, Orphan] = {}
-        async for saga_id in self._suspects(before, before - max(look_back, LOOK_BACK)):
-            if saga_id not in found and (why := await self._why(saga_id)) is not None:
-                found[saga_id] = Orphan(saga_id=saga_id, order_id=order_of(saga_id), why=why)
-            activity.heartbeat(len(found))
-            if len(found) == MOST:
-                break
-        _found(len(found))
-        return list(found.values())
+        following: Cursor | None = at
+        while following is not None and len(found) < ENOUGH and monotonic() - began < A_WHILE:
+            suspects, token = await self._searches.parts[at.part](search, at.token)
+            for saga_id in suspects:
+                if saga_id not in found and (orphan := await self._diagnoses.of(saga_id)):
+                    found[saga_id] = orphan
+                activity.heartbeat()
+            at = Cursor(part=at.part, token=token) if token else Cursor(part=at.part + 1)
+            following = at if at.part < len(self._searches.parts) else None
+        _count(len(found))
+        return Found(orphans=tuple(found.values()), following=following)
 
-    @activity.defn(name="audit.repair")
-    async def repair(self, orphan: Orphan) -> Repaired:
-        """Start its saga again, to be undone or finished, and wait for its end for a while."""
+    @activity.defn(name="audit.begin")
+    async def begin(self, orphan: Orphan) -> Begun:
+        """Start its saga again, to be undone or finished, if that is still what it needs."""
+        now = await self._diagnoses.of(orphan.saga_id)
+        if now is None or now.remedy is Remedy.REPORT:
+            return Begun(orphan=now)
         try:
-            await self._repairs.carry_on(orphan)
-            status = (await self._orders.get(orphan.order_id)).status
-        except NotFound:
-            return Repaired(orphan=orphan, status=None)
-        return Repaired(orphan=orphan, status=status)
+            return Begun(orphan=now, started=await self._repairs.carry_on(now))
+        except Unreadable as error:
+            said = {"why": Why.UNREADABLE, "remedy": Remedy.REPORT, "way_out": str(error)}
+            return Begun(orphan=now.model_copy(update=said))
+
+    @activity.defn(name="audit.standing")
+    async def standing(self, saga_ids: Sequence[str]) -> list[Standing]:
+        """How these sagas stand now, and their orders."""
+        stand = await self._orders.statuses([order_of(saga_id) for saga_id in saga_ids])
+        found = []
+        for saga_id in saga_ids:
+            execution = await described(self._client, saga_id)
+            is_open = execution is not None and execution.is_open
+            status = stand.get(order_of(saga_id))
+            found.append(Standing(saga_id=saga_id, is_open=is_open, status=status))
+        return found
 
     @activity.defn(name="audit.books")
     async def books(self) -> Books:
@@ -92,61 +128,34 @@ class AuditActivities:
             reserved=sum(it.reserved for it in products),
         )
 
-    async def _suspects(self, before: datetime, since: datetime) -> AsyncIterator[str]:
-        async for execution in listed(self._client, ENDED_BADLY):
-            yield execution.id
-        for status in OPEN:
-            only, cursor = OrderFilter(status=status, created_to=before), None
-            while True:
-                page = await self._orders.page(only, limit=PAGE, cursor=cursor)
-                for order in page.items:
-                    yield workflow_id(order.id)
-                if (cursor := page.next_cursor) is None:
-                    break
-        async for saga_id in self._not_sold(since, before):
-            yield saga_id
+    @activity.defn(name="audit.find")
+    async def find(self, before: datetime, look_back: timedelta = LOOK_BACK) -> list[Orphan]:
+        """All orphans at once, for an audit that was begun by code of before `search`."""
+        since = before - max(look_back, LOOK_BACK)
+        search = Search(before=before, since=since, closed_since=before - look_back)
+        found: list[Orphan] = []
+        following: Cursor | None = search.at
+        while following is not None and len(found) < MOST:
+            some = await self.search(search.model_copy(update={"at": following}))
+            found += (it for it in some.orphans if it.remedy is not Remedy.REPORT)
+            following = some.following
+        return found
 
-    async def _not_sold(self, since: datetime, before: datetime) -> AsyncIterator[str]:
-        """Sagas of confirmed orders of this time whose stock is still reserved.
-
-        A late attempt can confirm an order whose workflow was deleted meanwhile.
-        """
-        only = OrderFilter(status=OrderStatus.CONFIRMED, created_from=since, created_to=before)
-        cursor: str | None = None
-        while True:
-            page = await self._orders.page(only, limit=PAGE, cursor=cursor)
-            for holding in await self._inventory.held([workflow_id(it.id) for it in page.items]):
-                yield holding.saga_id
-            activity.heartbeat()
-            if (cursor := page.next_cursor) is None:
-                return
-
-    async def _why(self, saga_id: str) -> Why | None:
-        """What is wrong with the newest run of this workflow; None if nothing is."""
-        description = await described(self._client, saga_id)
-        if description is None:
-            return Why.MISSING
-        if description.status in ENDED_WELL and await self._unfinished(saga_id):
-            return Why.ENDED
-        return BAD_ENDS.get(description.status)
-
-    async def _unfinished(self, saga_id: str) -> bool:
-        """Whether its order is still open, or still to be sold, now that the saga has ended."""
-        order_id = order_of(saga_id)
-        if saga_id != workflow_id(order_id):
-            return False  # a return leaves its order as it was while it is under way
-        try:
-            status = (await self._orders.get(order_id)).status
-        except NotFound:
-            return True
-        if status is OrderStatus.CONFIRMED:
-            unfinished = bool(await self._inventory.held([saga_id]))
-        else:
-            unfinished = status in OPEN
-        return unfinished and not await answered_for(self._orders, order_id)
+    @activity.defn(name="audit.repair")
+    async def repair(self, orphan: Orphan) -> Repaired:
+        """Carry it on and wait for its end for a while: likewise for an older audit."""
+        begun = await self.begin(orphan)
+        if begun.orphan is not None and begun.orphan.remedy is Remedy.REPORT:
+            return Repaired(orphan=orphan, status=NOT_REPAIRED)
+        until = monotonic() + WAIT
+        stands = await self.standing([orphan.saga_id])
+        while stands[0].is_open and monotonic() < until:
+            await asyncio.sleep(LOOK)
+            stands = await self.standing([orphan.saga_id])
+        return Repaired(orphan=orphan, status=stands[0].status)
 
 
-def _found(orphans: int) -> None:
+def _count(orphans: int) -> None:
     """A metric of the worker: `saga_audit_orphans`, how many were ever found."""
     counter = activity.metric_meter().create_counter(ORPHANS, "Sagas that nobody carried on")
     counter.add(orphans)

@@ -1,38 +1,39 @@
 """Carries a saga to its end whose workflow was ended from outside, or is gone.
 
 A workflow that is terminated, times out, fails or is deleted cannot undo anything. What it did is
-in the services' barriers, under its id. So the same saga is started again under that id, with a
-cancel: it goes forward if its pivot had landed, else it undoes whatever had taken effect. On the
-fast path a saga undoes all that it may have done, so that is how it is started.
+in the services' barriers, under its id. So the same saga is started again under that id, and its
+input says what is to become of it: it is undone, unless its pivot had landed; or it is finished,
+since the pivot had. On the fast path a saga undoes all that it may have done, so that is how it is
+started.
 
-One that had ended as confirmed, of which the services have lost something since, is started without
-a cancel: what is on record is answered from there, and the rest is done again.
+Nobody is cancelled: a workflow that runs by then is left alone, whoever started it.
 """
 
-import asyncio
 from contextlib import suppress
 from typing import Any
 
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
 
-from activities.executions import Execution, Status, described
-from contracts.audits import Orphan
+from activities.diagnoses import BY_HAND, is_return
+from activities.evidence import Unreadable, first_command
+from activities.executions import Execution, described
 from contracts.errors import NotFound
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
-from contracts.sagas import CancelOrder, OrderOutcome, PlaceOrderInput, ReturnOrderInput
+from contracts.orphans import Orphan, Remedy
+from contracts.sagas import PlaceOrderInput, ReturnOrderInput, Undo
 
-WAIT = 20.0  # seconds; what takes longer goes on by itself
-ABANDONED = CancelOrder(reason="its workflow was ended before it was done", by="audit")
-BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
+ABANDONED = Undo(
+    code="cancelled_by_audit", detail="its workflow was ended from outside before it was done"
+)
 STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 CUSTOMER = SearchAttributeKey.for_keyword("CustomerId")
 
@@ -44,78 +45,64 @@ class Repairs:
         self._client = client
         self._orders = orders
 
-    async def carry_on(self, orphan: Orphan) -> None:
-        """Start the saga again, and wait for its end for a while.
+    async def carry_on(self, orphan: Orphan) -> bool:
+        """Start the saga again; whether we did, as somebody else may have.
 
-        NotFound if nothing tells what it was about, in which case it never did anything.
+        Unreadable if nothing tells what it was about.
         """
         before = await described(self._client, orphan.saga_id)
-        # One that runs was started by somebody else, or by an attempt of ours whose end was lost. A
-        # cancel must not meet it: it may be on its way to be confirmed.
-        if before is None or not before.is_open:
-            await self._start(orphan, before)
-        with suppress(TimeoutError, WorkflowFailureError):
-            async with asyncio.timeout(WAIT):
-                await self._client.get_workflow_handle(orphan.saga_id).result()
-
-    async def _start(self, orphan: Orphan, before: Execution | None) -> None:
-        returns = orphan.saga_id.startswith("return-")
-        argument, customer = await (self._return(orphan) if returns else self._order(orphan))
+        if before is not None and before.is_open:
+            return False
+        returns = is_return(orphan.saga_id)
+        made = self._return(orphan) if returns else self._order(orphan, before)
+        argument, customer = await made
         attributes = [
             SearchAttributePair(STATUS, OrderStatus.PENDING),
             SearchAttributePair(CUSTOMER, customer),
         ]
-        undo = returns or before is None or not await self._confirmed(before)
-        with suppress(WorkflowAlreadyStartedError):  # somebody was faster
+        with suppress(WorkflowAlreadyStartedError):  # by an operator, or another audit
             await self._client.start_workflow(
                 "ReturnOrder" if returns else "PlaceOrder",
                 argument,
                 id=orphan.saga_id,
                 task_queue=Queue.ORDERS,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                start_signal="cancel" if undo else None,
-                start_signal_args=[ABANDONED] if undo else [],
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                 memo=await before.memo() if before else None,
                 search_attributes=TypedSearchAttributes(attributes),
                 static_summary=f"carried on: its workflow was {orphan.why}",
             )
+            return True
+        return False
 
-    async def _confirmed(self, saga: Execution) -> bool:
-        """Whether this run of an order's saga told that the order was confirmed."""
-        if saga.status is not Status.COMPLETED:
-            return False
-        handle = self._client.get_workflow_handle(
-            saga.id, run_id=saga.run_id, result_type=OrderOutcome
-        )
-        return (await handle.result(follow_runs=False)).status is OrderStatus.CONFIRMED
-
-    async def _order(self, orphan: Orphan) -> tuple[Any, str]:
+    async def _order(self, orphan: Orphan, before: Execution | None) -> tuple[Any, str]:
         """The input of its saga, and its customer."""
+        command = await self._command(orphan, before)
+        return PlaceOrderInput(**dict(command) | _how(orphan)), command.customer_id
+
+    async def _command(self, orphan: Orphan, before: Execution | None) -> CreateOrder:
         try:
-            command = await self._orders.command(orphan.order_id)
+            return await self._orders.command(orphan.order_id)
         except NotFound:
-            command = await self._first_input(orphan)
-        return PlaceOrderInput(**dict(command) | {"fast_path": True}), command.customer_id
+            if before is None:
+                raise Unreadable(f"nothing is known of {orphan.order_id}") from None
+            return await first_command(before)
 
     async def _return(self, orphan: Orphan) -> tuple[Any, str]:
         order = await self._orders.get(orphan.order_id)
-        what = ReturnOrderInput(
-            order_id=order.id, items=order.items, total=order.total, fast_path=True
-        )
+        how = _how(orphan)
+        what = ReturnOrderInput(order_id=order.id, items=order.items, total=order.total, **how)
         return what, order.customer_id
 
-    async def _first_input(self, orphan: Orphan) -> CreateOrder:
-        """Of an order that was never recorded, from the workflow's history."""
-        try:
-            history = await self._client.get_workflow_handle(orphan.saga_id).fetch_history()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            raise NotFound("unknown_order", f"nothing is known of {orphan.order_id}") from error
-        started = history.events[0].workflow_execution_started_event_attributes
-        decoded = await self._client.data_converter.decode(started.input.payloads, [CreateOrder])
-        command: CreateOrder = decoded[0]
-        return command
+
+def _how(orphan: Orphan) -> dict[str, Any]:
+    undo = ABANDONED if orphan.remedy is Remedy.UNDO else None
+    return {
+        "fast_path": True,
+        "earlier_life": True,
+        "undo": undo,
+        "landed": orphan.remedy is Remedy.FINISH,
+    }
 
 
 async def answered_for(orders: OrderService, order_id: str) -> bool:

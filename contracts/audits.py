@@ -3,50 +3,41 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from pydantic import Field
+
 from contracts.message import Message, Money
+from contracts.orphans import Orphan, Repaired, Search
+from contracts.records import Epoch
+
+
+class Bounds(Message):
+    """How much one audit does by itself. Past it, the rest is left, named, and an alarm raised.
+
+    What goes wrong for so many orders at once is no accident that a program may mend: a database
+    was restored, or somebody terminated all. So somebody looks first, and gives wider bounds.
+    """
+
+    repairs: int = 500  # sagas started again: a bad hour of a small shop
+    refunds: int = 50  # of money that the provider keeps without an order: there should be none
+    minor: int = 1_000_000  # minor units of each currency that undoing and refunding may move
+    unfinished: int = 20  # repairs that do not get done: what they need is down, more do not help
 
 
 class AuditRequest(Message):
     """What to look at. Sagas younger than `grace` are left alone: they may just have begun.
 
-    `ledger`: how far back the provider's captures are compared with orders; and confirmed orders
-    with their stock, if that is more than a day.
+    `ledger`: how far back the provider's captures are compared with orders; and ended orders with
+    their stock and money, if that is more than a day. `cautious`: repair nothing if a database is
+    not as the last audit of the schedule left it. `progress`: what came of it so far, if it goes
+    on in another run.
     """
 
     grace: timedelta = timedelta(seconds=60)
     repair: bool = True
     ledger: timedelta = timedelta(hours=1)
-
-
-class Why(StrEnum):
-    """What is wrong with the workflow of an orphan."""
-
-    TERMINATED = "terminated"
-    TIMED_OUT = "timed_out"
-    FAILED = "failed"
-    MISSING = "missing"
-    ENDED = "ended"  # as it should, but the services do not have what it did
-
-
-class Orphan(Message):
-    """A saga that nobody carries to its end any more, though it may hold money or stock."""
-
-    saga_id: str
-    order_id: str
-    why: Why
-
-
-NOT_REPAIRED = "not repaired"
-
-
-class Repaired(Message):
-    """What came of an orphan: its order's status now; None if there is no record of it at all.
-
-    NOT_REPAIRED if it could not be carried on; the next audit finds it again.
-    """
-
-    orphan: Orphan
-    status: str | None
+    bounds: Bounds = Bounds()
+    cautious: bool = False
+    progress: "AuditProgress | None" = None
 
 
 class WhyKept(StrEnum):
@@ -100,11 +91,60 @@ class Books(Message):
         return self.captured == self.confirmed and self.reserved == 0
 
 
-class AuditReport(Message):
-    """What an audit found, what became of it, and the books afterwards."""
+class Named(Message):
+    """What an audit did not mend, and why."""
 
-    orphans: list[Orphan]
-    repaired: list[Repaired]
-    books: Books
+    saga_id: str
+    order_id: str
+    what: str
+
+
+NAMED = 500  # of each list: some hundred KB, where a result may have 2 MB
+
+
+class Findings(Message):
+    """What an audit found, and what became of it.
+
+    Lists hold the first NAMED; `found` counts all orphans, `kept` all discrepancies, `mended` and
+    `left` what became of both. `stopped` says which bound
+    was reached, `dry_run` why nothing was repaired. `epochs` are those of the databases.
+    """
+
+    orphans: tuple[Orphan, ...] = ()
+    repaired: tuple[Repaired, ...] = ()
     ledger: tuple[Discrepancy, ...] = ()
     settled: tuple[Settled, ...] = ()
+    named: tuple[Named, ...] = ()
+    found: int = 0
+    kept: int = 0
+    mended: int = 0
+    left: int = 0
+    stopped: str | None = None
+    dry_run: str | None = None
+    epochs: dict[str, Epoch] = Field(default_factory=dict)
+
+
+class AuditReport(Findings):
+    """What an audit found, what became of it, and the books afterwards."""
+
+    books: Books
+
+
+class Tally(Findings):
+    """What an audit found so far, and how much of its bounds is used up; `minor` by currency."""
+
+    repairs: int = 0
+    refunds: int = 0
+    unfinished: int = 0
+    minor: dict[str, int] = Field(default_factory=dict)
+
+
+class AuditProgress(Message):
+    """How far an audit is, for the run that goes on with it; `search` is None at its end."""
+
+    search: Search | None
+    window: LedgerWindow
+    tally: Tally
+
+
+AuditRequest.model_rebuild()  # it names what is declared after it

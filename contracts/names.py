@@ -3,6 +3,8 @@
 import re
 from enum import StrEnum
 
+AUDITS = "audits"  # the task queue of audits, beside those of the services
+
 
 class Queue(StrEnum):
     """Task queues: one a service; workflows run on `orders`."""

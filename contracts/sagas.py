@@ -30,12 +30,15 @@ class SagaInput(Message):
     words of operators, of which this workflow's history does not tell
     (docs/adr/0143-later-lives.md).
     `undo`: there is nothing to wait for; the saga is undone, unless its pivot had landed.
+    `landed`: its pivot had landed in an earlier life, whatever the pivot's own store says by now.
+    It is to be finished, and nothing of it may be undone.
     """
 
     fast_path: bool = False
     own_queue: bool = False
     earlier_life: bool = False
     undo: Undo | None = None
+    landed: bool = False
 
 
 class PlaceOrderInput(CreateOrder, SagaInput):

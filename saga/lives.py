@@ -20,11 +20,13 @@ from saga.duties import Duties
 class Later:
     """What a later life of a saga knows from its start: `undo` is why it is to be undone, if it is.
 
-    `by_temporal`: because Temporal was asked to cancel it.
+    `by_temporal`: because Temporal was asked to cancel it. `landed`: the pivot had landed, though
+    its store may have forgotten; so it is past it from the start, and all its steps must succeed.
     """
 
     undo: Cause | None = None
     by_temporal: bool = False
+    landed: bool = False
 
 
 Renew = Callable[[Later], NoReturn]

@@ -69,8 +69,8 @@ class Saga:
         self._abortion: Cause | None = later.undo if later else None
         self._cancelled_by_temporal = bool(later and later.by_temporal)
         self._cause: Cause | None = None  # why it is being undone
-        self._committed = False
-        self._landed = False  # whether the pivot had landed in an earlier life
+        self._landed = later is not None and later.landed  # the pivot had, in an earlier life
+        self._committed = self._landed
         self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
     @property

@@ -38,7 +38,7 @@ from verifier.faults import Mode
 from verifier.injector import Injector
 from verifier.losses import LosingRunner, Losses
 from verifier.remote import over_http
-from workers.queues import worker_for
+from workers.queues import worker_for, workers_for
 
 KEY = "sk_test_of_the_verifier"
 PROVIDER = "http://provider.test"
@@ -187,7 +187,7 @@ def _workers(
     evicted = {**beside, "max_cached_workflows": 0}
     losing = LosingRunner(losses, every=True)
     return [
-        *(worker_for(client, queue, services, **options) for queue in Queue),
+        *workers_for(client, Queue, services, **options),
         *(
             worker_for(client, Queue.ORDERS, services, task_queue=evicted_queue(it), **evicted)
             for it in range(EVICTED_WORKERS)

@@ -21,7 +21,7 @@ from services.places import PlaceSettings
 from workers import schedules
 from workers.health import serving_health
 from workers.lint import findings
-from workers.queues import worker_for
+from workers.queues import workers_for
 from workers.versioning import VersionSettings
 from workers.working import Connect, connect_patiently, work
 
@@ -83,7 +83,7 @@ async def _work(
     if Queue.ORDERS in queues:
         await schedules.ensure(client)
     version = VersionSettings().deployment()
-    workers = [worker_for(client, it, services, deployment_config=version) for it in queues]
+    workers = workers_for(client, queues, services, deployment_config=version)
     ready.set()
     log.info("%s works on %s", options.identity, ", ".join(queues))
     await work(workers)

@@ -1,6 +1,6 @@
 """Which workflows and activities a worker runs on which task queue, and how."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from activities.ledgers import LedgerActivities
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.users import UserActivities
-from contracts.names import Queue
+from contracts.names import AUDITS, Queue
 from services.composition import Services
 from workers.measures import Measures
 from workers.sandbox import runner_for
@@ -40,19 +40,29 @@ LOCAL_ACTIVITIES = 10
 WORKFLOWS = {Queue.ORDERS: (PlaceOrder, ReturnOrder)}
 
 
-# Beside the sagas: workflows that look after them.
+# Beside the sagas: workflows that look after them. On `orders` are those that were begun before
+# audits had a queue of their own, and those that are started there by hand.
 HOUSEKEEPING = {Queue.ORDERS: (AuditOrders,)}
 
+# Of audits, in one worker: few, so that an audit never takes what the sagas need.
+CONCURRENT_AUDITS = 3
 
-def housekeeping_of(
-    queue: Queue, client: Client, services: Services
-) -> Sequence[Callable[..., Any]]:
+
+def housekeeping_of(client: Client, services: Services) -> Sequence[Callable[..., Any]]:
     """The activities of workflows that look after sagas; they speak to Temporal too."""
-    if queue is not Queue.ORDERS:
-        return []
     audits = AuditActivities(client, services.orders, services.inventory, services.payments)
     ledger = LedgerActivities(client, services.orders, services.payments)
-    return [audits.find, audits.repair, audits.books, ledger.compare, ledger.settle]
+    return [
+        audits.epochs,
+        audits.search,
+        audits.begin,
+        audits.standing,
+        audits.books,
+        audits.find,
+        audits.repair,
+        ledger.compare,
+        ledger.settle,
+    ]
 
 
 def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., Any]]:
@@ -86,13 +96,44 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
     """
     workflows = WORKFLOWS.get(queue, ())
     queues = Queue if workflows else (queue,)
+    housekeeping = housekeeping_of(client, services) if queue in HOUSEKEEPING else ()
     defaults: dict[str, Any] = {
         "task_queue": queue,
         "workflows": [*workflows, *HOUSEKEEPING.get(queue, ())],
         "activities": [
             *(it for one in queues for it in activities_of(one, services)),
-            *housekeeping_of(queue, client, services),
+            *housekeeping,
         ],
+        **_defaults(client),
+    }
+    return Worker(client, **(defaults | options))
+
+
+def audit_worker(client: Client, services: Services, **options: Any) -> Worker:
+    """The worker of audits, in every process that has one of `orders`; `options` likewise."""
+    defaults: dict[str, Any] = {
+        "task_queue": AUDITS,
+        "workflows": [AuditOrders],
+        "activities": housekeeping_of(client, services),
+        **_defaults(client),
+        "max_concurrent_activities": CONCURRENT_AUDITS,
+    }
+    return Worker(client, **(defaults | options))
+
+
+def workers_for(
+    client: Client, queues: Iterable[Queue], services: Services, **options: Any
+) -> list[Worker]:
+    """The workers of these queues, and that of audits if `orders` is among them."""
+    queues = list(queues)
+    workers = [worker_for(client, queue, services, **options) for queue in queues]
+    if Queue.ORDERS in queues:
+        workers.append(audit_worker(client, services, **options))
+    return workers
+
+
+def _defaults(client: Client) -> dict[str, Any]:
+    return {
         "interceptors": [ServiceErrors(), Measures()],
         "workflow_runner": runner_for(client.data_converter),
         "graceful_shutdown_timeout": GRACEFUL_SHUTDOWN,
@@ -100,4 +141,3 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
         "max_concurrent_activities": CONCURRENT_ACTIVITIES,
         "max_concurrent_local_activities": LOCAL_ACTIVITIES,
     }
-    return Worker(client, **(defaults | options))

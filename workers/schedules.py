@@ -1,6 +1,6 @@
 """What runs by itself: the schedule of the audit, which the workers make when they start."""
 
-from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.client import (
@@ -10,21 +10,46 @@ from temporalio.client import (
     ScheduleAlreadyRunningError,
     ScheduleIntervalSpec,
     ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
 )
 
 from contracts.audits import AuditRequest
-from contracts.names import Queue
+from contracts.names import AUDITS
 from workflows.audit_orders import AuditOrders
 
 AUDIT = "audit-orders"
 EVERY = timedelta(minutes=10)
+# One that hangs holds up the next ones for so long, as they do not overlap.
+AT_MOST = timedelta(hours=1)
 
 
 async def ensure(client: Client) -> None:
-    """Make the schedules that are not there; one that is, is left as operators have changed it."""
-    action = ScheduleActionStartWorkflow(
-        AuditOrders.run, AuditRequest(), id=AUDIT, task_queue=Queue.ORDERS
-    )
+    """Make the schedules that are not there; one that is, is left as operators have changed it.
+
+    One that an older release made starts audits on the queue of the sagas; it gets the new action.
+    """
     spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)])
-    with suppress(ScheduleAlreadyRunningError):
-        await client.create_schedule(AUDIT, Schedule(action=action, spec=spec))
+    try:
+        await client.create_schedule(AUDIT, Schedule(action=_action(), spec=spec))
+    except ScheduleAlreadyRunningError:
+        await client.get_schedule_handle(AUDIT).update(_renewed)
+
+
+def _action() -> ScheduleActionStartWorkflow:
+    return ScheduleActionStartWorkflow(
+        AuditOrders.run,
+        AuditRequest(cautious=True),
+        id=AUDIT,
+        task_queue=AUDITS,
+        execution_timeout=AT_MOST,
+    )
+
+
+def _renewed(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
+    """The schedule with today's action; None if it has it. When it runs, and whether, stays."""
+    schedule = found.description.schedule
+    action = schedule.action
+    if isinstance(action, ScheduleActionStartWorkflow) and action.task_queue == AUDITS:
+        return None
+    return ScheduleUpdate(replace(schedule, action=_action()))

@@ -10,7 +10,7 @@ from temporalio.worker import Worker
 
 from contracts.names import Queue
 from services.composition import Services
-from workers.queues import worker_for
+from workers.queues import workers_for
 
 log = logging.getLogger("workers")
 
@@ -54,7 +54,7 @@ async def working_inside(
 
     async def join() -> None:
         client = await connect_patiently(connect)
-        workers = [worker_for(client, queue, services) for queue in Queue]
+        workers = workers_for(client, Queue, services)
         joined(client)
         await work(workers)
 

@@ -166,10 +166,10 @@ def check_id(expected: bool, what: str) -> None:
 
 
 def _later(how: SagaInput) -> Later | None:
-    if not how.earlier_life and how.undo is None:
+    if not how.earlier_life and how.undo is None and not how.landed:
         return None
-    if (undo := how.undo) is None:
-        return Later()
+    if how.landed or (undo := how.undo) is None:
+        return Later(landed=how.landed)
     cause = Cause(Ending(undo.ending), undo.code, undo.detail, undo.step)
     return Later(cause, undo.by_temporal)
 

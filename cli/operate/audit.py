@@ -13,11 +13,12 @@ from cli.operate.batch import AsJson
 from cli.operate.errors import told
 from cli.operate.temporal import connect
 from cli.order import money
-from contracts.audits import NOT_REPAIRED, AuditReport, AuditRequest
+from contracts.audits import AuditReport, AuditRequest, Bounds
 from contracts.message import Money
-from contracts.names import Queue
+from contracts.names import AUDITS
 
-WITHIN = timedelta(minutes=10)
+WITHIN = timedelta(minutes=30)
+USUAL = Bounds()
 
 
 def audit(
@@ -29,14 +30,27 @@ def audit(
     ] = 1,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Repair nothing")] = False,
+    repairs: Annotated[
+        int, typer.Option("--repairs", min=0, help="Carry on so many sagas at most")
+    ] = USUAL.repairs,
+    refunds: Annotated[
+        int, typer.Option("--refunds", min=0, help="Refund so often at most")
+    ] = USUAL.refunds,
+    minor: Annotated[
+        int, typer.Option("--minor", min=0, help="Move so many minor units of each currency")
+    ] = USUAL.minor,
     as_json: AsJson = False,
 ) -> None:
     """Have sagas whose workflow was ended or lost carried to their end, and print the books.
 
-    Exit code 1 if one is left, or if nothing is open and the books do not balance.
+    It does so within bounds, and names what it left. Exit code 1 if anything is left, or if nothing
+    is open and the books do not balance.
     """
     request = AuditRequest(
-        grace=timedelta(seconds=grace), repair=not dry_run, ledger=timedelta(hours=since)
+        grace=timedelta(seconds=grace),
+        repair=not dry_run,
+        ledger=timedelta(hours=since),
+        bounds=Bounds(repairs=repairs, refunds=refunds, minor=minor),
     )
     with told():
         report = asyncio.run(_audited(request))
@@ -53,7 +67,7 @@ async def _audited(request: AuditRequest) -> AuditReport:
         "AuditOrders",
         request,
         id=f"audit-by-hand-{uuid4()}",
-        task_queue=Queue.ORDERS,
+        task_queue=AUDITS,
         result_type=AuditReport,
         execution_timeout=WITHIN,
     )
@@ -61,32 +75,41 @@ async def _audited(request: AuditRequest) -> AuditReport:
 
 
 def clean(report: AuditReport) -> bool:
-    """Whether no orphan is left, and the books balance as far as they can be told to."""
-    unsettled = {"pending", "blocked", NOT_REPAIRED}
-    settled = [it for it in report.repaired if it.status not in unsettled]
-    back = [it for it in report.settled if it.refund_id is not None]
-    all_settled = (len(settled), len(back)) == (len(report.orphans), len(report.ledger))
-    return all_settled and report.books.balanced is not False
+    """Whether nothing is left, and the books balance as far as they can be told to."""
+    return report.left == 0 and report.books.balanced is not False
 
 
 def _print(report: AuditReport) -> None:
     console = Console(soft_wrap=True, highlight=False)
+    if report.dry_run is not None:
+        console.print(f"This was a dry run, since {report.dry_run}.")
     ends = {it.orphan.saga_id: it.status or "never recorded" for it in report.repaired}
     for orphan in report.orphans:
         now = ends.get(orphan.saga_id, "left as it is")
         console.print(f"{orphan.saga_id}: its workflow was {orphan.why}; now {now}")
-    console.print(f"{len(report.orphans)} orphans, {len(report.repaired)} carried on")
-    backs = {it.discrepancy.intent_id: it.refund_id for it in report.settled}
-    for it in report.ledger:
-        now = f"given back by {backs[it.intent_id]}" if backs.get(it.intent_id) else "still kept"
-        amount = money(it.amount.model_dump())
-        console.print(f"{it.intent_id}: {amount} of {it.order_id} is {it.why}; {now}")
-    console.print(f"{len(report.ledger)} captures of the provider without a confirmed order")
+    carried_on = f"{len(report.repaired)} carried on"
+    console.print(f"{report.found} orphans, {carried_on}")
+    _print_ledger(console, report)
+    for named in report.named:
+        console.print(f"[yellow]left:[/] {named.saga_id or 'the audit'}: {named.what}")
+    if report.stopped is not None:
+        console.print(f"[red]It stopped at a bound: {report.stopped}.[/] See what is left first.")
+    if report.left:
+        console.print(f"{report.left} are left")
     books = report.books
     console.print(f"captured {_sum(books.captured)}, confirmed orders cost {_sum(books.confirmed)}")
     console.print(f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved")
     words = {True: "It adds up.", False: "[red]It does not add up.[/]", None: "Orders are open."}
     console.print(words[books.balanced])
+
+
+def _print_ledger(console: Console, report: AuditReport) -> None:
+    backs = {it.discrepancy.intent_id: it.refund_id for it in report.settled}
+    for it in report.ledger:
+        now = f"given back by {backs[it.intent_id]}" if backs.get(it.intent_id) else "still kept"
+        amount = money(it.amount.model_dump())
+        console.print(f"{it.intent_id}: {amount} of {it.order_id} is {it.why}; {now}")
+    console.print(f"{report.kept} captures of the provider without a confirmed order")
 
 
 def _sum(amounts: Sequence[Money]) -> str:

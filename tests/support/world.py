@@ -37,7 +37,7 @@ from services.event.opening import open_webhooks
 from tests.support.gates import Gate, Gates
 from tests.support.ports import free_port, free_ports
 from tests.support.tokens import OPERATOR, bearer, verifier
-from workers.queues import worker_for
+from workers.queues import workers_for
 from workflows.place_order import PlaceOrder
 
 PROVIDER_KEY = "sk_test_of_the_tests"
@@ -236,16 +236,14 @@ async def running_world(
         services = wrapped(await stack.enter_async_context(open_services(databases, settings)))
         webhooks = await stack.enter_async_context(open_webhooks(databases.event_database_url))
         gates = Gates()
-        for queue in Queue:
-            interceptors = [gates, ServiceErrors()]
-            worker = worker_for(
-                client,
-                queue,
-                services,
-                interceptors=interceptors,
-                max_concurrent_activities=AT_A_GATE,
-                max_concurrent_local_activities=AT_A_GATE,
-            )
+        for worker in workers_for(
+            client,
+            Queue,
+            services,
+            interceptors=[gates, ServiceErrors()],
+            max_concurrent_activities=AT_A_GATE,
+            max_concurrent_local_activities=AT_A_GATE,
+        ):
             await stack.enter_async_context(worker)
         own = await Client.connect(address, data_converter=converter) if separate else client
         apis = {

@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from contracts.audits import NOT_REPAIRED, AuditReport, AuditRequest
+from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, return_id, workflow_id
+from contracts.orphans import NOT_REPAIRED
 from tests.api.test_idempotency import forget
 from tests.support.gates import AFTER, BEFORE, Gate
 from tests.support.waiting import until
@@ -128,7 +129,8 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
     await seen_by_visibility(world, {workflow_id(order_id)})
     report = await audited(world, repair=False)
     assert order_id in {it.order_id for it in report.orphans}
-    assert report.repaired == []
+    assert report.repaired == ()
+    assert order_id in {it.order_id for it in report.named}
     assert (await world.order(order_id)).status == "pending"
     await audited(world)
     await gate.open()
@@ -140,7 +142,7 @@ async def test_one_that_cannot_be_carried_on_holds_nobody_up(world: World) -> No
     await seen_by_visibility(world, {workflow_id(order_id)})
     audit_id = f"audit-{uuid4()}"
     for_good = ApplicationError("no repair today", non_retryable=True)
-    world.gates.refuse(audit_id, "audit.repair", for_good)
+    world.gates.refuse(audit_id, "audit.begin", for_good)
     report = await audited(world, audit_id=audit_id)
     assert {(it.orphan.order_id, it.status) for it in report.repaired} >= {(order_id, NOT_REPAIRED)}
     await audited(world)

@@ -6,8 +6,8 @@ What a database lost is taken out of it by hand: a barrier's row, the event, and
 import pytest
 
 from activities import repairs
-from contracts.audits import Orphan, Why
 from contracts.names import workflow_id
+from contracts.orphans import Orphan, Remedy, Why
 from tests.support.gates import BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
@@ -70,16 +70,15 @@ async def test_a_confirmed_order_that_is_open_again_is_confirmed_again(world: Wo
 
 
 async def test_a_repair_that_is_tried_again_does_not_cancel_what_it_had_begun(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World,
 ) -> None:
     order_id, sku = await ended(world, "pm_card_visa", "confirmed")
     await open_again(world, order_id, "OrderConfirmed")
     saga_id = workflow_id(order_id)
     gate = world.gates.close(saga_id, "payment.charge", BEFORE)
-    monkeypatch.setattr(repairs, "WAIT", 0.5)  # seconds, after which it goes on by itself
-    orphan = Orphan(saga_id=saga_id, order_id=order_id, why=Why.ENDED)
+    orphan = Orphan(saga_id=saga_id, order_id=order_id, why=Why.ENDED, remedy=Remedy.FINISH)
     repairing = repairs.Repairs(world.client, world.services.orders)
-    await repairing.carry_on(orphan)
+    assert await repairing.carry_on(orphan)
     await gate.wait_reached()
 
     async def tells_of_it() -> bool:
@@ -87,7 +86,7 @@ async def test_a_repair_that_is_tried_again_does_not_cancel_what_it_had_begun(
         return bool((await world.handle(order_id).describe()).raw_description.pending_activities)
 
     await until(tells_of_it)
-    await repairing.carry_on(orphan)
+    assert not await repairing.carry_on(orphan)
     world.gates.remove(saga_id)
     await gate.open()
     await world.settled(order_id, sku, "confirmed")

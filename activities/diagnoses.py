@@ -1,0 +1,197 @@
+"""Tells what is wrong with a saga that nobody may carry on, and what an audit may do about it.
+
+What was confirmed is never undone. An order's own record may have forgotten that, in a database
+that was restored, so others are asked too: how the workflow ended, what its history shows, whether
+the stock is sold. Where they contradict each other, only a person can know.
+"""
+
+from collections.abc import Collection, Sequence
+
+from temporalio.client import Client
+
+from activities.evidence import Unreadable, ended_past_the_pivot, first_command, went_past_the_pivot
+from activities.executions import Execution, Status, described
+from contracts.errors import NotFound
+from contracts.inventory import InventoryService
+from contracts.message import Money
+from contracts.names import is_return_of, order_of, workflow_id
+from contracts.orders import Order, OrderService, OrderStatus
+from contracts.orphans import Orphan, Remedy, Why
+from contracts.payments import PaymentService
+
+BAD_ENDS = {
+    Status.TERMINATED: Why.TERMINATED,
+    Status.TIMED_OUT: Why.TIMED_OUT,
+    Status.FAILED: Why.FAILED,
+}
+OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
+BINDING = (OrderStatus.CONFIRMED, OrderStatus.RETURNED)
+CLOSED = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.TIMED_OUT)
+BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
+
+# The steps whose traces tell how far a saga came (workflows/place_order.py, return_order.py).
+CREATED, RESERVED, CHARGED = "create_order", "reserve_inventory", "charge_payment"
+CONFIRMED, SOLD = "confirm_order", "commit_inventory"
+GIVEN_BACK, RESTOCKED, RETURNED = "refund_payment", "restock", "mark_returned"
+
+WAYS_OUT = {
+    Why.FOREIGN: "such a workflow is no order's: `temporal workflow delete -w {0}` once it is seen",
+    Why.PAUSED: "`temporal workflow unpause -w {0}`",
+    Why.UNKNOWN: "see `temporal workflow describe -w {0}`",
+    Why.CONTRADICTED: "it is {1} on record, and was confirmed: see `saga explain {2}`",
+}
+
+
+class Diagnoses:
+    """Looks at one saga from all sides."""
+
+    def __init__(
+        self,
+        client: Client,
+        orders: OrderService,
+        inventory: InventoryService,
+        payments: PaymentService,
+    ) -> None:
+        self._client = client
+        self._orders = orders
+        self._inventory = inventory
+        self._payments = payments
+
+    async def of(self, saga_id: str) -> Orphan | None:
+        """What is wrong with the newest life of this saga; None if nothing is."""
+        if not is_saga(saga_id):
+            return _reported(saga_id, Why.FOREIGN)
+        execution = await described(self._client, saga_id)
+        if execution is not None and execution.is_open:
+            return _of_open(saga_id, execution.status)
+        try:
+            return await self._of_ended(saga_id, execution)
+        except Unreadable as error:
+            return _reported(saga_id, Why.UNREADABLE, way_out=str(error))
+
+    async def _of_ended(self, saga_id: str, execution: Execution | None) -> Orphan | None:
+        why = _why(execution)
+        if why is Why.UNKNOWN:
+            return _reported(saga_id, why)
+        order = await self._order(saga_id)
+        steps = await self._steps(saga_id)
+        if is_return(saga_id) and order is None:
+            raise Unreadable("its order is on no record: have that mended first")
+        landed = await self._landed(execution, order, steps, returns=is_return(saga_id))
+        if landed and order is not None and order.status in CLOSED:
+            return _reported(saga_id, Why.CONTRADICTED, order.status)
+        if why in {Why.MISSING, Why.ENDED} and not await self._unfinished(
+            saga_id, order, steps, landed=landed, known=why is Why.ENDED
+        ):
+            return None
+        remedy = Remedy.FINISH if landed else Remedy.UNDO
+        amount = order.total if order else await self._accepted(execution)
+        return Orphan(
+            saga_id=saga_id, order_id=order_of(saga_id), why=why, remedy=remedy, amount=amount
+        )
+
+    async def _landed(
+        self, execution: Execution | None, order: Order | None, steps: set[str], *, returns: bool
+    ) -> bool:
+        """Whether the saga's pivot has landed, as far as anybody can tell. Unreadable."""
+        binding = {OrderStatus.RETURNED} if returns else set(BINDING)
+        if order is not None and order.status in binding:
+            return True
+        if (RESTOCKED if returns else SOLD) in steps:
+            return True
+        if execution is None:
+            return False
+        if execution.status is Status.COMPLETED:
+            return await ended_past_the_pivot(execution)
+        return await went_past_the_pivot(execution)
+
+    async def _unfinished(
+        self, saga_id: str, order: Order | None, steps: set[str], *, landed: bool, known: bool
+    ) -> bool:
+        """Whether something of it is not as it should be, for which no operator has answered.
+
+        `known`: there is a workflow, so that one can tell of an order that is on no record.
+        """
+        if order is None:
+            return known
+        captured = bool(await self._payments.captured([order.id]))
+        if is_return(saga_id):
+            missing = missing_of_return(order.status, steps, captured=captured) if landed else ()
+        else:
+            missing = missing_of_order(order.status, steps, captured=captured)
+        return bool(missing) and not await self._answered(order.id, missing)
+
+    async def _answered(self, order_id: str, steps: Collection[str]) -> bool:
+        """Whether an operator said of one of these steps that it is done, or is not to be."""
+        history = await self._orders.history(order_id)
+        said = {it.data.get("step") for it in history if it.data.get("action") in BY_HAND}
+        return not said.isdisjoint(steps)
+
+    async def _order(self, saga_id: str) -> Order | None:
+        try:
+            return await self._orders.get(order_of(saga_id))
+        except NotFound:
+            return None
+
+    async def _steps(self, saga_id: str) -> set[str]:
+        found = await self._inventory.effects([saga_id])
+        return {step for effects in found for step in effects.steps}
+
+    async def _accepted(self, execution: Execution | None) -> Money | None:
+        return None if execution is None else (await first_command(execution)).total
+
+
+def missing_of_order(
+    status: OrderStatus, steps: Collection[str], *, captured: bool
+) -> Sequence[str]:
+    """The steps of an order's saga of which something is not as this status says.
+
+    `steps` are those that stand in the inventory, `captured` whether money is.
+    """
+    if status in OPEN:
+        return (CREATED, CONFIRMED)
+    if status is OrderStatus.CONFIRMED:
+        return () if SOLD in steps else (SOLD,)
+    if status is OrderStatus.RETURNED:
+        return (SOLD,) if RESERVED in steps and SOLD not in steps else ()
+    held = (RESERVED,) if RESERVED in steps else ()
+    return (*held, CHARGED) if captured else held
+
+
+def missing_of_return(
+    status: OrderStatus, steps: Collection[str], *, captured: bool
+) -> Sequence[str]:
+    """The same for a return that ended with everything given back."""
+    unmarked = () if status is OrderStatus.RETURNED else (RETURNED,)
+    gone = () if RESTOCKED in steps else (RESTOCKED,)
+    return (*unmarked, *gone, *((GIVEN_BACK,) if captured else ()))
+
+
+def is_return(saga_id: str) -> bool:
+    """Whether it is a return of an order, by its id."""
+    return is_return_of(saga_id, order_of(saga_id))
+
+
+def is_saga(saga_id: str) -> bool:
+    """Whether a saga of an order can have this id."""
+    return is_return(saga_id) or saga_id == workflow_id(order_of(saga_id))
+
+
+def _why(execution: Execution | None) -> Why:
+    if execution is None:
+        return Why.MISSING
+    if execution.status is Status.UNKNOWN:
+        return Why.UNKNOWN
+    return BAD_ENDS.get(execution.status, Why.ENDED)
+
+
+def _of_open(saga_id: str, status: Status) -> Orphan | None:
+    if status is Status.RUNNING:
+        return None
+    return _reported(saga_id, Why.PAUSED if status is Status.PAUSED else Why.UNKNOWN)
+
+
+def _reported(saga_id: str, why: Why, status: str = "", *, way_out: str = "") -> Orphan:
+    order_id = order_of(saga_id)
+    said = way_out or WAYS_OUT[why].format(saga_id, status, order_id)
+    return Orphan(saga_id=saga_id, order_id=order_id, why=why, remedy=Remedy.REPORT, way_out=said)

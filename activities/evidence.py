@@ -1,0 +1,97 @@
+"""What a workflow's own record tells of a saga: how it began, how far it came, how it ended.
+
+It outlives the services' records, if their databases were restored; and anybody may have started or
+completed parts of it by hand, so that what it says need not fit what is expected.
+"""
+
+import json
+from collections.abc import Iterator
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.service import RPCError
+
+from activities.executions import Execution
+from contracts.orders import CreateOrder, OrderStatus
+from contracts.sagas import OrderOutcome, ReturnOutcome
+
+PIVOTS = {"PlaceOrder": "order.confirm", "ReturnOrder": "payment.give_back"}
+LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
+
+
+class Unreadable(Exception):
+    """What is recorded of a saga does not fit what it should be; the message says what to do."""
+
+
+async def first_command(execution: Execution) -> CreateOrder:
+    """What the saga of an order was started with. Unreadable."""
+    history = await _history(execution)
+    started = history.events[0].workflow_execution_started_event_attributes
+    try:
+        converter = execution.client.data_converter
+        decoded = await converter.decode(started.input.payloads, [CreateOrder])
+        command: CreateOrder = decoded[0]
+    except Exception as error:
+        raise Unreadable(_said("input", execution)) from error
+    return command
+
+
+async def ended_past_the_pivot(execution: Execution) -> bool:
+    """Whether a saga that ended says that its pivot landed. Unreadable if its history does not."""
+    kind = ReturnOutcome if execution.workflow_type == "ReturnOrder" else OrderOutcome
+    handle: WorkflowHandle[object, object] = execution.client.get_workflow_handle(
+        execution.id, run_id=execution.run_id, result_type=kind
+    )
+    try:
+        outcome = await handle.result(follow_runs=False)
+    except (RPCError, WorkflowFailureError):
+        raise
+    except Exception as error:
+        if await went_past_the_pivot(execution):
+            return True
+        raise Unreadable(_said("result", execution)) from error
+    if isinstance(outcome, ReturnOutcome):
+        return outcome.returned
+    return isinstance(outcome, OrderOutcome) and outcome.status is OrderStatus.CONFIRMED
+
+
+async def went_past_the_pivot(execution: Execution) -> bool:
+    """Whether the history of this run shows that the pivot was done."""
+    pivot = PIVOTS.get(execution.workflow_type, "")
+    history = await _history(execution)
+    return pivot in set(_done(history))
+
+
+async def _history(execution: Execution) -> WorkflowHistory:
+    handle: WorkflowHandle[object, object] = execution.client.get_workflow_handle(
+        execution.id, run_id=execution.run_id
+    )
+    return await handle.fetch_history()
+
+
+def _done(history: WorkflowHistory) -> Iterator[str]:
+    """The activities that were completed, by name."""
+    scheduled: dict[int, str] = {}
+    for event in history.events:
+        yield from _done_locally(event)
+        if event.HasField("activity_task_scheduled_event_attributes"):
+            name = event.activity_task_scheduled_event_attributes.activity_type.name
+            scheduled[event.event_id] = name
+        elif event.HasField("activity_task_completed_event_attributes"):
+            completed = event.activity_task_completed_event_attributes
+            yield scheduled[completed.scheduled_event_id]
+
+
+def _done_locally(event: HistoryEvent) -> Iterator[str]:
+    marker = event.marker_recorded_event_attributes
+    if marker.marker_name == LOCAL and not marker.HasField("failure"):
+        for payload in marker.details["data"].payloads:
+            yield json.loads(payload.data)["activity_type"]
+
+
+def _said(what: str, execution: Execution) -> str:
+    """Who started or completed it by hand knows what was meant."""
+    return (
+        f"its {what} is no order's: see `temporal workflow show -w {execution.id}`, "
+        f"then end it by `temporal workflow delete -w {execution.id}`"
+    )

@@ -1,0 +1,142 @@
+"""Looks for sagas that nobody may carry on: by Temporal's list, and by the orders' records.
+
+A search goes on for a while, and then says where to go on, so that none of its activities is long.
+What it looks at are suspects; `activities.diagnoses` tells which of them are orphans.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+
+from activities import executions
+from activities.diagnoses import (
+    BINDING,
+    CLOSED,
+    OPEN,
+    is_return,
+    is_saga,
+    missing_of_order,
+    missing_of_return,
+)
+from activities.executions import Execution
+from contracts.inventory import InventoryService
+from contracts.names import order_of, workflow_id
+from contracts.orders import OrderFilter, OrderService, OrderStatus
+from contracts.orphans import Search
+from contracts.payments import PaymentService
+
+Suspects = tuple[
+    Sequence[str], str
+]  # their saga ids, and the token of the next page; "" at the end
+Part = Callable[[Search, str], Awaitable[Suspects]]
+
+OURS = "WorkflowType IN ('PlaceOrder', 'ReturnOrder')"
+ENDED_BADLY = f"{OURS} AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
+ENDED_WELL = f"{OURS} AND ExecutionStatus IN ('Completed', 'Canceled') AND CloseTime >= '{{0}}'"
+STATUS = SearchAttributeKey.for_keyword("OrderStatus")
+PAGE = 100
+
+
+class Searches:
+    """The parts of a search, each of which is gone through a page at a time."""
+
+    def __init__(
+        self,
+        client: Client,
+        orders: OrderService,
+        inventory: InventoryService,
+        payments: PaymentService,
+    ) -> None:
+        self._client = client
+        self._orders = orders
+        self._inventory = inventory
+        self._payments = payments
+        self.parts: Sequence[Part] = (
+            self._ended_badly,
+            *(partial(self._open, status) for status in OPEN),
+            *(partial(self._ended, status) for status in (*BINDING, *CLOSED)),
+            self._ended_well,
+        )
+
+    async def _ended_badly(self, _: Search, token: str) -> Suspects:
+        found, following = await self._listed(ENDED_BADLY, token)
+        return [execution.id for execution in found], following
+
+    async def _open(self, status: OrderStatus, search: Search, token: str) -> Suspects:
+        only = OrderFilter(status=status, created_to=search.before)
+        return await self._page(only, token)
+
+    async def _ended(self, status: OrderStatus, search: Search, token: str) -> Suspects:
+        """Orders that ended, whose stock or money is not where it should be.
+
+        A late attempt can confirm an order whose workflow was deleted meanwhile; and the inventory
+        or the payments may have been restored from before the end.
+        """
+        only = OrderFilter(status=status, created_from=search.since, created_to=search.before)
+        saga_ids, following = await self._page(only, token)
+        steps, captured = await self._traces(saga_ids)
+        suspects = [
+            saga_id
+            for saga_id in saga_ids
+            if missing_of_order(
+                status, steps.get(saga_id, ()), captured=order_of(saga_id) in captured
+            )
+        ]
+        return suspects, following
+
+    async def _ended_well(self, search: Search, token: str) -> Suspects:
+        """Sagas that ended some other way than their orders' records say, or have none."""
+        query = ENDED_WELL.format(_written(search.closed_since))
+        found, following = await self._listed(query, token)
+        found = [execution for execution in found if is_saga(execution.id)]
+        stand = await self._orders.statuses([order_of(execution.id) for execution in found])
+        returns = [it for it in found if is_return(it.id) and _said(it) is OrderStatus.RETURNED]
+        steps, captured = await self._traces([execution.id for execution in returns])
+        suspects = [
+            execution.id
+            for execution in returns
+            if (status := stand.get(order_of(execution.id))) is None
+            or missing_of_return(
+                status,
+                steps.get(execution.id, ()),
+                captured=order_of(execution.id) in captured,
+            )
+        ]
+        for execution in found:
+            status = stand.get(order_of(execution.id))
+            forgotten = _said(execution) is OrderStatus.CONFIRMED and status not in BINDING
+            if not is_return(execution.id) and (status is None or forgotten):
+                suspects.append(execution.id)
+        return suspects, following
+
+    async def _traces(self, saga_ids: Sequence[str]) -> tuple[dict[str, Sequence[str]], set[str]]:
+        """By saga, its steps that stand in the inventory; and the orders with captured money."""
+        if not saga_ids:
+            return {}, set()
+        effects = await self._inventory.effects(saga_ids)
+        captured = await self._payments.captured([order_of(saga_id) for saga_id in saga_ids])
+        return {it.saga_id: it.steps for it in effects}, {it.order_id for it in captured}
+
+    async def _page(self, only: OrderFilter, token: str) -> Suspects:
+        page = await self._orders.page(only, limit=PAGE, cursor=token or None)
+        return [workflow_id(order.id) for order in page.items], page.next_cursor or ""
+
+    async def _listed(self, query: str, token: str) -> tuple[list[Execution], str]:
+        found, following = await executions.page_of(
+            self._client, query, b64decode(token), size=PAGE
+        )
+        return found, b64encode(following).decode()
+
+
+def _said(execution: Execution) -> OrderStatus | None:
+    """How the saga says that its order ended."""
+    said = execution.search_attributes.get(STATUS)
+    return OrderStatus(said) if said in set(OrderStatus) else None
+
+
+def _written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
