@@ -31,6 +31,7 @@ from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from services.composition import breakers_of, open_placed
 from services.event.opening import open_webhooks
 from services.places import Places, PlaceSettings
+from workers.claims import claiming
 from workers.lint import findings
 from workers.versioning import VersionSettings
 from workers.working import working_inside
@@ -137,6 +138,7 @@ async def open_backend(
             plain_webhooks=bool(WebhookSettings().allowed),
         )
         async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(claiming(client, services.orders, _give_up))
             if work:
                 start_by = backend.sagas.start_by
                 joining = working_inside(to_temporal, services, start_by, _give_up)
@@ -145,7 +147,7 @@ async def open_backend(
 
 
 def _give_up() -> None:
-    """A worker of this process cannot go on: end it, so that whoever watches starts another."""
+    """A part of this process cannot go on: end it, so that whoever watches starts another."""
     signal.raise_signal(signal.SIGTERM)
 
 

@@ -19,6 +19,7 @@ from infrastructure.temporal import connect, runtime_of
 from services.composition import Services, breakers_of, open_placed
 from services.places import PlaceSettings
 from workers import schedules
+from workers.claims import NamespaceTaken, claim_patiently
 from workers.health import serving_health
 from workers.lint import findings
 from workers.queues import workers_for
@@ -79,6 +80,7 @@ async def _work(
     options: argparse.Namespace, services: Services, ready: asyncio.Event, joining: Connect
 ) -> None:
     client = await connect_patiently(joining)
+    await claim_patiently(client, services.orders)
     queues = options.queue or Queue
     if Queue.ORDERS in queues:
         await schedules.ensure(client)
@@ -102,7 +104,7 @@ def main() -> None:
         joining = partial(connect, runtime=runtime, identity=options.identity, plugins=traced)
         try:
             asyncio.run(run(options, joining))
-        except KeysUnusable as error:
+        except (KeysUnusable, NamespaceTaken) as error:
             sys.exit(str(error))
 
 

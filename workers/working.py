@@ -10,6 +10,7 @@ from temporalio.worker import Worker
 
 from contracts.names import Queue
 from services.composition import Services
+from workers.claims import claim_patiently
 from workers.queues import workers_for
 
 log = logging.getLogger("workers")
@@ -54,6 +55,7 @@ async def working_inside(
 
     async def join() -> None:
         client = await connect_patiently(connect)
+        await claim_patiently(client, services.orders)
         workers = workers_for(client, Queue, services)
         joined(client)
         await work(workers)
