@@ -12,6 +12,7 @@ import httpx2
 from contracts.cloudevents import CloudEvent
 from contracts.names import ORDER_EVENTS
 from infrastructure.database import Database
+from infrastructure.endless import not_cancelled
 from infrastructure.notices import Notices
 from infrastructure.postgres_bus import open_postgres_bus
 from infrastructure.public_http import PublicHttp
@@ -115,15 +116,16 @@ async def _register(world: World, ears: Ears, database: Database) -> None:
 
 
 async def _follow(world: World, ears: Ears) -> None:
-    """A client of the live stream: goes on behind what it saw, or anew if that is unknown now."""
+    """A client of the live stream: goes on behind what it saw, or where it is told to."""
     notices = Notices(world.databases.order_database_url, ORDER_EVENTS)
     app = api_app(world.client, world.services, notices=notices)
     async with served(app) as api:
-        async with stream(api.port, "/v1/events", seen=ears.last_id) as live:
-            if live.status == 200:
-                await _hear(live, ears)
-        async with stream(api.port, "/v1/events") as live:
-            await _hear(live, ears)
+        seen = ears.last_id
+        while not_cancelled():
+            async with stream(api.port, "/v1/events", seen=seen) as live:
+                if live.status == 200:
+                    await _hear(live, ears)
+                seen = live.headers.get("last-event-id") or live.last_id
 
 
 async def _hear(live: Stream, ears: Ears) -> None:

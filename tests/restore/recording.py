@@ -11,10 +11,10 @@ from infrastructure.settings import DatabaseSettings
 from services.migrate import DATABASES
 from tests.restore.dumps import BUSY, copied_server, dump, name_of, restore
 from tests.restore.events import Ears, listening
+from tests.restore.scheduled import scheduled_audit
 from tests.restore.shop import Drilled, Shop, planned
 from tests.support.databases import Server, running_server
 from tests.support.world import World, running_world
-from tests.workflows.test_audit import audited
 
 FILES = ("temporal.db", "sandbox.db")
 
@@ -83,7 +83,7 @@ async def _shop(
     shop = Shop(world, orders)
     await shop.open()
     async with listening(world, ears):
-        await audited(world)  # as every ten minutes: what it remembers is from before
+        await scheduled_audit(world)  # what it remembers is from before
         await shop.before_the_moment()
         await dump(world.databases, folder)
         await shop.behind_the_moment()

@@ -16,6 +16,7 @@ from services.migrate import DATABASES
 from tests.restore.events import listening
 from tests.restore.judging import amiss, at_work, stands_now, undone
 from tests.restore.recording import Recording
+from tests.restore.scheduled import scheduled_audit
 from tests.support.databases import Server
 from tests.support.world import World
 from tests.workflows.test_audit import audited
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.restore
 
 AUDITS = 6  # at most; each may be bounded in what it repairs
 LAST = 10
+CAUTIOUS = {"order", "inventory", "payment"}  # whose word the audit believes
 NUMBERS = count(100_000, 1000)
 
 
@@ -35,6 +37,8 @@ async def test_a_restored_database_takes_nothing_from_anybody(
     server = fresh if where == "fresh" else None
     async with recording.with_restored(service, tmp_path, server) as world:
         async with listening(world, recording.ears):
+            first = await scheduled_audit(world)
+            assert service not in CAUTIOUS or (first.dry_run and not first.repaired)
             reports = await looked_at(world)
             last = await last_orders(world, recording)
             await recording.ears.hear(last)
@@ -42,11 +46,11 @@ async def test_a_restored_database_takes_nothing_from_anybody(
 
 
 async def looked_at(world: World) -> list[AuditReport]:
-    """What audits tell: a dry one, repairing ones until they have nothing to do, a dry one."""
-    reports = [await audited(world, repair=False)]
+    """What audits tell: repairing ones until they have nothing more to do, and a dry one."""
+    reports: list[AuditReport] = []
     for _ in range(AUDITS):
         reports.append(await audited(world))
-        if not (reports[-1].orphans or reports[-1].ledger):
+        if not (reports[-1].repaired or reports[-1].settled):
             break
     return [*reports, await audited(world, repair=False)]
 

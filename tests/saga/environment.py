@@ -14,14 +14,16 @@ Handle = WorkflowHandle[ToySaga, str]
 
 
 @asynccontextmanager
-async def toy(client: Client, script: Script, style: str = "") -> AsyncIterator[Handle]:
+async def toy(
+    client: Client, script: Script, style: str = "", *, cached: int = 0
+) -> AsyncIterator[Handle]:
     """A toy saga, started, with its worker. Nothing is cached, so that everything is replayed."""
     worker = Worker(
         client,
         task_queue=QUEUE,
         workflows=[ToySaga],
         activities=Toy(script).all(),
-        max_cached_workflows=0,
+        max_cached_workflows=cached,
     )
     async with worker:
         yield await client.start_workflow(
