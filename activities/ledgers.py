@@ -1,90 +1,157 @@
-"""Compares what the payment provider keeps with the orders that it is for, and gives back the rest.
+"""Reconciles orders with the payment provider's ledger, both ways, a bounded part at a time.
 
-The provider's side is the only one that shows a capture of which nothing here knows: of a database
-that was restored from before it, or by somebody who has the provider's key.
+The provider's side is the only one that shows a capture of which nothing here knows; ours is the
+only one that shows an order whose money never came. What is confirmed is adopted or reported, and
+never given back: that takes our own record that the order ended without its money, and no word of
+an operator's (docs/adr/0129-whose-money.md).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.executions import described
-from activities.repairs import answered_for
-from contracts.audits import Discrepancy, LedgerWindow, Settled, WhyKept
-from contracts.errors import NotFound
+from activities.discrepancies import Judge
+from contracts.errors import Rejected
+from contracts.ledgers import (
+    Discrepancy,
+    LedgerCursor,
+    LedgerPage,
+    LedgerWindow,
+    Outcome,
+    Part,
+    Remedy,
+    Settled,
+    distinct,
+)
 from contracts.message import StepKey
-from contracts.orders import OrderService, OrderStatus
-from contracts.payments import ChargePayment, Kept, PaymentService
+from contracts.orders import OrderFilter, OrderService, OrderStatus
+from contracts.payments import ChargePayment, Kept, PaymentService, PaymentStatus
 
-# Confirmed ones are paid for; the sagas of open ones deal with their money.
-RIGHT = {OrderStatus.CONFIRMED, OrderStatus.PENDING, OrderStatus.BLOCKED}
 DISCREPANCIES = "saga_audit_discrepancies"
+PAGE = 100
+AT_ONCE = 10  # pages of one activity
+MOST = 200  # discrepancies that are told of at once, so that a result stays small
+CHARGE = "charge_payment"  # the step of intents that do not tell
 
 
 class LedgerActivities:
     """Activities `ledger.*`, on the queue `orders`."""
 
     def __init__(self, client: Client, orders: OrderService, payments: PaymentService) -> None:
-        self._client = client
         self._orders = orders
         self._payments = payments
+        self._judge = Judge(client, orders, payments)
+
+    @activity.defn(name="ledger.look")
+    async def look(self, window: LedgerWindow, at: LedgerCursor | None = None) -> LedgerPage:
+        """The discrepancies of some pages, and where to go on."""
+        found: list[Discrepancy] = []
+        foreign, following = 0, at or LedgerCursor()
+        for number in range(1, AT_ONCE + 1):
+            page = await self._page(window, following)
+            found += page.items
+            foreign += page.foreign
+            activity.heartbeat()
+            if page.following is None or number == AT_ONCE or len(found) > MOST - PAGE:
+                break
+            following = page.following
+        items = distinct((), found)
+        _count(items)
+        return LedgerPage(items=tuple(items), foreign=foreign, following=page.following)
 
     @activity.defn(name="ledger.compare")
     async def compare(self, window: LedgerWindow) -> list[Discrepancy]:
-        """Money that the provider keeps of intents of this time, and should not."""
-        found = []
-        async for page in self._kept(window):
-            for kept in await self._doubtful(page):
-                if (why := await self._why(kept)) is not None:
-                    found.append(Discrepancy(**kept.model_dump(exclude={"known"}), why=why))
-                activity.heartbeat()
-        if found:  # what was given back meanwhile is no longer kept
-            still = {it.intent_id async for page in self._kept(window) for it in page}
-            found = [it for it in found if it.intent_id in still]
-        counter = activity.metric_meter().create_counter(DISCREPANCIES, "Money without an order")
-        counter.add(len(found))
-        return found
+        """The first discrepancies of all parts; for audits that do not go by pages."""
+        found: list[Discrepancy] = []
+        at: LedgerCursor | None = LedgerCursor()
+        while at is not None and len(found) < MOST:
+            page = await self.look(window, at)
+            found, at = found + distinct(found, page.items), page.following
+        return found[:MOST]
 
     @activity.defn(name="ledger.settle")
     async def settle(self, discrepancy: Discrepancy) -> Settled:
-        """Give the money back: once, whoever asks how often."""
-        if discrepancy.why is WhyKept.STRAY:
-            refund_id = await self._payments.give_back_stray(discrepancy.intent_id)
-            return Settled(discrepancy=discrepancy, refund_id=refund_id)
-        payment = await self._payments.for_order(discrepancy.order_id)
-        charged = ChargePayment(order_id=payment.order_id, amount=payment.amount, payment_method="")
-        key = StepKey(saga_id=f"audit-{discrepancy.intent_id}", step="refund")
-        refunded = await self._payments.refund(key, charged)
-        return Settled(discrepancy=discrepancy, refund_id=refunded.refund_id)
+        """Do what may be done about it: once, whoever asks how often.
 
-    async def _kept(self, window: LedgerWindow) -> AsyncIterator[Sequence[Kept]]:
-        """What the provider keeps, a page at a time."""
-        cursor: str | None = None
-        while True:
-            page = await self._payments.kept_by_provider(window.begin, window.end, cursor)
-            yield page.items
-            activity.heartbeat()
-            if (cursor := page.next_cursor) is None:
-                return
-
-    async def _doubtful(self, page: Sequence[Kept]) -> list[Kept]:
-        """What is not plainly right: one question for the page, as most of it is."""
-        stand = await self._orders.statuses([it.order_id for it in page if it.known])
-        return [it for it in page if not it.known or stand.get(it.order_id) not in RIGHT]
-
-    async def _why(self, kept: Kept) -> WhyKept | None:
-        """What is wrong with it; None if nothing is, or if a saga or an operator deals with it."""
-        if not kept.known:
-            return WhyKept.STRAY
+        What stands is looked at again, since it may have changed since it was found.
+        """
         try:
-            status = (await self._orders.get(kept.order_id)).status
-        except NotFound:
-            return None if await self._is_open(kept.saga_id) else WhyKept.UNRECORDED
-        if status in RIGHT:
-            return None
-        return None if await answered_for(self._orders, kept.order_id) else WhyKept.CLOSED
+            if discrepancy.remedy is Remedy.REFUND:
+                return await self._give_back(discrepancy)
+            if discrepancy.remedy is Remedy.ADOPT:
+                return await self._adopt(discrepancy)
+        except Rejected as refused:
+            activity.logger.warning("%s is left: %s", discrepancy.intent_id, refused.detail)
+        return Settled(discrepancy=discrepancy, refund_id=None, outcome=Outcome.REPORTED)
 
-    async def _is_open(self, saga_id: str) -> bool:
-        description = await described(self._client, saga_id)
-        return description is not None and description.is_open
+    async def _give_back(self, discrepancy: Discrepancy) -> Settled:
+        """Only if our own record still says that the order ended without this money."""
+        order_id = discrepancy.order_id
+        if not await self._judge.ended_without_money(order_id):
+            return Settled(discrepancy=discrepancy, refund_id=None, outcome=Outcome.REPORTED)
+        refund_id = await self._payments.settle(discrepancy.intent_id, order_id)
+        return Settled(discrepancy=discrepancy, refund_id=refund_id, outcome=Outcome.REFUNDED)
+
+    async def _adopt(self, discrepancy: Discrepancy) -> Settled:
+        """Have the payment service record the charge, with the command that was confirmed."""
+        placed = await self._orders.command(discrepancy.order_id)
+        if (await self._orders.get(placed.order_id)).status is not OrderStatus.CONFIRMED:
+            return Settled(discrepancy=discrepancy, refund_id=None, outcome=Outcome.REPORTED)
+        charge = ChargePayment(
+            order_id=placed.order_id, amount=placed.total, payment_method=placed.payment_method
+        )
+        key = StepKey(saga_id=discrepancy.saga_id, step=discrepancy.step or CHARGE)
+        await self._payments.adopt(key, charge, discrepancy.intent_id)
+        return Settled(discrepancy=discrepancy, refund_id=None, outcome=Outcome.ADOPTED)
+
+    async def _page(self, window: LedgerWindow, at: LedgerCursor) -> LedgerPage:
+        """One page of this part, and where to go on: there, or in the next part."""
+        if at.part is Part.ORDERS:
+            return await self._orders_page(window, at.cursor)
+        if at.part is Part.INTENTS:
+            page = await self._payments.kept_by_provider(window.begin, window.end, at.cursor)
+            items = page.items
+        else:
+            since = window.end - window.refunds
+            page = await self._payments.refunded_by_provider(since, window.end, at.cursor)
+            items = tuple(each for each in page.items if _is_for(window, each))
+        found = await self._judge.of_kept(items)
+        following = _after(at.part, page.next_cursor)
+        return LedgerPage(items=tuple(found), foreign=page.foreign, following=following)
+
+    async def _orders_page(self, window: LedgerWindow, cursor: str | None) -> LedgerPage:
+        """Confirmed orders of this time, each of which has its money."""
+        only = OrderFilter(
+            status=OrderStatus.CONFIRMED, created_from=window.begin, created_to=window.end
+        )
+        page = await self._orders.page(only, limit=PAGE, cursor=cursor)
+        found = await self._judge.of_confirmed(page.items)
+        following = _after(Part.ORDERS, page.next_cursor)
+        return LedgerPage(items=tuple(found), foreign=0, following=following)
+
+
+def _after(part: Part, cursor: str | None) -> LedgerCursor | None:
+    """Further on in this part, else in the next one; None at the end of the last."""
+    if cursor is not None:
+        return LedgerCursor(part=part, cursor=cursor)
+    parts = list(Part)
+    rest = parts[parts.index(part) + 1 :]
+    return LedgerCursor(part=rest[0]) if rest else None
+
+
+def _is_for(window: LedgerWindow, kept: Kept) -> bool:
+    """Whether a refund is looked at: a failed one for long, one by hand while it is new.
+
+    A shop may give back a part by hand, and is told so; it need not be told for a month.
+    """
+    failed = kept.payment is PaymentStatus.REFUNDED
+    return failed or kept.refunded_at is None or kept.refunded_at >= window.begin
+
+
+def _count(found: Sequence[Discrepancy]) -> None:
+    """A metric of the worker: `saga_audit_discrepancies`, how many were ever found, by kind."""
+    counter = activity.metric_meter().create_counter(DISCREPANCIES, "Money without an order")
+    for why, number in Counter(each.why for each in found).items():
+        counter.add(number, {"why": why})

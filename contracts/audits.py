@@ -1,10 +1,10 @@
 """What an audit looks for, what it found, and what the books say."""
 
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 
 from pydantic import Field
 
+from contracts.ledgers import Discrepancy, LedgerWindow, Settled
 from contracts.message import Message, Money
 from contracts.orphans import Orphan, Repaired, Search
 from contracts.records import Epoch
@@ -38,38 +38,6 @@ class AuditRequest(Message):
     bounds: Bounds = Bounds()
     cautious: bool = False
     progress: "AuditProgress | None" = None
-
-
-class WhyKept(StrEnum):
-    """What is wrong with money that the provider keeps."""
-
-    STRAY = "stray"  # the payment service knows nothing of it
-    UNRECORDED = "unrecorded"  # there is no record of its order, nor a saga
-    CLOSED = "closed"  # its order ended without it
-
-
-class LedgerWindow(Message):
-    """A time: intents that were made then are compared with orders."""
-
-    begin: datetime
-    end: datetime
-
-
-class Discrepancy(Message):
-    """Money that the provider keeps, though no confirmed order is to be paid by it."""
-
-    intent_id: str
-    order_id: str
-    saga_id: str
-    amount: Money
-    why: WhyKept
-
-
-class Settled(Message):
-    """What came of a discrepancy: the refund's id, or None if it could not be given back now."""
-
-    discrepancy: Discrepancy
-    refund_id: str | None
 
 
 class Books(Message):

@@ -54,9 +54,12 @@ class Captured(Message):
 
 
 class Kept(Message):
-    """What the provider keeps of an order's intent: captured, and not given back.
+    """What the provider says of an order's intent: what of it is kept, of what was captured.
 
-    `known`: whether it is the payment that this service has of the order.
+    `known`: it is the intent of the payment that this service has of the order. `payment`: how
+    that payment stands here, by whatever intent. `marked`: the intent says that it is of this
+    installation; older releases' say nothing. `step`: which step charged it, if it says so.
+    `refunded_at`: when the refund was made that it was found by, if it was.
     """
 
     intent_id: str
@@ -64,13 +67,22 @@ class Kept(Message):
     saga_id: str
     amount: Money
     known: bool
+    captured: Money
+    payment: PaymentStatus | None = None
+    marked: bool = False
+    step: str | None = None
+    refunded_at: datetime | None = None
 
 
 class KeptPage(Message):
-    """Intents of the provider, newest first; `next_cursor` continues the list, if there is more."""
+    """Intents of the provider, newest first; `next_cursor` continues the list, if there is more.
+
+    `foreign` counts those of other installations, which are left out.
+    """
 
     items: tuple[Kept, ...]
     next_cursor: str | None
+    foreign: int = 0
 
 
 class PaymentService(Protocol):
@@ -83,13 +95,16 @@ class PaymentService(Protocol):
         """
 
     async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
-        """Undo `charge`: refund what was captured, or cancel what was not, as the provider says."""
+        """Undo `charge`: refund what was captured, or cancel what was not, as the provider says.
+
+        It touches nothing that another saga or step has charged.
+        """
 
     async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
         """Refund a captured payment: a step of a later saga, which leaves the charge on record.
 
-        Rejected `nothing_to_return` if the amount is not captured. Unavailable while the
-        provider's answer is not known; ask again.
+        Rejected `nothing_to_return` if the amount is not captured, or the saga is none that returns
+        the order. Unavailable while the provider's answer is not known; ask again.
         """
 
     async def fence_give_back(self, key: StepKey) -> bool:
@@ -110,15 +125,41 @@ class PaymentService(Protocol):
     async def kept_by_provider(
         self, created_from: datetime, created_to: datetime, cursor: str | None
     ) -> KeptPage:
-        """What the provider keeps of intents of ours that were made in this time, as it says.
+        """What the provider keeps of captures whose intents were made in this time, as it says.
 
-        Intents that are not of orders, and those of which nothing is kept, are left out.
+        Intents that are not of orders, and those of other installations, are left out.
         """
 
-    async def give_back_stray(self, intent_id: str) -> str:
-        """Refund an intent that is no payment of this service's; the refund's id.
+    async def refunded_by_provider(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> KeptPage:
+        """Payments here that refunds made in this time contradict, as the provider says.
 
-        Rejected `not_stray` if it is one: then its saga, or `refund`, deals with it.
+        They are refunded here, but a refund failed, if only days after; or they are captured here,
+        but were refunded by hand.
+        """
+
+    async def kept_of(self, order_id: str) -> Kept | None:
+        """What the provider keeps of the order's payment; None if it captured nothing for it."""
+
+    async def of_orders(self, order_ids: Sequence[str]) -> list[Payment]:
+        """The payments of these orders; those without one are left out."""
+
+    async def adopt(self, key: StepKey, command: ChargePayment, intent_id: str) -> Payment:
+        """Record a charge that the provider has and this service has lost, of a confirmed order.
+
+        As if the step had just done it, so that a repeated step gets its reply and a return can
+        give it back. Rejected `not_adoptable` unless the intent is of this saga's order, has
+        captured this amount and keeps it all, and there is no other payment of the order.
+        """
+
+    async def settle(self, intent_id: str, order_id: str) -> str:
+        """Give back what the provider keeps of an order that ended without it; the refund's id.
+
+        Whoever asks has made sure that the order did. Rejected `not_ours` unless the payment here,
+        or the intent itself, says that it is of this order and installation;
+        `refund_keeps_failing` if its refunds failed too often. What is done stays done, however
+        often one asks. A charge that has not taken effect here is refused from now on.
         """
 
     async def for_order(self, order_id: str) -> Payment:

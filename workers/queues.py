@@ -61,6 +61,7 @@ def housekeeping_of(client: Client, services: Services) -> Sequence[Callable[...
         audits.find,
         audits.repair,
         ledger.compare,
+        ledger.look,
         ledger.settle,
     ]
 

@@ -10,7 +10,8 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.audits import AuditActivities
     from activities.ledgers import LedgerActivities
-    from contracts.audits import AuditReport, AuditRequest, Discrepancy, LedgerWindow, Settled
+    from contracts.audits import AuditReport, AuditRequest
+    from contracts.ledgers import Discrepancy, LedgerWindow, Settled
     from contracts.orphans import NOT_REPAIRED, Orphan, Repaired
 
 AT_ONCE = 10

@@ -20,10 +20,15 @@ with workflow.unsafe.imports_passed_through():
         AuditProgress,
         AuditReport,
         AuditRequest,
+        Tally,
+    )
+    from contracts.ledgers import (
         Discrepancy,
+        LedgerCursor,
+        LedgerPage,
         LedgerWindow,
         Settled,
-        Tally,
+        distinct,
     )
     from contracts.names import AUDITS
     from contracts.orphans import Begun, Found, Orphan, Search, Standing
@@ -160,25 +165,35 @@ class AuditOrders:
         )
 
     async def _settle_all(self, window: LedgerWindow, tallying: Tallying) -> None:
-        """Compare the provider's ledger with orders, and give back what is to be."""
-        try:
-            found: list[Discrepancy] = await workflow.execute_activity_method(
-                LedgerActivities.compare,
-                window,
-                task_queue=AUDITS,
-                start_to_close_timeout=timedelta(minutes=5),
-                heartbeat_timeout=timedelta(seconds=30),
-                retry_policy=A_FEW_TIMES,
-            )
-        except ActivityError as error:
-            tallying.name("", "", f"the provider's ledger could not be compared: {error.cause}")
-            return
-        for discrepancy in found:
-            if tallying.admit_refund(discrepancy):
-                tallying.settled(await self._settle(discrepancy))
+        """Compare the provider's ledger with orders, and settle what is to be, page by page.
+
+        What is adopted, or would be, is not named as missing by a later page.
+        """
+        at: LedgerCursor | None = LedgerCursor()
+        found: list[Discrepancy] = []
+        while at is not None:
+            try:
+                page: LedgerPage = await workflow.execute_activity_method(
+                    LedgerActivities.look,
+                    args=[window, at],
+                    task_queue=AUDITS,
+                    start_to_close_timeout=timedelta(minutes=1),
+                    heartbeat_timeout=timedelta(seconds=20),
+                    retry_policy=A_FEW_TIMES,
+                )
+            except ActivityError as error:
+                said = f"the provider's ledger could not be compared: {error.cause}"
+                tallying.name("", "", said)
+                return
+            new = distinct(found, page.items)
+            found += new
+            for discrepancy in new:
+                if tallying.admit_money(discrepancy):
+                    tallying.settled(await self._settle(discrepancy))
+            at = page.following
 
     async def _settle(self, discrepancy: Discrepancy) -> Settled:
-        """One that cannot be given back now is found by the next audit again."""
+        """One that cannot be settled now is found by the next audit again."""
         try:
             return await workflow.execute_activity_method(
                 LedgerActivities.settle,

@@ -11,12 +11,12 @@ with workflow.unsafe.imports_passed_through():
         AuditReport,
         Books,
         Bounds,
-        Discrepancy,
         Findings,
         Named,
-        Settled,
         Tally,
     )
+    from contracts.ledgers import Discrepancy, Outcome, Settled
+    from contracts.ledgers import Remedy as OfMoney
     from contracts.message import Money
     from contracts.orphans import NOT_REPAIRED, Orphan, Remedy, Repaired
 
@@ -67,11 +67,16 @@ class Tallying:
             return True
         return False
 
-    def admit_refund(self, discrepancy: Discrepancy) -> bool:
-        """Whether to settle it; likewise."""
+    def admit_money(self, discrepancy: Discrepancy) -> bool:
+        """Whether to settle it; likewise. To adopt moves no money, so it has no bound."""
         self._add("ledger", discrepancy, kept=1)
-        if self._tally.dry_run is not None:
-            self._leave_money(discrepancy, "to settle, in an audit that is no dry run")
+        if discrepancy.remedy is OfMoney.REPORT:
+            self._leave_money(discrepancy, "a person has to see to it")
+        elif self._tally.dry_run is not None:
+            said = f"to {discrepancy.remedy}, in an audit that is no dry run"
+            self._leave_money(discrepancy, said)
+        elif discrepancy.remedy is OfMoney.ADOPT:
+            return True
         elif (bound := self._reached(discrepancy.amount, refunds=1)) is not None:
             self._stop(bound)
             self._leave_money(discrepancy, f"left, since {STOPPED[bound]}")
@@ -104,9 +109,10 @@ class Tallying:
         self.leave(orphan, f"could not be carried on: {why}")
 
     def settled(self, settled: Settled) -> None:
-        """What came of money that was to be given back."""
-        self._add("settled", settled, mended=int(settled.refund_id is not None))
-        if settled.refund_id is None:
+        """What came of money that was to be given back, or adopted."""
+        done = settled.outcome not in {None, Outcome.REPORTED}
+        self._add("settled", settled, mended=int(done))
+        if not done:
             self._leave_money(settled.discrepancy, "could not be settled")
 
     def leave(self, orphan: Orphan, what: str) -> None:

@@ -14,6 +14,7 @@ from cli.operate.errors import told
 from cli.operate.temporal import connect
 from cli.order import money
 from contracts.audits import AuditReport, AuditRequest, Bounds
+from contracts.ledgers import Outcome, Settled
 from contracts.message import Money
 from contracts.names import AUDITS
 
@@ -104,12 +105,20 @@ def _print(report: AuditReport) -> None:
 
 
 def _print_ledger(console: Console, report: AuditReport) -> None:
-    backs = {it.discrepancy.intent_id: it.refund_id for it in report.settled}
-    for it in report.ledger:
-        now = f"given back by {backs[it.intent_id]}" if backs.get(it.intent_id) else "still kept"
-        amount = money(it.amount.model_dump())
-        console.print(f"{it.intent_id}: {amount} of {it.order_id} is {it.why}; {now}")
-    console.print(f"{report.kept} captures of the provider without a confirmed order")
+    settled = {it.discrepancy.intent_id: it for it in report.settled}
+    for found in report.ledger:
+        amount = money(found.amount.model_dump())
+        now = _settled(settled.get(found.intent_id))
+        console.print(f"{found.intent_id}: {amount} of {found.order_id} is {found.why}; {now}")
+    console.print(f"{report.kept} differences between the provider's ledger and orders")
+
+
+def _settled(settled: Settled | None) -> str:
+    """What came of a difference, if anything did."""
+    if settled is None or settled.outcome in {None, Outcome.REPORTED}:
+        return "left as it is"
+    back = f" by {settled.refund_id}" if settled.refund_id is not None else ""
+    return f"{settled.outcome}{back}"
 
 
 def _sum(amounts: Sequence[Money]) -> str:

@@ -2,23 +2,20 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.message import Money, StepKey
 from contracts.payments import Captured, PaymentStatus
 from services.payment.rows import Found, payment_of
-from services.payment.tables import payments
+from services.payment.tables import installation, payments
 
 
 async def find(tx: AsyncConnection, order_id: str) -> Found | None:
     """The payment of an order, if one was begun."""
     statement = select(payments).where(payments.c.order_id == order_id)
     row = (await tx.execute(statement)).mappings().one_or_none()
-    if row is None:
-        return None
-    owner = StepKey(saga_id=row["saga_id"], step=row["step"])
-    return Found(payment_of(row), owner, row["installation"])
+    return None if row is None else _found(row)
 
 
 async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captured]:
@@ -40,10 +37,21 @@ async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captur
     ]
 
 
-async def known_intents(tx: AsyncConnection, intent_ids: Sequence[str]) -> set[str]:
-    """Those of these intents through which money of a payment moves."""
-    statement = select(payments.c.intent_id).where(payments.c.intent_id.in_(intent_ids))
-    return {str(it) for it in (await tx.execute(statement)).scalars()}
+async def of_orders(tx: AsyncConnection, order_ids: Sequence[str]) -> dict[str, Found]:
+    """The payments of these orders, by their ids."""
+    statement = select(payments).where(payments.c.order_id.in_(order_ids))
+    return {row["order_id"]: _found(row) for row in (await tx.execute(statement)).mappings()}
+
+
+async def of_intents(tx: AsyncConnection, intent_ids: Sequence[str]) -> dict[str, Found]:
+    """The payments through these intents, by the intents' ids."""
+    statement = select(payments).where(payments.c.intent_id.in_(intent_ids))
+    return {row["intent_id"]: _found(row) for row in (await tx.execute(statement)).mappings()}
+
+
+async def our_installation(tx: AsyncConnection) -> str | None:
+    """Our id; None if no charge was ever begun with one."""
+    return (await tx.execute(select(installation.c.id))).scalar_one_or_none()
 
 
 async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
@@ -52,3 +60,8 @@ async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
     statement = select(total, payments.c.currency).where(payments.c.status == status)
     rows = await tx.execute(statement.group_by(payments.c.currency).order_by(payments.c.currency))
     return [Money(minor=int(row.minor), currency=row.currency) for row in rows]
+
+
+def _found(row: RowMapping) -> Found:
+    owner = StepKey(saga_id=row["saga_id"], step=row["step"])
+    return Found(payment_of(row), owner, row["installation"])

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Rejected
 from contracts.message import StepKey
+from contracts.names import is_return_of
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
 from contracts.records import Op
 from infrastructure.barrier import Barrier
@@ -26,6 +27,8 @@ from services.payment.provider import Provider
 from services.payment.provider_answers import IntentStatus
 from services.payment.provider_errors import StoredFailure
 from services.payment.words import following, nothing, provider_key, told, undecided
+
+FAILED = "refund_failed"  # as `Provider.refund` says of a refund that has failed
 
 
 class Refunds:
@@ -39,12 +42,13 @@ class Refunds:
     async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
         """Undo `charge`: refund what was captured, or cancel what was not, as the provider says.
 
-        Any step may ask for it, such as one of a later saga; the money goes back once.
+        It touches nothing that another step has charged, or another saga: that is not this one's
+        to undo, whatever workflow somebody started with the order's input.
         """
         payment, refund_key = await self._fence(key, command)
         if payment.intent_id is None or refund_key is None:
             return payment
-        refund_id = await self._give_back(payment, payment.intent_id, refund_key)
+        refund_id = await self.give_back_all(payment, payment.intent_id, refund_key)
         digest = digest_of(ChargePayment, command)
         return await self._close(key, digest, command.order_id, refund_id, Op.COMPENSATION)
 
@@ -56,7 +60,7 @@ class Refunds:
         payment, refund_key = await self._begin_give_back(key, command)
         if payment.intent_id is None or refund_key is None:
             return payment
-        refund_id = await self._give_back(payment, payment.intent_id, refund_key)
+        refund_id = await self.give_back_all(payment, payment.intent_id, refund_key)
         digest = digest_of(GiveBack, command)
         return await self._close(key, digest, command.order_id, refund_id, Op.ACTION)
 
@@ -64,17 +68,6 @@ class Refunds:
         """Make sure that no late `give_back` of this saga can begin; True if it had begun."""
         async with self._database.transaction() as tx:
             return await self._barrier.fence(tx, key, started_stands=True)
-
-    async def give_back_stray(self, intent_id: str) -> str:
-        """Refund an intent that is no payment of this service's; the refund's id.
-
-        Its key is made of the intent, so the money goes back once. Nobody else can make it a
-        payment: an intent is stored before it is confirmed, and this one has captured.
-        """
-        async with self._database.statement() as tx:
-            if await queries.known_intents(tx, [intent_id]):
-                raise Rejected("not_stray", f"intent {intent_id} is a payment's")
-        return await self._provider.refund(intent_id, f"stray/{intent_id}/refund")
 
     async def _fence(self, key: StepKey, command: ChargePayment) -> tuple[Payment, str | None]:
         """Refuse the charge from now on; the payment, and the key to refund it by.
@@ -88,7 +81,7 @@ class Refunds:
                 return stored, None
             found = await self._void(tx, key, digest, command.order_id)
             if found is not None and found.payment.intent_id is not None:
-                return found.payment, await self._key(tx, found)
+                return found.payment, await self.key_of(tx, found)
             voided = nothing(command)
             if found is not None:
                 voided = await rows.close(tx, command.order_id, PaymentStatus.VOIDED)
@@ -108,29 +101,25 @@ class Refunds:
             if stored is not None:
                 return stored, None
             found = await queries.find(tx, command.order_id)
-            captured = found is not None and found.payment.status == PaymentStatus.CAPTURED
-            if found is None or not captured or found.payment.amount != command.amount:
+            if found is None or not _may_return(key, command, found.payment):
                 detail = f"order {command.order_id} has no such captured payment"
                 raise Rejected("nothing_to_return", detail)
-            return found.payment, await self._key(tx, found)
+            return found.payment, await self.key_of(tx, found)
 
     async def _void(
         self, tx: AsyncConnection, key: StepKey, digest: str, order_id: str
     ) -> rows.Found | None:
-        """Void the charge: under the key of the compensation, and of the step that owns it."""
+        """Void the charge of this step, and no other's; its payment, if it has begun one."""
         await self._barrier.void(tx, key, Payment, digest=digest)
         found = await queries.find(tx, order_id)
-        if found is None or found.owner == key:
-            return found
-        await self._barrier.void(tx, found.owner, Payment, digest=None)
-        return await queries.find(tx, order_id)  # again: an attempt may have held the lock till now
+        return found if found is not None and found.owner == key else None
 
-    async def _key(self, tx: AsyncConnection, found: rows.Found) -> str:
+    async def key_of(self, tx: AsyncConnection, found: rows.Found) -> str:
         """The key to refund it by: the first, or the generation that refusals have moved it to."""
         first = provider_key(found.owner, "refund", found.installation)
         return await rows.attach_refund_key(tx, found.payment.order_id, first)
 
-    async def _give_back(self, payment: Payment, intent_id: str, refund_key: str) -> str | None:
+    async def give_back_all(self, payment: Payment, intent_id: str, refund_key: str) -> str | None:
         """Leave nothing captured at the provider; the refund's id, if one was needed."""
         intent = await self._provider.retrieve(intent_id)
         if intent.status not in {IntentStatus.SUCCEEDED, IntentStatus.CANCELED}:
@@ -149,14 +138,14 @@ class Refunds:
             standing = await self._provider.refunds(intent_id)
             if sum(refund.minor for refund in standing) >= payment.amount.minor:
                 return standing[0].id
-            if not standing or isinstance(refused, StoredFailure):
-                await self._move_on(payment.order_id, refund_key)
+            if not standing or isinstance(refused, StoredFailure) or refused.code == FAILED:
+                await self._move_on(payment, refund_key)
             raise
 
-    async def _move_on(self, order_id: str, refused: str) -> None:
+    async def _move_on(self, payment: Payment, refused: str) -> None:
         """Have the next attempt use another key, if none has moved it on yet."""
         async with self._database.statement() as tx:
-            await rows.replace_refund_key(tx, order_id, refused, following(refused))
+            await rows.replace_refund_key(tx, payment, refused, following(refused))
 
     async def _close(
         self, key: StepKey, digest: str, order_id: str, refund_id: str | None, op: Op
@@ -169,3 +158,9 @@ class Refunds:
                 return stored
             closed = await rows.close(tx, order_id, status, refund_id=refund_id)
             return await self._barrier.finish(tx, key, closed, op, events=told(closed))
+
+
+def _may_return(key: StepKey, command: GiveBack, payment: Payment) -> bool:
+    """Only a saga that returns the order gives its payment back, and all of it."""
+    captured = (payment.status, payment.amount) == (PaymentStatus.CAPTURED, command.amount)
+    return captured and is_return_of(key.saga_id, command.order_id)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     Text,
     Update,
+    and_,
     bindparam,
     func,
     literal,
@@ -147,11 +148,36 @@ async def attach_refund_key(tx: AsyncConnection, order_id: str, first: str) -> s
     return str(found.scalar_one())
 
 
-async def replace_refund_key(tx: AsyncConnection, order_id: str, old: str, new: str) -> None:
-    """Store another key of a refund, if it has the old one still, and is not done."""
-    statement = _change(order_id, refund_key=new)
+async def replace_refund_key(tx: AsyncConnection, payment: Payment, old: str, new: str) -> None:
+    """Store another key of a refund, if it has the old one still, and no later refund is done."""
     row = payments.c
-    await tx.execute(statement.where(row.refund_key == old, row.refund_id.is_(None)))
+    same = row.refund_id.is_not_distinct_from(payment.refund_id)
+    await tx.execute(_change(payment.order_id, refund_key=new).where(row.refund_key == old, same))
+
+
+async def adopt(
+    tx: AsyncConnection, key: StepKey, command: ChargePayment, intent_id: str, whose: str | None
+) -> Payment:
+    """Write down a capture that was lost; Rejected `not_adoptable` if there is another payment."""
+    values = {name.removeprefix("first_"): value for name, value in first(key, command).items()}
+    mine = and_(*(payments.c[name] == value for name, value in values.items()))
+    open_still = payments.c.status == PaymentStatus.CREATED
+    same_intent = func.coalesce(payments.c.intent_id, intent_id) == intent_id
+    captured = {"status": PaymentStatus.CAPTURED, "intent_id": intent_id}
+    statement = (
+        insert(payments)
+        .values(**values, **captured, installation=whose)
+        .on_conflict_do_update(
+            index_elements=["order_id"],
+            set_=captured | {"updated_at": func.now()},
+            where=and_(mine, open_still, same_intent),
+        )
+        .returning(*payments.c)
+    )
+    row = (await tx.execute(statement)).mappings().one_or_none()
+    if row is None:
+        raise Rejected("not_adoptable", f"order {command.order_id} has another payment")
+    return payment_of(row)
 
 
 async def close(

@@ -25,6 +25,7 @@ from infrastructure.outbox import Outbox
 from services.payment import queries
 from services.payment.charges import Charges
 from services.payment.provider import Period, Provider
+from services.payment.reconciliation import Reconciliation
 from services.payment.refunds import Refunds
 from services.payment.tables import barrier, outbox
 
@@ -39,6 +40,9 @@ class Payments:
         self._barrier = Barrier(barrier, publishing)
         self._charges = Charges(database, provider, self._barrier, publishing)
         self._refunds = Refunds(database, provider, self._barrier)
+        self._reconciliation = Reconciliation(
+            database, provider, self._barrier, publishing, self._refunds
+        )
 
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
         """See `Charges.charge`."""
@@ -55,10 +59,6 @@ class Payments:
     async def fence_give_back(self, key: StepKey) -> bool:
         """See `Refunds.fence_give_back`."""
         return await self._refunds.fence_give_back(key)
-
-    async def give_back_stray(self, intent_id: str) -> str:
-        """See `Refunds.give_back_stray`."""
-        return await self._refunds.give_back_stray(intent_id)
 
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""
@@ -79,23 +79,32 @@ class Payments:
     async def kept_by_provider(
         self, created_from: datetime, created_to: datetime, cursor: str | None
     ) -> KeptPage:
-        """What the provider keeps of intents of ours that were made in this time, as it says."""
-        period = Period(created_from, created_to, cursor)
-        found, following = await self._provider.captures(period)
+        """See `Reconciliation.kept`."""
+        return await self._reconciliation.kept(Period(created_from, created_to, cursor))
+
+    async def refunded_by_provider(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> KeptPage:
+        """See `Reconciliation.refunded`."""
+        return await self._reconciliation.refunded(Period(created_from, created_to, cursor))
+
+    async def kept_of(self, order_id: str) -> Kept | None:
+        """See `Reconciliation.kept_of`."""
+        return await self._reconciliation.kept_of(order_id)
+
+    async def adopt(self, key: StepKey, command: ChargePayment, intent_id: str) -> Payment:
+        """See `Reconciliation.adopt`."""
+        return await self._reconciliation.adopt(key, command, intent_id)
+
+    async def settle(self, intent_id: str, order_id: str) -> str:
+        """See `Reconciliation.settle`."""
+        return await self._reconciliation.settle(intent_id, order_id)
+
+    async def of_orders(self, order_ids: Sequence[str]) -> list[Payment]:
+        """The payments of these orders; those without one are left out."""
         async with self._database.statement() as tx:
-            known = await queries.known_intents(tx, [it.intent_id for it in found])
-        items = [
-            Kept(
-                intent_id=it.intent_id,
-                order_id=it.order_id,
-                saga_id=it.saga_id,
-                amount=it.left,
-                known=it.intent_id in known,
-            )
-            for it in found
-            if it.left.minor
-        ]
-        return KeptPage(items=tuple(items), next_cursor=following)
+            found = await queries.of_orders(tx, order_ids)
+        return [each.payment for each in found.values()]
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         """What the payments in this status amount to, by currency."""

@@ -129,9 +129,53 @@ async def test_what_the_provider_keeps_is_told_of_payments_here(payments: Paymen
         if (cursor := page.next_cursor) is None:
             break
     found = {it.order_id: it for it in items}
-    assert other.order_id not in found
+    assert found[other.order_id].amount.minor == 0
     its = found[mine.order_id]
     assert (its.amount, its.known, its.saga_id) == (AMOUNT, True, kept.saga_id)
+    assert (its.captured, its.payment, its.marked) == (AMOUNT, PaymentStatus.CAPTURED, True)
+    assert await payments.kept_of(mine.order_id) == its
+    assert await payments.kept_of("ord_unknown") is None
+
+
+async def test_a_saga_undoes_only_its_own_charge(payments: PaymentService) -> None:
+    key, command = charge()
+    captured = await payments.charge(key, command)
+    foreign = key.model_copy(update={"saga_id": "copy"})
+    assert (await payments.refund(foreign, command)).status == PaymentStatus.VOIDED
+    back = GiveBack(order_id=command.order_id, amount=AMOUNT)
     with pytest.raises(Rejected) as refused:
-        await payments.give_back_stray(its.intent_id)
-    assert refused.value.code == "not_stray"
+        await payments.give_back(foreign.model_copy(update={"step": "refund"}), back)
+    assert refused.value.code == "nothing_to_return"
+    assert await payments.for_order(command.order_id) == captured
+
+
+async def test_what_an_order_ended_without_is_given_back_once(payments: PaymentService) -> None:
+    key, command = charge()
+    intent_id = (await payments.charge(key, command)).intent_id
+    assert intent_id is not None
+    refund_id = await payments.settle(intent_id, command.order_id)
+    assert await payments.settle(intent_id, command.order_id) == refund_id
+    assert (await payments.for_order(command.order_id)).status == PaymentStatus.REFUNDED
+    with pytest.raises(Rejected) as refused:
+        await payments.settle(intent_id, "ord_of_another")
+    assert refused.value.code == "not_ours"
+
+
+async def test_a_charge_that_is_on_record_is_adopted_as_it_is(payments: PaymentService) -> None:
+    key, command = charge()
+    captured = await payments.charge(key, command)
+    assert captured.intent_id is not None
+    assert await payments.adopt(key, command, captured.intent_id) == captured
+    foreign = key.model_copy(update={"saga_id": "copy"})
+    with pytest.raises(Rejected) as refused:
+        await payments.adopt(foreign, command, captured.intent_id)
+    assert refused.value.code == "not_adoptable"
+
+
+async def test_payments_are_told_of_the_orders_that_are_asked_for(
+    payments: PaymentService,
+) -> None:
+    key, command = charge()
+    captured = await payments.charge(key, command)
+    assert await payments.of_orders([command.order_id, "ord_unknown"]) == [captured]
+    assert await payments.of_orders([]) == []

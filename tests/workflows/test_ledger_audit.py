@@ -1,66 +1,37 @@
-"""The audit against the provider's ledger: what is kept without a confirmed order goes back."""
+"""The audit of the provider's ledger: what ended without its money gives it back, once.
+
+What nobody here knows is named and left.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
-import httpx2
 import pytest
-from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
-from activities.ledgers import LedgerActivities
-from contracts.audits import AuditReport, AuditRequest, LedgerWindow
-from contracts.errors import Rejected
-from contracts.names import Queue, workflow_id
-from contracts.orders import Order, OrderService, OrderStatus
-from contracts.payments import ChargePayment
-from infrastructure.database import Database
+from activities.ledgers import MOST, LedgerActivities
+from contracts.ledgers import LedgerCursor, LedgerPage, LedgerWindow
+from contracts.message import Money
+from contracts.names import workflow_id
+from contracts.orders import Order, OrderService, OrderStatus, StepNote
+from contracts.payments import ChargePayment, Kept, KeptPage
 from tests.api.test_idempotency import forget
 from tests.contracts.test_orders import command, key
 from tests.support.fakes.orders import FakeOrders
 from tests.support.fakes.payments import FakePayments
 from tests.support.gates import AFTER, BEFORE
-from tests.support.world import PROVIDER_KEY, World
-from workflows.audit_orders import AuditOrders
-
-
-async def audited(world: World, *, repair: bool = True) -> AuditReport:
-    """Intents are dated by the second, so the window ends a moment after now."""
-    return await world.client.execute_workflow(
-        AuditOrders.run,
-        AuditRequest(grace=timedelta(seconds=-2), repair=repair),
-        id=f"audit-{uuid4()}",
-        task_queue=Queue.ORDERS,
-    )
-
-
-async def charged_by_hand(world: World, order_id: str) -> str:
-    """A capture that the payment service does not know, under this order's name."""
-    form = {
-        "amount": "700",
-        "currency": "eur",
-        "payment_method": "pm_card_visa",
-        "confirm": "true",
-        "metadata[order_id]": order_id,
-        "metadata[saga_id]": workflow_id(order_id),
-    }
-    headers = {"Authorization": f"Bearer {PROVIDER_KEY}"}
-    async with httpx2.AsyncClient(base_url=world.provider.url, headers=headers) as http:
-        answer = (await http.post("/v1/payment_intents", data=form)).raise_for_status()
-    return str(answer.json()["id"])
-
-
-async def execute(url: str, statement: str, **values: object) -> None:
-    database = Database(url)
-    async with database.transaction() as tx:
-        await tx.execute(text(statement), values)
-    await database.close()
-
-
-def why(report: AuditReport, order_id: str) -> list[str]:
-    return [str(it.why) for it in report.ledger if it.order_id == order_id]
+from tests.support.ledgers import (
+    audited,
+    charged_by_hand,
+    close,
+    execute,
+    outcomes,
+    why,
+)
+from tests.support.returns import confirmed, handle, is_returned, stopped_at
+from tests.support.world import World
 
 
 class Asked(FakeOrders):
@@ -93,59 +64,129 @@ async def test_orders_that_are_plainly_right_are_asked_for_together() -> None:
     now = datetime.now(UTC)
     window = LedgerWindow(begin=now - timedelta(hours=1), end=now)
     assert await ActivityEnvironment().run(ledgers.compare, window) == []
-    assert orders.pages == [3]
+    assert orders.pages == [3, 0]
 
 
-async def test_a_capture_that_nobody_here_knows_is_given_back_once(world: World) -> None:
+class Many(FakePayments):
+    """Keeps captures of orders that nobody knows, a hundred a page."""
+
+    async def kept_by_provider(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> KeptPage:
+        page = int(cursor or 0)
+        some = Money(minor=1, currency="EUR")
+        items = tuple(
+            Kept(
+                intent_id=f"pi_{page}_{number}",
+                order_id=f"ord_{page}_{number}",
+                saga_id=f"order-ord_{page}_{number}",
+                amount=some,
+                captured=some,
+                known=False,
+            )
+            for number in range(100 if page < 50 else 0)
+        )
+        return KeptPage(items=items, next_cursor=str(page + 1) if page < 50 else None, foreign=2)
+
+
+async def test_thousands_of_discrepancies_come_in_bounded_pages(world: World) -> None:
+    ledgers = LedgerActivities(world.client, cast("OrderService", FakeOrders()), Many())
+    now = datetime.now(UTC)
+    window = LedgerWindow(begin=now - timedelta(hours=1), end=now)
+    found, foreign, at = set(), 0, LedgerCursor()
+    while True:
+        page: LedgerPage = await ActivityEnvironment().run(ledgers.look, window, at)
+        assert len(page.items) <= MOST
+        found |= {it.intent_id for it in page.items}
+        foreign += page.foreign
+        if page.following is None:
+            break
+        at = page.following
+    assert (len(found), foreign) == (5000, 102)
+    assert len(await ActivityEnvironment().run(ledgers.compare, window)) == MOST
+
+
+async def test_a_capture_of_an_order_that_nobody_knows_is_named_and_left(world: World) -> None:
     order_id = f"ord_stray{uuid4().hex[:20]}"
     intent_id = await charged_by_hand(world, order_id)
     seen = await audited(world, repair=False)
-    assert (why(seen, order_id), seen.settled) == (["stray"], ())
-    assert await world.provider.moved(order_id) == (700, 0)
+    assert (why(seen, order_id), seen.settled) == (["unrecorded"], ())
     report = await audited(world)
-    assert next(it.refund_id for it in report.settled if it.discrepancy.intent_id == intent_id)
-    assert await world.provider.moved(order_id) == (700, 700)
-    assert why(await audited(world), order_id) == []
+    named = next(it for it in report.ledger if it.order_id == order_id)
+    assert (named.intent_id, named.amount.minor) == (intent_id, 700)
+    assert outcomes(report, order_id) == ["reported"]
+    assert await world.provider.moved(order_id) == (700, 0)
 
 
-async def test_a_second_capture_of_a_confirmed_order_goes_back_and_the_first_stays(
-    world: World,
-) -> None:
-    sku = await world.product()
-    order_id = await world.place(sku)
-    await world.settled(order_id, sku, "confirmed")
-    await charged_by_hand(world, order_id)
-    assert why(await audited(world), order_id) == ["stray"]
-    assert await world.provider.moved(order_id) == (1000 + 700, 700)
-    payment = await world.services.payments.for_order(order_id)
-    with pytest.raises(Rejected, match="is a payment's"):
-        await world.services.payments.give_back_stray(str(payment.intent_id))
+async def test_a_second_capture_of_a_confirmed_order_is_named_and_left(world: World) -> None:
+    order, _ = await confirmed(world)
+    await charged_by_hand(world, order.id)
+    report = await audited(world)
+    assert (why(report, order.id), outcomes(report, order.id)) == (["stray"], ["reported"])
+    assert await world.provider.moved(order.id) == (1000 + 700, 0)
 
 
-async def test_a_payment_whose_order_and_saga_are_gone_is_given_back(world: World) -> None:
+async def test_a_capture_of_another_installation_is_nothing_of_ours(world: World) -> None:
+    order, _ = await confirmed(world)
+    await charged_by_hand(world, order.id, installation="ins_of_another")
+    report = await audited(world)
+    assert why(report, order.id) == []
+    assert await world.provider.moved(order.id) == (1000 + 700, 0)
+
+
+async def test_a_payment_whose_order_and_saga_are_gone_is_named_and_left(world: World) -> None:
     """As after a restore of the order database, when Temporal's retention is over too."""
-    sku = await world.product()
-    order_id = await world.place(sku)
-    await world.settled(order_id, sku, "confirmed")
-    await forget(world, order_id)
+    order, _ = await confirmed(world)
+    await forget(world, order.id)
     url = world.databases.order_database_url
-    for table, column in (("orders", "id"), ("barrier", "saga_id")):
-        its = order_id if column == "id" else workflow_id(order_id)
+    for table, column in (("orders", "id"), ("barrier", "saga_id"), ("events", "stream_id")):
+        its = workflow_id(order.id) if column == "saga_id" else order.id
         await execute(url, f"DELETE FROM {table} WHERE {column} = :its", its=its)
-    assert why(await audited(world), order_id) == ["unrecorded"]
-    assert await world.provider.moved(order_id) == (1000, 1000)
-    assert (await world.services.payments.for_order(order_id)).status == "refunded"
-    assert why(await audited(world), order_id) == []
+    report = await audited(world)
+    assert (why(report, order.id), outcomes(report, order.id)) == (["unrecorded"], ["reported"])
+    assert await world.provider.moved(order.id) == (1000, 0)
 
 
-async def test_a_closed_order_whose_money_was_kept_is_paid_back(world: World) -> None:
-    sku = await world.product()
-    order_id = await world.place(sku)
-    await world.settled(order_id, sku, "confirmed")
-    url = world.databases.order_database_url
-    await execute(url, "UPDATE orders SET status = 'cancelled' WHERE id = :its", its=order_id)
-    assert why(await audited(world), order_id) == ["closed"]
-    assert await world.provider.moved(order_id) == (1000, 1000)
+@pytest.mark.parametrize("status", ["rejected", "cancelled", "timed_out", "returned"])
+async def test_a_closed_order_whose_money_was_kept_is_paid_back(world: World, status: str) -> None:
+    order, _ = await confirmed(world)
+    await close(world, order.id, status)
+    report = await audited(world)
+    assert (why(report, order.id), outcomes(report, order.id)) == (["closed"], ["refunded"])
+    assert await world.provider.moved(order.id) == (1000, 1000)
+    assert (await world.services.payments.for_order(order.id)).status == "refunded"
+    assert why(await audited(world), order.id) == []
+
+
+async def test_money_that_an_operator_has_answered_for_is_left(world: World) -> None:
+    order, _ = await confirmed(world)
+    said = StepNote(
+        order_id=order.id,
+        step="refund_payment",
+        blocked=None,
+        still_blocked=False,
+        action="mark_done",
+        evidence="paid by bank transfer",
+        who="ops",
+    )
+    await world.services.orders.note(key("note", workflow_id(order.id)), said)
+    await close(world, order.id, "returned")
+    assert why(await audited(world), order.id) == []
+    assert await world.provider.moved(order.id) == (1000, 0)
+
+
+async def test_an_order_that_was_confirmed_meanwhile_is_not_paid_back(world: World) -> None:
+    """What was found may have changed until it is put right."""
+    order, _ = await confirmed(world)
+    await close(world, order.id, "cancelled")
+    seen = await audited(world, repair=False)
+    (found,) = [it for it in seen.ledger if it.order_id == order.id]
+    assert found.remedy == "refund"
+    await close(world, order.id, "confirmed")
+    ledgers = LedgerActivities(world.client, world.services.orders, world.services.payments)
+    settled = await ActivityEnvironment().run(ledgers.settle, found)
+    assert (settled.outcome, settled.refund_id) == ("reported", None)
+    assert await world.provider.moved(order.id) == (1000, 0)
 
 
 async def test_what_is_under_way_or_rightly_kept_is_left_alone(world: World) -> None:
@@ -156,6 +197,18 @@ async def test_what_is_under_way_or_rightly_kept_is_left_alone(world: World) -> 
     await world.settled(order_id, sku, "confirmed")
     assert why(await audited(world), order_id) == []
     assert await world.provider.moved(order_id) == (1000, 0)
+
+
+@pytest.mark.parametrize("activity", ["payment.give_back", "inventory.restock"])
+async def test_money_that_a_return_is_giving_back_is_not_missing(
+    world: World, activity: str
+) -> None:
+    order, sku, gate = await stopped_at(world, activity, AFTER)
+    assert why(await audited(world), order.id) == []
+    await gate.open()
+    await handle(world, order).result()
+    await is_returned(world, order, sku)
+    assert why(await audited(world), order.id) == []
 
 
 async def test_stock_of_an_order_that_a_zombie_confirmed_is_sold(world: World) -> None:

@@ -9,11 +9,11 @@ from activities import repairs
 from contracts.names import workflow_id
 from contracts.orphans import Orphan, Remedy, Why
 from tests.support.gates import BEFORE
+from tests.support.ledgers import execute
 from tests.support.waiting import until
 from tests.support.world import World
 from tests.workflows.test_audit import audited
 from tests.workflows.test_blocked import blocked_sale, resolve
-from tests.workflows.test_ledger_audit import execute
 
 DECLINED = "pm_card_visa_chargeDeclined"
 

@@ -6,7 +6,6 @@ import random
 import pytest
 
 from contracts.errors import Compensated, NotFound, Rejected, Unavailable
-from contracts.message import StepKey
 from contracts.payments import Payment, PaymentStatus
 from services.payment.service import Payments
 from tests.services.payment.stack import Stack, an_order, provider_at, until_answered
@@ -163,32 +162,6 @@ async def test_a_refund_before_the_charge_leaves_a_tombstone(stack: Stack) -> No
     assert await stack.entries(command.order_id) == []
     with pytest.raises(NotFound):
         await stack.payments.for_order(command.order_id)
-
-
-async def test_a_charge_that_a_later_saga_refunded_is_refused_when_repeated(stack: Stack) -> None:
-    key, command = an_order()
-    await stack.payments.charge(key, command)
-    returning = StepKey(saga_id=f"return-{command.order_id}", step="refund_payment")
-    refunded = await stack.payments.refund(returning, command)
-    assert refunded.status == PaymentStatus.REFUNDED
-    with pytest.raises(Compensated):
-        await stack.payments.charge(key, command)
-    assert await stack.payments.refund(key, command) == refunded
-    assert await stack.entries(command.order_id) == ["capture", "refund"]
-
-
-async def test_a_later_saga_refunds_the_same_money_once(stack: Stack) -> None:
-    key, command = an_order()
-    await stack.payments.charge(key, command)
-    returning = StepKey(saga_id=f"return-{command.order_id}", step="refund_payment")
-    keys = [returning, key] * 5
-    attempts = (until_answered(lambda k=k: stack.payments.refund(k, command)) for k in keys)  # type: ignore[misc]
-    replies: list[Payment] = await asyncio.gather(*attempts)
-    assert {reply.status for reply in replies} == {PaymentStatus.REFUNDED}
-    assert len({reply.refund_id for reply in replies}) == 1
-    assert await stack.entries(command.order_id) == ["capture", "refund"]
-    with pytest.raises(Compensated):
-        await stack.payments.charge(key, command)
 
 
 async def test_an_order_has_one_payment(stack: Stack) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from contracts.errors import NotFound, Rejected
 from contracts.message import Money, StepKey
+from contracts.names import is_return_of
 from contracts.payments import (
     Captured,
     ChargePayment,
@@ -19,16 +20,21 @@ from infrastructure.commands import digest_of
 from tests.support.fakes.barrier import Barrier
 from tests.support.fakes.sums import summed
 
+MOVED = {PaymentStatus.CAPTURED, PaymentStatus.REFUNDED}
+
 
 class FakePayments:
     """Implements `contracts.payments.PaymentService`."""
 
     def __init__(self) -> None:
         self._payments: dict[str, Payment] = {}
+        self._owners: dict[str, StepKey] = {}
         self._barrier = Barrier()
 
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
         def effect() -> Payment:
+            if self._owners.setdefault(command.order_id, key) != key:
+                raise Rejected("order_has_payment", f"{command.order_id} has another payment")
             if "chargeDeclined" in command.payment_method:
                 self._set(command, PaymentStatus.DECLINED)
                 raise Rejected("generic_decline", "the card was declined")
@@ -40,7 +46,8 @@ class FakePayments:
         def undo(charged: Payment | None) -> Payment:
             if charged is None:
                 nothing = self._payment(command, PaymentStatus.VOIDED, None)
-                return self._payments.get(command.order_id, nothing)
+                its_own = self._owners.get(command.order_id) == key
+                return self._payments[command.order_id] if its_own else nothing
             return self._set(command, PaymentStatus.REFUNDED)
 
         return self._barrier.compensation(key, digest_of(ChargePayment, command), undo)
@@ -48,7 +55,8 @@ class FakePayments:
     async def give_back(self, key: StepKey, command: GiveBack) -> Payment:
         def effect() -> Payment:
             found = self._payments.get(command.order_id)
-            if found is None or found.status != PaymentStatus.CAPTURED:
+            captured = found is not None and found.status == PaymentStatus.CAPTURED
+            if not captured or not is_return_of(key.saga_id, command.order_id):
                 raise Rejected("nothing_to_return", f"nothing is captured of {command.order_id}")
             return self._set(command, PaymentStatus.REFUNDED)
 
@@ -72,21 +80,50 @@ class FakePayments:
     async def kept_by_provider(
         self, created_from: datetime, created_to: datetime, cursor: str | None
     ) -> KeptPage:
-        kept = [
-            Kept(
-                intent_id=f"pi_{it.order_id}",
-                order_id=it.order_id,
-                saga_id=f"order-{it.order_id}",
-                amount=it.amount,
-                known=True,
-            )
-            for it in self._payments.values()
-            if it.status == PaymentStatus.CAPTURED
-        ]
-        return KeptPage(items=tuple(kept), next_cursor=None)
+        kept = [await self.kept_of(order_id) for order_id in self._payments]
+        return KeptPage(items=tuple(each for each in kept if each is not None), next_cursor=None)
 
-    async def give_back_stray(self, intent_id: str) -> str:
-        raise Rejected("not_stray", f"intent {intent_id} is a payment's")
+    async def refunded_by_provider(
+        self, created_from: datetime, created_to: datetime, cursor: str | None
+    ) -> KeptPage:
+        return KeptPage(items=(), next_cursor=None)
+
+    async def kept_of(self, order_id: str) -> Kept | None:
+        payment = self._payments.get(order_id)
+        if payment is None or payment.status not in MOVED:
+            return None
+        left = 0 if payment.status == PaymentStatus.REFUNDED else payment.amount.minor
+        return Kept(
+            intent_id=f"pi_{order_id}",
+            order_id=order_id,
+            saga_id=self._owners[order_id].saga_id,
+            amount=payment.amount.model_copy(update={"minor": left}),
+            captured=payment.amount,
+            known=True,
+            payment=payment.status,
+            marked=True,
+            step=self._owners[order_id].step,
+        )
+
+    async def of_orders(self, order_ids: Sequence[str]) -> list[Payment]:
+        return [self._payments[each] for each in order_ids if each in self._payments]
+
+    async def adopt(self, key: StepKey, command: ChargePayment, intent_id: str) -> Payment:
+        payment = self._payments.get(command.order_id)
+        mine = payment is not None and payment.intent_id == intent_id
+        if payment is None or not mine or self._owners[command.order_id] != key:
+            raise Rejected("not_adoptable", f"intent {intent_id} is not such a charge")
+        return payment
+
+    async def settle(self, intent_id: str, order_id: str) -> str:
+        payment = self._payments.get(order_id)
+        if payment is None or payment.intent_id != intent_id:
+            raise Rejected("not_ours", f"intent {intent_id} is not of order {order_id}")
+        self._barrier.fence(self._owners[order_id])
+        self._payments[order_id] = payment.model_copy(
+            update={"status": PaymentStatus.REFUNDED, "refund_id": f"re_{order_id}"}
+        )
+        return f"re_{order_id}"
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
         return summed(it.amount for it in self._payments.values() if it.status == status)

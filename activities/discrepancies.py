@@ -1,0 +1,174 @@
+"""Judges what the payment provider says of an order's money by what the order has become.
+
+An order's record is read before the provider is asked: what has ended gave its money back before,
+so a refund that is under way meanwhile is not taken for one that was forgotten.
+"""
+
+from collections.abc import Sequence
+
+from temporalio import activity
+from temporalio.client import Client
+
+from activities.executions import described
+from contracts.errors import NotFound
+from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
+from contracts.message import Money
+from contracts.names import workflow_id
+from contracts.orders import RETURN_ABANDONED, Order, OrderService, OrderStatus
+from contracts.payments import Kept, PaymentService, PaymentStatus
+
+OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}  # their sagas deal with their money
+MONEY_STEPS = {"charge_payment", "refund_payment"}
+BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
+RETURNS = {"OrderReturnStarted": True, "OrderReturned": True, RETURN_ABANDONED: False}
+REMEDIES = {
+    WhyKept.CLOSED: Remedy.REFUND,
+    WhyKept.REFUND_FAILED: Remedy.REFUND,
+    WhyKept.UNADOPTED: Remedy.ADOPT,
+}
+
+
+class Judge:
+    """Asks services about whatever is not plainly right."""
+
+    def __init__(self, client: Client, orders: OrderService, payments: PaymentService) -> None:
+        self._client = client
+        self._orders = orders
+        self._payments = payments
+
+    async def of_kept(self, page: Sequence[Kept]) -> list[Discrepancy]:
+        """What is wrong with these: one question for the page, as most of it is right."""
+        stand = await self._orders.statuses([kept.order_id for kept in page])
+        found = []
+        for kept in page:
+            if not _is_right(kept, stand.get(kept.order_id)):
+                found += await self._judged(kept)
+                activity.heartbeat()
+        return found
+
+    async def of_confirmed(self, orders: Sequence[Order]) -> list[Discrepancy]:
+        """Which of these confirmed orders are without their money, by what is on record of it."""
+        payments = await self._payments.of_orders([order.id for order in orders])
+        paid = {each.order_id: each.amount for each in payments if _is_captured(each.status)}
+        found = []
+        for order in orders:
+            if paid.get(order.id) != order.total:
+                found += await self._of_unpaid(order)
+                activity.heartbeat()
+        return found
+
+    async def ended_without_money(self, order_id: str) -> bool:
+        """Whether our own record says so, and no operator has answered for its money."""
+        try:
+            status = (await self._orders.get(order_id)).status
+        except NotFound:
+            return False
+        closed = status not in OPEN and status is not OrderStatus.CONFIRMED
+        return closed and not await self._is_answered_for(order_id)
+
+    async def _judged(self, kept: Kept) -> list[Discrepancy]:
+        try:
+            order = await self._orders.get(kept.order_id)
+        except NotFound:
+            gone = kept.amount.minor and not await self._is_open(kept.saga_id)
+            return [_of(kept, WhyKept.UNRECORDED)] if gone else []
+        if kept.known:
+            now = await self._payments.kept_of(order.id)
+            return await self._of_order(now, order) if now is not None else []
+        return await self._of_order(kept, order)
+
+    async def _of_order(self, kept: Kept, order: Order) -> list[Discrepancy]:
+        if order.status in OPEN:
+            return []
+        if order.status is OrderStatus.CONFIRMED:
+            return await self._of_kept_of_confirmed(kept, order)
+        if not kept.amount.minor or await self._is_answered_for(order.id):
+            return []
+        if not kept.known and not kept.marked:
+            return [_of(kept, WhyKept.STRAY)]
+        again = kept.known and kept.payment is PaymentStatus.REFUNDED
+        return [_of(kept, WhyKept.REFUND_FAILED if again else WhyKept.CLOSED)]
+
+    async def _of_kept_of_confirmed(self, kept: Kept, order: Order) -> list[Discrepancy]:
+        if not kept.known:
+            if not kept.amount.minor:
+                return []
+            return [_of(kept, WhyKept.UNADOPTED if _is_lost(kept, order) else WhyKept.STRAY)]
+        short = order.total.minor - kept.amount.minor
+        if short <= 0 and kept.payment is PaymentStatus.CAPTURED:
+            return []
+        if await self._is_returning(order.id):
+            return []
+        if short > 0:
+            return [_missing(order, kept.intent_id, short)]
+        lost = kept.payment is PaymentStatus.CREATED
+        return [_of(kept, WhyKept.UNADOPTED if lost else WhyKept.CONTRADICTED)]
+
+    async def _of_unpaid(self, order: Order) -> list[Discrepancy]:
+        """A confirmed order whose payment is not on record as captured."""
+        kept = await self._payments.kept_of(order.id)
+        if kept is not None:
+            return await self._of_kept_of_confirmed(kept, order)
+        if await self._is_returning(order.id):
+            return []
+        return [_missing(order, NO_INTENT, order.total.minor)]
+
+    async def _is_returning(self, order_id: str) -> bool:
+        """Whether it is being returned, or is by now: then its money goes back rightly."""
+        history = await self._orders.history(order_id)
+        returns = [RETURNS[event.type] for event in history if event.type in RETURNS]
+        return bool(returns) and returns[-1]
+
+    async def _is_answered_for(self, order_id: str) -> bool:
+        """Whether an operator said of its money that it is given back, or is not to be."""
+        return any(
+            event.data.get("action") in BY_HAND and event.data.get("step") in MONEY_STEPS
+            for event in await self._orders.history(order_id)
+        )
+
+    async def _is_open(self, saga_id: str) -> bool:
+        execution = await described(self._client, saga_id)
+        return execution is not None and execution.is_open
+
+
+def _is_right(kept: Kept, status: OrderStatus | None) -> bool:
+    """Whether nothing need be asked: most orders' money is where it belongs."""
+    if status in OPEN:
+        return True
+    if status is OrderStatus.CONFIRMED:
+        return kept.known and _is_captured(kept.payment) and kept.amount == kept.captured
+    return kept.amount.minor == 0
+
+
+def _is_captured(status: PaymentStatus | None) -> bool:
+    return status is PaymentStatus.CAPTURED
+
+
+def _is_lost(kept: Kept, order: Order) -> bool:
+    """Whether it is what the order is paid by, though the payment service does not know it."""
+    whole = kept.amount == kept.captured == order.total
+    unknown = kept.payment in {None, PaymentStatus.CREATED}
+    return whole and unknown and kept.saga_id == workflow_id(order.id)
+
+
+def _of(kept: Kept, why: WhyKept) -> Discrepancy:
+    return Discrepancy(
+        intent_id=kept.intent_id,
+        order_id=kept.order_id,
+        saga_id=kept.saga_id,
+        amount=kept.amount,
+        why=why,
+        remedy=REMEDIES.get(why, Remedy.REPORT),
+        step=kept.step,
+    )
+
+
+def _missing(order: Order, intent_id: str, minor: int) -> Discrepancy:
+    """`minor` units of what the order costs are not there."""
+    return Discrepancy(
+        intent_id=intent_id,
+        order_id=order.id,
+        saga_id=workflow_id(order.id),
+        amount=Money(minor=minor, currency=order.total.currency),
+        why=WhyKept.MISSING,
+    )
