@@ -11,13 +11,14 @@ from tests.restore.recording import Recording, recorded
 from tests.support.databases import Server, running_server
 
 A_SET = len(KINDS) * len(When)
+ORDERS = int(os.environ.get("RESTORE_ORDERS") or A_SET)
+WHOLE = ORDERS > A_SET  # all of the drill, and not only its bounded part
 
 
 @pytest_asyncio.fixture(scope="session")
 async def recording(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Recording]:
     """The disaster; RESTORE_ORDERS says how many orders it meets."""
-    sets = -(-int(os.environ.get("RESTORE_ORDERS") or A_SET) // A_SET)
-    async with recorded(tmp_path_factory.mktemp("recording"), sets) as made:
+    async with recorded(tmp_path_factory.mktemp("recording"), -(-ORDERS // A_SET)) as made:
         yield made
 
 
