@@ -31,7 +31,7 @@ from contracts.published import DomainEvent, EventType, OrderEvent
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.notices import Notices
-from infrastructure.outbox import Outbox
+from infrastructure.outbox import Outbox, OutboxTables
 from infrastructure.postgres_bus import PostgresBus
 from infrastructure.relay import Relay
 from services.event import tables as event_tables
@@ -95,7 +95,8 @@ class Ours:
             await outbox.publish(tx, [_published(n) for n in range(events)])
         notices = Notices("", "")  # nobody listens: it is called until nothing waits
         bus = PostgresBus(self._events, event_tables.bus, notices)
-        relay = Relay("order", self._orders, order_tables.outbox, bus, notices)
+        tables = OutboxTables(order_tables.outbox, order_tables.set_aside)
+        relay = Relay("order", self._orders, tables, bus, notices)
         began = time.perf_counter()
         while await relay.relay():
             pass

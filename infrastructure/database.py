@@ -1,16 +1,17 @@
 """One database of one service: an engine, and transactions whose failures are translated."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from contracts.errors import Unavailable
 from infrastructure.notices import NOTICES, Bell, Notice
+from infrastructure.slowness import open_transaction
 
 # Each is shorter than the activities' start-to-close time-out, so that the database gives up
 # before Temporal starts another attempt. The last one frees the locks of a stopped process.
@@ -22,6 +23,8 @@ SERVER_SETTINGS = {
 }
 CONNECT_TIMEOUT = 3.0
 CONNECT_ARGS = {"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT}
+LOCK_HELD = 30.0  # seconds; longer than a healthy holder is between two statements
+_IDLE = "set_config('idle_session_timeout', '{}', false)"
 POOL_SIZE = 10  # and as many again when these are in use
 
 # Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
@@ -66,9 +69,10 @@ class Database:
         COMMIT is among these: its outcome is unknown, and the barrier answers the retry.
         """
         notices: set[Notice] = set()
-        async with _translated(), self._engine.begin() as connection:
-            connection.info[NOTICES] = notices
-            yield connection
+        with open_transaction():
+            async with _translated(), self._engine.begin() as connection:
+                connection.info[NOTICES] = notices
+                yield connection
         self._bell.ring(notices)
 
     @asynccontextmanager
@@ -79,6 +83,25 @@ class Database:
         """
         async with _translated(), self._autocommit.connect() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def locked(self, *key: int) -> AsyncIterator[bool]:
+        """Whether an advisory lock is ours, for the length of the block; nobody waits for it.
+
+        A session of its own has it, outside of transactions, so the block may take its time. The
+        lock is free again when this process dies, and when it has been stopped for a while or the
+        block takes longer than LOCK_HELD: then somebody else may have it too.
+        """
+        numbers = ", ".join(str(part) for part in key)
+        take = f"SELECT pg_try_advisory_lock({numbers}), {_IDLE.format(f'{LOCK_HELD:g}s')}"
+        leave = f"SELECT pg_advisory_unlock({numbers}), {_IDLE.format('0')}"
+        async with _translated(), self._autocommit.connect() as session:
+            ours = bool((await session.execute(text(take))).scalar_one())
+            try:
+                yield ours
+            finally:
+                with suppress(DBAPIError):  # the session has ended, and the lock with it
+                    await session.execute(text(leave))
 
     async def close(self) -> None:
         """Close all connections."""

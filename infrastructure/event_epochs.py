@@ -88,6 +88,16 @@ def epochs_table(metadata: MetaData) -> Table:
     )
 
 
+def catch_ups_table(metadata: MetaData) -> Table:
+    """The table `bus_catch_ups`: services that have published again what an epoch's bus lacked."""
+    return Table(
+        "bus_catch_ups",
+        metadata,
+        Column("epoch", Integer, primary_key=True, autoincrement=False),
+        Column("service", Text, primary_key=True),
+    )
+
+
 def installation(events: str) -> list[str]:
     """The statements that give a table of events its epochs; `event_epochs` is there already.
 

@@ -13,6 +13,7 @@ where a transaction commits later than one that began after it:
 Why, and what it costs, is in docs/adr/0050-event-order.md.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,13 +21,11 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
-    Integer,
     RowMapping,
     ScalarSelect,
     Table,
     Text,
     bindparam,
-    column,
     func,
     literal_column,
     select,
@@ -34,16 +33,17 @@ from sqlalchemy import (
     tuple_,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by, insert
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import ReturningInsert
 
 from contracts.errors import Conflict
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
 from infrastructure.event_epochs import HORIZON, current_epoch
-from infrastructure.events_table import this_transaction
+from infrastructure.events_table import appending
 from infrastructure.notices import announce
 from infrastructure.upcasters import UNCHANGED, Upcasters
+
+log = logging.getLogger(__name__)
 
 
 class NewEvent(NamedTuple):
@@ -66,7 +66,7 @@ class EventStore:
         self.table = table
         self._channel = channel
         self._upcasters = upcasters
-        self._append = _appending(table)
+        self._append = appending(table)
 
     async def append(
         self,
@@ -89,10 +89,9 @@ class EventStore:
         )
 
     def along(self) -> CTE:
-        """An append as a part of another statement, which saves a round trip.
+        """An append as a part of another statement; its events come as the parameters of `rows`.
 
-        Made once; the events come with each execution, as the parameters of `rows`. Have the
-        statement count the part's rows, and tell `appended`.
+        Made once. Have the statement count the part's rows, and tell `appended`.
         """
         return self._append.cte("appended")
 
@@ -160,9 +159,9 @@ class EventStore:
         return [RecordedEvent(**(dict(it) | {"data": self._lifted(it)})) for it in found]
 
     def history(self, after: ColumnElement[int] | None = None) -> ScalarSelect[Any]:
-        """A stream's events behind a version as a part of another statement, for `events_of`.
+        """A stream's events behind a version as a part of a statement, for `events_of`.
 
-        Made once; the stream's id comes with each execution, as the parameter `its_stream`.
+        Made once; the stream's id comes as the parameter `its_stream`.
         """
         row = self.table.c
         event = func.jsonb_build_array(row.type, row.schema_version, row.data)
@@ -213,38 +212,12 @@ class EventStore:
         return self._upcasters.lift(row["type"], row["schema_version"], row["data"])
 
     def _positioned(self, row: RowMapping) -> PositionedEvent:
+        """One that this release cannot read is shown as it is stored: it holds up no other."""
         position = Position(row["transaction_id"], row["position"])
-        return PositionedEvent(**(dict(row) | {"position": position, "data": self._lifted(row)}))
-
-
-def _appending(table: Table) -> ReturningInsert[tuple[int]]:
-    """Insert any number of events, if the stream is at the expected version; their versions.
-
-    One statement, which is compiled once. Of writers at one version, the unique constraint lets the
-    first one in; the others write nothing.
-    """
-    stream, expected = bindparam("its_stream", type_=Text), bindparam("its_version", type_=Integer)
-    newest = select(
-        func.coalesce(func.max(table.c.version), 0).label("version"),
-        func.coalesce(func.max(table.c.transaction_id), 0).label("transaction_id"),
-    )
-    head = newest.where(table.c.stream_id == stream).subquery("head")
-    given = func.jsonb_array_elements(bindparam("new_events", type_=JSONB)).table_valued(
-        column("event", JSONB), with_ordinality="number", name="given"
-    )
-    new = given.render_derived()
-    rows = select(
-        func.greatest(this_transaction(), head.c.transaction_id),
-        stream,
-        expected + new.c.number,
-        new.c.event["type"].astext,
-        new.c.event["schema"].as_integer(),
-        new.c.event["data"],
-    ).select_from(new.join(head, head.c.version == expected))
-    columns = ["transaction_id", "stream_id", "version", "type", "schema_version", "data"]
-    return (
-        insert(table)
-        .from_select(columns, rows.order_by(new.c.number))
-        .on_conflict_do_nothing()
-        .returning(table.c.version)
-    )
+        try:
+            data = self._lifted(row)
+        except (ValueError, LookupError, TypeError) as error:
+            log.warning("event %s of %s is shown as stored: %s", position, row["stream_id"], error)
+            data = row["data"]
+        data = data if isinstance(data, dict) else {"stored": data}
+        return PositionedEvent(**(dict(row) | {"position": position, "data": data}))

@@ -1,4 +1,4 @@
-"""The table of an event store, and how its rows are told which transaction wrote them."""
+"""The table of an event store, how rows are appended, and which transaction wrote them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -13,10 +13,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
+    column,
     func,
     literal_column,
+    select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 # `xid8` as bigint: drivers and SQLAlchemy know that. Neither lives to see the 63rd bit.
 THIS_TRANSACTION = "pg_current_xact_id()::text::bigint"
@@ -43,3 +47,36 @@ def events_table(metadata: MetaData) -> Table:
 def this_transaction() -> ColumnElement[int]:
     """The id of the transaction that asks."""
     return literal_column(THIS_TRANSACTION, BigInteger)
+
+
+def appending(table: Table) -> ReturningInsert[tuple[int]]:
+    """Insert any number of events, if the stream is at the expected version; their versions.
+
+    One statement, which is compiled once. Of writers at one version, the unique constraint lets the
+    first one in; the others write nothing.
+    """
+    stream, expected = bindparam("its_stream", type_=Text), bindparam("its_version", type_=Integer)
+    newest = select(
+        func.coalesce(func.max(table.c.version), 0).label("version"),
+        func.coalesce(func.max(table.c.transaction_id), 0).label("transaction_id"),
+    )
+    head = newest.where(table.c.stream_id == stream).subquery("head")
+    given = func.jsonb_array_elements(bindparam("new_events", type_=JSONB)).table_valued(
+        column("event", JSONB), with_ordinality="number", name="given"
+    )
+    new = given.render_derived()
+    rows = select(
+        func.greatest(this_transaction(), head.c.transaction_id),
+        stream,
+        expected + new.c.number,
+        new.c.event["type"].astext,
+        new.c.event["schema"].as_integer(),
+        new.c.event["data"],
+    ).select_from(new.join(head, head.c.version == expected))
+    columns = ["transaction_id", "stream_id", "version", "type", "schema_version", "data"]
+    return (
+        insert(table)
+        .from_select(columns, rows.order_by(new.c.number))
+        .on_conflict_do_nothing()
+        .returning(table.c.version)
+    )

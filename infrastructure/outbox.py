@@ -7,7 +7,7 @@ subjects may show late, which is why a relay looks for what is not published, ne
 """
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -70,6 +70,13 @@ def set_aside_table(metadata: MetaData) -> Table:
         Column("error", Text, nullable=False),
         Column("set_aside_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     )
+
+
+class OutboxTables(NamedTuple):
+    """What a relay works on in a service's database."""
+
+    outbox: Table
+    set_aside: Table
 
 
 class Outbox:

@@ -1,8 +1,10 @@
 """The bus on PostgreSQL: a log of events, and how far each subscription is in each lane of it.
 
-A consumer holds a lane by a lock of a transaction that only reads, until it writes the new position
-at its end. So it has no transaction id meanwhile, which would hold back all readers of the log: see
-docs/adr/0050-event-order.md. If it dies or is stopped, the lane is free again.
+A consumer holds a lane by a lock of a session of its own, and no transaction is open while it hands
+out events: a handler may take its time, and nobody who reads the log is held back (see
+docs/adr/0050-event-order.md). How far it is, is noted after each turn, and a turn ends after a
+moment; so a slow consumer gets on too. If it dies or is stopped, the lane is free again, and what
+it had handed out and not noted is handed out again.
 """
 
 import asyncio
@@ -10,83 +12,39 @@ import logging
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    DateTime,
-    Identity,
-    MetaData,
-    PrimaryKeyConstraint,
-    SmallInteger,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    literal_column,
-    select,
-    text,
-    tuple_,
-)
-from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from pydantic import ValidationError
+from sqlalchemy import BigInteger, RowMapping, delete, func, literal_column, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import ProgrammingError
 
 from contracts.cloudevents import CloudEvent
 from contracts.errors import Unavailable
 from contracts.events import BEGINNING, Position
-from infrastructure.bus import LANES, Deliver, lane_of
+from infrastructure.bus import (
+    LANES,
+    TURN,
+    Deliver,
+    Lag,
+    Malformed,
+    Publication,
+    lane_of,
+    pass_over,
+)
+from infrastructure.bus_tables import LAGS, BusTables
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
-from infrastructure.event_epochs import HORIZON
-from infrastructure.events_table import THIS_TRANSACTION
+from infrastructure.event_epochs import HORIZON, current_epoch
 from infrastructure.notices import Notices, announce
+from infrastructure.slowness import may_take_long
 
 log = logging.getLogger(__name__)
 
 CHANNEL = "bus"
 BATCH = 50
-TURN = 2.0  # seconds; with the time-out of a handler, less than idle transactions are allowed
 POLL = 1.0
 LOCKS = 0x0B05  # a space of advisory locks
-
-
-@dataclass(frozen=True)
-class BusTables:
-    """In the database `event`."""
-
-    events: Table
-    positions: Table
-
-
-def bus_tables(metadata: MetaData) -> BusTables:
-    """The tables `bus_events` and `bus_positions`."""
-    this_transaction = literal_column(THIS_TRANSACTION, BigInteger)
-    return BusTables(
-        Table(
-            "bus_events",
-            metadata,
-            Column("lane", SmallInteger, nullable=False),
-            Column("transaction_id", BigInteger, nullable=False, server_default=this_transaction),
-            Column("position", BigInteger, Identity(always=True), nullable=False),
-            Column("event_id", Text, nullable=False),
-            Column("again", BigInteger, nullable=False, server_default="0"),
-            Column("event", JSONB, nullable=False),
-            Column("taken_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-            PrimaryKeyConstraint("lane", "transaction_id", "position", name="bus_events_pkey"),
-            UniqueConstraint("event_id", "again", name="bus_events_once"),
-        ),
-        Table(
-            "bus_positions",
-            metadata,
-            Column("subscription", Text, primary_key=True),
-            Column("lane", SmallInteger, primary_key=True),
-            Column("transaction_id", BigInteger, nullable=False),
-            Column("position", BigInteger, nullable=False),
-            Column("retry_at", DateTime(timezone=True), nullable=False),
-        ),
-    )
 
 
 class _Turn(NamedTuple):
@@ -95,6 +53,13 @@ class _Turn(NamedTuple):
     reached: Position
     done: int
     pause: float | None
+
+
+class _Hands(NamedTuple):
+    """Who takes events, and what is none."""
+
+    deliver: Deliver
+    malformed: Malformed
 
 
 class PostgresBus:
@@ -106,8 +71,9 @@ class PostgresBus:
         self._positions = tables.positions
         self._notices = notices
 
-    async def publish(self, events: Sequence[CloudEvent], *, again: int = 0) -> None:
+    async def publish(self, events: Sequence[CloudEvent], *, again: int = 0) -> Publication:
         """Append to the log, in one statement."""
+        may_take_long("publishing")
         rows = [
             {
                 "lane": lane_of(event.subject),
@@ -121,102 +87,136 @@ class PostgresBus:
             await tx.execute(insert(self._events).values(rows).on_conflict_do_nothing())
             for lane in {str(row["lane"]) for row in rows}:
                 announce(tx, CHANNEL, lane)
+        return Publication({event.id for event in events})
 
-    async def consume(self, subscription: str, deliver: Deliver) -> None:
+    async def consume(
+        self, subscription: str, deliver: Deliver, malformed: Malformed = pass_over
+    ) -> None:
         """Work on all lanes side by side, as far as nobody else holds them."""
+        hands = _Hands(deliver, malformed)
         async with asyncio.TaskGroup() as tasks:
             for lane in range(LANES):
-                tasks.create_task(self._work(subscription, lane, deliver))
+                tasks.create_task(self._work(subscription, lane, hands))
+
+    async def lags(self) -> list[Lag]:
+        """How far each subscription is behind. A lane without a position is behind all of it."""
+        async with self._database.statement() as tx:
+            return [Lag(*row) for row in await tx.execute(LAGS, {"lanes": LANES})]
+
+    async def keep_for_the_slow(self) -> None:
+        """Nothing is forgotten here but what the relay's housekeeping removes."""
+
+    async def forget(self, subscription: str) -> bool:
+        """Remove its positions; whether there were any."""
+        gone = delete(self._positions).where(self._positions.c.subscription == subscription)
+        async with self._database.statement() as tx:
+            return (await tx.execute(gone)).rowcount > 0
 
     async def close(self) -> None:
         """Nothing is ours: the database is closed by who made it."""
 
-    async def _work(self, subscription: str, lane: int, deliver: Deliver) -> None:
+    async def _work(self, subscription: str, lane: int, hands: _Hands) -> None:
         with self._notices.watch(str(lane)) as watch:
             while not_cancelled():
                 try:
-                    rest = await self._turn(subscription, lane, deliver)
+                    rest = await self._turn(subscription, lane, hands)
                 except Unavailable as error:
                     log.warning("%s, lane %s: %s", subscription, lane, error)
+                    rest = POLL
+                except Exception:  # a bug must not end all lanes of the process
+                    log.exception("%s, lane %s: trying again", subscription, lane)
                     rest = POLL
                 if rest:
                     await watch.wait(rest)
 
-    async def _turn(self, subscription: str, lane: int, deliver: Deliver) -> float:
+    async def _turn(self, subscription: str, lane: int, hands: _Hands) -> float:
         """Deliver what is next, for a moment; the seconds to rest after it."""
-        async with self._database.transaction() as tx:
-            after = await self._hold(tx, subscription, lane)
+        key = (LOCKS, _lock_number(subscription, lane))
+        async with self._database.locked(*key) as ours:
+            after = await self._position(subscription, lane) if ours else None
             if after is None:
                 return POLL
-            turn = await self._deliver(await self._next(tx, lane, after), after, deliver)
+            turn = await self._deliver(await self._next(lane, after), after, hands)
             if turn.done or turn.pause is not None:
-                await self._reached(tx, subscription, lane, turn)
+                await self._reached(subscription, lane, turn)
         if turn.pause is not None:
             return min(POLL, turn.pause)
         return 0.0 if turn.done else POLL
 
-    async def _hold(self, tx: AsyncConnection, subscription: str, lane: int) -> Position | None:
-        """Where to go on, if the lane is free and not pausing."""
+    async def _position(self, subscription: str, lane: int) -> Position | None:
+        """Where to go on, unless the lane is pausing."""
         row = self._positions.c
-        number = _lock_number(subscription, lane)
-        held = text("SELECT pg_try_advisory_xact_lock(:space, :number)")
-        if not (await tx.execute(held, {"space": LOCKS, "number": number})).scalar_one():
-            return None
         statement = select(
             row.transaction_id, row.position, (row.retry_at > func.clock_timestamp()).label("pause")
         ).where(row.subscription == subscription, row.lane == lane)
-        found = (await tx.execute(statement)).first()
+        async with self._database.statement() as tx:
+            found = (await tx.execute(statement)).first()
         if found is None:
             return BEGINNING
         return None if found.pause else Position(found.transaction_id, found.position)
 
-    async def _next(
-        self, tx: AsyncConnection, lane: int, after: Position
-    ) -> list[tuple[Position, CloudEvent]]:
+    async def _next(self, lane: int, after: Position) -> Sequence[RowMapping]:
         row = self._events.c
         statement = (
-            select(row.transaction_id, row.position, row.event)
+            select(row.transaction_id, row.position, row.event_id, row.event)
             .where(row.lane == lane)
             .where(tuple_(row.transaction_id, row.position) > tuple_(*after))
             .where(row.transaction_id < literal_column(HORIZON, BigInteger))
             .order_by(row.transaction_id, row.position)
             .limit(BATCH)
         )
-        found = await tx.execute(statement)
-        return [(Position(it[0], it[1]), CloudEvent.model_validate(it[2])) for it in found]
+        async with self._database.statement() as tx:
+            return (await tx.execute(statement)).mappings().all()
 
-    async def _deliver(
-        self, events: Sequence[tuple[Position, CloudEvent]], after: Position, deliver: Deliver
-    ) -> _Turn:
+    async def _deliver(self, rows: Sequence[RowMapping], after: Position, hands: _Hands) -> _Turn:
         ends = asyncio.get_running_loop().time() + TURN
         reached, done = after, 0
-        for position, event in events:
-            pause = await deliver(event)
+        for row in rows:
+            pause = await _hand_out(row, hands)
             if pause is not None:
                 return _Turn(reached, done, pause)
-            reached, done = position, done + 1
+            reached, done = Position(row["transaction_id"], row["position"]), done + 1
             if asyncio.get_running_loop().time() > ends:
                 break
         return _Turn(reached, done, None)
 
-    async def _reached(
-        self, tx: AsyncConnection, subscription: str, lane: int, turn: _Turn
-    ) -> None:
+    async def _reached(self, subscription: str, lane: int, turn: _Turn) -> None:
+        """Note it. One who had been stopped, and held the lane no more, puts nobody back."""
         pause = text("clock_timestamp() + make_interval(secs => :pause)")
+        row = self._positions.c
         moved = {"transaction_id": turn.reached.transaction, "position": turn.reached.number}
         values = moved | {"retry_at": pause.bindparams(pause=turn.pause or 0.0)}
         statement = insert(self._positions).values(subscription=subscription, lane=lane, **values)
-        await tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=["subscription", "lane"],
-                set_=values,
+        async with self._database.statement() as tx:
+            await tx.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["subscription", "lane"],
+                    set_=values,
+                    where=tuple_(row.transaction_id, row.position) <= tuple_(*turn.reached),
+                )
             )
-        )
+
+
+async def _hand_out(row: RowMapping, hands: _Hands) -> float | None:
+    try:
+        event = CloudEvent.model_validate(row["event"])
+    except ValidationError as error:
+        return await hands.malformed(row["event_id"], row["event"], str(error))
+    return await hands.deliver(event)
 
 
 def _lock_number(subscription: str, lane: int) -> int:
     """Of the 31 bits that an advisory lock's second key has."""
     return zlib.crc32(f"{subscription}/{lane}".encode()) & 0x7FFFFFFF
+
+
+async def _begin_epoch(database: Database) -> None:
+    """Let what was restored show, before the first event is published after it."""
+    try:
+        async with database.statement() as tx:
+            await current_epoch(tx)
+    except (Unavailable, ProgrammingError) as error:  # away, or not migrated yet: the relay does it
+        log.warning("the epoch of the bus is not known: %s", error)
 
 
 @asynccontextmanager
@@ -227,6 +227,7 @@ async def open_postgres_bus(
     database = Database(url, pool_size=pool_size)
     try:
         async with Notices(url, CHANNEL).listening() as notices:
+            await _begin_epoch(database)
             yield PostgresBus(database, tables, notices)
     finally:
         await database.close()

@@ -15,6 +15,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 import httpx2
 
+from infrastructure.slowness import may_take_long
+
 TIMEOUT = 20.0  # seconds for all of a request; the specification of webhooks says 15 to 30
 MOST_ADDRESSES = 4  # of a name, tried one after the other
 
@@ -78,6 +80,7 @@ class PublicHttp:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Send once; whatever goes wrong on the way is told in the answer."""
+        may_take_long("a request to a stranger")
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._post(httpx2.URL(url), body, headers)

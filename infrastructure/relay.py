@@ -1,21 +1,29 @@
 """The relay: takes what is in an outbox to the bus, at least once and in order for each subject.
 
-Several may run for one outbox: one works and the others stand by, by a lock of the transaction in
-which it reads. Dying, or stopping for longer than a transaction may be idle, gives the lock away.
-What was published and not yet noted is then published again; the bus knows it by its id.
+Several may run for one outbox: one works and the others stand by, by a lock of a session of its
+own. Publishing takes as long as the bus likes, so no transaction is open meanwhile; what the bus
+has taken in time is noted, and the rest is published by the next look. Dying, or stopping for long,
+gives the lock away. What was published and not noted is then published again; the bus knows it by
+its id.
+
+A row that cannot be published is set aside (`set_aside`), and the rest goes on without it.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, Table, func, select, text, update
+from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from contracts.cloudevents import CloudEvent, schema_uri, source_of
 from contracts.errors import Unavailable
-from infrastructure.bus import Bus
+from infrastructure.bus import Bus, Publication
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
 from infrastructure.notices import Notices
+from infrastructure.outbox import OutboxTables
+from infrastructure.set_aside import KNOWN, UNKNOWN, SetAside
 
 log = logging.getLogger(__name__)
 
@@ -25,20 +33,30 @@ BATCH = 200
 # at twenty orders a second a twelfth still.
 GATHER = 0.25
 POLL = 1.0  # seconds; most looks are woken by a notice
+PUT_BACK_EVERY = 60.0  # seconds; a relay of another release may run beside
 LOCK = 0x0B0C
+# What is wrong with an event and not with the bus.
+UNFIT = (ValueError, TypeError, DataError, IntegrityError)
 
 
 class Relay:
     """The relay of one service's outbox."""
 
     def __init__(
-        self, service: str, database: Database, outbox: Table, bus: Bus, notices: Notices
+        self,
+        service: str,
+        database: Database,
+        tables: OutboxTables,
+        bus: Bus,
+        notices: Notices,
     ) -> None:
         self._service = service
         self._database = database
-        self._outbox = outbox
+        self._outbox = tables.outbox
+        self._set_aside = SetAside(service, database, tables)
         self._bus = bus
         self._notices = notices
+        self._put_back_at: float | None = None
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -49,24 +67,70 @@ class Relay:
                 except Unavailable as error:
                     log.warning("outbox of %s waits: %s", self._service, error)
                     relayed = 0
+                except Exception:  # a bug must not end all relays of the process
+                    log.exception("outbox of %s: cannot be relayed, trying again", self._service)
+                    relayed = 0
                 if relayed < BATCH:
                     await watch.wait(POLL)
                     await asyncio.sleep(GATHER)
 
     async def relay(self) -> int:
-        """Publish some of what waits; how many. 0 also if another relay is at it."""
-        row = self._outbox.c
-        waiting = select(self._outbox).where(row.published_at.is_(None)).order_by(row.position)
-        async with self._database.transaction() as tx:
-            if not (await tx.execute(text(f"SELECT pg_try_advisory_xact_lock({LOCK})"))).scalar():
+        """Deal with some of what waits; how many. 0 also if another relay is at it."""
+        await self._put_back()
+        async with self._database.locked(LOCK) as ours:
+            if not ours:
                 return 0
-            found = (await tx.execute(waiting.limit(BATCH))).mappings().all()
-            if found:
-                await self._bus.publish([self._envelope(it) for it in found])
-                done = row.position.in_([it["position"] for it in found])
-                published = update(self._outbox).where(done)
-                await tx.execute(published.values(published_at=func.clock_timestamp()))
-        return len(found)
+            row = self._outbox.c
+            waiting = select(self._outbox).where(row.published_at.is_(None)).order_by(row.position)
+            async with self._database.statement() as tx:
+                found = (await tx.execute(waiting.limit(BATCH))).mappings().all()
+            return await self._publish(found)
+
+    async def _put_back(self) -> None:
+        """Now and then, what a relay did not know and this one does."""
+        now = asyncio.get_running_loop().time()
+        if self._put_back_at is None or now - self._put_back_at > PUT_BACK_EVERY:
+            await self._set_aside.publish_known()
+            self._put_back_at = now
+
+    async def _publish(self, rows: Sequence[RowMapping]) -> int:
+        events: list[CloudEvent] = []
+        refused: dict[str, str] = {}
+        for row in rows:
+            if row["type"] not in KNOWN:
+                refused[str(row["id"])] = UNKNOWN
+                continue
+            try:
+                events.append(self._envelope(row))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong is wrong with this row
+                refused[str(row["id"])] = f"{error.__class__.__name__}: {error}"
+        publication = await self._take(events) if events else Publication()
+        taken, refused = publication.taken, refused | publication.refused
+        await self._set_aside.put(rows, refused)
+        await self._note([row["position"] for row in rows if str(row["id"]) in taken])
+        return len(taken) + len(refused)
+
+    async def _take(self, events: Sequence[CloudEvent]) -> Publication:
+        """What the bus takes; where it cannot take them together, which of them it cannot take."""
+        try:
+            return await self._bus.publish(events)
+        except UNFIT as error:
+            if len(events) == 1:
+                reason = f"{error.__class__.__name__}: {error}"
+                return Publication(refused={events[0].id: reason})
+            log.exception("the bus of %s refuses some of %s", self._service, len(events))
+        together = Publication()
+        for event in events:
+            one = await self._take([event])
+            together.taken.update(one.taken)
+            together.refused.update(one.refused)
+        return together
+
+    async def _note(self, positions: Sequence[int]) -> None:
+        if positions:
+            done = update(self._outbox).where(self._outbox.c.position.in_(positions))
+            async with self._database.statement() as tx:
+                await tx.execute(done.values(published_at=func.clock_timestamp()))
 
     def _envelope(self, row: RowMapping) -> CloudEvent:
         return CloudEvent(

@@ -20,6 +20,7 @@ from infrastructure.breaker import Breaker
 from infrastructure.operations import Operation, operations, path_of
 from infrastructure.service_errors import error_of
 from infrastructure.service_tokens import Bearer
+from infrastructure.slowness import may_take_long
 
 # As many as a worker of one queue runs activities, and the API's reads.
 CONNECTIONS = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
@@ -45,6 +46,7 @@ class ServiceClient:
 
     async def call(self, operation: Operation, content: bytes) -> Any:
         """The operation's result. Raises what the service would raise here; CircuitOpen."""
+        may_take_long(f"a call of {self._service}")
         with self._breaker.call():
             answer = await self._ask(path_of(self._service, operation.name), content)
             if answer.status_code != 200:

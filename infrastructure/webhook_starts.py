@@ -10,12 +10,14 @@ from temporalio.service import RPCError
 
 from contracts.errors import Unavailable
 from contracts.webhooks import QUEUE, WORKFLOW, DeliveryRun
+from infrastructure.slowness import may_take_long
 
 PATIENCE = timedelta(seconds=3)  # a bus waits meanwhile
 
 
 async def start_delivery(client: Client, run: DeliveryRun) -> None:
     """Have it delivered; nothing happens if this run has begun or ended. Unavailable."""
+    may_take_long("starting a workflow")
     try:
         with suppress(WorkflowAlreadyStartedError):
             await client.start_workflow(

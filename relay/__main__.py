@@ -38,6 +38,7 @@ async def run(options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ready = asyncio.Event()
     settings, outboxes = EventSettings(), OutboxSettings().urls()
+    event_url = settings.event_database_url
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:
             health = serving_health(options.health_port, ready.is_set, options.observed_from)
@@ -46,8 +47,11 @@ async def run(options: argparse.Namespace) -> None:
         relays = await stack.enter_async_context(open_relays(outboxes, bus))
         ready.set()
         log.info("relaying for %s", ", ".join(outboxes))
-        works = [it.run() for it in relays] + [watch_lag(outboxes)]
-        await _until(stop, *works, keep_house(outboxes, settings.event_database_url))
+        works = [it.run() for it in relays] + [
+            watch_lag(outboxes, event_url, bus, on_postgres=settings.event_bus_url is None),
+            keep_house(outboxes, event_url, bus),
+        ]
+        await _until(stop, *works)
 
 
 async def _until(stop: asyncio.Event, *works: Coroutine[None, None, None]) -> None:

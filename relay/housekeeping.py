@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 
 from contracts.errors import Unavailable
+from infrastructure.bus import Bus
+from infrastructure.bus_tables import PASSED
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
 from infrastructure.retention import purge
 from relay.outboxes import OUTBOXES
-from services.event.tables import bus, hooks, inbox
+from services.event.tables import bus as bus_tables
+from services.event.tables import hooks, inbox
 
 log = logging.getLogger(__name__)
 
@@ -20,26 +24,29 @@ KEEP_HANDLED = 30  # days: longer than any event can still come again
 KEEP_DELIVERIES = 30  # days after their end; also what customers may have sent again
 
 
-async def keep_house(outboxes: Mapping[str, str], event_url: str) -> None:
-    """Until cancelled."""
+async def keep_house(outboxes: Mapping[str, str], event_url: str, bus: Bus) -> None:
+    """Until cancelled. What a subscription has not passed stays on the bus, however old it is."""
     async with AsyncExitStack() as stack:
         databases = {it: Database(url, pool_size=1) for it, url in outboxes.items()}
         event = Database(event_url, pool_size=1)
         for database in (event, *databases.values()):
             stack.push_async_callback(database.close)
-        chores = [
-            (database, OUTBOXES[it].c.published_at, KEEP_PUBLISHED)
+        chores: list[Callable[[], Awaitable[object]]] = [
+            partial(purge, database, OUTBOXES[it].outbox.c.published_at, KEEP_PUBLISHED)
             for it, database in databases.items()
         ]
         chores += [
-            (event, bus.events.c.taken_at, KEEP_PUBLISHED),
-            (event, inbox.inbox.c.handled_at, KEEP_HANDLED),
-            (event, hooks.deliveries.c.ended_at, KEEP_DELIVERIES),
+            partial(purge, event, bus_tables.events.c.taken_at, KEEP_PUBLISHED, PASSED),
+            partial(purge, event, inbox.inbox.c.handled_at, KEEP_HANDLED),
+            partial(purge, event, hooks.deliveries.c.ended_at, KEEP_DELIVERIES),
+            bus.keep_for_the_slow,
         ]
         while not_cancelled():
             for chore in chores:
                 try:
-                    await purge(*chore)
+                    await chore()
                 except Unavailable as error:
                     log.warning("left for the next time: %s", error)
+                except Exception:  # one chore that fails keeps nobody from the others
+                    log.exception("left for the next time")
             await asyncio.sleep(EVERY)

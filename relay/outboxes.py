@@ -4,24 +4,23 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from pydantic_settings import BaseSettings
-from sqlalchemy import Table
 
 from infrastructure.bus import Bus
 from infrastructure.database import Database
 from infrastructure.notices import Notices
-from infrastructure.outbox import CHANNEL
+from infrastructure.outbox import CHANNEL, OutboxTables
 from infrastructure.relay import Relay
 from infrastructure.settings import DatabaseUrl
-from services.inventory.tables import outbox as inventory
-from services.order.tables import outbox as order
-from services.payment.tables import outbox as payment
-from services.user.tables import outbox as user
+from services.inventory import tables as inventory
+from services.order import tables as order
+from services.payment import tables as payment
+from services.user import tables as user
 
-OUTBOXES: Mapping[str, Table] = {
-    "user": user,
-    "order": order,
-    "inventory": inventory,
-    "payment": payment,
+OUTBOXES: Mapping[str, OutboxTables] = {
+    "user": OutboxTables(user.outbox, user.set_aside),
+    "order": OutboxTables(order.outbox, order.set_aside),
+    "inventory": OutboxTables(inventory.outbox, inventory.set_aside),
+    "payment": OutboxTables(payment.outbox, payment.set_aside),
 }
 
 
@@ -48,7 +47,7 @@ async def open_relays(urls: Mapping[str, str], bus: Bus) -> AsyncIterator[list[R
     async with AsyncExitStack() as stack:
         relays = []
         for service, url in urls.items():
-            database = Database(url, pool_size=1)
+            database = Database(url, pool_size=2)
             stack.push_async_callback(database.close)
             notices = await stack.enter_async_context(Notices(url, CHANNEL).listening())
             relays.append(Relay(service, database, OUTBOXES[service], bus, notices))

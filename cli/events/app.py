@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from cli.events import places
+from cli.events.aside import aside, subscriptions
 
 if TYPE_CHECKING:
     from infrastructure.inbox import DeadLetter
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Look after events, and what is made of them.", no_args_is_help=True)
 dead = typer.Typer(help="Events that a consumer could not handle.", no_args_is_help=True)
 app.add_typer(dead, name="dead")
+app.add_typer(aside, name="aside")
+app.add_typer(subscriptions, name="subscriptions")
 console = Console()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
@@ -61,6 +65,18 @@ def check(as_json: AsJson = False) -> None:
     raise typer.Exit(1 if wrong else 0)
 
 
+@app.command()
+def republish(
+    since: Annotated[datetime, typer.Option(help="When the restored bus was last whole, in UTC")],
+) -> None:
+    """Publish again what was published since, to a bus that was restored or lost.
+
+    Consumers do nothing for what they have handled.
+    """
+    again = asyncio.run(_republish(since.replace(tzinfo=since.tzinfo or UTC)))
+    console.print(f"{again} published anew")
+
+
 @dead.command("list")
 def list_dead(as_json: AsJson = False) -> None:
     """List them, oldest first."""
@@ -70,7 +86,7 @@ def list_dead(as_json: AsJson = False) -> None:
         return
     table = Table("id", "consumer", "event", "subject", "attempts", "died", "error")
     for it in letters:
-        what = (it.event.type, it.event.subject, str(it.attempts))
+        what = (*_named(it.event), str(it.attempts))
         table.add_row(str(it.id), it.consumer, *what, f"{it.died_at:%Y-%m-%d %H:%M}", it.error)
     console.print(table if letters else "no event is dead")
 
@@ -110,6 +126,21 @@ async def _with_bar(
     return wrong
 
 
+async def _republish(since: datetime) -> int:
+    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from relay.catching_up import publish_since  # noqa: PLC0415 - heavy
+    from relay.outboxes import OUTBOXES  # noqa: PLC0415 - heavy
+
+    again = 0
+    for service, url in places.service_databases().items():
+        database = Database(url, pool_size=1)
+        try:
+            again += await publish_since(OUTBOXES[service].outbox, database, since)
+        finally:
+            await database.close()
+    return again
+
+
 async def _dead_letters() -> "list[DeadLetter]":
     from infrastructure.database import Database  # noqa: PLC0415 - heavy
     from infrastructure.inbox import DeadLetters  # noqa: PLC0415 - heavy
@@ -144,3 +175,9 @@ async def _replay(letter: int | None) -> int:
 def _shown(it: "Difference") -> dict[str, Any]:
     values = {"row": it.row, "fold": it.fold}
     return {"order_id": it.order_id, "column": it.column} | {k: str(v) for k, v in values.items()}
+
+
+def _named(event: Any) -> tuple[str, str]:
+    """Type and subject of what is stored as an event, if it has them."""
+    known = event if isinstance(event, dict) else {}
+    return str(known.get("type", "-")), str(known.get("subject", "-"))

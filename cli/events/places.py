@@ -8,11 +8,22 @@ from cli.stack.errors import StackError
 from infrastructure.settings import EventSettings, with_driver
 
 STATE_DIR = Path(".saga")
+SERVICES = ("user", "order", "inventory", "payment")
 
 
 def order_database(state_dir: Path = STATE_DIR) -> str:
     """The URL of the order database. StackError if nothing says where it is."""
     return with_driver(_value("ORDER_DATABASE_URL", state_dir))
+
+
+def service_databases(state_dir: Path = STATE_DIR) -> dict[str, str]:
+    """The URLs of the services' databases that are known here. StackError if there is none."""
+    known = _known(state_dir)
+    names = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
+    urls = {each: with_driver(known[name]) for each, name in names.items() if known.get(name)}
+    if not urls:
+        raise StackError("no stack runs from this folder; set ORDER_DATABASE_URL and the others")
+    return urls
 
 
 def event_settings(state_dir: Path = STATE_DIR) -> EventSettings:

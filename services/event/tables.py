@@ -2,14 +2,15 @@
 
 from sqlalchemy import MetaData
 
-from infrastructure.event_epochs import epochs_table
-from infrastructure.inbox import inbox_tables
-from infrastructure.postgres_bus import bus_tables
+from infrastructure.bus_tables import bus_tables
+from infrastructure.event_epochs import catch_ups_table, epochs_table
+from infrastructure.inbox_tables import inbox_tables
 from services.event.webhook_tables import webhook_tables
 
 metadata = MetaData()
 
 bus = bus_tables(metadata)
 epochs = epochs_table(metadata)
+catch_ups = catch_ups_table(metadata)
 inbox = inbox_tables(metadata)
 hooks = webhook_tables(metadata)

@@ -137,6 +137,25 @@ async def test_events_reach_only_those_who_follow_their_order(
         await other.close()
 
 
+async def test_an_event_that_a_newer_release_wrote_holds_up_no_other(
+    databases: DatabaseSettings, database: Database
+) -> None:
+    async with running(databases, database) as followers:
+        listener = Listener(followers.of_all(BEGINNING))
+        await append(database, "ord_1", 0, 3)
+        await listener.has([1, 2, 3])
+        async with database.transaction() as tx:
+            table = events.c
+            newer = {"schema_version": 99, "data": ["of", "another", "form"]}
+            await tx.execute(events.update().where(table.version == 2).values(newer))
+        late = Listener(followers.of_all(BEGINNING))
+        await late.has([1, 2, 3])
+        await append(database, "ord_1", 3)
+        await listener.has([1, 2, 3, 4])
+        await late.close()
+        await listener.close()
+
+
 async def test_an_event_whose_notice_is_lost_is_told_a_moment_later(
     databases: DatabaseSettings, database: Database
 ) -> None:

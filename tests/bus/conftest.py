@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from infrastructure.database import Database
-from infrastructure.nats_bus import STREAM
+from infrastructure.nats_parts import STREAM
 from infrastructure.settings import DatabaseSettings
 from tests.bus.parts import EFFECTS, Opening, opening
 from tests.support.nats import running_nats

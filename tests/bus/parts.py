@@ -20,7 +20,7 @@ from infrastructure.postgres_bus import open_postgres_bus
 from services.event.tables import bus, inbox
 
 Opening = Callable[[], AbstractAsyncContextManager[Bus]]
-QUICK = Patience(attempts=3, timeout=0.5, first_pause=0.05, longest_pause=0.1)
+QUICK = Patience(attempts=3, timeouts=4, timeout=0.5, first_pause=0.05, longest_pause=0.1)
 ACK_WAIT = 1.0
 
 EFFECTS = Table(

@@ -100,6 +100,40 @@ async def test_dead_letters_are_listed_and_replayed(environment: dict[str, str])
     await connection.close()
 
 
+async def test_what_was_set_aside_is_listed_and_put_back(environment: dict[str, str]) -> None:
+    assert "no event is set aside" in (await in_thread(environment, "aside", "list"))[1]
+    connection = await asyncpg.connect(environment["ORDER_DATABASE_URL"])
+    await connection.execute(
+        "INSERT INTO outbox_set_aside (position, id, type, subject, data, recorded_at, error)"
+        " VALUES (7, gen_random_uuid(), 'order.teleported', 'ord_1', '{}', now(), 'unknown')"
+    )
+    (left,) = json.loads((await in_thread(environment, "aside", "list", "--json"))[1])
+    assert (left["service"], left["position"], left["subject"]) == ("order", 7, "ord_1")
+    assert "1 put back" in (await in_thread(environment, "aside", "publish", "order", "7"))[1]
+    assert json.loads((await in_thread(environment, "aside", "list", "--json"))[1]) == []
+    rows = await connection.fetch("SELECT position, published_at FROM outbox")
+    assert [tuple(row) for row in rows] == [(7, None)]
+    await connection.execute("UPDATE outbox SET published_at = now()")
+    code, said = await in_thread(environment, "republish", "--since", "2026-01-01")
+    assert (code, "1 published anew" in said) == (0, True)
+    assert await connection.fetchval("SELECT published_at FROM outbox") is None
+    await connection.close()
+
+
+async def test_a_subscription_that_is_gone_is_listed_and_forgotten(
+    environment: dict[str, str],
+) -> None:
+    connection = await asyncpg.connect(environment["EVENT_DATABASE_URL"])
+    await connection.execute("INSERT INTO bus_positions VALUES ('gone', 0, 0, 0, now())")
+    await connection.execute("INSERT INTO bus_events (lane, event_id, event) VALUES (0, 'e', '{}')")
+    (lag,) = json.loads((await in_thread(environment, "subscriptions", "list", "--json"))[1])
+    assert (lag["subscription"], lag["waiting"]) == ("gone", 1)
+    assert (await in_thread(environment, "subscriptions", "forget", "gone"))[0] == 0
+    assert (await in_thread(environment, "subscriptions", "forget", "gone"))[0] == 1
+    assert json.loads((await in_thread(environment, "subscriptions", "list", "--json"))[1]) == []
+    await connection.close()
+
+
 @pytest.mark.parametrize(
     ("at", "status", "version"),
     [

@@ -98,7 +98,7 @@ async def listening(world: World, ears: Ears) -> AsyncIterator[None]:
         await stack.enter_async_context(worker_of(world.client, deliveries))
         works = [it.run() for it in relays]
         works.append(bus.consume(DRILL, ears.take))
-        works.append(bus.consume(CONSUMER, starting(world.client, database, deliveries)))
+        works.append(bus.consume(CONSUMER, starting(world.client, database, deliveries).deliver))
         works.append(_follow(world, ears))
         tasks = [asyncio.create_task(it) for it in works]
         try:

@@ -1,0 +1,114 @@
+"""`saga events aside` and `saga events subscriptions`: what was left out, and who is behind."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.events import places
+
+if TYPE_CHECKING:
+    from infrastructure.bus import Lag
+    from infrastructure.set_aside import AsideEvent
+
+aside = typer.Typer(help="Events that a relay could not publish.", no_args_is_help=True)
+subscriptions = typer.Typer(help="Who consumes events, and how far.", no_args_is_help=True)
+console = Console()
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
+
+
+@aside.command("list")
+def list_aside(as_json: AsJson = False) -> None:
+    """List them, by service, oldest first."""
+    found = asyncio.run(_aside())
+    if as_json:
+        typer.echo(json.dumps([each.model_dump(mode="json") for each in found]))
+        return
+    table = Table("service", "position", "event", "subject", "set aside", "error")
+    for each in found:
+        when = f"{each.set_aside_at:%Y-%m-%d %H:%M}"
+        table.add_row(
+            each.service, str(each.position), each.type, each.subject, when, each.error[:200]
+        )
+    console.print(table if found else "no event is set aside")
+
+
+@aside.command()
+def publish(
+    service: Annotated[str | None, typer.Argument(help="Of this service, or of all")] = None,
+    position: Annotated[int | None, typer.Argument(help="This one, or all")] = None,
+) -> None:
+    """Have them published again; the relay sets aside anew what still cannot be."""
+    console.print(f"{asyncio.run(_publish(service, position))} put back")
+
+
+@subscriptions.command("list")
+def list_subscriptions(as_json: AsJson = False) -> None:
+    """List them, and how far each is behind."""
+    lags = asyncio.run(_lags())
+    if as_json:
+        typer.echo(json.dumps([each._asdict() for each in lags]))
+        return
+    table = Table("subscription", "events waiting", "oldest")
+    for each in lags:
+        table.add_row(each.subscription, str(each.waiting), f"{each.seconds:.0f} s")
+    console.print(table if lags else "nobody has consumed an event")
+
+
+@subscriptions.command()
+def forget(subscription: Annotated[str, typer.Argument(help="Its name")]) -> None:
+    """Let go of one that is gone for ever: nothing is kept for it any more."""
+    known = asyncio.run(_forget(subscription))
+    console.print(f"{subscription} is forgotten" if known else f"there is no {subscription}")
+    raise typer.Exit(0 if known else 1)
+
+
+async def _aside() -> "list[AsideEvent]":
+    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from infrastructure.set_aside import SetAside  # noqa: PLC0415 - heavy
+    from relay.outboxes import OUTBOXES  # noqa: PLC0415 - heavy
+
+    found: list[AsideEvent] = []
+    for service, url in places.service_databases().items():
+        database = Database(url, pool_size=1)
+        try:
+            found += await SetAside(service, database, OUTBOXES[service]).list()
+        finally:
+            await database.close()
+    return found
+
+
+async def _publish(only: str | None, position: int | None) -> int:
+    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from infrastructure.set_aside import SetAside  # noqa: PLC0415 - heavy
+    from relay.outboxes import OUTBOXES  # noqa: PLC0415 - heavy
+
+    back = 0
+    for service, url in places.service_databases().items():
+        if only not in {None, service}:
+            continue
+        database = Database(url, pool_size=1)
+        try:
+            wanted = None if position is None else [position]
+            back += await SetAside(service, database, OUTBOXES[service]).publish(wanted)
+        finally:
+            await database.close()
+    return back
+
+
+async def _lags() -> "list[Lag]":
+    from services.event.opening import open_bus  # noqa: PLC0415 - heavy
+
+    async with open_bus(places.event_settings()) as bus:
+        return await bus.lags()
+
+
+async def _forget(subscription: str) -> bool:
+    from services.event.opening import open_bus  # noqa: PLC0415 - heavy
+
+    async with open_bus(places.event_settings()) as bus:
+        return await bus.forget(subscription)

@@ -1,0 +1,111 @@
+"""How far subscriptions are behind, and that nothing is forgotten which one has not passed."""
+
+import asyncpg
+import nats
+from sqlalchemy import func, select
+
+from infrastructure.bus_tables import PASSED
+from infrastructure.database import Database
+from infrastructure.nats_bus import KEPT, open_nats_bus
+from infrastructure.nats_parts import STREAM, keep_longer
+from infrastructure.postgres_bus import open_postgres_bus
+from infrastructure.retention import purge
+from infrastructure.settings import DatabaseSettings
+from services.event.tables import bus
+from tests.bus.parts import Opening, consumer, event
+from tests.bus.test_bus import consuming, handled
+from tests.support.waiting import until
+
+WEEK = 7
+
+
+async def test_a_subscription_that_stopped_is_told_to_be_behind_until_it_is_forgotten(
+    open_bus: Opening, database: Database
+) -> None:
+    async with open_bus() as bus:
+        await bus.publish([event(f"s{n}", 1) for n in range(8)])
+        async with consuming(bus, "c", consumer(database, "c").deliver):
+            await until(handled(database, "c", 8))
+
+            async def caught_up() -> bool:
+                return [lag.waiting for lag in await bus.lags()] == [0]
+
+            await until(caught_up)
+        await bus.publish([event(f"s{n}", 2) for n in range(8)])
+        (lag,) = await bus.lags()
+        assert (lag.subscription, lag.waiting) == ("c", 8)
+        assert 0 < lag.seconds < 60
+        assert await bus.forget("c")
+        assert not await bus.forget("c")
+        assert await bus.lags() == []
+
+
+async def kept(database: Database) -> int:
+    async with database.statement() as tx:
+        found = await tx.execute(select(func.count()).select_from(bus.events))
+        return int(found.scalar_one())
+
+
+async def age(url: str) -> None:
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await connection.execute("UPDATE bus_events SET taken_at = now() - interval '30 days'")
+    await connection.close()
+
+
+async def test_old_events_stay_until_every_subscription_has_passed_them(
+    databases: DatabaseSettings, database: Database
+) -> None:
+    aged = databases.event_database_url
+    async with open_postgres_bus(aged, bus) as opened:
+        await opened.publish([event(f"s{n}", 1) for n in range(8)])
+        for name in ("quick", "slow"):
+            async with consuming(opened, name, consumer(database, name).deliver):
+                await until(handled(database, name, 8))
+        await opened.publish([event(f"s{n}", 2) for n in range(8)])
+        async with consuming(opened, "quick", consumer(database, "quick").deliver):
+            await until(handled(database, "quick", 16))
+        await age(aged)
+        await purge(database, bus.events.c.taken_at, WEEK, PASSED)
+        assert await kept(database) == 8  # those that `slow` has not passed
+        async with consuming(opened, "slow", consumer(database, "slow").deliver):
+            await until(handled(database, "slow", 16))
+        await until(lambda: _purged(database))
+
+
+async def _purged(database: Database) -> bool:
+    await purge(database, bus.events.c.taken_at, WEEK, PASSED)
+    return await kept(database) == 0
+
+
+async def test_a_subscriber_that_is_gone_holds_events_until_it_is_forgotten(
+    databases: DatabaseSettings, database: Database
+) -> None:
+    aged = databases.event_database_url
+    async with open_postgres_bus(aged, bus) as opened:
+        await opened.publish([event("s", 1)])
+        async with consuming(opened, "gone", consumer(database, "gone").deliver):
+            await until(handled(database, "gone", 1))
+        await opened.publish([event("s", 2)])
+        await age(aged)
+        await purge(database, bus.events.c.taken_at, WEEK, PASSED)
+        assert await kept(database) == 1
+        await opened.forget("gone")
+        await purge(database, bus.events.c.taken_at, WEEK, PASSED)
+        assert await kept(database) == 0
+
+
+async def test_nats_keeps_events_for_longer_while_somebody_is_slow(nats_url: str) -> None:
+    client = await nats.connect(nats_url)
+    stream = client.jetstream()
+
+    async def longest() -> float:
+        return (await stream.stream_info(STREAM)).config.max_age or 0.0
+
+    async with open_nats_bus(nats_url) as opened:
+        await keep_longer(stream, KEPT, slow=True)
+        assert await longest() == 0
+        async with open_nats_bus(nats_url):  # another process starts meanwhile
+            assert await longest() == 0
+        await opened.keep_for_the_slow()  # nobody is, any more
+        assert await longest() == KEPT
+    await client.close()
