@@ -5,7 +5,9 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field
+from temporalio.client import Client
 
+from activities.delivery_runs import RunState, run_of
 from api.access import Guarded, Need
 from api.auth import Caller, Me, insufficient_scope
 from api.backend import Backend, backend
@@ -124,15 +126,31 @@ async def list_deliveries(
 async def redeliver(
     webhook_id: str, delivery_id: str, me: Me, deps: Deps, hooks: Hooks
 ) -> Delivery:
-    """Have an event sent again, under the same `webhook-id`. 409 while it is being tried."""
+    """Have an event sent again, under the same `webhook-id`.
+
+    409 `delivery_pending` while its workflow is at work, which will try it anyway.
+    """
     hook = await find(webhook_id, me, hooks)
     found = await hooks.delivery(webhook_id, delivery_id)
     if hook.state == "disabled":
         raise Problem(409, "webhook_disabled", "enable the webhook first")
-    if found.state is DeliveryState.PENDING:
+    run = DeliveryRun(delivery_id=delivery_id, run=found.run)
+    if found.state is DeliveryState.PENDING and await _is(RunState.OPEN, run, deps.client):
         raise Problem(409, "delivery_pending", "it will be tried anyway")
-    await start_delivery(deps.client, DeliveryRun(delivery_id=delivery_id, run=found.run + 1))
+    await start_delivery(deps.client, await _next_run(run, deps.client))
     return found
+
+
+async def _next_run(run: DeliveryRun, client: Client) -> DeliveryRun:
+    """The first behind this one that has not ended; it may be at work already."""
+    following = DeliveryRun(delivery_id=run.delivery_id, run=run.run + 1)
+    while await _is(RunState.ENDED, following, client):
+        following = DeliveryRun(delivery_id=run.delivery_id, run=following.run + 1)
+    return following
+
+
+async def _is(state: RunState, run: DeliveryRun, client: Client) -> bool:
+    return (await run_of(client, run)).state is state
 
 
 async def find(webhook_id: str, me: Caller, hooks: WebhookService) -> Webhook:

@@ -19,9 +19,8 @@ from temporalio.worker import Worker
 from activities.border import ServiceErrors
 from activities.webhooks import WebhookActivities
 from contracts.cloudevents import CloudEvent
-from contracts.errors import Unavailable
 from contracts.webhooks import QUEUE, DeliveryRun
-from infrastructure.bus import Bus, Deliver
+from infrastructure.bus import Bus
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
 from infrastructure.inbox import Consumer
@@ -33,9 +32,11 @@ from infrastructure.temporal import connect
 from infrastructure.webhook_starts import start_delivery
 from services.event.deliveries import CONSUMER, Deliveries
 from services.event.opening import open_bus
+from services.event.pending import PendingDeliveries
 from services.event.tables import inbox
 from workers.health import serving_health
 from workers.sandbox import runner_for
+from workers.stopped_deliveries import watch_deliveries
 from workflows.deliver_webhook import DeliverWebhook
 
 log = logging.getLogger("webhooks")
@@ -46,27 +47,24 @@ GRACEFUL = timedelta(seconds=22)  # longer than a request: what is begun is fini
 RETRY_AFTER = 1.0  # seconds
 
 
-def starting(client: Client, database: Database, deliveries: Deliveries) -> Deliver:
+def starting(client: Client, database: Database, deliveries: Deliveries) -> Consumer:
     """What the bus hands events to: first the deliveries are kept, then each is begun.
 
-    Whoever dies in between gets the event again, and begins what is not begun.
+    Whoever dies in between gets the event again, and begins what is not begun. Each start may take
+    its time, so they are asked for side by side, and no transaction is open meanwhile.
     """
-    consumer = Consumer(CONSUMER, database, inbox, deliveries.take)
 
-    async def deliver(event: CloudEvent) -> float | None:
-        try:
-            if not await deliveries.wanted(event):
-                return None
-            if (pause := await consumer.deliver(event)) is not None:
-                return pause
-            for found in await deliveries.of_event(event.id):
-                await start_delivery(client, DeliveryRun(delivery_id=found))
-        except Unavailable as error:
-            log.warning("%s %s waits: %s", event.type, event.id, error)
-            return RETRY_AFTER
-        return None
+    async def begin(event: CloudEvent) -> None:
+        found = await deliveries.of_event(event.id)
+        runs = (start_delivery(client, DeliveryRun(delivery_id=each)) for each in found)
+        outcomes = await asyncio.gather(*runs, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
-    return deliver
+    return Consumer(
+        CONSUMER, database, inbox, deliveries.take, wanted=deliveries.wanted, then=begin
+    )
 
 
 def worker_of(client: Client, deliveries: Deliveries) -> Worker:
@@ -128,7 +126,10 @@ async def _work(
     client = await _connect_patiently(traced)
     async with worker_of(client, deliveries):
         ready.set()
-        await bus.consume(CONSUMER, starting(client, database, deliveries))
+        consumer = starting(client, database, deliveries)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(watch_deliveries(client, PendingDeliveries(database)))
+            await bus.consume(CONSUMER, consumer.deliver, consumer.malformed)
 
 
 async def _connect_patiently(traced: Sequence[Plugin]) -> Client:

@@ -48,7 +48,7 @@ class Sending:
 
     async def deliver(self, event: CloudEvent) -> float | None:
         """Hand in what a bus delivers."""
-        return await starting(self.client, self.database, self.deliveries)(event)
+        return await starting(self.client, self.database, self.deliveries).deliver(event)
 
     async def ended(self, webhook_id: str, event: CloudEvent, run: int = 1) -> DeliveryState:
         """How the delivery ended, which has begun; time is skipped meanwhile.

@@ -226,7 +226,7 @@ async def test_one_that_was_kept_and_not_begun_is_begun_when_the_event_comes_aga
     async with receiving() as receiver:
         webhook, event = await sending.webhooks.register(mine, receiver.url, []), event_of(mine)
         away = starting(nowhere, sending.database, sending.deliveries)
-        assert await away(event)
+        assert await away.deliver(event)
         (kept,) = await sending.webhooks.deliveries(webhook.id, None, 10)
         assert (kept.state, kept.attempts) == (DeliveryState.PENDING, 0)
         assert await sending.deliver(event) is None
