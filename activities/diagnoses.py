@@ -18,6 +18,7 @@ from contracts.names import is_return_of, order_of, workflow_id
 from contracts.orders import Order, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy, Why
 from contracts.payments import PaymentService
+from contracts.records import Op
 
 BAD_ENDS = {
     Status.TERMINATED: Why.TERMINATED,
@@ -32,7 +33,8 @@ BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
 # The steps whose traces tell how far a saga came (workflows/place_order.py, return_order.py).
 CREATED, RESERVED, CHARGED = "create_order", "reserve_inventory", "charge_payment"
 CONFIRMED, SOLD = "confirm_order", "commit_inventory"
-GIVEN_BACK, RESTOCKED, RETURNED = "refund_payment", "restock", "mark_returned"
+BEGUN, GIVEN_BACK = "begin_return", "refund_payment"
+RESTOCKED, RETURNED = "restock", "mark_returned"
 
 WAYS_OUT = {
     Why.FOREIGN: "such a workflow is no order's: `temporal workflow delete -w {0}` once it is seen",
@@ -75,8 +77,8 @@ class Diagnoses:
             return _reported(saga_id, why)
         order = await self._order(saga_id)
         steps = await self._steps(saga_id)
-        if is_return(saga_id) and order is None:
-            raise Unreadable("its order is on no record: have that mended first")
+        if is_return(saga_id) and (order is None or order.status in OPEN):
+            raise Unreadable("its order is not confirmed on record: that has to be mended first")
         landed = await self._landed(execution, order, steps, returns=is_return(saga_id))
         if landed and order is not None and order.status in CLOSED:
             return _reported(saga_id, Why.CONTRADICTED, order.status)
@@ -94,9 +96,8 @@ class Diagnoses:
         self, execution: Execution | None, order: Order | None, steps: set[str], *, returns: bool
     ) -> bool:
         """Whether the saga's pivot has landed, as far as anybody can tell. Unreadable."""
-        binding = {OrderStatus.RETURNED} if returns else set(BINDING)
-        if order is not None and order.status in binding:
-            return True
+        if not returns and order is not None and order.status in BINDING:
+            return True  # of a return the order tells nothing: another may have taken effect
         if (RESTOCKED if returns else SOLD) in steps:
             return True
         if execution is None:
@@ -114,12 +115,21 @@ class Diagnoses:
         """
         if order is None:
             return known
-        captured = bool(await self._payments.captured([order.id]))
-        if is_return(saga_id):
-            missing = missing_of_return(order.status, steps, captured=captured) if landed else ()
+        if is_return(saga_id) and not landed:
+            missing: Sequence[str] = () if await self._abandoned(saga_id) else (BEGUN,)
         else:
-            missing = missing_of_order(order.status, steps, captured=captured)
+            captured = bool(await self._payments.captured([order.id]))
+            if is_return(saga_id):
+                sold = SOLD in await self._steps(workflow_id(order.id))
+                missing = missing_of_return(order.status, steps, sold=sold, captured=captured)
+            else:
+                missing = missing_of_order(order.status, steps, captured=captured)
         return bool(missing) and not await self._answered(order.id, missing)
+
+    async def _abandoned(self, saga_id: str) -> bool:
+        """Whether it is on record that this return ended without effect."""
+        rows = await self._orders.recorded(saga_id)
+        return any((row.step, row.op) == (BEGUN, Op.COMPENSATION) for row in rows)
 
     async def _answered(self, order_id: str, steps: Collection[str]) -> bool:
         """Whether an operator said of one of these steps that it is done, or is not to be."""
@@ -159,11 +169,14 @@ def missing_of_order(
 
 
 def missing_of_return(
-    status: OrderStatus, steps: Collection[str], *, captured: bool
+    status: OrderStatus, steps: Collection[str], *, sold: bool, captured: bool
 ) -> Sequence[str]:
-    """The same for a return that ended with everything given back."""
+    """The same for a return that ended with everything given back.
+
+    `sold`: so says the inventory of the order. What it does not sell it need not take back.
+    """
     unmarked = () if status is OrderStatus.RETURNED else (RETURNED,)
-    gone = () if RESTOCKED in steps else (RESTOCKED,)
+    gone = (RESTOCKED,) if sold and RESTOCKED not in steps else ()
     return (*unmarked, *gone, *((GIVEN_BACK,) if captured else ()))
 
 

@@ -6,12 +6,14 @@ completed parts of it by hand, so that what it says need not fit what is expecte
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError
 
-from activities.executions import Execution
+from activities.executions import Execution, Status
+from contracts.names import order_of
 from contracts.orders import CreateOrder, OrderStatus
 from contracts.sagas import OrderOutcome, ReturnOutcome
 
@@ -33,26 +35,43 @@ async def first_command(execution: Execution) -> CreateOrder:
         command: CreateOrder = decoded[0]
     except Exception as error:
         raise Unreadable(_said("input", execution)) from error
+    if command.order_id != order_of(execution.id):
+        raise Unreadable(_said("input", execution))
     return command
+
+
+async def outcome_of(execution: Execution) -> OrderOutcome | ReturnOutcome | None:
+    """What a saga that ended as it should said of its end; None if it was cancelled on Temporal.
+
+    Unreadable.
+    """
+    if execution.status is not Status.COMPLETED:
+        return None
+    kind = ReturnOutcome if execution.workflow_type == "ReturnOrder" else OrderOutcome
+    handle: WorkflowHandle[Any, OrderOutcome | ReturnOutcome] = (
+        execution.client.get_workflow_handle(
+            execution.id, run_id=execution.run_id, result_type=kind
+        )
+    )
+    try:
+        return await handle.result(follow_runs=False)
+    except (RPCError, WorkflowFailureError):
+        raise
+    except Exception as error:
+        raise Unreadable(_said("result", execution)) from error
 
 
 async def ended_past_the_pivot(execution: Execution) -> bool:
     """Whether a saga that ended says that its pivot landed. Unreadable if its history does not."""
-    kind = ReturnOutcome if execution.workflow_type == "ReturnOrder" else OrderOutcome
-    handle: WorkflowHandle[object, object] = execution.client.get_workflow_handle(
-        execution.id, run_id=execution.run_id, result_type=kind
-    )
     try:
-        outcome = await handle.result(follow_runs=False)
-    except (RPCError, WorkflowFailureError):
-        raise
-    except Exception as error:
+        outcome = await outcome_of(execution)
+    except Unreadable:
         if await went_past_the_pivot(execution):
             return True
-        raise Unreadable(_said("result", execution)) from error
+        raise
     if isinstance(outcome, ReturnOutcome):
         return outcome.returned
-    return isinstance(outcome, OrderOutcome) and outcome.status is OrderStatus.CONFIRMED
+    return outcome is not None and outcome.status is OrderStatus.CONFIRMED
 
 
 async def went_past_the_pivot(execution: Execution) -> bool:

@@ -23,8 +23,8 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.diagnoses import BY_HAND, is_return
-from activities.evidence import Unreadable, first_command
-from activities.executions import Execution, described
+from activities.evidence import Unreadable, first_command, outcome_of
+from activities.executions import Execution, Status, described
 from contracts.errors import NotFound
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
@@ -34,6 +34,7 @@ from contracts.sagas import PlaceOrderInput, ReturnOrderInput, Undo
 ABANDONED = Undo(
     code="cancelled_by_audit", detail="its workflow was ended from outside before it was done"
 )
+UNDONE = {"rejected", "cancelled", "timed_out"}
 STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 CUSTOMER = SearchAttributeKey.for_keyword("CustomerId")
 
@@ -54,7 +55,7 @@ class Repairs:
         if before is not None and before.is_open:
             return False
         returns = is_return(orphan.saga_id)
-        made = self._return(orphan) if returns else self._order(orphan, before)
+        made = self._return(orphan, before) if returns else self._order(orphan, before)
         argument, customer = await made
         attributes = [
             SearchAttributePair(STATUS, OrderStatus.PENDING),
@@ -78,7 +79,8 @@ class Repairs:
     async def _order(self, orphan: Orphan, before: Execution | None) -> tuple[Any, str]:
         """The input of its saga, and its customer."""
         command = await self._command(orphan, before)
-        return PlaceOrderInput(**dict(command) | _how(orphan)), command.customer_id
+        how = await _how(orphan, before)
+        return PlaceOrderInput(**dict(command) | how), command.customer_id
 
     async def _command(self, orphan: Orphan, before: Execution | None) -> CreateOrder:
         try:
@@ -88,21 +90,30 @@ class Repairs:
                 raise Unreadable(f"nothing is known of {orphan.order_id}") from None
             return await first_command(before)
 
-    async def _return(self, orphan: Orphan) -> tuple[Any, str]:
+    async def _return(self, orphan: Orphan, before: Execution | None) -> tuple[Any, str]:
         order = await self._orders.get(orphan.order_id)
-        how = _how(orphan)
+        how = await _how(orphan, before)
         what = ReturnOrderInput(order_id=order.id, items=order.items, total=order.total, **how)
         return what, order.customer_id
 
 
-def _how(orphan: Orphan) -> dict[str, Any]:
-    undo = ABANDONED if orphan.remedy is Remedy.UNDO else None
-    return {
-        "fast_path": True,
-        "earlier_life": True,
-        "undo": undo,
-        "landed": orphan.remedy is Remedy.FINISH,
-    }
+async def _how(orphan: Orphan, before: Execution | None) -> dict[str, Any]:
+    undo = await _undo(before) if orphan.remedy is Remedy.UNDO else None
+    landed = orphan.remedy is Remedy.FINISH
+    return {"fast_path": True, "earlier_life": True, "undo": undo, "landed": landed}
+
+
+async def _undo(before: Execution | None) -> Undo:
+    """As it was undone before, if it was: somebody was told so. Unreadable."""
+    if before is None or before.status not in {Status.COMPLETED, Status.CANCELED}:
+        return ABANDONED
+    outcome = await outcome_of(before)
+    if outcome is None:
+        return Undo(code="cancelled_by_operator", detail="cancelled on Temporal")
+    ending = getattr(outcome, "status", "cancelled")  # a return has none
+    if outcome.reason is None or ending not in UNDONE:
+        return ABANDONED
+    return Undo(ending=ending, code=outcome.reason.code, detail=outcome.reason.detail)
 
 
 async def answered_for(orders: OrderService, order_id: str) -> bool:

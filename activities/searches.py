@@ -5,7 +5,7 @@ What it looks at are suspects; `activities.diagnoses` tells which of them are or
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -17,6 +17,7 @@ from activities.diagnoses import (
     BINDING,
     CLOSED,
     OPEN,
+    SOLD,
     is_return,
     is_saga,
     missing_of_order,
@@ -94,24 +95,36 @@ class Searches:
         found, following = await self._listed(query, token)
         found = [execution for execution in found if is_saga(execution.id)]
         stand = await self._orders.statuses([order_of(execution.id) for execution in found])
-        returns = [it for it in found if is_return(it.id) and _said(it) is OrderStatus.RETURNED]
-        steps, captured = await self._traces([execution.id for execution in returns])
-        suspects = [
-            execution.id
-            for execution in returns
-            if (status := stand.get(order_of(execution.id))) is None
-            or missing_of_return(
-                status,
-                steps.get(execution.id, ()),
-                captured=order_of(execution.id) in captured,
-            )
-        ]
+        returns = [execution for execution in found if is_return(execution.id)]
+        suspects = await self._returns(returns, stand)
         for execution in found:
             status = stand.get(order_of(execution.id))
             forgotten = _said(execution) is OrderStatus.CONFIRMED and status not in BINDING
             if not is_return(execution.id) and (status is None or forgotten):
                 suspects.append(execution.id)
         return suspects, following
+
+    async def _returns(
+        self, returns: Sequence[Execution], stand: Mapping[str, OrderStatus]
+    ) -> list[str]:
+        """Those that took effect, and not everywhere; and all that were abandoned: few are."""
+        orders = [workflow_id(order_of(execution.id)) for execution in returns]
+        steps, captured = await self._traces([*(execution.id for execution in returns), *orders])
+        suspects = []
+        for execution, order in zip(returns, orders, strict=True):
+            status = stand.get(order_of(execution.id))
+            if status is None or _said(execution) is not OrderStatus.RETURNED:
+                suspects.append(execution.id)
+                continue
+            missing = missing_of_return(
+                status,
+                steps.get(execution.id, ()),
+                sold=SOLD in steps.get(order, ()),
+                captured=order_of(order) in captured,
+            )
+            if missing:
+                suspects.append(execution.id)
+        return suspects
 
     async def _traces(self, saga_ids: Sequence[str]) -> tuple[dict[str, Sequence[str]], set[str]]:
         """By saga, its steps that stand in the inventory; and the orders with captured money."""

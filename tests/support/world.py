@@ -44,6 +44,10 @@ PROVIDER_KEY = "sk_test_of_the_tests"
 PAUSABLE = "frontend.WorkflowPauseEnabled=true"  # off by default, and on where it is offered
 SETTLE = 60
 AT_A_GATE = 40  # attempts of a worker at once: those that tests hold at gates, and others
+MANY_AT_ONCE = {
+    "max_concurrent_activities": AT_A_GATE,
+    "max_concurrent_local_activities": AT_A_GATE,
+}
 
 
 @dataclass
@@ -219,11 +223,13 @@ async def running_world(
     *,
     separate: bool = False,
     provider: Provider | None = None,
+    like_production: bool = False,
 ) -> AsyncIterator[World]:
     """Start everything; stop it at the end. Payloads go through `converter`.
 
     `wrapped` may put something of the test's own before the services. `separate`: the API's client
     has no workers, which would begin the orders that it accepts. `provider`: one that runs already.
+    `like_production`: workers take no more attempts at once than ours do.
     """
     async with AsyncExitStack() as stack:
         if provider is None:
@@ -241,8 +247,7 @@ async def running_world(
             Queue,
             services,
             interceptors=[gates, ServiceErrors()],
-            max_concurrent_activities=AT_A_GATE,
-            max_concurrent_local_activities=AT_A_GATE,
+            **({} if like_production else MANY_AT_ONCE),
         ):
             await stack.enter_async_context(worker)
         own = await Client.connect(address, data_converter=converter) if separate else client

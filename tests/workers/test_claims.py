@@ -121,7 +121,9 @@ async def test_one_that_cannot_tell_yet_is_ended_once_it_can(world: World, serve
     """Temporal, or the order service, may come up later than the API."""
     await claim(world.client, world.services.orders)
     other = await server.databases()
-    late = await Client.connect(world.address, lazy=True)
+    late = await Client.connect(
+        world.address, lazy=True, data_converter=world.client.data_converter
+    )
     ended = asyncio.Event()
     async with orders_of(str(other.order_database_url)) as orders:
         slow = cast("OrderService", _Late(orders))

@@ -103,8 +103,10 @@ async def test_stock_that_is_held_again_is_sold_again(world: World) -> None:
 async def test_an_undone_order_that_is_open_again_is_undone_again(world: World) -> None:
     order_id, sku = await ended(world, DECLINED, "rejected")
     await open_again(world, order_id, "OrderRejected")
-    assert await carried_on(world, order_id) == [("ended", "cancelled")]
-    await world.settled(order_id, sku, "cancelled")
+    assert await carried_on(world, order_id) == [("ended", "rejected")]
+    order = await world.settled(order_id, sku, "rejected")
+    assert order.reason is not None
+    assert order.reason.code == "card_declined"
 
 
 async def test_what_an_operator_did_by_hand_is_not_done_again(world: World) -> None:
