@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from contracts.ledgers import Discrepancy, LedgerWindow, Settled
+from contracts.ledgers import Discrepancy, LedgerCursor, LedgerWindow, Settled
 from contracts.message import Message, Money
 from contracts.orphans import Orphan, Repaired, Search
 from contracts.records import Epoch
@@ -108,10 +108,14 @@ class Tally(Findings):
 
 
 class AuditProgress(Message):
-    """How far an audit is, for the run that goes on with it; `search` is None at its end."""
+    """How far an audit is, for the run that goes on with it.
+
+    `search` is None once that is at its end, and so is `ledger_at`.
+    """
 
     search: Search | None
     window: LedgerWindow
+    ledger_at: LedgerCursor | None = LedgerCursor()
     tally: Tally
 
 

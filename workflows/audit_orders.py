@@ -56,14 +56,16 @@ class AuditOrders:
             return await audit_at_once(request)
         progress = request.progress or await self._begin(request)
         tallying = Tallying(request.bounds, progress.tally)
-        search: Search | None = progress.search
-        while search is not None:
-            search = await self._search(search, tallying)
+        search, at = progress.search, progress.ledger_at
+        while search is not None or at is not None:
+            if search is not None:
+                search = await self._search(search, tallying)
+            elif at is not None:
+                at = await self._reconcile(progress.window, at, tallying)
             if workflow.info().get_current_history_length() > MOST_EVENTS:
-                update = {"search": search, "tally": tallying.tally}
+                update = {"search": search, "ledger_at": at, "tally": tallying.tally}
                 done = progress.model_copy(update=update)
                 workflow.continue_as_new(request.model_copy(update={"progress": done}))
-        await self._settle_all(progress.window, tallying)
         books = await workflow.execute_activity_method(
             AuditActivities.books,
             task_queue=AUDITS,
@@ -110,9 +112,14 @@ class AuditOrders:
         except ActivityError as error:
             tallying.name("", "", f"the search could not go on: {error.cause}")
             return None
-        orphans = [orphan for orphan in found.orphans if tallying.admit(orphan)]
-        for begin in range(0, len(orphans), AT_ONCE):
-            await self._mend(orphans[begin : begin + AT_ONCE], tallying)
+        batch: list[Orphan] = []
+        for orphan in found.orphans:  # the bounds look at what became of those before
+            if tallying.admit(orphan):
+                batch.append(orphan)
+            if len(batch) == AT_ONCE:
+                await self._mend(batch, tallying)
+                batch = []
+        await self._mend(batch, tallying)
         following = found.following
         return search.model_copy(update={"at": following}) if following is not None else None
 
@@ -164,33 +171,29 @@ class AuditOrders:
             retry_policy=FOR_MINUTES,
         )
 
-    async def _settle_all(self, window: LedgerWindow, tallying: Tallying) -> None:
-        """Compare the provider's ledger with orders, and settle what is to be, page by page.
+    async def _reconcile(
+        self, window: LedgerWindow, at: LedgerCursor, tallying: Tallying
+    ) -> LedgerCursor | None:
+        """Compare some of the provider's ledger with orders, and settle it; where to go on.
 
         What is adopted, or would be, is not named as missing by a later page.
         """
-        at: LedgerCursor | None = LedgerCursor()
-        found: list[Discrepancy] = []
-        while at is not None:
-            try:
-                page: LedgerPage = await workflow.execute_activity_method(
-                    LedgerActivities.look,
-                    args=[window, at],
-                    task_queue=AUDITS,
-                    start_to_close_timeout=timedelta(minutes=1),
-                    heartbeat_timeout=timedelta(seconds=20),
-                    retry_policy=A_FEW_TIMES,
-                )
-            except ActivityError as error:
-                said = f"the provider's ledger could not be compared: {error.cause}"
-                tallying.name("", "", said)
-                return
-            new = distinct(found, page.items)
-            found += new
-            for discrepancy in new:
-                if tallying.admit_money(discrepancy):
-                    tallying.settled(await self._settle(discrepancy))
-            at = page.following
+        try:
+            page: LedgerPage = await workflow.execute_activity_method(
+                LedgerActivities.look,
+                args=[window, at],
+                task_queue=AUDITS,
+                start_to_close_timeout=timedelta(minutes=1),
+                heartbeat_timeout=timedelta(seconds=20),
+                retry_policy=A_FEW_TIMES,
+            )
+        except ActivityError as error:
+            tallying.name("", "", f"the provider's ledger could not be compared: {error.cause}")
+            return None
+        for discrepancy in distinct(tallying.tally.ledger, page.items):
+            if tallying.admit_money(discrepancy):
+                tallying.settled(await self._settle(discrepancy))
+        return page.following
 
     async def _settle(self, discrepancy: Discrepancy) -> Settled:
         """One that cannot be settled now is found by the next audit again."""

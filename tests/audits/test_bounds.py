@@ -15,10 +15,10 @@ from contracts.names import AUDITS, workflow_id
 from contracts.orders import CreateOrder, OrderLine
 from tests.support.databases import Server
 from tests.support.gates import AFTER
+from tests.support.ledgers import execute
 from tests.support.waiting import until
 from tests.support.world import World, running_world
 from tests.workflows.test_audit import audited, seen_by_visibility, terminated_at
-from tests.workflows.test_ledger_audit import execute
 from workers import schedules
 from workflows.audit_orders import AuditOrders
 

@@ -10,10 +10,10 @@ import pytest
 from contracts.names import return_id, workflow_id
 from tests.api.test_idempotency import forget
 from tests.support.gates import BEFORE
+from tests.support.ledgers import execute
 from tests.support.waiting import until
 from tests.support.world import World
 from tests.workflows.test_audit import audited, seen_by_visibility
-from tests.workflows.test_ledger_audit import execute
 from tests.workflows.test_restored import DECLINED, carried_on, ended, open_again
 
 
