@@ -93,16 +93,22 @@ class InventoryService(Protocol):
         """
 
     async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
-        """Undo `reserve`: what it moved goes back to available."""
+        """Undo `reserve`: what it moved goes back to available.
+
+        Rejected `stock_sold` if this saga has sold it since.
+        """
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
-        """Move the reserved pieces to sold. Only after `reserve` under the same order."""
+        """Move reserved pieces to sold.
+
+        Rejected `stock_not_held` unless this very saga has reserved them for this order.
+        """
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
-        """Move sold pieces back to available: the order was returned.
+        """Move the pieces that the order's saga has sold back to available: it was returned.
 
         Unavailable while they are not sold yet: a confirmed order's stock is committed a moment
-        after its confirmation.
+        after its confirmation. Rejected `foreign_saga` unless this saga is a return of the order.
         """
 
     async def held(self, saga_ids: Sequence[str]) -> list[Holding]:

@@ -142,8 +142,10 @@ class OrderService(Protocol):
         """
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
-        """Confirm a pending order. Rejected `not_pending` if it is closed, `foreign_order` if it is
-        another saga's.
+        """Confirm a pending order. Rejected `not_pending` if it is closed.
+
+        Rejected `foreign_saga` if another saga has placed it. Unavailable if it is not on record at
+        all: a saga that confirms has placed it, so the record is lost, and that is no answer.
         """
 
     async def fence_confirm(self, key: StepKey) -> bool:
@@ -152,7 +154,8 @@ class OrderService(Protocol):
     async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record that the order is being returned; until that ends, no other saga may.
 
-        Rejected `not_returnable` unless it is confirmed and no return of it is under way.
+        Rejected `not_returnable` unless it is confirmed and no return of it is under way, and
+        `foreign_saga` if this saga's id is not that of a return of it.
         """
 
     async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:

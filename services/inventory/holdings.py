@@ -1,12 +1,15 @@
-"""What sagas hold in reserve, read from the barrier: its stored replies are the reservations."""
+"""What sagas have reserved and sold, as the barrier tells: its stored replies are the lines."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.inventory import Holding, Reservation
+from contracts.inventory import Holding, Reservation, ReserveStock
+from contracts.message import StepKey
+from contracts.names import workflow_id
 from contracts.records import Effects, Op, State
+from services.inventory.moves import sums
 from services.inventory.tables import barrier
 
 FOR_GOOD = 2  # actions of one saga that took effect: it reserved, and it sold what it had reserved
@@ -41,3 +44,27 @@ async def effects(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Effects]
     statement = select(row.saga_id, steps).where(row.saga_id.in_(saga_ids), *done)
     found = await tx.execute(statement.group_by(row.saga_id))
     return [Effects(saga_id=saga_id, steps=tuple(sorted(steps))) for saga_id, steps in found]
+
+
+async def moved(tx: AsyncConnection, key: StepKey, *, hold: bool = False) -> list[Reservation]:
+    """What the other actions of this saga have moved, and was not undone.
+
+    `hold`: nor is it until the transaction ends. Whoever undoes a reservation holds it already, so
+    of releasing and selling, the second sees what the first did.
+    """
+    row = barrier.c
+    stands = (row.op == Op.ACTION, row.state == State.DONE, row.step != key.step)
+    statement = select(row.reply).where(row.saga_id == key.saga_id, *stands)
+    found = await tx.execute(statement.with_for_update(read=True) if hold else statement)
+    return [Reservation.model_validate(reply) for reply in found.scalars()]
+
+
+async def sold(tx: AsyncConnection, command: ReserveStock) -> bool:
+    """Whether the saga of this order has reserved these pieces, and sold them."""
+    of_order = StepKey(saga_id=workflow_id(command.order_id), step="")
+    return sum(same(it, command) for it in await moved(tx, of_order)) >= FOR_GOOD
+
+
+def same(moved: Reservation, command: ReserveStock) -> bool:
+    """Whether these are the pieces of the command, in whatever order."""
+    return moved.order_id == command.order_id and sums(moved.lines) == sums(command.lines)

@@ -44,12 +44,17 @@ MOVING = {way: _moving(*way) for way in WAYS}
 
 async def move(tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str) -> bool:
     """Move the pieces; False if there are too few of a line, and the others must not stay moved."""
-    sums = Counter[str]()
-    for line in lines:
-        sums[line.sku] += line.quantity
-    given = [{"sku": sku, "quantity": quantity} for sku, quantity in sums.items()]
+    given = [{"sku": sku, "quantity": quantity} for sku, quantity in sums(lines).items()]
     moved = await tx.execute(MOVING[source, target], {"given_lines": given})
     return moved.rowcount == len(given)
+
+
+def sums(lines: Sequence[StockLine]) -> Counter[str]:
+    """How many pieces of each product."""
+    found = Counter[str]()
+    for line in lines:
+        found[line.sku] += line.quantity
+    return found
 
 
 async def must_move(

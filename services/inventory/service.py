@@ -4,10 +4,11 @@ A reservation is not a row of its own: the barrier's stored reply is the record 
 SKUs are locked in sorted order, so that two orders of the same products cannot deadlock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import Executable, RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Rejected, Unavailable
 from contracts.inventory import (
@@ -20,6 +21,7 @@ from contracts.inventory import (
     ReserveStock,
 )
 from contracts.message import StepKey
+from contracts.names import is_return_of
 from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
 from contracts.records import Effects, Epoch, StepRecord
 from infrastructure.barrier import Barrier
@@ -96,79 +98,57 @@ class Inventory:
     async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Move pieces from available to reserved: all lines or none."""
 
-        async def effect() -> Reservation:
+        async def move(tx: AsyncConnection) -> None:
             if not await moves.move(tx, command.lines, AVAILABLE, RESERVED):
                 raise await moves.why_not(tx, command.lines)
-            return Reservation(order_id=command.order_id, lines=command.lines)
 
-        digest = digest_of(ReserveStock, command)
-        async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx,
-                key,
-                Reservation,
-                effect,
-                digest=digest,
-                events=_told(EventType.INVENTORY_RESERVED),
-            )
+        return await self._once(key, command, move, EventType.INVENTORY_RESERVED)
 
     async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
-        """Undo `reserve`: what it moved goes back to available."""
+        """Undo `reserve`: what it moved goes back to available. Rejected `stock_sold`."""
 
         async def undo(reserved: Reservation | None) -> Reservation:
+            if reserved is not None and await holdings.moved(tx, key):
+                raise Rejected("stock_sold", f"{moves.pieces(reserved.lines)} have been sold")
             lines = reserved.lines if reserved else ()
             await moves.must_move(tx, lines, RESERVED, AVAILABLE)
             return Reservation(order_id=command.order_id, lines=lines)
 
+        told = _told(EventType.INVENTORY_RELEASED)
         digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.compensation(
-                tx,
-                key,
-                Reservation,
-                Reservation,
-                undo,
-                digest=digest,
-                events=_told(EventType.INVENTORY_RELEASED),
+                tx, key, Reservation, Reservation, undo, digest=digest, events=told
             )
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
-        """Move the reserved pieces to sold."""
+        """Move the pieces that this saga has reserved to sold. Rejected `stock_not_held`."""
 
-        async def effect() -> Reservation:
+        async def move(tx: AsyncConnection) -> None:
+            reserved = await holdings.moved(tx, key, hold=True)
+            if not any(holdings.same(it, command) for it in reserved):
+                detail = f"{key.saga_id} holds no {moves.pieces(command.lines)}"
+                raise Rejected("stock_not_held", detail)
             await moves.must_move(tx, command.lines, RESERVED, SOLD)
-            return Reservation(order_id=command.order_id, lines=command.lines)
 
-        digest = digest_of(ReserveStock, command)
-        async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx,
-                key,
-                Reservation,
-                effect,
-                digest=digest,
-                events=_told(EventType.INVENTORY_COMMITTED),
-            )
+        return await self._once(key, command, move, EventType.INVENTORY_COMMITTED)
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
-        """Move sold pieces back to available. Unavailable while they are not sold yet."""
+        """Move the order's sold pieces back to available. Unavailable while they are not sold yet.
 
-        async def effect() -> Reservation:
-            if not await moves.move(tx, command.lines, SOLD, AVAILABLE):
-                detail = f"{moves.pieces(command.lines)} are not sold yet"
+        Rejected `foreign_saga` unless this saga is one that returns the order.
+        """
+
+        async def move(tx: AsyncConnection) -> None:
+            if not is_return_of(key.saga_id, command.order_id):
+                detail = f"{key.saga_id} does not return order {command.order_id}"
+                raise Rejected("foreign_saga", detail)
+            sold = await holdings.sold(tx, command)
+            if not sold or not await moves.move(tx, command.lines, SOLD, AVAILABLE):
+                detail = f"{moves.pieces(command.lines)} of {command.order_id} are not sold yet"
                 raise Unavailable(detail, retry_after=SOLD_SOON)
-            return Reservation(order_id=command.order_id, lines=command.lines)
 
-        digest = digest_of(ReserveStock, command)
-        async with self._database.transaction() as tx:
-            return await self._barrier.action(
-                tx,
-                key,
-                Reservation,
-                effect,
-                digest=digest,
-                events=_told(EventType.INVENTORY_RESTOCKED),
-            )
+        return await self._once(key, command, move, EventType.INVENTORY_RESTOCKED)
 
     async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
         """What these sagas have reserved and neither released nor sold; others are left out."""
@@ -189,6 +169,25 @@ class Inventory:
         """In which life of its database the service is."""
         async with self._database.transaction() as tx:
             return await epoch_of(tx)
+
+    async def _once(
+        self,
+        key: StepKey,
+        command: ReserveStock,
+        move: Callable[[AsyncConnection], Awaitable[None]],
+        event: EventType,
+    ) -> Reservation:
+        """Move the pieces as a step's action, and publish; a repetition gets the first reply."""
+
+        async def effect() -> Reservation:
+            await move(tx)
+            return Reservation(order_id=command.order_id, lines=command.lines)
+
+        digest = digest_of(ReserveStock, command)
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(
+                tx, key, Reservation, effect, digest=digest, events=_told(event)
+            )
 
     async def _change(self, statement: Executable, event: EventType) -> Product | None:
         """Run a statement that returns the product's row, and publish; None if there is none."""

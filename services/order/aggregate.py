@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from contracts.errors import Rejected
+from contracts.errors import Rejected, Unavailable
 from contracts.events import RecordedEvent
 from contracts.message import Money, Reason
+from contracts.names import is_return_of
 from contracts.orders import (
     BEGIN_RETURN,
     BY_HAND,
@@ -98,10 +99,15 @@ class OrderAggregate:
         return [placed, *(NewEvent("ItemAdded", item.model_dump()) for item in command.items)]
 
     def confirm(self, saga_id: str) -> list[NewEvent]:
-        """Make it binding. Rejected `not_pending` if closed, `foreign_order` if not this saga's."""
+        """Make it binding. Rejected `not_pending` if closed, `foreign_saga` if not this saga's.
+
+        Unavailable if it is not on record: whoever confirms an order has placed it.
+        """
+        if not self.placed:
+            raise Unavailable(f"order {self.id} is not on record: its database has lost it")
         if self.saga_id not in {None, saga_id}:
             detail = f"order {self.id} is carried by {self.saga_id}, not by {saga_id}"
-            raise Rejected("foreign_order", detail)
+            raise Rejected("foreign_saga", detail)
         self._must_be_pending()
         return [NewEvent("OrderConfirmed", {})]
 
@@ -111,7 +117,12 @@ class OrderAggregate:
         return [NewEvent(CLOSING[status], reason.model_dump())]
 
     def begin_return(self, saga_id: str) -> list[NewEvent]:
-        """Let this saga return it. Rejected `not_returnable`: not confirmed, or another does."""
+        """Let this saga return it. Rejected `not_returnable`: not confirmed, or another does.
+
+        Rejected `foreign_saga` if the saga's id is not that of a return of it.
+        """
+        if not is_return_of(saga_id, self.id):
+            raise Rejected("foreign_saga", f"{saga_id} is no return of order {self.id}")
         if not self._returnable():
             state = "being returned" if self.returning else f"{self.status}, not confirmed"
             raise Rejected("not_returnable", f"order {self.id} is {state}")
@@ -119,7 +130,8 @@ class OrderAggregate:
 
     def abandon_return(self, saga_id: str, reason: Reason) -> list[NewEvent]:
         """End this saga's return, or note that it ended before it began; else nothing."""
-        if self.returning != saga_id and not self._returnable():
+        could_begin = self._returnable() and is_return_of(saga_id, self.id)
+        if self.returning != saga_id and not could_begin:
             return []
         return [NewEvent(RETURN_ABANDONED, {"saga_id": saga_id, **reason.model_dump()})]
 

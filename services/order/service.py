@@ -73,7 +73,7 @@ class Orders:
             return await self._barrier.compensation(tx, key, Order, Order, undo, digest=digest)
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
-        """Confirm a pending order. Rejected `not_pending` or `foreign_order`."""
+        """Confirm a pending order. Rejected `not_pending` or `foreign_saga`."""
         digest = digest_of(ConfirmOrder, command)
         return await self._once(
             key, digest, command.order_id, lambda order: order.confirm(key.saga_id)

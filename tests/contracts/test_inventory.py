@@ -17,8 +17,8 @@ from contracts.message import StepKey
 PRICE = Price(minor=2500, currency="EUR")
 
 
-def key(step: str = "reserve") -> StepKey:
-    return StepKey(saga_id="order-1", step=step)
+def key(step: str = "reserve", saga_id: str = "order-ord_1") -> StepKey:
+    return StepKey(saga_id=saga_id, step=step)
 
 
 def wanted(**quantities: int) -> ReserveStock:
@@ -94,11 +94,11 @@ async def test_sold_pieces_come_back_and_not_before_they_are_sold(stock: Invento
     await seeded(stock)
     await stock.reserve(key(), wanted(A=4))
     with pytest.raises(Unavailable) as early:
-        await stock.restock(key("restock"), wanted(A=4))
+        await stock.restock(key("restock", "return-ord_1"), wanted(A=4))
     assert early.value.retry_after is not None
     await stock.commit(key("commit"), wanted(A=4))
     assert await held(stock) == (6, 0, 4)
-    await stock.restock(key("restock"), wanted(A=4))
+    await stock.restock(key("restock", "return-ord_1"), wanted(A=4))
     assert await held(stock) == (10, 0, 0)
 
 
@@ -121,11 +121,11 @@ async def test_what_a_saga_holds_is_told_until_it_is_released_or_sold(
 
 async def test_what_stands_of_a_saga_is_told_by_its_steps(stock: InventoryService) -> None:
     await seeded(stock)
-    assert await stock.effects(["order-1"]) == []
+    assert await stock.effects(["order-ord_1"]) == []
     await stock.reserve(key(), wanted(A=3))
     await stock.commit(key("commit"), wanted(A=3))
-    told = await stock.effects(["order-1", "order-2"])
-    assert [(it.saga_id, it.steps) for it in told] == [("order-1", ("commit", "reserve"))]
+    told = await stock.effects(["order-ord_1", "order-2"])
+    assert [(it.saga_id, it.steps) for it in told] == [("order-ord_1", ("commit", "reserve"))]
     other = StepKey(saga_id="order-2", step="reserve")
     await stock.reserve(other, wanted(A=1))
     await stock.release(other, wanted(A=1))

@@ -119,13 +119,14 @@ class Asking:
     def __init__(self, service: Any, table: dict[str, Operation]) -> None:
         self._service = service
         self._table = table
-        self._order_id = f"ord_keys{next(_numbers)}"
+        self.order_id = f"ord_keys{next(_numbers)}"
 
-    async def ask(self, name: str, which: int = 0) -> Any:
-        """The operation, with the first or the other command."""
+    async def ask(self, name: str, which: int = 0, *, saga_id: str | None = None) -> Any:
+        """The operation, with the first or the other command, by its own saga or this one."""
         operation = self._table[name]
-        key = StepKey(saga_id=f"{operation.saga}-{self._order_id}", step=operation.step)
-        command = operation.commands(self._order_id)[which]
+        saga_id = saga_id or f"{operation.saga}-{self.order_id}"
+        key = StepKey(saga_id=saga_id, step=operation.step)
+        command = operation.commands(self.order_id)[which]
         return await getattr(self._service, name)(key, command, *operation.more)
 
     async def prepare(self, name: str) -> None:
@@ -154,7 +155,7 @@ async def test_an_orders_key_means_one_command(orders: OrderService, name: str) 
 
 @pytest.mark.parametrize("name", INVENTORY)
 async def test_a_stocks_key_means_one_command(stock: InventoryService, name: str) -> None:
-    await _on_the_shelf(stock)
+    await on_the_shelf(stock)
     await _held_to_one_command(Asking(stock, INVENTORY), name)
 
 
@@ -179,7 +180,7 @@ async def test_a_return_is_not_abandoned_by_another_command(orders: OrderService
 
 
 async def test_pieces_are_not_released_by_another_command(stock: InventoryService) -> None:
-    await _on_the_shelf(stock)
+    await on_the_shelf(stock)
     asking = Asking(stock, INVENTORY)
     await asking.ask("reserve")
     await _refused(asking.ask("release", 1))
@@ -194,6 +195,7 @@ async def test_money_is_not_given_back_by_another_command(payments: PaymentServi
     assert await payments.for_order(charged.order_id) == charged
 
 
-async def _on_the_shelf(stock: InventoryService) -> None:
+async def on_the_shelf(stock: InventoryService) -> None:
+    """A product to hold pieces of."""
     price = Price(minor=150, currency="EUR")
     await stock.create_product(NewProduct(sku="A", name="A", price=price, stock=10))

@@ -99,25 +99,25 @@ async def test_a_fence_tells_whether_the_confirmation_landed(orders: OrderServic
 async def test_a_return_is_begun_once_and_completed(orders: OrderService) -> None:
     await orders.create(key(CREATE), command())
     with pytest.raises(Rejected) as early:
-        await orders.begin_return(key(RETURN, "return-1"), returning())
+        await orders.begin_return(key(RETURN, "return-ord_1"), returning())
     assert early.value.code == "not_returnable"
     await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
-    await orders.begin_return(key(RETURN, "return-2"), returning())
+    await orders.begin_return(key(RETURN, "return-ord_1-2"), returning())
     with pytest.raises(Rejected):
-        await orders.begin_return(key(RETURN, "return-3"), returning())
+        await orders.begin_return(key(RETURN, "return-ord_1-3"), returning())
     with pytest.raises(Rejected) as another:
-        await orders.complete_return(key("done", "return-3"), returning())
+        await orders.complete_return(key("done", "return-ord_1-3"), returning())
     assert another.value.code == "not_returning"
-    back = await orders.complete_return(key("done", "return-2"), returning())
+    back = await orders.complete_return(key("done", "return-ord_1-2"), returning())
     assert back.status == OrderStatus.RETURNED
 
 
 async def test_an_abandoned_return_leaves_the_order_confirmed(orders: OrderService) -> None:
     await confirmed(orders)
-    await orders.begin_return(key(RETURN, "return-1"), returning())
-    assert await orders.abandon_return(key(RETURN, "return-1"), returning(), WHY) == WHY
+    await orders.begin_return(key(RETURN, "return-ord_1"), returning())
+    assert await orders.abandon_return(key(RETURN, "return-ord_1"), returning(), WHY) == WHY
     other = Reason(code="other", detail="later")
-    assert await orders.abandon_return(key(RETURN, "return-1"), returning(), other) == WHY
+    assert await orders.abandon_return(key(RETURN, "return-ord_1"), returning(), other) == WHY
     assert (await orders.get("ord_1")).status == OrderStatus.CONFIRMED
     assert [it.type for it in await orders.history("ord_1")][-1] == "OrderReturnAbandoned"
 

@@ -58,20 +58,44 @@ async def test_reserve_release_and_commit_move_pieces(inventory: Inventory) -> N
 
 
 async def test_restock_puts_sold_pieces_back_once(inventory: Inventory) -> None:
-    await inventory.reserve(key("s1"), lines(A=4, B=2))
-    await inventory.commit(key("s1", "commit"), lines(A=4, B=2))
-    back = (key("r1", "restock"), lines(B=2, A=4))
+    await inventory.reserve(key("order-ord_1"), lines(A=4, B=2))
+    await inventory.commit(key("order-ord_1", "commit"), lines(A=4, B=2))
+    back = (key("return-ord_1", "restock"), lines(B=2, A=4))
     replies = await asyncio.gather(*(inventory.restock(*back) for _ in range(20)))
     assert {it.model_dump_json() for it in replies} == {replies[0].model_dump_json()}
     assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((10, 0, 0), (5, 0, 0))
 
 
-async def test_restock_waits_until_all_lines_are_sold(inventory: Inventory) -> None:
-    await inventory.reserve(key("s1"), lines(A=4, B=2))
-    await inventory.commit(key("s1", "commit"), lines(A=4))
+async def test_restock_waits_until_the_order_is_sold(inventory: Inventory) -> None:
+    await inventory.reserve(key("order-ord_1"), lines(A=4, B=2))
     with pytest.raises(Unavailable):
-        await inventory.restock(key("r1", "restock"), lines(A=4, B=2))
-    assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((6, 0, 4), (3, 2, 0))
+        await inventory.restock(key("return-ord_1", "restock"), lines(A=4, B=2))
+    assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((6, 4, 0), (3, 2, 0))
+
+
+async def test_less_than_was_reserved_is_not_sold(inventory: Inventory) -> None:
+    await inventory.reserve(key("s1"), lines(A=4, B=2))
+    with pytest.raises(Rejected, match="holds no") as refused:
+        await inventory.commit(key("s1", "commit"), lines(A=4))
+    assert refused.value.code == "stock_not_held"
+    assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((6, 4, 0), (3, 2, 0))
+
+
+async def test_of_a_release_and_a_sale_at_once_one_counts(inventory: Inventory) -> None:
+    await inventory.reserve(key("other"), lines(A=2))  # whose pieces must not make up for them
+    for n in range(10):
+        saga = f"s{n}"
+        await inventory.reserve(key(saga), lines(A=2))
+        both = (
+            inventory.release(key(saga), lines(A=2)),
+            inventory.commit(key(saga, "commit"), lines(A=2)),
+        )
+        answers = await asyncio.gather(*(both if n % 2 else both[::-1]), return_exceptions=True)
+        (refused,) = [it for it in answers if isinstance(it, BaseException)]
+        assert isinstance(refused, Rejected), refused
+        assert refused.code in {"stock_not_held", "stock_sold"}
+        assert (await stock(inventory))[1] == 2
+        await inventory.add_stock("A", AddStock(quantity=2))
 
 
 async def test_a_line_that_is_out_of_stock_leaves_the_others_alone(inventory: Inventory) -> None:

@@ -95,14 +95,14 @@ async def test_inventory(databases: DatabaseSettings) -> None:
             await inventory.reserve(step("reserve", "s0"), order)
         await inventory.add_stock("A", AddStock(quantity=5))
         for _ in range(2):
-            await inventory.reserve(step("reserve"), order)
-        await inventory.release(step("reserve"), order)
+            await inventory.reserve(step("reserve", "s2"), order)
+        await inventory.release(step("reserve", "s2"), order)
         await inventory.release(step("reserve", "s1"), order)
         with pytest.raises(Compensated):
             await inventory.reserve(step("reserve", "s1"), order)
-        await inventory.reserve(step("reserve", "s2"), order)
-        await inventory.commit(step("commit", "s2"), order)
-        await inventory.restock(step("restock", "s2"), order)
+        await inventory.reserve(step("reserve"), order)
+        await inventory.commit(step("commit"), order)
+        await inventory.restock(step("restock", "return-ord_1"), order)
         assert await told(database, inventory_outbox) == [
             "product.created A",
             "product.stocked A",

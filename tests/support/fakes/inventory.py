@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
 from contracts.message import StepKey
+from contracts.names import is_return_of, workflow_id
 from contracts.records import Effects, Epoch, Op, State, StepRecord
 from infrastructure.commands import digest_of
+from services.inventory.holdings import FOR_GOOD, same
 from tests.support.fakes.barrier import Barrier
 
 
@@ -37,21 +39,38 @@ class FakeInventory:
         return self._products[sku]
 
     async def reserve(self, key: StepKey, command: ReserveStock) -> Reservation:
-        return self._once(key, command, "available", "reserved")
+        digest = digest_of(ReserveStock, command)
+        return self._barrier.action(
+            key, digest, lambda: self._move(command, "available", "reserved")
+        )
 
     async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
         def undo(held: Reservation | None) -> Reservation:
             if held is None:
                 return Reservation(order_id=command.order_id, lines=())
+            if len(self._barrier.replies(key.saga_id)) > 1:
+                raise Rejected("stock_sold", "it has been sold")
             return self._move(command, "reserved", "available")
 
         return self._barrier.compensation(key, digest_of(ReserveStock, command), undo)
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
-        return self._once(key, command, "reserved", "sold")
+        def effect() -> Reservation:
+            if not self._moved(key.saga_id, command):
+                raise Rejected("stock_not_held", f"{key.saga_id} holds nothing such")
+            return self._move(command, "reserved", "sold")
+
+        return self._barrier.action(key, digest_of(ReserveStock, command), effect)
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
-        return self._once(key, command, "sold", "available")
+        def effect() -> Reservation:
+            if not is_return_of(key.saga_id, command.order_id):
+                raise Rejected("foreign_saga", f"{key.saga_id} does not return the order")
+            if self._moved(workflow_id(command.order_id), command) < FOR_GOOD:
+                raise Unavailable(f"{command.order_id} is not sold yet", retry_after=1.0)
+            return self._move(command, "sold", "available")
+
+        return self._barrier.action(key, digest_of(ReserveStock, command), effect)
 
     def _find(self, sku: str) -> Product:
         if sku not in self._products:
@@ -82,9 +101,8 @@ class FakeInventory:
     async def epoch(self) -> Epoch:
         return Epoch(database="in memory", transaction=0)
 
-    def _once(self, key: StepKey, command: ReserveStock, source: str, target: str) -> Reservation:
-        digest = digest_of(ReserveStock, command)
-        return self._barrier.action(key, digest, lambda: self._move(command, source, target))
+    def _moved(self, saga_id: str, command: ReserveStock) -> int:
+        return sum(same(reply, command) for reply in self._barrier.replies(saga_id))
 
     def _move(self, command: ReserveStock, source: str, target: str) -> Reservation:
         """All lines, or none."""
@@ -95,11 +113,9 @@ class FakeInventory:
             self._change(line.sku, **{source: -line.quantity, target: line.quantity})
         return Reservation(order_id=command.order_id, lines=command.lines)
 
-    def _too_few(self, sku: str, source: str) -> Rejected | Unavailable:
+    def _too_few(self, sku: str, source: str) -> Rejected:
         if source == "available":
             return Rejected("out_of_stock", f"there is not so much of {sku}")
-        if source == "sold":
-            return Unavailable(f"{sku} is not sold yet", retry_after=1.0)
         return Rejected("stock_not_held", f"{sku} should be {source}, but is not")
 
     def _change(self, sku: str, **by: int) -> None:
