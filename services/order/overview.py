@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.orders import OrderStatus
 from contracts.overview import FlowSlice, Intervention, OrderFlow
-from services.order.tables import events, orders
+from services.order.tables import WORDS, events, orders
 
 OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
 
@@ -51,7 +51,7 @@ async def interventions(tx: AsyncConnection, limit: int) -> list[Intervention]:
     statement = (
         select(told.stream_id, told.data, told.recorded_at)
         # As the index has it, word for word.
-        .where(literal_column("type = 'StepUnblocked' AND data ? 'who'"))
+        .where(literal_column(WORDS))
         .order_by(told.recorded_at.desc())
         .limit(limit)
     )

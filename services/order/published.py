@@ -25,6 +25,8 @@ def published(event: NewEvent, after: OrderAggregate) -> Iterator[DomainEvent]:
     told = TOLD.get(event.type)
     if told is EventType.ORDER_UNBLOCKED and after.status == OrderStatus.BLOCKED:
         return  # another step still is
+    if told is EventType.ORDER_BLOCKED and "who" in event.data:
+        return  # it was before, and an operator has it tried again
     if told is None or after.total is None:
         return
     data = OrderEvent(

@@ -204,8 +204,8 @@ async def test_what_operators_said_is_told_newest_first(orders: OrderService) ->
         word = StepNote(
             order_id="ord_1",
             step="charge_payment",
-            blocked=None,
-            still_blocked=False,
+            blocked="no" if action == "retry" else None,
+            still_blocked=action == "retry",
             action=action,
             evidence=f"bank reference {number}",
             who="ada",

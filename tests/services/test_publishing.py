@@ -123,6 +123,8 @@ async def test_orders(databases: DatabaseSettings) -> None:
         for _ in range(2):
             await orders.create(step("create_order"), command)
         await orders.note(step("note-1"), blocked)
+        retried = blocked.model_copy(update={"action": "retry", "who": "ada"})
+        await orders.note(step("note-3"), retried)
         unblocked = blocked.model_copy(update={"blocked": None, "still_blocked": False})
         await orders.note(step("note-2"), unblocked)
         for _ in range(2):

@@ -138,7 +138,7 @@ class FakeOrders:
             Intervention(order_id=order_id, recorded_at=it.recorded_at, **it.data)
             for order_id, events in self._events.items()
             for it in events
-            if it.type == "StepUnblocked" and "who" in it.data
+            if "who" in it.data
         ]
         return sorted(told, key=lambda it: it.recorded_at, reverse=True)[:limit]
 
