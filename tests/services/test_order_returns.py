@@ -113,11 +113,12 @@ async def test_an_order_that_is_not_confirmed_cannot_be_returned(
         await orders.create(create, command)
     if order_id == "ord_closed":
         await orders.close(create, command, OrderStatus.REJECTED, WHY)
+    own = StepKey(saga_id=f"return-{order_id}", step="begin_return")
     this = StartReturn(order_id=order_id, items=(), total=TOTAL)
     with pytest.raises(Rejected) as rejected:
-        await orders.begin_return(begin(), this)
+        await orders.begin_return(own, this)
     assert rejected.value.code == "not_returnable"
-    assert await orders.abandon_return(begin(), this, WHY) == WHY  # and records nothing
+    assert await orders.abandon_return(own, this, WHY) == WHY  # and records nothing
     if order_id != "ord_nowhere":
         types = [event.type for event in await orders.history(order_id)]
         assert not [it for it in types if "Return" in it]
