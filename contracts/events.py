@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from contracts.message import Message
+from contracts.opaque import invalid_token, number
 
 
 class RecordedEvent(Message):
@@ -50,9 +51,12 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Position":
-        """What `str` wrote. ValueError for anything else."""
-        transaction, _, number = text.partition("-")
-        return cls(int(transaction), int(number))
+        """What `str` wrote. Rejected `invalid_cursor` for anything else."""
+        transaction, _, place = text.partition("-")
+        try:
+            return cls(number(transaction), number(place))
+        except ValueError as error:
+            raise invalid_token() from error
 
 
 BEGINNING = Position(0, 0)

@@ -1,26 +1,20 @@
 """The table `orders`: written in the transaction of the events, read by lists and look-ups."""
 
-import base64
-import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, RowMapping, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeEngine
 
-from contracts.errors import NotFound, Rejected
-from contracts.message import Moment, Money
+from contracts.errors import NotFound
+from contracts.message import Money
+from contracts.opaque import moment, name, seal, unseal
 from contracts.orders import AcceptedOrder, Order, OrderFilter, OrderPage, OrderStatus
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
-
-MOMENT = TypeAdapter[datetime](Moment)
-
 
 CHANGING = ("status", "reason", "version")
 FIXED = ("id", "customer_id", "items", "total_minor", "currency", "fingerprint", "accepted_at")
@@ -98,10 +92,10 @@ async def page(
     statement = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc())
     statement = statement.where(*_conditions(only))
     if cursor is not None:
-        statement = statement.where(keyset < tuple_(*_decode(cursor)))
+        statement = statement.where(keyset < tuple_(*unseal(cursor, moment, name)))
     rows = (await tx.execute(statement.limit(limit + 1))).mappings().all()
     items = tuple(_order(row) for row in rows[:limit])
-    return OrderPage(items=items, next_cursor=_encode(items[-1]) if len(rows) > limit else None)
+    return OrderPage(items=items, next_cursor=_cursor(items[-1]) if len(rows) > limit else None)
 
 
 async def statuses(tx: AsyncConnection, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
@@ -141,20 +135,8 @@ async def _row(tx: AsyncConnection, order_id: str) -> RowMapping:
     return row
 
 
-def _encode(order: Order) -> str:
-    keyset = json.dumps([order.created_at.isoformat(), order.id])
-    return base64.urlsafe_b64encode(keyset.encode()).decode()
-
-
-def _decode(cursor: str) -> tuple[datetime, str]:
-    try:
-        created_at, order_id = json.loads(base64.urlsafe_b64decode(cursor))
-        moment = MOMENT.validate_python(created_at)
-    except (ValueError, TypeError) as error:
-        raise Rejected("invalid_cursor", "use `next_cursor` as it was given") from error
-    if not isinstance(order_id, str) or "\0" in order_id:
-        raise Rejected("invalid_cursor", "use `next_cursor` as it was given")
-    return moment, order_id
+def _cursor(last: Order) -> str:
+    return seal(last.created_at.isoformat(), last.id)
 
 
 def _order(row: RowMapping) -> Order:
