@@ -26,6 +26,7 @@ from contracts.sagas import CancelOrder
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
+OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}
 STATUS_OF_ENDED = {OrderStatus.CONFIRMED: 201, OrderStatus.PENDING: 202, OrderStatus.BLOCKED: 202}
 
 
@@ -161,14 +162,15 @@ async def cancel_order(
 async def cancel(order: Order, wish: CancelOrder, me: Caller, deps: Backend) -> Order:
     """Cancel it if that can still be; the order after that. Problem 409 if it cannot.
 
-    What it has become counts, and not the saga's answer alone: a task of the workflow may have
-    undone it and then been lost, with the wish. Asked again, the saga is being undone already.
+    What it has become decides, and the saga's answer only as long as it is open: a task of the
+    workflow may have closed it and then been lost, with the wish or with why it was closed.
     """
     answer = Cancelling.OVER
-    if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
+    if order.status in OPEN:
         answer = await deps.sagas.cancel(order.id, wish)
         order = await find_order(order.id, me, deps)
-    if order.status != OrderStatus.CANCELLED and answer is not Cancelling.ACCEPTED:
+    will_be = order.status in OPEN and answer is Cancelling.ACCEPTED
+    if order.status != OrderStatus.CANCELLED and not will_be:
         raise _not_cancelled(order, answer)
     return order
 

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Response
 
 from api.access import Guarded
-from api.auth import Me
+from api.auth import Caller, Me
 from api.backend import Backend, backend
 from api.bodies import OrderOut, SagaOut
 from api.etags import IfMatch
@@ -20,7 +20,7 @@ from api.problems import Problem
 from api.saga_views import saga_out
 from contracts.errors import NotFound
 from contracts.names import return_id
-from contracts.orders import RETURN_ABANDONED, OrderStatus
+from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]
@@ -36,19 +36,36 @@ async def return_order(
 ) -> OrderOut:
     """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed.
 
+    What it has become decides: 409 `saga_terminated` if a return was begun, and ended from outside.
+
     412 if the order is no longer as `If-Match` says.
     """
     order = await find_order(order_id, me, deps)
     if_match.check(order)
+    if order.status == OrderStatus.CONFIRMED:
+        order = await give_back(order, me, deps)
     if order.status == OrderStatus.RETURNED:
         response.status_code = 200
-    elif order.status == OrderStatus.CONFIRMED:
-        await deps.sagas.start_return(order, await next_attempt(order_id, deps))
-    else:
+    elif order.status != OrderStatus.CONFIRMED:
         detail = f"the order is {order.status}; only a confirmed one can be returned"
         raise Problem(409, "not_returnable", detail)
     response.headers["Location"] = f"/v1/orders/{order_id}"
     return OrderOut.of(order)
+
+
+async def give_back(order: Order, me: Caller, deps: Backend) -> Order:
+    """Start its return; the order after that. Problem 409 if nothing will return it now."""
+    attempt = await next_attempt(order.id, deps)
+    under_way = await deps.sagas.start_return(order, attempt)
+    order = await find_order(order.id, me, deps)
+    if under_way or order.status == OrderStatus.RETURNED:
+        return order
+    if await next_attempt(order.id, deps) != attempt:  # it has just been abandoned
+        return await give_back(order, me, deps)
+    detail = (
+        "the return's workflow was ended from outside; the audit, or an operator, carries it on"
+    )
+    raise Problem(409, "saga_terminated", detail)
 
 
 @router.get("/{order_id}/return", responses=errors(404))

@@ -5,11 +5,11 @@ accepted is kept in the workflow's memo, so that an order is visible before its 
 a repeated request can be compared with the first.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from enum import Enum, auto
-from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import (
@@ -18,25 +18,19 @@ from temporalio.client import (
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from activities.executions import described, listed
 from api.accepted import Accepted
 from api.attempts import attempts
 from api.saga_found import SagaFound
+from api.saga_options import saga_options
 from api.temporal import RPC_TIMEOUT, UNKNOWN_ORDER, translated
 from api.troubles import InTrouble, find, look
 from api.updates import send_update
 from contracts.errors import NotFound, Rejected, Unavailable
-from contracts.names import Queue, return_id, workflow_id
-from contracts.orders import CreateOrder, Order, OrderStatus
+from contracts.names import return_id, workflow_id
+from contracts.orders import Order, OrderStatus
 from contracts.sagas import (
     TOO_LATE,
     UNFIT_TEXT,
@@ -59,13 +53,9 @@ REFUSALS = {
     "AlreadyResolved": "already_resolved",
     UNFIT_TEXT: "unfit_text",
 }
+CANCELLED = "cancelled_by_"  # how the code of the cause begins
+LOOKS, LOOK_EVERY = 30, 0.1  # at a saga that is called off, until its pivot's fence has answered
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
-# What a killed worker costs each saga whose task it had; the default is 10 s. Four attempts of the
-# fast path fit in, which are made within a task.
-TASK_TIMEOUT = timedelta(seconds=5)
-ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
-CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
-SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
 
 
 class Cancelling(Enum):
@@ -102,7 +92,7 @@ class OrderSagas:
                     order,
                     id=workflow_id(order.order_id),
                     memo={"accepted": accepted},
-                    **_options(order, OrderStatus.PENDING),
+                    **saga_options(order, OrderStatus.PENDING),
                 )
         except WorkflowAlreadyStartedError:
             return False
@@ -117,19 +107,20 @@ class OrderSagas:
             async with translated():
                 await self._handle(order_id).result()
 
-    async def start_return(self, order: Order, attempt: int) -> None:
-        """Start this attempt to return the order, if nobody has started it yet."""
+    async def start_return(self, order: Order, attempt: int) -> bool:
+        """Start this attempt to return the order; False if it was started before, and has ended."""
         start = ReturnOrderInput(
             order_id=order.id, items=order.items, total=order.total, **dict(self._how)
         )
-        with suppress(WorkflowAlreadyStartedError):
-            async with translated():
-                await self._starter.start_workflow(
-                    ReturnOrder.run,
-                    start,
-                    id=return_id(order.id, attempt),
-                    **_options(order, order.status),
-                )
+        saga_id = return_id(order.id, attempt)
+        async with translated():
+            try:
+                options = saga_options(order, order.status)
+                await self._starter.start_workflow(ReturnOrder.run, start, id=saga_id, **options)
+            except WorkflowAlreadyStartedError:
+                earlier = await described(self._client, saga_id, rpc_timeout=RPC_TIMEOUT)
+                return earlier is not None and earlier.is_open
+        return True
 
     async def accepted(self, order_id: str) -> Accepted:
         """What was accepted under this id. NotFound if Temporal knows nothing of it."""
@@ -152,12 +143,29 @@ class OrderSagas:
                 await send_update(handle, CANCEL, request, within=UPDATE_TIMEOUT, update_id=CANCEL)
         except WorkflowUpdateFailedError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type == TOO_LATE:
-                return Cancelling.TOO_LATE
+                cancelled = await self._is_being_cancelled(order_id)
+                return Cancelling.ACCEPTED if cancelled else Cancelling.TOO_LATE
             raise
         except NotFound:
             await self.accepted(order_id)  # NotFound for good if it never was
             return Cancelling.OVER
         return Cancelling.ACCEPTED
+
+    async def _is_being_cancelled(self, order_id: str) -> bool:
+        """Whether it is being undone since somebody, or Temporal, has cancelled it before.
+
+        Unavailable if its pivot's fence does not tell in time.
+        """
+        with suppress(NotFound):
+            for _ in range(LOOKS):
+                view, _ = await self.view(workflow_id(order_id))
+                if not (view.called_off or "").startswith(CANCELLED) or view.cause is not None:
+                    return (view.cause or "").startswith(CANCELLED)
+                if view.state not in {SagaState.COMPENSATING, SagaState.BLOCKED}:
+                    return False  # the pivot had landed, so it went on
+                await asyncio.sleep(LOOK_EVERY)
+            raise Unavailable("whether it is undone is not known yet")
+        return False
 
     async def resolve(self, saga_id: str, resolution: Resolution) -> None:
         """An operator's word on a blocked step. NotFound if there is no such saga.
@@ -215,23 +223,3 @@ class OrderSagas:
 
     def _handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
         return self._client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))
-
-
-def _options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, Any]:
-    """How every saga of an order is started: once under its id, for good."""
-    attributes = [
-        SearchAttributePair(ORDER_STATUS, status),
-        SearchAttributePair(CUSTOMER_ID, order.customer_id),
-        SearchAttributePair(SAGA_STATE, SagaState.RUNNING),
-    ]
-    money = f"{order.total.minor} {order.total.currency} (minor units)"
-    return {
-        "task_queue": Queue.ORDERS,
-        "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
-        "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
-        "search_attributes": TypedSearchAttributes(attributes),
-        "static_summary": f"{money}, {len(order.items)} lines",
-        "task_timeout": TASK_TIMEOUT,
-        "request_eager_start": True,  # does nothing if this process has no worker for it
-        "rpc_timeout": RPC_TIMEOUT,
-    }

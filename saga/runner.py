@@ -130,6 +130,7 @@ class Saga:
         await self._remember()
         cause = self._cause = await self._try(forward, deadline)
         if cause is not None and not self._committed:
+            self.view.called_off = cause.code
             self._journal.enter(SagaState.COMPENSATING)
             await self._finish(self._on_record())
             self._undoable = not await self._finish(self._pivot_landed())

@@ -48,13 +48,18 @@ class StepView:
 
 @dataclass
 class SagaView:
-    """A whole saga. `compensations` lists the steps in the order in which they are undone."""
+    """A whole saga. `compensations` lists the steps in the order in which they are undone.
+
+    `cause` is why it is undone, once that is certain; `called_off`, as what, from when it is called
+    off: its pivot's fence may still say that it must go on.
+    """
 
     saga_id: str
     state: SagaState = SagaState.RUNNING
     steps: list[StepView] = field(default_factory=list)
     compensations: list[str] = field(default_factory=list)
     cause: str | None = None
+    called_off: str | None = None
 
     def markdown(self) -> str:
         """The same for people, as Temporal's current details show it."""

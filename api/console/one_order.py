@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
-from api import orders
+from api import orders, returns
 from api.backend import Backend, backend
 from api.console import security, story
 from api.console.case import Case, case_of
@@ -16,7 +16,6 @@ from api.console.rendering import page, part
 from api.console.streams import Parts, a_place, kept_up_to_date, nudged
 from api.event_stream import EventStream
 from api.problems import Problem, demand_fit
-from api.returns import next_attempt
 from contracts.message import MAX_REASON
 from contracts.names import workflow_id
 from contracts.sagas import CancelOrder
@@ -110,7 +109,7 @@ async def give_back(order_id: str, me: SignedIn, deps: Deps) -> Response:
     case = await case_of(order_id, deps)
     if refusal := story.returning(case).refusal:
         raise Problem(409, "not_returnable", refusal)
-    await deps.sagas.start_return(case.order, await next_attempt(order_id, deps))
+    await returns.give_back(case.order, me.caller, deps)
     return _back(order_id)
 
 

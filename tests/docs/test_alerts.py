@@ -22,7 +22,7 @@ MAKERS = (
     "workers",
     "workflows",
 )
-NO_METRICS = {"saga_id", "saga_terminated", "saga_theme", "saga_console"}
+NO_METRICS = {"saga_id", "saga_paused", "saga_terminated", "saga_theme", "saga_console"}
 NAMED = re.compile(r"`([A-Z]\w+)`")
 
 

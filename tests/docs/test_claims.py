@@ -51,7 +51,7 @@ TIMES = {
     "GRACEFUL_SHUTDOWN": "workers.queues:GRACEFUL_SHUTDOWN",
     "CONCURRENT_ACTIVITIES": "workers.queues:CONCURRENT_ACTIVITIES",
     "SHORT": "saga.attempts:SHORT",
-    "TASK_TIMEOUT": "api.sagas:TASK_TIMEOUT",
+    "TASK_TIMEOUT": "api.saga_options:TASK_TIMEOUT",
     "LOCAL_ACTIVITIES": "workers.queues:LOCAL_ACTIVITIES",
     "RPC_TIMEOUT": "api.sagas:RPC_TIMEOUT",
     "HEAD_TIMEOUT": "api.limits:HEAD_TIMEOUT",
