@@ -17,7 +17,7 @@ from tests.saga.test_parking import blocked, word
 from tests.saga.toy import LATER, REJECT, UNDO, Script, ToySaga
 from tests.support.waiting import until
 
-SUGGESTED = "limit.historyCount.suggestContinueAsNew=80"  # events; 4,096 by default
+SUGGESTED = "limit.historyCount.suggestContinueAsNew=40"  # events; 4,096 by default
 NOT_NOW = {"NotBlocked", "AlreadyResolved"}
 
 
@@ -109,12 +109,12 @@ async def test_a_blocked_saga_that_operators_spoke_to_often_goes_on_as_a_later_l
         taken = 0
         for _ in range(200):
             taken += await say(handle, word(Resolving.RETRY))
-            if taken == 40:
+            if taken == 15:
                 break
-        assert taken == 40
+        assert taken == 15
         description = await handle.describe()
         events = description.history_length
-        assert events < 200
+        assert events < 100
         await until(lambda: say(handle, word(Resolving.MARK_DONE)))
         assert await handle.result() == "by_audit"  # what this toy's later lives are undone for
         first = description.raw_description.workflow_execution_info.first_run_id
