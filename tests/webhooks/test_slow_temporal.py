@@ -41,7 +41,8 @@ async def test_ten_webhooks_are_begun_by_a_slow_temporal(
             patch.object(Client, "start_workflow", slowly),
         ):
             async with open_postgres_bus(databases.event_database_url, bus) as opened:
-                await opened.publish([event_of(mine) for _ in range(EVENTS)])
+                one = {"subject": "ord_of_one_lane"}
+                await opened.publish([event_of(mine).model_copy(update=one) for _ in range(EVENTS)])
                 working = asyncio.create_task(
                     opened.consume(CONSUMER, consumer.deliver, consumer.malformed)
                 )
