@@ -14,7 +14,7 @@ from sqlalchemy import Column, Select, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Unavailable
-from infrastructure.bus import Bus
+from infrastructure.bus import Bus, Lag
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
 from infrastructure.event_epochs import current_epoch
@@ -22,6 +22,7 @@ from infrastructure.outbox import OutboxTables
 from infrastructure.telemetry.metrics import gauge
 from relay.catching_up import catch_up
 from relay.outboxes import OUTBOXES
+from services.event.deliveries import CONSUMER
 from services.event.tables import hooks, inbox
 
 log = logging.getLogger(__name__)
@@ -39,12 +40,13 @@ async def watch_lag(
         for database in databases.values():
             stack.push_async_callback(database.close)
         event = databases["event"]
+        subscriptions, consumers = set[str](), set[str]()
         while not_cancelled():
             for service in outboxes:
                 look = look_at_outbox(service, databases[service], OUTBOXES[service])
                 await _try(service, look)
-            await _try("the event database", look_at_events(event))
-            await _try("the bus", look_at_bus(bus))
+            await _try("the event database", look_at_events(event, consumers))
+            await _try("the bus", look_at_bus(bus, subscriptions))
             for name in WITH_EPOCHS:
                 if name in databases:
                     await _try(name, look_at_epoch(name, databases[name]))
@@ -78,26 +80,28 @@ async def look_at_outbox(service: str, database: Database, tables: OutboxTables)
     gauge("saga_outbox_set_aside", "Events that could not be published").set(aside, labels)
 
 
-async def look_at_bus(bus: Bus) -> None:
-    """How far each subscription is behind."""
+async def look_at_bus(bus: Bus, seen: set[str]) -> None:
+    """How far each subscription is behind; those seen before and forgotten are not."""
     waiting = gauge("saga_consumer_waiting", "Events that a subscription has not passed yet")
     lag = gauge("saga_consumer_lag", "Age of the oldest of them", "s")
-    for subscription, count, seconds in await bus.lags():
-        waiting.set(count, {"subscription": subscription})
-        lag.set(seconds, {"subscription": subscription})
+    lags = {each.subscription: each for each in await bus.lags()}
+    seen.update(lags)
+    for name in seen:
+        found = lags.get(name, Lag(name, 0, 0.0))
+        waiting.set(found.waiting, {"subscription": name})
+        lag.set(found.seconds, {"subscription": name})
 
 
-async def look_at_events(database: Database) -> None:
-    """Dead letters, and deliveries of webhooks by their state."""
-    table, state = inbox.dead_letters, hooks.deliveries.c.state
+async def look_at_events(database: Database, seen: set[str]) -> None:
+    """Dead letters, of consumers seen before too, and deliveries of webhooks by their state."""
     async with database.statement() as tx:
-        dead = await tx.execute(_counted(table.c.consumer))
+        counted = await tx.execute(_counted(inbox.dead_letters.c.consumer))
+        dead = dict(counted.tuples().all())
+        found = dict((await tx.execute(_counted(hooks.deliveries.c.state))).tuples().all())
     letters = gauge("saga_dead_letters", "Events that a consumer could not handle")
-    letters.set(0, {"consumer": "webhooks"})  # so that a metric is there before the first
-    for consumer, count in dead:
-        letters.set(count, {"consumer": consumer})
-    async with database.statement() as tx:
-        found = dict((await tx.execute(_counted(state))).tuples().all())
+    seen.update(dead, {CONSUMER})
+    for consumer in seen:
+        letters.set(dead.get(consumer, 0), {"consumer": consumer})
     deliveries = gauge("saga_webhook_deliveries", "Deliveries of webhooks that are kept")
     for name in ("pending", "delivered", "dead"):
         deliveries.set(found.get(name, 0), {"state": name})
