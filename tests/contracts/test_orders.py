@@ -165,7 +165,9 @@ async def test_an_unknown_order_is_not_found(orders: OrderService) -> None:
 async def test_the_command_and_the_totals_are_read_back(orders: OrderService) -> None:
     await confirmed(orders)
     await orders.create(key(CREATE, "order-ord_2"), command("ord_2"))
-    assert await orders.command("ord_1") == command()
+    again = await orders.command("ord_1")
+    assert again == command()
+    assert (await orders.create(key(CREATE), again)).version == 2  # to its key, it is the same
     assert await orders.totals(OrderStatus.CONFIRMED) == [TOTAL]
     assert await orders.totals(OrderStatus.RETURNED) == []
     with pytest.raises(NotFound):
