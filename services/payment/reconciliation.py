@@ -15,8 +15,9 @@ from infrastructure.outbox import Outbox
 from services.payment import queries, rows
 from services.payment.provider import Period, Provider
 from services.payment.provider_answers import Balance, Refund
-from services.payment.refunds import Refunds
-from services.payment.words import told
+from services.payment.provider_errors import StoredFailure
+from services.payment.refunds import FAILED, Refunds
+from services.payment.words import following, told
 
 MOST_REFUNDS = 3  # that failed: the bank does not take the money, so a person has to find a way
 
@@ -103,8 +104,26 @@ class Reconciliation:
         await self._must_not_have_failed_too_often(intent_id, balance)
         found = await self._fence(balance)
         if found is None:
-            return await self._provider.refund(intent_id, f"stray/{intent_id}/refund")
+            return await self._settle_stray(intent_id)
         return await self._settle(found, intent_id)
+
+    async def _settle_stray(self, intent_id: str) -> str:
+        """Refund an intent that has no row to keep a key in: each generation is tried in turn.
+
+        That is safe, since a refund asks for all that is left; those before answer from a store.
+        """
+        key = f"stray/{intent_id}/refund"
+        for _ in range(MOST_REFUNDS):
+            try:
+                return await self._provider.refund(intent_id, key)
+            except StoredFailure:
+                if stand := await self._provider.refunds(intent_id):
+                    return stand[0].id
+            except Rejected as refused:
+                if refused.code != FAILED:
+                    raise
+            key = following(key)
+        raise Rejected("refund_keeps_failing", f"refunds of intent {intent_id} fail")
 
     async def _must_not_have_failed_too_often(self, intent_id: str, balance: Balance) -> None:
         refunds = await self._provider.all_refunds(intent_id)
@@ -136,7 +155,7 @@ class Reconciliation:
             try:
                 refund_id = await self._refunds.give_back_all(found.payment, intent_id, key)
             except Rejected as refused:
-                if refused.code != "refund_failed":
+                if refused.code != FAILED:
                     raise
                 continue
             if refund_id is None:

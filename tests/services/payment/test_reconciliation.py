@@ -111,6 +111,22 @@ async def test_a_charge_that_was_undone_here_is_not_adopted(stack: Stack) -> Non
     assert await net(stack, command.order_id) == 0
 
 
+@pytest.mark.parametrize("kind", ["stored_500", "done_500", "fails later"])
+async def test_money_that_has_no_payment_here_goes_back_past_failures(
+    stack: Stack, kind: str
+) -> None:
+    key, command, captured = await charged(stack)
+    await lose(stack, key, command.order_id, back_to="before")
+    if kind == "fails later":
+        refund_id = await stack.payments.settle(intent_of(captured), command.order_id)
+        await stack.sandbox.fail_refund(refund_id)
+    else:
+        await stack.sandbox.fault("refund", kind, command.order_id)
+    refund_id = await stack.payments.settle(intent_of(captured), command.order_id)
+    assert await net(stack, command.order_id) == 0
+    assert await stack.payments.settle(intent_of(captured), command.order_id) == refund_id
+
+
 async def test_what_ended_is_given_back_once_and_a_late_charge_is_refused(stack: Stack) -> None:
     key, command = an_order("pm_sandbox_reply_lost")
     with pytest.raises(Unavailable):
