@@ -109,8 +109,10 @@ def waiting_in(case: Case, saga_id: str) -> list[Waiting]:
 def _since(case: Case, node: Node) -> datetime:
     """When it was recorded as blocked; a moment later than it was."""
     told = [
-        it.recorded_at
-        for it in case.events
-        if it.type == "StepBlocked" and it.data.get("step") == node.name
+        event.recorded_at
+        for event in case.events  # one that tells who said something is a retry of what was blocked
+        if event.type == "StepBlocked"
+        and event.data.get("step") == node.name
+        and "who" not in event.data
     ]
     return told[-1] if told else node.action.began or case.order.updated_at
