@@ -3,20 +3,25 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from temporalio.client import WorkflowHandle
 
-from contracts.audits import AuditRequest
+from activities.executions import described
+from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
 from verifier.golden import AUDIT, CHARGE, Story
+from verifier.narrow import PREFIX
 from verifier.subject import Case, Subject
 from verifier.world import World
 from workflows.audit_orders import AuditOrders
 
 BOUND = 60.0
 LOOK = 0.1
+AGE = timedelta(minutes=5)  # of a case, at most
+_numbers = count(1)
 
 
 async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandle[Any, Any]:
@@ -30,7 +35,7 @@ async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandl
     )
     await _until(lambda: _charging(saga))
     await saga.terminate("by mistake")
-    await _until(lambda: _listed(world, case))
+    await _until(lambda: _listed(world, case, saga.result_run_id or ""))
     audit = await world.client.start_workflow(
         AuditOrders.run,
         AuditRequest(grace=timedelta()),
@@ -51,13 +56,41 @@ def _plainly_named(case: Case) -> Case:
     return Case(workflow_id(order_id), argument, argument, case.fast)
 
 
+async def audit(
+    world: World,
+    case: Case,
+    *,
+    repair: bool = True,
+    between: Callable[[], Awaitable[None]] | None = None,
+) -> AuditReport:
+    """An audit of this order alone, however young it is, to its end.
+
+    `between` is done when it has found what is wrong, and before it repairs it.
+    """
+    stands = await described(world.client, case.workflow_id)
+    if stands is not None and not stands.is_open:
+        await _until(lambda: _listed(world, case, stands.run_id))
+    audit_id = f"{PREFIX}{case.order.order_id}~{next(_numbers)}"
+    if between is not None:
+        world.injector.between[audit_id] = between
+    report: AuditReport = await world.client.execute_workflow(
+        AuditOrders.run,
+        AuditRequest(grace=timedelta(), repair=repair, ledger=AGE),
+        id=audit_id,
+        task_queue=Queue.ORDERS,
+    )
+    return report
+
+
 async def _charging(saga: WorkflowHandle[Any, Any]) -> bool:
     pending = (await saga.describe()).raw_description.pending_activities
     return CHARGE.activity in {it.activity_type.name for it in pending}
 
 
-async def _listed(world: World, case: Case) -> bool:
-    query = f"WorkflowId = '{case.workflow_id}' AND ExecutionStatus = 'Terminated'"
+async def _listed(world: World, case: Case, run_id: str) -> bool:
+    """Whether Temporal lists this run as ended, as it will a moment after it is."""
+    run = f"WorkflowId = '{case.workflow_id}' AND RunId = '{run_id}'"
+    query = f"{run} AND ExecutionStatus != 'Running'"
     return (await world.client.count_workflows(query)).count > 0
 
 

@@ -1,6 +1,6 @@
 """The invariant that every saga has: its barriers tell of one effect and one undoing a step."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from sqlalchemy import MetaData, select
@@ -28,8 +28,13 @@ async def rows_of(world: World, saga_id: str) -> Rows:
     return found
 
 
-def barriers_hold(steps: Sequence[Step[Any, Any]], completed: str) -> Invariant:
-    """Every step is done and not undone if the saga completed; else none is left done."""
+def barriers_hold(
+    steps: Sequence[Step[Any, Any]], completed: str, *, ended_by_word: Set[str] = frozenset()
+) -> Invariant:
+    """Every step is done and not undone if the saga completed; else none is left done.
+
+    `ended_by_word`: the steps of which a person's word is what undoes them.
+    """
 
     async def invariant(world: World, case: Case, ending: Ending) -> list[str]:
         rows = await rows_of(world, case.workflow_id)
@@ -37,7 +42,11 @@ def barriers_hold(steps: Sequence[Step[Any, Any]], completed: str) -> Invariant:
             f"{step} {op} is left started" for (step, op), it in rows.items() if it == "started"
         ]
         for step in steps:
-            if step.kind is not Kind.READ:
+            if step.name in ending.left and step.name in ended_by_word:
+                continue
+            if step.name in ending.left:
+                wrong += _left_alone(step, rows, whole=ending.status == completed)
+            elif step.kind is not Kind.READ:
                 wrong += _judge(step, rows, whole=ending.status == completed)
         return wrong
 
@@ -58,3 +67,10 @@ def _judge(step: Step[Any, Any], rows: Rows, *, whole: bool) -> list[str]:
         return []
     how = "completed" if whole else "undone"
     return [f"{step.name} of a saga that is {how}: action {action}, compensation {compensation}"]
+
+
+def _left_alone(step: Step[Any, Any], rows: Rows, *, whole: bool) -> list[str]:
+    """A step that a person said is done, or need not be, is done by nobody else."""
+    op = Op.ACTION if whole else Op.COMPENSATION
+    done = rows.get((step.name, op))
+    return [f"{step.name} is left to people, and its {op} is {done}"] if done else []

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from temporalio.activity import Info
 from temporalio.exceptions import ApplicationError
 
 from saga import rejection
-from verifier.faults import AFTER, BEFORE, LATE, Fault, Kind, Way
+from verifier.faults import Fault
+from verifier.groups import AFTER, BEFORE, LATE
+from verifier.kinds import Kind, Way
 from verifier.script import END, Script, begun, ended, healed
 
 Body = Callable[[], Awaitable[Any]]
@@ -26,7 +29,7 @@ class Attempt:
     """One attempt that a fault may strike. `number` counts all attempts at the site, from 1.
 
     `local` counts those on the fast path. `now` and `first` are when this one and the first were
-    scheduled, by the server's clock.
+    scheduled, by the server's clock. `info` is Temporal's of one on its queue.
     """
 
     script: Script
@@ -36,6 +39,7 @@ class Attempt:
     now: datetime
     first: datetime
     body: Body
+    info: Info | None = None
 
     def fire(self) -> None:
         """It strikes now."""
@@ -113,7 +117,7 @@ async def replies_lost(it: Attempt) -> Any:
 async def _operator(it: Attempt) -> None:
     """Once the step is parked, wait for the operator: skipped time would fill with attempts."""
     if it.number - it.local > BEFORE_PARKED:
-        await it.script.until(healed(it.fault.site.step))
+        await it.script.until(healed(it.fault.site))
 
 
 async def done_by_hand(it: Attempt) -> Any:
@@ -211,7 +215,8 @@ async def cancelled_after(it: Attempt) -> Any:
 
 
 async def _ask(it: Attempt, ways: Sequence[Way]) -> None:
-    if it.number == 1:
+    """Once in each life; the first attempt may have failed by itself, before its effect."""
+    if it.number == 1 or it.fault not in it.script.fired:
         it.fire()
         for way in ways:
             await it.script.stage.ask(way)

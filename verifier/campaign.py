@@ -8,7 +8,8 @@ from itertools import combinations
 from unittest.mock import patch
 
 from saga import Kind as StepKind
-from verifier.faults import Fault, Kind, Mode, Path, Schedule, Site
+from verifier.faults import Fault, Mode, Path, Schedule, Site
+from verifier.kinds import Kind
 from verifier.plan import Plan
 from verifier.recording import Recording
 from verifier.report import Report, never_reached

@@ -8,14 +8,18 @@ first, and is cancelled, refused or fails at a place that is earlier than how fa
 from typing import Any
 
 from verifier.behaviours import Attempt, Behaviour
-from verifier.faults import ENDED, TASK_LOST, Kind
+from verifier.groups import ENDED, TASK_LOST
+from verifier.kinds import Kind
 
 # What strikes at a fault's other site, in the second life.
 SECOND = {
     Kind.TASK_LOST_DOWN: Kind.FAILS_FOR_EVER,
     Kind.ENDED_CANCEL: Kind.CANCEL_BEFORE,
     Kind.ENDED_CUSTOMER: Kind.CUSTOMER_BEFORE,
+    Kind.ENDED_QUESTION: Kind.ONLY_RETRY,
+    Kind.ENDED_QUESTION_DOWN: Kind.FAILS_ONLY_RETRY,
 }
+QUESTIONS = {Kind.ENDED_QUESTION, Kind.ENDED_QUESTION_DOWN}
 FIRST = {Kind.TASK_LOST_DOWN}  # … at what is called first
 
 
@@ -37,8 +41,13 @@ async def ended(it: Attempt) -> Any:
     reply = await it.body()
     if it.fault not in it.script.fired:
         it.fire()
-        _second_life(it)
-        way = ENDED[it.fault.kind] if it.fault.then is None else None
+        if it.fault.kind is Kind.ENDED_REFUSED and it.fault.then is not None:
+            await it.script.stage.refuse(it.fault.then.activity)
+            it.script.count_anew()
+        else:
+            _second_life(it)
+        at_once = it.fault.then is None or it.fault.kind in QUESTIONS
+        way = ENDED[it.fault.kind] if at_once else None
         await it.script.stage.end_and_reset(way)
     return reply
 

@@ -1,98 +1,9 @@
-"""What can go wrong, as data: kinds of faults, where they strike, and schedules made of them."""
+"""What can go wrong, as data: faults of a kind at a site, and schedules made of them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from saga import Resolving
-
-
-class Kind(StrEnum):
-    """What happens to an attempt, or to the saga while the attempt is there."""
-
-    FAILS_ONCE = "fails once"
-    FAILS_AN_HOUR = "fails for an hour"
-    FAILS_FOR_EVER = "fails for ever"
-    REJECTED = "is rejected"
-    REFUSED = "is refused by its service"
-    REPLY_LOST = "reply is lost"
-    REPLIES_LOST = "every reply is lost"
-    MARKED_DONE = "is refused and done by hand"
-    SKIPPED = "is refused, done by hand and skipped"
-    TWICE = "is delivered twice"
-    AT_ONCE = "is delivered twice at once"
-    SLOW_BEFORE = "is slow before its effect"
-    SLOW_AFTER = "is slow after its effect"
-    OVERTAKEN = "lands after the end, overtaken by its retry"
-    LATE_PATIENCE = "lands after the end, given up"
-    LATE_REFUSED = "lands after the end, refused meanwhile"
-    LATE_UNDOING = "lands while it is undone"
-    LATE_UNDONE = "lands after it is undone"
-    LATE_END = "lands after the end, cancelled"
-    CANCEL_BEFORE = "cancel before"
-    CANCEL_AFTER = "cancel after"
-    CANCEL_TWICE_BEFORE = "cancel twice before"
-    CANCEL_TWICE_AFTER = "cancel twice after"
-    CUSTOMER_BEFORE = "customer cancels before"
-    CUSTOMER_AFTER = "customer cancels after"
-    CUSTOMER_TWICE_BEFORE = "customer cancels twice before"
-    CUSTOMER_TWICE_AFTER = "customer cancels twice after"
-    BOTH_BEFORE = "both cancel before"
-    BOTH_AFTER = "both cancel after"
-    DEADLINE = "fails until the deadline"
-    RESET = "workflow reset"
-    WORKER_LOST = "worker is lost"
-    TASK_LOST = "its task is lost"
-    TASK_LOST_CANCEL = "its task is lost, then Temporal cancels"
-    TASK_LOST_CUSTOMER = "its task is lost, then the customer cancels"
-    TASK_LOST_REFUSED = "its task is lost, then refused"
-    TASK_LOST_DOWN = "its task is lost, then what is asked first is down"
-    ENDED = "terminated and reset"
-    ENDED_CANCEL = "terminated and reset, then Temporal cancels"
-    ENDED_CUSTOMER = "terminated and reset, then the customer cancels"
-
-
-class Way(StrEnum):
-    """By whom a cancel is asked for."""
-
-    TEMPORAL = "temporal"
-    CUSTOMER = "customer"
-
-
-T, C = Way.TEMPORAL, Way.CUSTOMER
-BEFORE = {
-    Kind.CANCEL_BEFORE: (T,),
-    Kind.CANCEL_TWICE_BEFORE: (T, T),
-    Kind.CUSTOMER_BEFORE: (C,),
-    Kind.CUSTOMER_TWICE_BEFORE: (C, C),
-    Kind.BOTH_BEFORE: (C, T),
-}
-AFTER = {
-    Kind.CANCEL_AFTER: (T,),
-    Kind.CANCEL_TWICE_AFTER: (T, T),
-    Kind.CUSTOMER_AFTER: (C,),
-    Kind.CUSTOMER_TWICE_AFTER: (C, C),
-    Kind.BOTH_AFTER: (T, C),
-}
-CANCELS = (*BEFORE, *AFTER)
-# What this run of the saga has done is known to nobody: its workflow task is lost, or an operator
-# ends the run and resets it. And what comes then.
-TASK_LOST: dict[Kind, Way | None] = {
-    Kind.TASK_LOST: None,
-    Kind.TASK_LOST_CANCEL: T,
-    Kind.TASK_LOST_CUSTOMER: C,
-    Kind.TASK_LOST_REFUSED: None,
-    Kind.TASK_LOST_DOWN: None,
-}
-ENDED: dict[Kind, Way | None] = {Kind.ENDED: None, Kind.ENDED_CANCEL: T, Kind.ENDED_CUSTOMER: C}
-LATE = (Kind.LATE_UNDOING, Kind.LATE_UNDONE, Kind.LATE_END)
-# What only an operator ends, where it cannot be given up, and how.
-ENDED_BY = {
-    Kind.FAILS_FOR_EVER: Resolving.RETRY,
-    Kind.REJECTED: Resolving.RETRY,
-    Kind.REPLIES_LOST: Resolving.RETRY,
-    Kind.MARKED_DONE: Resolving.MARK_DONE,
-    Kind.SKIPPED: Resolving.SKIP,
-}
+from verifier.kinds import Kind, Life
 
 
 class Path(StrEnum):
@@ -122,16 +33,25 @@ class Site:
         return f"{self.step}:{self.activity}"
 
 
+AT_THE_END = Site("workflow", "its end")
+
+
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong. `then`: where its second part strikes, if elsewhere."""
+    """One thing that goes wrong. `then`: where its second part strikes, if elsewhere.
+
+    `life`: how the saga's life ends meanwhile, if a step is parked by this.
+    """
 
     site: Site
     kind: Kind
     then: Site | None = None
+    life: Life = Life.FIRST
 
     def __str__(self) -> str:
-        return f"{self.site} {self.kind}" + (f" at {self.then}" if self.then else "")
+        elsewhere = f" at {self.then}" if self.then else ""
+        life = f", {self.life}" if self.life is not Life.FIRST else ""
+        return f"{self.site} {self.kind}{elsewhere}{life}"
 
 
 @dataclass(frozen=True)

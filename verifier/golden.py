@@ -7,7 +7,8 @@ is of a run whose promises were checked.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from verifier.faults import Fault, Kind, Mode, Schedule, Site
+from verifier.faults import Fault, Mode, Schedule, Site
+from verifier.kinds import Kind
 from verifier.resets import FIRST
 
 CREATE = Site("create_order", "order.create")

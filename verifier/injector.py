@@ -11,50 +11,64 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from saga import Call
 from verifier.behaviours import BEHAVIOURS, Attempt
+from verifier.beside import OTHERS
 from verifier.earlier import EARLIER
 from verifier.faults import Site
+from verifier.lives import ended_life, ends
 from verifier.script import Script, begun, ended
+from verifier.spoken import SPOKEN
 
-ALL = BEHAVIOURS | EARLIER
+ALL = BEHAVIOURS | EARLIER | OTHERS | SPOKEN
+REPAIRS = {"audit.begin", "audit.repair"}  # of this release and of those before
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Injector(Interceptor):
-    """Strikes activities of the workflows that have a script; others pass."""
+    """Strikes activities of the workflows that have a script; others pass.
+
+    `between`, by an audit's workflow id: what happens when it has found, and not repaired yet.
+    """
 
     def __init__(self) -> None:
         self.scripts: dict[str, Script] = {}
+        self.between: dict[str, Callable[[], Awaitable[None]]] = {}
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
         """Wrap the activity."""
-        return _Struck(next, self.scripts)
+        return _Struck(next, self)
 
 
 class _Struck(ActivityInboundInterceptor):
-    def __init__(self, inner: ActivityInboundInterceptor, scripts: dict[str, Script]) -> None:
+    def __init__(self, inner: ActivityInboundInterceptor, injector: Injector) -> None:
         super().__init__(inner)
-        self._scripts = scripts
+        self._scripts, self._between = injector.scripts, injector.between
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
         script = self._scripts.get(info.workflow_id or "")
         call = input.args[0] if input.args else None
+        if (between := self._between.get(info.workflow_id or "")) and info.activity_type in REPAIRS:
+            await between()
         if script is None or not isinstance(call, Call):
             return await super().execute_activity(input)
-        site = Site(call.step, info.activity_type)
+        # A note is of one run of the workflow; to a schedule it is the same in each.
+        site = Site(call.step.partition("@")[0], info.activity_type)
         body = partial(super().execute_activity, input)
         # A task of its own: a worker ends an attempt that is out of time, a lost one lands.
         # A local activity is scheduled by this machine's clock, which knows of no skipped time.
-        now = None if info.is_local else info.current_attempt_scheduled_time
-        task = asyncio.create_task(_attempt(script, site, now, body))
+        regular = None if info.is_local else info
+        if (fault := ends(script, input.args)) is not None:
+            body = partial(ended_life, script, fault, body)
+        task = asyncio.create_task(_attempt(script, site, regular, body))
         script.bodies.add(task)
         task.add_done_callback(partial(_landed, script))
         return await asyncio.shield(task)
 
 
 async def _attempt(
-    script: Script, site: Site, at: datetime | None, body: Callable[[], Awaitable[Any]]
+    script: Script, site: Site, info: activity.Info | None, body: Callable[[], Awaitable[Any]]
 ) -> Any:
+    at = info.current_attempt_scheduled_time if info else None
     script.attempts[site] += 1
     script.local[site] += at is None
     number = script.attempts[site]
@@ -64,9 +78,12 @@ async def _attempt(
     script.reach(begun(site, number))
     now = at or NEVER
     first = script.first.setdefault(site, now) if at else now
+    for fault in script.stage.remembers(site):
+        await script.stage.note_moment(fault)
     for fault in reversed(script.of(site)):
         if (behaviour := ALL.get(fault.kind)) is not None:
-            attempt = Attempt(script, fault, number, script.local[site], now, first, body)
+            local = script.local[site]
+            attempt = Attempt(script, fault, number, local, now, first, body, info)
             body = partial(behaviour, attempt)
     try:
         reply = await body()

@@ -8,7 +8,7 @@ ended is a moment of its own to be lost at.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence
 
 from temporalio.bridge.proto.workflow_activation import (
     WorkflowActivation,
@@ -17,7 +17,7 @@ from temporalio.bridge.proto.workflow_activation import (
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
-from verifier.faults import Way
+from verifier.kinds import Way
 
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
 Asked = dict[int, str]  # what a workflow has asked for: the activity's name, by its number
@@ -33,11 +33,11 @@ class Losses:
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()
         self._taken: set[Decision] = set()
-        self._doomed: dict[str, Way | None] = {}
+        self._doomed: dict[str, tuple[Way | None, int]] = {}
 
-    def doom(self, workflow_id: str, until: Way | None) -> None:
-        """Lose this workflow's next task; or all, until one knows of such a cancel."""
-        self._doomed[workflow_id] = until
+    def doom(self, workflow_id: str, until: Way | None, number: int = 1) -> None:
+        """Lose this workflow's next task; or all, until one knows of so many such cancels."""
+        self._doomed[workflow_id] = until, number
 
     def takes(
         self, workflow_id: str, activation: WorkflowActivation, asked: Asked, *, every: bool
@@ -46,18 +46,18 @@ class Losses:
 
         Replayed decisions are known to the server; queries and evictions decide nothing.
         """
-        names = {it.WhichOneof("variant") for it in activation.jobs}
-        if activation.is_replaying or names <= IDLE:
+        names = [str(it.WhichOneof("variant")) for it in activation.jobs]
+        if activation.is_replaying or IDLE.issuperset(names):
             return False
         lost = self._strikes(workflow_id, names) or (every and self._first(activation, asked))
         self.count[workflow_id] += lost
         return lost
 
-    def _strikes(self, workflow_id: str, names: Set[str | None]) -> bool:
+    def _strikes(self, workflow_id: str, names: Sequence[str]) -> bool:
         if workflow_id not in self._doomed:
             return False
-        until = self._doomed[workflow_id]
-        comes = until is not None and ASKED[until] in names
+        until, number = self._doomed[workflow_id]
+        comes = until is not None and names.count(ASKED[until]) >= number
         if until is None or comes:
             del self._doomed[workflow_id]
         return not comes

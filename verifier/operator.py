@@ -1,41 +1,98 @@
-"""Plays the operator of a run: when a step is blocked, mends what is broken and says so."""
+"""Plays the operators of a run: when a step is blocked, they mend what is broken and say so."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections import Counter
 
-from temporalio.client import WorkflowHandle, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from saga import Resolution, Resolving, SagaState, SagaView, StepState
-from verifier.faults import ENDED_BY
-from verifier.script import Script
+from saga import Resolving, SagaState, SagaView, StepState
+from verifier.faults import Fault
+from verifier.groups import EVIDENCE, UNDONE, WORDS
+from verifier.kinds import Kind
+from verifier.raw import raw
+from verifier.script import Script, Word
 
 LOOK = 0.5
-Handle = WorkflowHandle[Any, Any]
+IN_VAIN = 2
+REFUSALS = {"NotBlocked", "AlreadyResolved", "RetryOnly", "EvidenceMissing", "UnfitText"}
 
 
-async def operate(script: Script, handle: Callable[[], Handle]) -> None:
-    """Until cancelled. `handle` is of the saga's newest run."""
+async def operate(script: Script) -> None:
+    """Until cancelled."""
+    unforeseen: Counter[str] = Counter()
     while True:
         await asyncio.sleep(LOOK)
-        lasting = {it: ENDED_BY[it.kind] for it in script.faults if it.kind in ENDED_BY}
-        if script.fired.isdisjoint(lasting):
+        lasting = {it.site.step: it for it in script.faults if it.kind in WORDS}
+        foreseen = not script.fired.isdisjoint(lasting.values())
+        if not (foreseen or script.unforeseen) or script.waits:
             continue
-        with contextlib.suppress(RPCError, WorkflowUpdateFailedError, WorkflowQueryFailedError):
-            view: SagaView = await handle().query("saga", result_type=SagaView)
-            if view.state is SagaState.BLOCKED:
-                words = {it.site.step: lasting[it] for it in lasting}
-                await _resolve(script, handle(), view, words)
+        with contextlib.suppress(RPCError, WorkflowQueryFailedError):
+            if not await script.stage.is_open():
+                continue
+            view: SagaView = await script.stage.handle.query("saga", result_type=SagaView)
+            for step in view.steps if view.state is SagaState.BLOCKED else ():
+                if step.state is StepState.BLOCKED and step.name in lasting:
+                    await _say_next(script, lasting[step.name])
+                elif step.state is StepState.BLOCKED and script.unforeseen:
+                    await _help(script, step.name, unforeseen)
 
 
-async def _resolve(
-    script: Script, handle: Handle, view: SagaView, words: Mapping[str, Resolving]
-) -> None:
-    for step in view.steps:
-        if step.state is StepState.BLOCKED and step.name in words:
-            script.heal(step.name)
-            word = Resolution(step.name, words[step.name], "mended", "the verifier")
-            script.say(f"the operator says {word.action} of {step.name}")
-            await handle.execute_update("resolve", word)
+async def _help(script: Script, step: str, tried: Counter[str]) -> None:
+    """Try again what nobody has foreseen; then a person answers for it."""
+    tried[step] += 1
+    await say(script, step, Resolving.RETRY if tried[step] <= IN_VAIN else Resolving.MARK_DONE)
+
+
+async def _say_next(script: Script, fault: Fault) -> None:
+    """What is to be said next of a parked step; the last of it goes with what mends it."""
+    groups, number = WORDS[fault.kind], script.said[fault]
+    words, mends = groups[number], number == len(groups) - 1
+    attempts = script.attempts[fault.site]
+    if mends and fault.kind not in UNDONE:
+        script.heal(fault.site)
+    if len(words) > 1:
+        script.stage.hold_until_updates(len(words))
+    accepted = await asyncio.gather(*(say(script, fault, word) for word in words))
+    if mends and any(accepted):
+        script.heal(fault.site)
+        if fault.kind is Kind.SAID_AGAIN:
+            await say(script, fault, words[0])
+    elif mends and not script.is_settled(fault):  # it was not blocked any more: look again
+        script.break_again(fault.site)
+    elif not mends:
+        script.said[fault] += 1
+        if any(accepted):
+            await script.tried_again(fault.site, attempts)
+        await _say_next(script, fault)
+
+
+async def say(script: Script, of: Fault | str, action: Resolving) -> bool:
+    """One person's word by the Update that the API sends; whether it was accepted.
+
+    The run's end waits for the answer.
+    """
+    return bool(await asyncio.shield(script.stage.beside(_say(script, of, action))))
+
+
+async def _say(script: Script, of: Fault | str, action: Resolving) -> bool:
+    number = len(script.words) + 1
+    step, hostile = (of, None) if isinstance(of, str) else (of.site.step, EVIDENCE.get(of.kind))
+    evidence = hostile if hostile and action is not Resolving.RETRY else f"evidence {number}"
+    word = Word(step, action, evidence, f"operator {number}")
+    script.words.append(word)
+    said = raw(step=step, action=action.value, evidence=evidence, who=word.who)
+    try:
+        await script.stage.handle.execute_update("resolve", said)
+    except WorkflowUpdateFailedError as error:
+        # Of a workflow that ended meanwhile, nobody knows whether it has put the word on record.
+        refused = getattr(error.cause, "type", None) in REFUSALS
+        word.accepted = False if refused else None
+        script.say(f"{word.who} says {action} of {step}: refused, {error.cause}")
+    except RPCError as error:
+        script.say(f"{word.who} says {action} of {step}: {error}")
+    else:
+        word.accepted = True
+        script.say(f"{word.who} says {action} of {step}: accepted")
+    return bool(word.accepted)

@@ -13,9 +13,11 @@ from verifier.books import (
     new_order,
     recorded,
     stock_is_conserved,
+    words_are_on_record,
 )
 from verifier.subject import Case, Ending, Subject
 from verifier.world import World
+from workflows.place_order import CREATE_ORDER
 
 CONFIRMED = OrderStatus.CONFIRMED.value
 TERMINAL = {"OrderConfirmed", *CLOSING.values()}
@@ -34,21 +36,30 @@ async def close_the_account(world: World, case: Case) -> None:
 
 
 async def stock_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
-    """Sold if the order is confirmed, else back on the shelf."""
-    return await stock_is_conserved(world, case, sold=ending.status == CONFIRMED)
+    """Sold if the order is confirmed, else back on the shelf; reserved if left to people."""
+    left = not ending.left.isdisjoint({"reserve_inventory", "commit_inventory"})
+    return await stock_is_conserved(world, case, sold=ending.status == CONFIRMED, reserved=left)
 
 
 async def money_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
-    """Kept if the order is confirmed, else refunded."""
-    return await money_is_conserved(world, case, kept=ending.status == CONFIRMED)
+    """Kept if the order is confirmed, else refunded, unless that is left to people."""
+    kept = ending.status == CONFIRMED or "charge_payment" in ending.left
+    return await money_is_conserved(world, case, ending, kept=kept)
 
 
 async def the_record_says_the_truth(world: World, case: Case, ending: Ending) -> list[str]:
-    """The order has the workflow's status, was placed once, and ended once."""
+    """The order has the workflow's status, was placed once, and ended once.
+
+    It is left open if people said that they close it; if they did close it, they said why.
+    """
     order = await world.services.orders.get(case.order.order_id)
     types = await recorded(world, case)
+    if CREATE_ORDER.name in ending.left:
+        ended = [it for it in types if it in TERMINAL]
+        return [f"its closing is left to people, and yet there is {ended}"] if ended else []
     wrong = []
-    if ending.status is not None and order.status != ending.status:
+    closed_by_hand = any(it.step == CREATE_ORDER.name and it.settles for it in ending.words)
+    if ending.status not in {None, order.status} and not closed_by_hand:
         wrong.append(f"the order is {order.status}, its workflow says {ending.status}")
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
         wrong.append(f"the order is left {order.status}")
@@ -76,6 +87,7 @@ PLACE_ORDER = Subject(
         money_is_where_the_status_says,
         the_record_says_the_truth,
         an_accepted_cancel_cancels,
+        words_are_on_record,
         barriers_hold(module.STEPS, CONFIRMED),
     ),
     refusals={"inventory.reserve": clear_the_shelf, "user.validate": close_the_account},

@@ -6,11 +6,15 @@ from dataclasses import replace
 from itertools import chain, cycle
 
 from saga import Kind as StepKind
-from verifier.faults import CANCELS, ENDED, LATE, TASK_LOST, Fault, Kind, Mode, Path, Schedule, Site
+from verifier.faults import Fault, Mode, Path, Schedule, Site
+from verifier.groups import AGAIN, AUDITED_AFTER, AUDITS, CANCELS, ENDED, LATE, TASK_LOST
+from verifier.kinds import Kind, Life
+from verifier.others_plan import Others
 from verifier.recording import CANCELLED, REJECTED, TIMED_OUT, Recording, Triggers, at
 from verifier.resets import LAST
 from verifier.second_lives import SecondLives
 from verifier.subject import Subject
+from verifier.words_plan import Words
 
 # Whatever happens to an attempt here, its retry mends it.
 MENDED = (
@@ -41,6 +45,8 @@ class Plan:
         reads = {it.name for it in subject.steps if it.kind is StepKind.READ}
         refused = {it for it in self._before if it.step in reads and it.activity in self._refusals}
         self._again = SecondLives(recording, self._before, refused, self._completed)
+        self._words = Words(recording, self._steps, self._binding, self._completed)
+        self._others = Others(recording, self._before, refused, self._completed)
 
     def singles(self) -> list[Schedule]:
         """Every single fault at every call, in each way in which the saga may get there."""
@@ -59,6 +65,8 @@ class Plan:
         triggers = self.triggers()
         yield from chain(self._noted(), self._undone(triggers), self._resets(), self._again.ended())
         yield from chain(self._deadlines(triggers), self._every_task_lost(triggers))
+        yield from self._words.all(triggers, Path.REGULAR)
+        yield from self._others.all(triggers, Path.REGULAR)
 
     def _fast(self) -> Iterator[Schedule]:
         """Every activity on the fast path first, and by both kinds of worker in turn.
@@ -69,12 +77,15 @@ class Plan:
         forward = chain(self._undoable(), self._bound(), self._noted(), self._again.ended())
         undone = chain(self._undone(triggers), self._fast_resets(triggers))
         lost = chain(self._again.task_lost(triggers), self._every_task_lost(self.triggers()))
+        people = chain(*(it.all(triggers, Path.FAST) for it in (self._words, self._others)))
         modes = cycle((Mode.CACHED, Mode.EVICTED))
-        for it in chain(forward, undone, lost, self._deadlines(triggers)):
+        for it in chain(forward, undone, lost, self._deadlines(triggers), people):
             kind = it.faults[0].kind
             # A worker without a cache works on one task at a time, and breaks it up if it is late.
             mode = next(modes) if it.mode is Mode.CACHED and kind not in TASK_LOST else it.mode
             expects = it.expects | self._completed if _is_raced(it) else it.expects
+            if kind in CANCELS and it.trigger:  # of a task that is lost by itself, nothing is left
+                expects = expects | CANCELLED
             yield replace(it, mode=mode, path=Path.FAST, expects=expects)
 
     def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
@@ -143,7 +154,9 @@ class Plan:
         modes = (Mode.CACHED, Mode.EVICTED, Mode.CACHED)
         for (trigger, status), mode in zip(triggers, modes, strict=False):
             for site in self._recording.undoing:
-                for schedule in at(site, (*MENDED, *PARKED, *RESOLVED, *CANCELS), status):
+                asked = site.step == self._binding[0].step  # a fence can only be asked again
+                resolved = (Kind.REJECTED,) if asked else RESOLVED
+                for schedule in at(site, (*MENDED, *PARKED, *resolved, *CANCELS), status):
                     yield replace(schedule, trigger=trigger, mode=mode)
 
     def _deadlines(self, triggers: Triggers) -> Iterator[Schedule]:
@@ -191,7 +204,9 @@ class Plan:
 
 def _is_alone(fault: Fault) -> bool:
     """Whether it goes with no other: it takes more than one run of the workflow, or two sites."""
-    return fault.kind in {Kind.RESET, Kind.TASK_LOST_DOWN, *ENDED} or fault.then is not None
+    several = fault.then is not None or fault.life is not Life.FIRST
+    alone = {Kind.RESET, Kind.TASK_LOST_DOWN, *ENDED, *AGAIN, *AUDITS, *AUDITED_AFTER}
+    return several or fault.kind in alone
 
 
 def _is_raced(schedule: Schedule) -> bool:
@@ -199,4 +214,4 @@ def _is_raced(schedule: Schedule) -> bool:
 
     it has not heard of its end.
     """
-    return schedule.faults[0].kind in ENDED
+    return schedule.faults[0].kind in {*ENDED, *AUDITS}

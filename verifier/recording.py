@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from verifier.faults import Fault, Kind, Schedule, Site
+from verifier.faults import Fault, Schedule, Site
+from verifier.kinds import Kind
 
 REJECTED, TIMED_OUT, CANCELLED = (frozenset({it}) for it in ("rejected", "timed_out", "cancelled"))
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from verifier.faults import Kind, Path, Site
+from verifier.faults import Path, Site
+from verifier.kinds import Kind
 from verifier.run import Result
 
 Struck = tuple[Site, Kind]

@@ -50,6 +50,15 @@ def tasks_of(history: Sequence[HistoryEvent]) -> dict[str, int]:
     return tasks
 
 
+async def failed_tasks(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    """Why tasks of a workflow failed, in words: for whoever looks for what it hangs on."""
+    return [
+        f"a task failed: {event.workflow_task_failed_event_attributes.failure.message}"
+        async for event in handle.fetch_history_events()
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    ]
+
+
 def _activity_of(event: HistoryEvent) -> tuple[str, int] | None:
     """An activity's name and the task that called it, if that is what the event tells."""
     if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:

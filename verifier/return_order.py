@@ -14,6 +14,7 @@ from verifier.books import (
     new_order,
     recorded,
     stock_is_conserved,
+    words_are_on_record,
 )
 from verifier.subject import Case, Ending, Subject
 from verifier.world import World
@@ -48,18 +49,28 @@ async def _confirm(world: World, order: CreateOrder) -> None:
 
 
 async def stock_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
-    """Back on the shelf if the order is returned, else sold as before."""
-    return await stock_is_conserved(world, case, sold=ending.status != RETURNED)
+    """Back on the shelf if the order is returned, else sold as before.
+
+    It stays so if people said that they restock it.
+    """
+    sold = ending.status != RETURNED or module.RESTOCK.name in ending.left
+    return await stock_is_conserved(world, case, sold=sold)
 
 
 async def money_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
     """Refunded if the order is returned, else kept as before."""
-    return await money_is_conserved(world, case, kept=ending.status != RETURNED)
+    return await money_is_conserved(world, case, ending, kept=ending.status != RETURNED)
 
 
 async def the_record_says_the_truth(world: World, case: Case, ending: Ending) -> list[str]:
-    """Returned or confirmed, as the workflow says; one return, and it has ended."""
+    """Returned or confirmed, as the workflow says; one return, and it has ended.
+
+    Its end is not on record if people said that they put it there.
+    """
     order = await world.services.orders.get(case.order.order_id)
+    left = not ending.left.isdisjoint({module.BEGIN_RETURN.name, module.MARK_RETURNED.name})
+    if left:
+        return [] if order.status == OrderStatus.CONFIRMED else [f"the order is {order.status}"]
     right = RETURNED if ending.status == RETURNED else OrderStatus.CONFIRMED
     wrong = [] if order.status == right else [f"the order is {order.status}, not {right}"]
     types = await recorded(world, case)
@@ -93,6 +104,7 @@ RETURN_ORDER = Subject(
         money_is_where_the_status_says,
         the_record_says_the_truth,
         an_accepted_cancel_cancels,
-        barriers_hold(module.STEPS, RETURNED),
+        words_are_on_record,
+        barriers_hold(module.STEPS, RETURNED, ended_by_word={module.BEGIN_RETURN.name}),
     ),
 )

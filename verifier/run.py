@@ -4,29 +4,28 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field
-from datetime import timedelta
-from uuid import uuid4
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import (
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowHandle,
-    WorkflowUpdateFailedError,
-)
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import TerminatedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from saga.step import activity_name
-from verifier.faults import Fault, Kind, Mode, Path, Schedule, Site, Way
-from verifier.operator import LOOK, operate
-from verifier.resets import FIRST, reset
+from verifier.aftermath import judge_aftermath
+from verifier.faults import AT_THE_END, Fault, Mode, Path, Schedule, Site
+from verifier.groups import AGAIN, AUDITED_AFTER, SET_BACK
+from verifier.kinds import Kind
+from verifier.operator import operate
+from verifier.resets import failed_tasks, reset
 from verifier.script import END, Script
+from verifier.stage import Stage
 from verifier.subject import Case, Ending, Subject
 from verifier.world import World
 
 PATIENCE = 180.0
 TASK_TIMEOUT = timedelta(seconds=5)  # as the API has it
+A_MOMENT = timedelta(seconds=2)  # by which clocks differ
 SOON = timedelta(seconds=2)  # of a task that will be lost, a dozen times on the fast path
 
 
@@ -55,13 +54,12 @@ class Run:
         undoing = {
             it.name: activity_name(it.compensation) for it in subject.steps if it.compensation
         }
-        self._script = Script(schedule, undoing, self)
-        self._accepted = False
-        self._unheard = False
-        self._asking: set[asyncio.Task[None]] = set()
-        self._resets: list[asyncio.Event] = []
-        self._case: Case | None = None
-        self._handle: WorkflowHandle[object, object] | None = None
+        self._script = Script(schedule, undoing)
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        """Of the newest run of the workflow, once it is started."""
+        return self._script.stage.handle
 
     async def result(self) -> Result:
         """Run it to its end, and past it."""
@@ -76,29 +74,36 @@ class Run:
         return Result(schedule, violations, unreached, script.diary, script.calls, seconds)
 
     async def _violations(self) -> list[str]:
-        fast = self._script.schedule.path is Path.FAST
-        self._case = case = await self._subject.make(self._world, fast)
-        self._world.injector.scripts[case.workflow_id] = self._script
-        await self._start(case)
-        operator = asyncio.create_task(operate(self._script, lambda: self.handle))
+        script, began = self._script, datetime.now(UTC) - A_MOMENT
+        case = await self._subject.make(self._world, script.schedule.path is Path.FAST)
+        self._world.begun[case.order.order_id] = began
+        self._world.injector.scripts[case.workflow_id] = script
+        stage = script.stage = Stage(self._world, self._subject, case, script)
+        stage.handle = await self._start(case)
+        operator = asyncio.create_task(operate(script))
         try:
-            ending = await self._ending()
-            found = [f"at the end: {it}" for it in await self._judge(case, ending)]
+            found = await self._judged(case, "at the end")
             self._note_losses(case)
-            if self._script.bodies:
-                await self._script.settled()
-                landed = await self._judge(case, ending)
+            if script.bodies:
+                await script.settled()
+                landed = await self._judge(case, self._ended)
                 found += [f"when all has landed: {it}" for it in landed]
-            for fault in self._script.schedule.faults:
-                if fault.kind is Kind.RESET:
-                    found += await self._reset(case, fault)
+            for fault in script.schedule.faults:
+                found += await self._after(case, fault)
+            if any(fault.kind in AUDITED_AFTER for fault in script.faults):
+                judged = judge_aftermath(self._world, self._subject, case, script, self._ended)
+                found += [f"in the end: {it}" for it in await judged]
+            found += script.wrong
         finally:
             operator.cancel()
-            self._script.reach(END)
-            for asking in self._asking:
-                asking.cancel()
+            script.reach(END)
+            stage.leave()
             self._world.injector.scripts.pop(case.workflow_id)
         return list(dict.fromkeys(found))
+
+    async def _judged(self, case: Case, when: str) -> list[str]:
+        self._ended = await self._ending()
+        return [f"{when}: {it}" for it in await self._judge(case, self._ended)]
 
     def _note_losses(self, case: Case) -> None:
         if self._world.losses.count[case.workflow_id] >= len(self._script.calls):
@@ -106,8 +111,8 @@ class Run:
                 if fault.kind is Kind.WORKER_LOST:
                     self._script.fire(fault)
 
-    async def _start(self, case: Case) -> None:
-        self._handle = await self._world.client.start_workflow(
+    async def _start(self, case: Case) -> WorkflowHandle[Any, Any]:
+        return await self._world.client.start_workflow(
             self._subject.workflow.run,
             case.argument,
             id=case.workflow_id,
@@ -115,26 +120,20 @@ class Run:
             task_timeout=SOON if self._script.schedule.mode is Mode.LOST else TASK_TIMEOUT,
         )
 
-    @property
-    def handle(self) -> WorkflowHandle[object, object]:
-        """The workflow, once started."""
-        if self._handle is None:
-            raise RuntimeError("the run has not been started")
-        return self._handle
-
     async def _ending(self) -> Ending:
         """Wait for the end. A workflow that is stuck is ended, so that it disturbs nobody."""
         try:
             async with asyncio.timeout(PATIENCE):
                 outcome = await self._outcome()
-                await asyncio.gather(*self._asking)  # which tells whether a cancel was accepted
+                await self._script.stage.answered()
         except WorkflowFailureError as error:
-            await asyncio.gather(*self._asking)
+            await self._script.stage.answered()
             status = (await self.handle.describe()).status
             if status is WorkflowExecutionStatus.CANCELED:
                 return self._said("cancelled", "Canceled")
             return self._said(None, f"the workflow failed: {error.cause}")
         except TimeoutError:
+            self._script.diary += await failed_tasks(self.handle)
             with contextlib.suppress(RPCError):
                 await self.handle.terminate("stuck")
             return self._said(None, f"the workflow was open after {PATIENCE:.0f} s")
@@ -147,18 +146,31 @@ class Run:
             try:
                 return await self.handle.result()
             except WorkflowFailureError as error:
-                if not isinstance(error.cause, TerminatedError) or not self._resets:
+                if not isinstance(error.cause, TerminatedError):
                     raise
-                await self._resets.pop().wait()
+                if not await self._script.stage.goes_on():
+                    raise
 
     def _said(self, status: str | None, how: str) -> Ending:
-        self._script.say(f"the workflow ended: {how}, {status}")
-        return Ending(status, how, self._accepted)
+        script = self._script
+        script.say(f"the workflow ended: {how}, {status}")
+        return Ending(
+            status,
+            how,
+            script.stage.accepted,
+            words=tuple(script.words),
+            left=script.left,
+            lives=bool(script.over),
+            by_hand=script.stage.refunds_by_hand,
+            set_back={SET_BACK[it.kind] for it in script.faults if it.kind in SET_BACK},
+        )
 
     async def _judge(self, case: Case, ending: Ending) -> list[str]:
         found = [] if ending.status else [ending.how]
+        if any(fault.kind in AUDITED_AFTER for fault in self._script.faults):
+            return found  # whatever else is wrong an audit has to find out
         expected = self._script.schedule.expects
-        if expected and self._unheard:  # the workflow was done before it heard of a cancel
+        if expected and self._script.stage.unheard:  # it was done before it heard of a cancel
             expected = expected | {self._subject.completed}
         if ending.status and expected and ending.status not in expected:
             found.append(f"ended as {ending.status}, not as {' or '.join(sorted(expected))}")
@@ -166,83 +178,19 @@ class Run:
             found += await invariant(self._world, case, ending)
         return found
 
-    async def _reset(self, case: Case, fault: Fault) -> list[str]:
-        """Reset the finished run to where it scheduled the site; all must be as before."""
-        self._handle = await reset(self._world.client, self.handle, fault.site.activity)
-        self._script.fire(fault)
-        ending = await self._ending()
-        return [f"after the reset: {it}" for it in await self._judge(case, ending)]
-
-    async def ask(self, way: Way) -> None:
-        """A cancel, and its answer. The run's end waits for that too, if whoever asks is lost."""
-        await asyncio.shield(self._ask_aside(way))
-
-    async def _ask(self, way: Way) -> None:
-        if way is Way.TEMPORAL:
-            await self.handle.cancel()
-            await self._cancel_is_processed()
-            self._script.say("cancelled by Temporal")
-            return
-        try:
-            await self._cancel_as_a_customer()
-        except WorkflowUpdateFailedError as refused:
-            self._script.say(f"the customer's cancel was refused: {refused.cause}")
-        except RPCError as gone:
-            self._unheard = True
-            self._script.say(f"the customer's cancel found no workflow: {gone}")
-        else:
-            self._accepted = True
-            self._script.say("the customer's cancel was accepted")
-
-    async def _cancel_as_a_customer(self) -> None:
-        """Until there is an answer: what cannot be asked now is asked again, as of our API."""
-        asked = str(uuid4())
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                try:
-                    await self.handle.execute_update("cancel", self._subject.cancel, id=asked)
-                except RPCError as error:
-                    if error.status is RPCStatusCode.NOT_FOUND:
-                        raise
-                    await asyncio.sleep(LOOK)
-                else:
-                    return
-
-    async def refuse(self, activity: str) -> None:
-        """Change what the service decides by."""
-        if self._case is not None:
-            await self._subject.refusals[activity](self._world, self._case)
-
-    def lose(self, way: Way | None) -> None:
-        """Have the task lost that goes on, and send the cancel that ends it."""
-        self._world.losses.doom(self.handle.id, way)
-        if way is not None:
-            self._ask_aside(way)
-
-    async def end_and_reset(self, way: Way | None) -> None:
-        """Terminate the run; the new one does nothing before it knows of the cancel."""
-        done = asyncio.Event()
-        self._resets.append(done)
-        await self.handle.terminate("by the verifier")
-        self._script.say("terminated")
-        if way is not None:
-            self._world.losses.doom(self.handle.id, way)
-        self._handle = await reset(self._world.client, self.handle, FIRST)
-        self._script.say("reset to its first task")
-        if way is not None:
-            self._ask_aside(way)
-        done.set()
-
-    def _ask_aside(self, way: Way) -> asyncio.Task[None]:
-        asking = asyncio.create_task(self._ask(way))
-        self._asking.add(asking)
-        return asking
-
-    async def _cancel_is_processed(self) -> None:
-        asked = False
-        async for event in self.handle.fetch_history_events(wait_new_event=True):
-            asked = asked or (
-                event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED
-            )
-            if asked and event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-                return
+    async def _after(self, case: Case, fault: Fault) -> list[str]:
+        """What a fault does that strikes after the end; all must be as before."""
+        script, stage = self._script, self._script.stage
+        if fault.kind is Kind.RESET:
+            stage.handle = await reset(self._world.client, stage.handle, fault.site.activity)
+            script.fire(fault)
+            return await self._judged(case, "after the reset")
+        if fault.kind in AGAIN:
+            script.fire(fault)
+            await stage.start_again(fault.kind)
+            found = await self._judge(case, self._ended)
+            return [f"when it was started again: {it}" for it in found]
+        if fault.site == AT_THE_END and fault.kind in AUDITED_AFTER:
+            script.fire(fault)
+            await (stage.set_back(fault) if fault.kind in SET_BACK else stage.fail_refund())
+        return []

@@ -3,37 +3,49 @@
 import asyncio
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from verifier.faults import Fault, Kind, Schedule, Site, Way
+from saga import Resolving
+from verifier.faults import Fault, Schedule, Site
+from verifier.groups import PARKED, UNDONE, UNFORESEEN
+from verifier.kinds import Kind, Life
+
+if TYPE_CHECKING:
+    from verifier.stage import Stage
 
 END = "the end"
 BOUND = 45.0
 
 
-class Stage(Protocol):
-    """What a fault may do to the run that it strikes."""
+@dataclass
+class Word:
+    """What a person said of a step; whether it was accepted, None if no answer came.
 
-    async def ask(self, way: Way) -> None:
-        """Send a cancel; returns when it is processed."""
+    It may be `on_record` though none came.
+    """
 
-    async def refuse(self, activity: str) -> None:
-        """Have an activity's service refuse it from now on."""
+    step: str
+    action: Resolving
+    evidence: str
+    who: str
+    accepted: bool | None = None
+    on_record: bool = False
 
-    def lose(self, way: Way | None) -> None:
-        """Lose the workflow task that goes on; and all, until one knows of a cancel, sent now."""
-
-    async def end_and_reset(self, way: Way | None) -> None:
-        """Terminate the run and reset it to its first task, which may know of a cancel."""
+    @property
+    def settles(self) -> bool:
+        """Whether the step need not be done any more, since a person said so."""
+        return (self.accepted or self.on_record) and self.action is not Resolving.RETRY
 
 
 class Script:
-    """One run's faults and its diary."""
+    """One run's faults and its diary. Its stage, which is set once it runs, carries them out."""
 
-    def __init__(self, schedule: Schedule, undoing: dict[str, str], stage: Stage) -> None:
+    stage: "Stage"
+
+    def __init__(self, schedule: Schedule, undoing: dict[str, str]) -> None:
         self.schedule = schedule
-        self.stage = stage
         self.faults = list(schedule.all)
         self.fired: set[Fault] = set()
         self.calls: list[Site] = []
@@ -42,6 +54,10 @@ class Script:
         self.first: dict[Site, datetime] = {}
         self.bodies: set[asyncio.Task[Any]] = set()
         self.diary: list[str] = []
+        self.over: set[Fault] = set()
+        self.wrong: list[str] = []
+        self.words: list[Word] = []
+        self.said: Counter[Fault] = Counter()
         self._undoing = undoing
         self._healed: set[Site] = set()
         self._next: Kind | None = None
@@ -75,14 +91,59 @@ class Script:
             self._next = kind
         else:
             self.faults.append(Fault(site, kind))
+        self.count_anew()
+
+    def outlive(self, fault: Fault) -> None:
+        """A later life, in which the fault strikes again, unless a person's word has settled it."""
+        self.count_anew()
+        if self.is_settled(fault):
+            self.heal(fault.site)  # whoever does it again succeeds, and is found out
+        else:
+            self.break_again(fault.site)
+            self.said[fault] = 0
+
+    def count_anew(self) -> None:
+        """Attempts are counted from 1 again: those of a later life."""
         for counted in (self.attempts, self.local, self.first):
             counted.clear()
 
-    def heal(self, step: str) -> None:
-        """Nothing fails any more at this step."""
-        self.say(f"{step} is healed")
-        self.reach(healed(step))
-        self._healed |= {fault.site for fault in self.faults if fault.site.step == step}
+    def is_settled(self, fault: Fault) -> bool:
+        """Whether a person has said that what it strikes is done, or need not be."""
+        return any(word.step == fault.site.step and word.settles for word in self.words)
+
+    @property
+    def ending(self) -> Fault | None:
+        """The fault with which a life of the saga is to end, until it has."""
+        return next(
+            (it for it in self.faults if it.life is not Life.FIRST and it not in self.over), None
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether no operator has looked yet: a life is to end while a step is parked."""
+        return self.ending is not None and self.ending.life in PARKED
+
+    @property
+    def unforeseen(self) -> bool:
+        """Whether steps may be parked that no fault strikes."""
+        return any(fault.kind in UNFORESEEN for fault in self.faults)
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The steps of which a person said that they need not be done, or are; and nobody did."""
+        undone = {fault.site.step for fault in self.faults if fault.kind in UNDONE}
+        return frozenset(it.step for it in self.words if it.settles and it.step in undone)
+
+    def heal(self, site: Site) -> None:
+        """Nothing fails there any more."""
+        self.say(f"{site} is healed")
+        self.reach(healed(site))
+        self._healed.add(site)
+
+    def break_again(self, site: Site) -> None:
+        """It fails as before."""
+        self._healed.discard(site)
+        self._event(healed(site)).clear()
 
     def undoing_of(self, site: Site) -> Site:
         """Where the effect of a site's step is undone."""
@@ -101,6 +162,14 @@ class Script:
             for task in waiting:
                 task.cancel()
 
+    def has_happened(self, milestone: str) -> bool:
+        """Whether it was reached."""
+        return self._event(milestone).is_set()
+
+    async def tried_again(self, site: Site, attempts: int) -> None:
+        """Wait until there is one more attempt at a site than these."""
+        await self.until(begun(site, attempts + 1))
+
     async def settled(self) -> None:
         """After the end: let everything go that is held, and wait until it has landed."""
         self.reach(END)
@@ -116,9 +185,9 @@ def begun(site: Site, attempt: int = 1) -> str:
     return f"{site} attempt {attempt} begins"
 
 
-def healed(step: str) -> str:
-    """The milestone of a step's being mended."""
-    return f"{step} is healed"
+def healed(site: Site) -> str:
+    """The milestone of a site's being mended."""
+    return f"{site} is healed"
 
 
 def ended(site: Site) -> str:

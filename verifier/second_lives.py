@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
-from verifier.faults import Fault, Kind, Mode, Schedule, Site
+from verifier.faults import Fault, Mode, Schedule, Site
+from verifier.kinds import Kind
 from verifier.recording import CANCELLED, REJECTED, TIMED_OUT, Recording, Triggers, at
 
 LOST = (Kind.TASK_LOST, Kind.TASK_LOST_CANCEL, Kind.TASK_LOST_CUSTOMER)

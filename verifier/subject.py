@@ -1,6 +1,6 @@
 """A saga to verify: how to start a fresh one, and what must be true when it has ended."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from types import ModuleType
@@ -8,6 +8,7 @@ from typing import Any
 
 from contracts.orders import CreateOrder
 from saga import Step
+from verifier.script import Word
 from verifier.world import World
 
 # A deadline that a single step's patience outlasts, so that it can strike at every step.
@@ -28,12 +29,20 @@ class Case:
 class Ending:
     """How a run ended: the status that it claims, and whether a customer's cancel was accepted.
 
-    `status` is None if the workflow did not end as it should; `how` says it in words.
+    `status` is None if the workflow did not end as it should; `how` says it in words. `words` are
+    what people said of parked steps; `left` the steps that they said need not be done, and are not.
+    `lives`: whether the saga has had more than one. `by_hand`: how many refunds people made at the
+    provider. `set_back`: the services whose database was set back.
     """
 
     status: str | None
     how: str
     accepted: bool = False
+    words: Sequence[Word] = ()
+    left: Set[str] = frozenset()
+    lives: bool = False
+    by_hand: int = 0
+    set_back: Set[str] = frozenset()
 
 
 Invariant = Callable[[World, Case, Ending], Awaitable[list[str]]]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from services.user.service import Users
 from verifier.faults import Mode
 from verifier.injector import Injector
 from verifier.losses import LosingRunner, Losses
+from verifier.narrow import narrow, narrow_lists
 from verifier.remote import over_http
 from workers.queues import worker_for, workers_for
 
@@ -52,6 +54,7 @@ EVICTED_WORKERS = 12
 # default. At 60 a second nobody waits, and the server has a tenth less to do than at 500.
 DYNAMIC = (
     "frontend.WorkflowTimeSkippingEnabled=true",
+    "frontend.WorkflowPauseEnabled=true",
     "history.transferProcessorMaxPollRPS=60",
     "history.timerProcessorMaxPollRPS=60",
     'history.timerProcessorMaxTimeShift="10ms"',
@@ -71,7 +74,8 @@ DYNAMIC = (
 class World:
     """Everything a run needs, and everything an invariant may look at.
 
-    `databases` are by service; `provider` speaks to the provider as its operator may.
+    `databases` are by service; `provider` speaks to the provider as its operator may. `begun`: when
+    there was nothing yet of an order, by its id.
     """
 
     client: Client
@@ -80,6 +84,7 @@ class World:
     provider: httpx2.AsyncClient
     injector: Injector
     losses: Losses
+    begun: dict[str, datetime] = field(default_factory=dict)
     turn: Iterator[int] = field(default_factory=lambda: cycle(range(EVICTED_WORKERS)))
 
     def queue(self, mode: Mode) -> str:
@@ -119,6 +124,9 @@ async def running_world(
         services = _services(databases, transport)
         if remote:
             services = await over_http(services, stack)
+        begun: dict[str, datetime] = {}
+        services = narrow(services, begun)
+        stack.enter_context(narrow_lists())
         client = await stack.enter_async_context(_temporal(converter))
         injector, losses = Injector(), Losses()
         for worker in _workers(client, services, injector, losses):
@@ -126,7 +134,7 @@ async def running_world(
         headers = {"Authorization": f"Bearer {KEY}"}
         provider = httpx2.AsyncClient(transport=transport, base_url=PROVIDER, headers=headers)
         await stack.enter_async_context(provider)
-        yield World(client, services, databases, provider, injector, losses)
+        yield World(client, services, databases, provider, injector, losses, begun)
 
 
 @asynccontextmanager

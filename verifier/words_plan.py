@@ -1,0 +1,91 @@
+"""Schedules in which people speak of steps: of each that can be parked, in each life."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import cycle
+from typing import Any
+
+from saga import Kind as StepKind
+from saga import Step
+from verifier.faults import Fault, Path, Schedule, Site
+from verifier.groups import AUDITED, EARLY, LATER
+from verifier.kinds import Kind, Life
+from verifier.recording import CANCELLED, REJECTED, Recording, Triggers, at
+
+# What may be said of what is done or not, and by two at once; and what only of a question.
+ALONE = (
+    *(Kind.MARKED_UNDONE, Kind.SKIPPED_UNDONE, Kind.FAILS_SKIPPED, Kind.LOST_MARKED),
+    *(Kind.RETRIED_IN_VAIN, Kind.SAID_AGAIN),
+)
+AT_ONCE = (
+    *(Kind.TWO_RETRIES, Kind.RETRY_AND_DONE, Kind.DONE_AND_RETRY),
+    *(Kind.DONE_AND_SKIP, Kind.SKIP_AND_DONE, Kind.TWO_DONE),
+)
+IN_LIVES = (Kind.REJECTED, Kind.MARKED_DONE, Kind.MARKED_UNDONE, Kind.SKIPPED_UNDONE)
+IN_RESETS = (*IN_LIVES, Kind.SKIPPED, Kind.FAILS_FOR_EVER, Kind.LOST_MARKED)
+QUESTIONED = (Kind.ONLY_RETRY, Kind.FAILS_ONLY_RETRY)
+# An audit carries a saga on by the fast path, however it went before.
+RESETS = tuple(life for life in LATER if life not in AUDITED)
+
+
+class Words:
+    """`binding`: the calls from the pivot on."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        steps: dict[str, Step[Any, Any]],
+        binding: Sequence[Site],
+        completed: frozenset[str],
+    ) -> None:
+        self._recording = recording
+        self._steps = steps
+        self._binding = binding
+        self._completed = completed
+
+    def all(self, triggers: Triggers, path: Path) -> Iterator[Schedule]:
+        """Forward, and undone for each of the triggers; at once and in later lives for one."""
+        lives = LATER if path is Path.REGULAR else RESETS
+        yield from self._forward(lives)
+        yield from self._undoing(triggers, lives)
+        yield from self._early(triggers)
+
+    def _forward(self, lives: Sequence[Life]) -> Iterator[Schedule]:
+        for site in self._binding:
+            pivot = self._steps[site.step].kind is StepKind.PIVOT
+            kinds = (Kind.FAILS_ONLY_RETRY,) if pivot else (*ALONE, *AT_ONCE)
+            yield from at(site, kinds, self._completed)
+            for later in _in_each(lives, site, kinds if pivot else None):
+                undone = pivot and later.faults[0].life in AUDITED
+                yield replace(later, expects=self._completed | (CANCELLED if undone else set()))
+
+    def _undoing(self, triggers: Triggers, lives: Sequence[Life]) -> Iterator[Schedule]:
+        turn = cycle(triggers)
+        for site in self._recording.undoing:
+            asked = site.step in {it.step for it in self._binding}
+            for trigger, status in triggers:
+                for single in at(site, QUESTIONED if asked else ALONE, status):
+                    yield replace(single, trigger=trigger)
+            for single in at(site, () if asked else AT_ONCE, frozenset()):
+                trigger, status = next(turn)
+                yield replace(single, trigger=trigger, expects=status)
+            for later in _in_each(lives, site, QUESTIONED if asked else None):
+                trigger, status = next(turn)
+                expects = status | REJECTED | CANCELLED
+                yield replace(later, trigger=trigger, expects=expects)
+
+    def _early(self, triggers: Triggers) -> Iterator[Schedule]:
+        for site in self._recording.forward:
+            yield from at(site, (*EARLY,), self._completed)
+        for trigger, status in triggers[:1]:
+            for site in self._recording.undoing:
+                for single in at(site, (*EARLY,), status):
+                    yield replace(single, trigger=trigger)
+
+
+def _in_each(lives: Sequence[Life], site: Site, kinds: Sequence[Kind] | None) -> Iterator[Schedule]:
+    """These kinds, or those that settle something, in each of these lives."""
+    for life in lives:
+        settling = IN_RESETS if life in RESETS and len(lives) == len(LATER) else IN_LIVES
+        for kind in settling if kinds is None else kinds:
+            yield Schedule((Fault(site, kind, life=life),))
