@@ -1,8 +1,8 @@
 """The product with one of its safety mechanisms taken out: what each mutant puts in its place."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import text, update
 from temporalio import workflow
@@ -18,10 +18,9 @@ from saga.parking import Duty
 from saga.step import FORWARD
 from services.inventory import moves
 from services.inventory.tables import products
+from tests.verifier.mutant import Mutant
 from verifier.faults import Path
-from verifier.place_order import PLACE_ORDER
 from verifier.return_order import RETURN_ORDER
-from verifier.subject import Subject
 from verifier.world import World
 
 _step, _judged, _init, _try = Saga.step, Barrier.judged, Journal.__init__, Duty._try
@@ -157,21 +156,6 @@ async def constraint(world: World) -> None:
                 " CHECK (available >= 0 AND reserved >= 0 AND sold >= 0)"
             )
         )
-
-
-class Mutant(NamedTuple):
-    """A missing mechanism: what replaces what, the schedules that find it, and what they say."""
-
-    mechanism: str
-    owner: Any
-    name: str
-    replacement: Any
-    schedule: str
-    says: str
-    subject: Subject = PLACE_ORDER
-    before: Callable[[World], Any] | None = None
-    after: Callable[[World], Any] | None = None
-    path: Path = Path.REGULAR
 
 
 RESERVE, RELEASE, CHARGE = (

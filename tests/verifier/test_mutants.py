@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.verifier import mutants, mutants_of_lives
 from tests.verifier.conftest import GONE
-from tests.verifier.mutants import MUTANTS, Mutant
+from tests.verifier.mutant import Mutant
 from verifier import campaign, run
 from verifier.faults import Mode
 from verifier.plan import Plan
@@ -14,6 +15,8 @@ from verifier.world import World
 
 # Longer than the slowest of these runs takes; what a mutant leaves open is open for good.
 STUCK = 30.0
+
+MUTANTS = (*mutants.MUTANTS, *mutants_of_lives.MUTANTS)
 
 VERIFYING = Path(__file__).parents[2] / "docs" / "verifying.md"
 

@@ -9,7 +9,9 @@ from tests.verifier import mutants
 from tests.verifier.conftest import GONE
 from verifier import campaign
 from verifier.campaign import Asked
-from verifier.faults import TASK_LOST, Fault, Kind, Path, Schedule, Site
+from verifier.faults import Fault, Path, Schedule, Site
+from verifier.groups import TASK_LOST
+from verifier.kinds import Kind
 from verifier.place_order import PLACE_ORDER
 from verifier.plan import Plan
 from verifier.report import Report, page
@@ -35,13 +37,14 @@ async def test_a_part_of_all_schedules_breaks_nothing(verified: World) -> None:
         assert not found.failures, found.story(found.failures[0])
 
 
-async def test_there_are_a_thousand_single_faults_and_half_as_many_on_the_fast_path(
+async def test_there_are_three_thousand_single_faults_a_third_of_them_on_the_fast_path(
     plans: dict[str, Plan],
 ) -> None:
     singles = [it for plan in plans.values() for it in plan.singles()]
     by_path = Counter(it.path for it in singles)
-    assert by_path[Path.REGULAR] >= 1000
-    assert by_path[Path.FAST] >= 500
+    assert by_path[Path.REGULAR] >= 2000
+    assert by_path[Path.FAST] >= 1000
+    assert {it.faults[0].kind for it in singles} == set(Kind)
 
 
 async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passed(

@@ -1,0 +1,24 @@
+"""What a mutant is: the product without one of its mechanisms."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from verifier.faults import Path
+from verifier.place_order import PLACE_ORDER
+from verifier.subject import Subject
+from verifier.world import World
+
+
+class Mutant(NamedTuple):
+    """A missing mechanism: what replaces what, the schedules that find it, and what they say."""
+
+    mechanism: str
+    owner: Any
+    name: str
+    replacement: Any
+    schedule: str
+    says: str
+    subject: Subject = PLACE_ORDER
+    before: Callable[[World], Any] | None = None
+    after: Callable[[World], Any] | None = None
+    path: Path = Path.REGULAR

@@ -1,0 +1,87 @@
+"""The schedules in which people, audits, restores and others meet a saga: none is left out."""
+
+import pytest
+
+from saga import Resolving
+from tests.verifier.conftest import GONE
+from verifier.faults import AT_THE_END, Path, Schedule
+from verifier.groups import FOREIGN, SET_BACK, WORDS
+from verifier.kinds import Kind, Life
+from verifier.plan import Plan
+from verifier.words_plan import RESETS
+
+pytestmark = [pytest.mark.verifier, pytest.mark.filterwarnings(GONE)]
+
+PARKED = {
+    "PlaceOrder": ("payment.refund", "inventory.release", "order.close", "inventory.commit"),
+    "ReturnOrder": ("order.abandon_return", "inventory.restock", "order.complete_return"),
+}
+PASSED = {
+    "PlaceOrder": {"payment.charge", "order.confirm", "inventory.commit"},
+    "ReturnOrder": {"order.begin_return", "payment.give_back", "inventory.restock"},
+}
+LIVES = {Path.REGULAR: tuple(Life), Path.FAST: (Life.FIRST, *RESETS)}
+QUESTIONS = {"PlaceOrder": "order.fence_confirm", "ReturnOrder": "payment.fence_give_back"}
+
+
+def at(plan: Plan, activity: str, path: Path) -> list[Schedule]:
+    return [
+        it for it in plan.singles() if it.path is path and it.faults[0].site.activity == activity
+    ]
+
+
+@pytest.mark.parametrize("path", Path)
+@pytest.mark.parametrize("saga", PARKED)
+async def test_every_word_is_said_of_every_step_that_can_be_parked_in_every_life(
+    plans: dict[str, Plan], saga: str, path: Path
+) -> None:
+    for activity in PARKED[saga]:
+        said = {
+            (word, it.faults[0].life)
+            for it in at(plans[saga], activity, path)
+            for words in WORDS.get(it.faults[0].kind, ())
+            for word in words
+        }
+        assert said >= {(word, life) for word in Resolving for life in LIVES[path]}
+
+
+@pytest.mark.parametrize("path", Path)
+@pytest.mark.parametrize("saga", PARKED)
+async def test_a_question_is_parked_in_every_life_and_whether_the_pivot_landed_or_not(
+    plans: dict[str, Plan], saga: str, path: Path
+) -> None:
+    fence = QUESTIONS[saga]
+    lives = {
+        it.faults[0].life
+        for it in at(plans[saga], fence, path)
+        if it.faults[0].kind is Kind.ONLY_RETRY
+    }
+    assert lives == set(LIVES[path])
+    later = [it for it in plans[saga].singles() if it.faults[0].kind is Kind.ENDED_QUESTION]
+    ended = {it.faults[0].site for it in later if it.path is path}
+    assert {it.activity for it in ended} >= PASSED[saga]
+
+
+async def test_each_database_is_set_back_from_each_later_call_and_from_the_end(plan: Plan) -> None:
+    struck = {
+        (fault.kind, fault.then.activity if fault.then else None, fault.site)
+        for it in plan.singles()
+        if (fault := it.faults[0]).kind in SET_BACK
+    }
+    assert {kind for kind, _, _ in struck} == set(SET_BACK)
+    for kind, activity in (
+        (Kind.ORDER_SET_BACK, "order.create"),
+        (Kind.ORDER_SET_BACK, "order.confirm"),
+        (Kind.INVENTORY_SET_BACK, "inventory.reserve"),
+        (Kind.PAYMENT_SET_BACK, "payment.charge"),
+    ):
+        sites = {site.activity for it, before, site in struck if (it, before) == (kind, activity)}
+        assert {"inventory.commit", AT_THE_END.activity} <= sites
+
+
+async def test_the_same_is_started_elsewhere_at_every_moment(plans: dict[str, Plan]) -> None:
+    for plan in plans.values():
+        singles = plan.singles()
+        struck = {it.faults[0].site for it in singles if it.faults[0].kind in FOREIGN}
+        calls = {it.faults[0].site for it in singles if it.faults[0].kind is Kind.TWICE}
+        assert {it for it in calls if not it.step.startswith("note")} <= struck
