@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from contracts.names import workflow_id
 from tests.support.databases import Server
-from tests.support.gates import AFTER
+from tests.support.gates import AFTER, Gate
 from tests.support.world import World, running_world
 from tests.workflows.test_audit import audited, seen_by_visibility
 
@@ -38,14 +38,13 @@ async def confirmed(world: World) -> str:
     return order_id
 
 
-async def charged_and_terminated(world: World) -> str:
-    """An order that its own audit must undo."""
+async def charged_and_terminated(world: World) -> tuple[str, Gate]:
+    """An order that its own audit must undo, and the gate at which its late attempt stands."""
     order_id, _, gate = await world.stopped_at("payment.charge", AFTER)
     await world.handle(order_id).terminate("by mistake")
     world.gates.remove(workflow_id(order_id))
-    await gate.open()
     await seen_by_visibility(world, {workflow_id(order_id)})
-    return order_id
+    return order_id, gate
 
 
 async def test_neither_audit_touches_the_others_money(world: World, other: World) -> None:
@@ -54,13 +53,16 @@ async def test_neither_audit_touches_the_others_money(world: World, other: World
     lost = [await charged_and_terminated(one) for one in (world, other)]
     for number, one in enumerate((world, other)):
         told = (await audited(one)).model_dump_json()
-        assert lost[number] in told
+        lost_id, gate = lost[number]
+        assert lost_id in told
+        await gate.open()  # too late: it is undone
         assert kept[1 - number] not in told
         assert await world.provider.moved(kept[1 - number]) == (TOTAL, 0)
     for number, one in enumerate((world, other)):
         assert await world.provider.moved(kept[number]) == (TOTAL, 0)
-        assert await world.provider.moved(lost[number]) == (TOTAL, TOTAL)
-        assert (await one.order(lost[number])).status == "cancelled"
+        lost_id, _ = lost[number]
+        assert await world.provider.moved(lost_id) == (TOTAL, TOTAL)
+        assert (await one.order(lost_id)).status == "cancelled"
 
 
 async def test_orders_of_the_same_id_are_paid_each_for_itself(world: World, other: World) -> None:
