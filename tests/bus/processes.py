@@ -70,9 +70,17 @@ def start(work: Callable[..., Awaitable[None]], places: Places, *arguments: Any)
 
 
 async def ended(process: BaseProcess, within: float = 60) -> int:
-    """Its exit code; -9 if it was killed."""
-    await asyncio.to_thread(process.join, within)
-    assert process.exitcode is not None, "it still runs"
+    """Its exit code; -9 if it was killed.
+
+    Asked for here and in no thread: starting another process asks for it too, and of two who ask at
+    once, one reads nothing and takes it for 255.
+    """
+
+    async def over() -> bool:
+        return process.exitcode is not None
+
+    await until(over, within=within)
+    assert process.exitcode is not None
     return process.exitcode
 
 
