@@ -18,6 +18,8 @@ from api.accepted import Accepted
 from api.backend import Backend
 from api.console.attention import _parts, waiting_in
 from api.console.case import case_of
+from api.console.one_order import _view
+from api.console.rendering import part
 from api.console.story import resolving
 from api.troubles import find
 from cli.operate.preview import reset_point
@@ -104,7 +106,9 @@ async def test_a_paused_order_is_named_everywhere_and_goes_on_by_the_command_tha
     assert (await world.rest(f"/v1/orders/{order_id}"))["status"] == "pending"
     refused = await world.http.post(f"/v1/orders/{order_id}/cancel")
     assert (refused.status_code, refused.json()["code"]) == (409, "saga_paused")
-    assert (await case_of(order_id, backend)).troubles[0].way_out == told["way_out"]
+    case = await case_of(order_id, backend)
+    assert case.troubles[0].way_out == told["way_out"]
+    assert told["way_out"] in part("order_parts.html", "sagas_part", case, _view(case, backend))
     await temporal(world, told["way_out"])
     await gate.open()
     await world.settled(order_id, sku, "confirmed")

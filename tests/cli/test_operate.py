@@ -165,6 +165,12 @@ async def test_a_refused_refund_is_found_explained_and_resolved(stack: Stack, sh
     said = done(stack, "explain", order_id)
     assert "balance" in said
     assert f"saga resolve charge_payment order-{order_id}" in said
+    assert "It is its compensation that waits. You may say:" in said
+    assert "--action mark_done: it was undone by other means" in said
+    question = ("--role", "fence", "--action", "retry")
+    assert "step_not_blocked" in done(
+        stack, "resolve", "charge_payment", saga_id, *question, code=1
+    )
     assert "would retry" in done(stack, "resolve", "charge_payment", saga_id, "--dry-run")
     word = ("--action", "mark_done", "--evidence", "refunded by hand, bank slip 12")
     assert "accepted" in done(stack, "resolve", "charge_payment", saga_id, *word)
