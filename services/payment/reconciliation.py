@@ -104,21 +104,23 @@ class Reconciliation:
         await self._must_not_have_failed_too_often(intent_id, balance)
         found = await self._fence(balance)
         if found is None:
-            return await self._settle_stray(intent_id)
+            return await self._settle_stray(balance)
         return await self._settle(found, intent_id)
 
-    async def _settle_stray(self, intent_id: str) -> str:
+    async def _settle_stray(self, balance: Balance) -> str:
         """Refund an intent that has no row to keep a key in: each generation is tried in turn.
 
         That is safe, since a refund asks for all that is left; those before answer from a store.
         """
+        intent_id = balance.intent_id
         key = f"stray/{intent_id}/refund"
         for _ in range(MOST_REFUNDS):
             try:
                 return await self._provider.refund(intent_id, key)
             except StoredFailure:
-                if stand := await self._provider.refunds(intent_id):
-                    return stand[0].id
+                standing = await self._provider.refunds(intent_id)
+                if sum(refund.minor for refund in standing) >= balance.captured.minor:
+                    return standing[0].id
             except Rejected as refused:
                 if refused.code != FAILED:
                     raise

@@ -111,7 +111,7 @@ async def test_a_charge_that_was_undone_here_is_not_adopted(stack: Stack) -> Non
     assert await net(stack, command.order_id) == 0
 
 
-@pytest.mark.parametrize("kind", ["stored_500", "done_500", "fails later"])
+@pytest.mark.parametrize("kind", ["stored_500", "done_500", "fails later", "after a part"])
 async def test_money_that_has_no_payment_here_goes_back_past_failures(
     stack: Stack, kind: str
 ) -> None:
@@ -120,6 +120,9 @@ async def test_money_that_has_no_payment_here_goes_back_past_failures(
     if kind == "fails later":
         refund_id = await stack.payments.settle(intent_of(captured), command.order_id)
         await stack.sandbox.fail_refund(refund_id)
+    elif kind == "after a part":
+        await stack.sandbox.post("/v1/refunds", None, payment_intent=captured.intent_id, amount=1)
+        await stack.sandbox.fault("refund", "stored_500", command.order_id)
     else:
         await stack.sandbox.fault("refund", kind, command.order_id)
     refund_id = await stack.payments.settle(intent_of(captured), command.order_id)
