@@ -96,17 +96,26 @@ class Database:
         take = f"SELECT pg_try_advisory_lock({numbers}), {_IDLE.format(f'{LOCK_HELD:g}s')}"
         leave = f"SELECT pg_advisory_unlock({numbers}), {_IDLE.format('0')}"
         async with _translated(), self._autocommit.connect() as session:
-            ours = bool((await session.execute(text(take))).scalar_one())
+            ours = await _execute_or_end(session, take)
             try:
                 yield ours
             finally:
                 with suppress(DBAPIError):  # the session has ended, and the lock with it
-                    await session.execute(text(leave))
+                    await _execute_or_end(session, leave)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._bell.close()
         await self._engine.dispose()
+
+
+async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
+    """Its answer. A session in which it failed is ended, lest the pool keep a lock with it."""
+    try:
+        return bool((await session.execute(text(statement))).scalar_one())
+    except DBAPIError:
+        await session.invalidate()
+        raise
 
 
 def _replace_closed(_: Any, record: Any, __: Any) -> None:

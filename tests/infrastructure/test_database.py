@@ -1,11 +1,13 @@
 """The pool outlives the connections that it is made of, and single statements are transactions."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
@@ -20,6 +22,7 @@ OTHERS = text(
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
 MINE = text("SELECT pg_backend_pid()")
+CANCEL = "DO $$ BEGIN RAISE EXCEPTION 'canceled' USING ERRCODE = 'query_canceled'; END $$"
 
 
 @pytest_asyncio.fixture
@@ -85,3 +88,33 @@ async def test_a_connection_that_ran_a_single_statement_serves_transactions_as_b
     async with database.statement() as tx:
         found = (await tx.execute(text("SELECT to_regclass('half_done')"))).scalar_one()
     assert found is None
+
+
+@contextmanager
+def canceled(statement: str) -> Iterator[None]:
+    """Let the server cancel statements with this in them, as for a time-out; sessions go on."""
+
+    def instead(_: Any, __: Any, given: str, parameters: Any, *___: Any) -> tuple[str, Any]:
+        return (CANCEL if statement in given else given), parameters
+
+    event.listen(Engine, "before_cursor_execute", instead, retval=True)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", instead)
+
+
+async def test_a_lock_is_free_again_though_giving_it_back_was_canceled(
+    database: Database, databases: DatabaseSettings
+) -> None:
+    with canceled("pg_advisory_unlock"):
+        async with database.locked(1, 2) as ours:
+            assert ours
+    other = Database(databases.user_database_url)
+
+    async def free() -> bool:
+        async with other.locked(1, 2) as ours:
+            return ours
+
+    await until(free, within=5)
+    await other.close()
