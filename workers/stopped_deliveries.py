@@ -39,7 +39,12 @@ async def look(client: Client, pending: PendingDeliveries, after: str = "") -> s
     """Look at the next page; behind which delivery to go on, "" for the first page."""
     page = await pending.page(after)
     for delivery in page:
-        await _settle(client, pending, delivery)
+        try:
+            await _settle(client, pending, delivery)
+        except Unavailable:
+            raise
+        except Exception:  # one that cannot be settled hides no other
+            log.exception("delivery %s cannot be looked at", delivery.id)
     return page[-1].id if page else ""
 
 

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
+from temporalio.client import Client
 
+from activities.delivery_runs import Run, run_of
 from contracts.webhooks import Delivery, DeliveryRun, DeliveryState
 from infrastructure.database import Database
 from services.event.pending import PendingDeliveries
@@ -13,6 +16,7 @@ from tests.webhooks.conftest import Sending
 from tests.webhooks.parts import event_of, receiving
 from tests.webhooks.test_deliveries import ERROR, customer, tried
 from tests.webhooks.test_process import sender
+from workers import stopped_deliveries
 from workers.stopped_deliveries import look
 
 
@@ -56,6 +60,36 @@ async def test_one_that_temporal_has_lost_is_begun_again(sending: Sending) -> No
         await long_ago(sending.database)
         await look(sending.client, PendingDeliveries(sending.database))
         assert await sending.ended(webhook.id, event) is DeliveryState.DELIVERED
+    assert len(receiver.requests) == 1
+
+
+async def test_one_that_cannot_be_settled_hides_no_other(
+    sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, asked = customer(), list[str]()
+
+    async def fail_first(client: Client, run: DeliveryRun) -> Run:
+        asked.append(run.delivery_id)
+        if len(asked) == 1:
+            raise ValueError("a bug")
+        return await run_of(client, run)
+
+    monkeypatch.setattr(stopped_deliveries, "run_of", fail_first)
+    async with receiving() as receiver:
+        webhook = await sending.webhooks.register(mine, receiver.url, [])
+        for event in (event_of(mine), event_of(mine)):
+            async with sending.database.transaction() as tx:
+                await sending.deliveries.take(tx, event)
+        await long_ago(sending.database)
+        after = await look(sending.client, PendingDeliveries(sending.database))
+
+        async def delivered() -> bool:
+            found = await sending.webhooks.deliveries(webhook.id, None, 10)
+            states = {each.id: each.state for each in found}
+            return states[asked[1]] is DeliveryState.DELIVERED
+
+        await until(delivered)
+    assert (len(asked), after) == (2, asked[1])
     assert len(receiver.requests) == 1
 
 
