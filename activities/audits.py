@@ -6,18 +6,20 @@ for long what others need.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.diagnoses import Diagnoses
+from activities.diagnoses import Diagnoses, is_return
 from activities.evidence import Unreadable
 from activities.executions import described
 from activities.repairs import Repairs
 from activities.searches import Searches
 from contracts.audits import Books
+from contracts.errors import NotFound
 from contracts.inventory import InventoryService
 from contracts.names import order_of
 from contracts.orders import OrderService, OrderStatus
@@ -40,6 +42,12 @@ ENOUGH = 100  # orphans of one search; it goes on behind them
 A_WHILE = 5.0  # seconds; likewise
 MOST = 1000  # orphans of one audit of before there were bounds
 LOOK_BACK = timedelta(days=1)  # at least; whoever asks for more gets it
+KEYS_LAST = timedelta(hours=20)  # surely: the provider forgets idempotency keys after a day
+UNPAID = (
+    "its payment is not on record, and its workflow is so old that it might be charged twice; "
+    "where the order is on record as confirmed, the ledger's part of the audit adopts the payment, "
+    "and the next audit finishes it"
+)
 WAIT, LOOK = 20.0, 0.5  # seconds, of an audit of before the waiting was in the workflow
 ORPHANS = "saga_audit_orphans"
 
@@ -97,11 +105,29 @@ class AuditActivities:
         now = await self._diagnoses.of(orphan.saga_id)
         if now is None or now.remedy is Remedy.REPORT:
             return Begun(orphan=now)
+        if await self._may_be_charged_twice(now, datetime.now(UTC)):
+            said = {"remedy": Remedy.REPORT, "way_out": UNPAID}
+            return Begun(orphan=now.model_copy(update=said))
         try:
             return Begun(orphan=now, started=await self._repairs.carry_on(now))
         except Unreadable as error:
             said = {"why": Why.UNREADABLE, "remedy": Remedy.REPORT, "way_out": str(error)}
             return Begun(orphan=now.model_copy(update=said))
+
+    async def _may_be_charged_twice(self, orphan: Orphan, now: datetime) -> bool:
+        """Whether to finish it might charge again what was charged under a key that is forgotten.
+
+        The order's age counts, too: its newest run may be an audit's.
+        """
+        if orphan.remedy is not Remedy.FINISH or is_return(orphan.saga_id):
+            return False
+        if await self._payments.captured([orphan.order_id]):
+            return False
+        execution = await described(self._client, orphan.saga_id)
+        began = [] if execution is None else [execution.start_time]
+        with suppress(NotFound):
+            began.append((await self._orders.get(orphan.order_id)).created_at)
+        return any(now - each > KEYS_LAST for each in began)
 
     @activity.defn(name="audit.standing")
     async def standing(self, saga_ids: Sequence[str]) -> list[Standing]:
