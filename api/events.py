@@ -25,6 +25,7 @@ from api.problems import Problem, overloaded
 from api.redaction import event_for
 from contracts.errors import NotFound
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
+from contracts.orders import OrderService
 from infrastructure.telemetry.metrics import counter
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ async def order_events(
     after = int(seen)
     async with deps.followers.turn if live else nullcontext():
         order = await find_order(order_id, me, deps)
-    if after > order.version:
+    if after > order.version and not await _has_event(deps.services.orders, order_id, after):
         raise unknown_event(seen, str(order.version))
     if live:
         frames = _frames_of_order(deps.followers.of_order(order_id, after), after, me)
@@ -129,6 +130,14 @@ def unknown_event(seen: str, resume: str) -> Problem:
     )
     detail = f"there is no event {seen} on record; go on behind {resume}"
     return Problem(400, "unknown_event_id", detail, headers={"Last-Event-ID": resume})
+
+
+async def _has_event(orders: OrderService, order_id: str, version: int) -> bool:
+    """Whether an order has this version on record; notes may be, before the order itself is."""
+    try:
+        return bool(await orders.history(order_id, after=version - 1))
+    except NotFound:
+        return False
 
 
 async def _frames_of_order(

@@ -15,7 +15,9 @@ from starlette.types import Scope as Connection
 from api.auth import Scope
 from api.event_stream import HEARTBEAT, EventStream
 from api.wire import Wire
+from contracts.message import StepKey
 from contracts.names import ORDER_EVENTS, workflow_id
+from contracts.orders import StepNote
 from infrastructure.notices import Notices
 from tests.support.gates import BEFORE
 from tests.support.sse import stream
@@ -95,6 +97,32 @@ async def test_a_client_that_comes_back_goes_on_behind_the_last_id(
         assert [(it.id, it.type) for it in await live.take(1)] == [("3", "OrderConfirmed")]
     listed = await world.http.get(path, headers={"Last-Event-ID": "2"})
     assert [it["version"] for it in listed.json()] == [3]
+
+
+async def test_a_client_goes_on_behind_a_note_on_an_order_that_is_not_placed_yet(
+    world: World, api: Served
+) -> None:
+    order_id = world.next_order_id()
+    saga_id = workflow_id(order_id)
+    recording = world.gates.close(saga_id, "order.create", BEFORE)
+    await world.place(await world.product())
+    await recording.wait_reached()
+    said = StepNote(
+        order_id=order_id, step="create_order", blocked=None, still_blocked=False, action="retry"
+    )
+    await world.services.orders.note(StepKey(saga_id=saga_id, step="note#1"), said)
+    path = f"/v1/orders/{order_id}/events"
+    async with stream(api.port, path) as live:
+        assert [it.type for it in await live.take(1)] == ["StepUnblocked"]
+        seen = live.last_id
+    listed = await world.http.get(path, headers={"Last-Event-ID": seen})
+    assert (listed.status_code, listed.json()) == (200, [])
+    async with stream(api.port, path, seen="2") as live:
+        assert (live.status, live.refusal["code"]) == (400, "unknown_event_id")
+    async with stream(api.port, path, seen=seen) as live:
+        await recording.open()
+        told = await live.take(3)
+    assert [(it.id, it.type) for it in told] == list(zip("234", LIFE, strict=True))
 
 
 async def test_operators_follow_all_orders_from_now_on_or_from_an_event_on(
