@@ -10,7 +10,7 @@ from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.executions import Execution, Status
 from contracts.names import order_of
@@ -30,8 +30,7 @@ async def first_command(execution: Execution) -> CreateOrder:
     history = await _history(execution)
     started = history.events[0].workflow_execution_started_event_attributes
     try:
-        converter = execution.client.data_converter
-        decoded = await converter.decode(started.input.payloads, [CreateOrder])
+        decoded = await execution.converter.decode(started.input.payloads, [CreateOrder])
         command: CreateOrder = decoded[0]
     except Exception as error:
         raise Unreadable(_said("input", execution)) from error
@@ -75,15 +74,39 @@ async def ended_past_the_pivot(execution: Execution) -> bool:
 
 
 async def went_past_the_pivot(execution: Execution) -> bool:
-    """Whether the history of this run shows that the pivot was done."""
+    """Whether this run shows that the pivot was done, or was started since it had been.
+
+    What it was reset from counts, too.
+    """
     pivot = PIVOTS.get(execution.workflow_type, "")
     history = await _history(execution)
-    return pivot in set(_done(history))
+    if pivot in set(_done(history)) or await _started_as_landed(execution, history):
+        return True
+    original = history.events[0].workflow_execution_started_event_attributes
+    run_id = original.original_execution_run_id
+    if not run_id or run_id == execution.run_id:
+        return False
+    try:
+        return pivot in set(_done(await _history(execution, run_id)))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
 
 
-async def _history(execution: Execution) -> WorkflowHistory:
+async def _started_as_landed(execution: Execution, history: WorkflowHistory) -> bool:
+    """Whether its input says that the pivot had landed; not if it cannot be read."""
+    started = history.events[0].workflow_execution_started_event_attributes
+    try:
+        (given,) = await execution.converter.decode(started.input.payloads, [dict])
+        return given.get("landed") is True
+    except Exception:  # noqa: BLE001 - of other code, or made by hand
+        return False
+
+
+async def _history(execution: Execution, run_id: str | None = None) -> WorkflowHistory:
     handle: WorkflowHandle[object, object] = execution.client.get_workflow_handle(
-        execution.id, run_id=execution.run_id
+        execution.id, run_id=run_id or execution.run_id
     )
     return await handle.fetch_history()
 
@@ -111,6 +134,10 @@ def _done_locally(event: HistoryEvent) -> Iterator[str]:
 def _said(what: str, execution: Execution) -> str:
     """Who started or completed it by hand knows what was meant."""
     return (
-        f"its {what} is no order's: see `temporal workflow show -w {execution.id}`, "
+        f"its {what} is no order's: {_shown(execution)}, "
         f"then end it by `temporal workflow delete -w {execution.id}`"
     )
+
+
+def _shown(execution: Execution) -> str:
+    return f"see `temporal workflow show -w {execution.id}`"

@@ -20,7 +20,11 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 from temporalio.common import TypedSearchAttributes
-from temporalio.converter import WorkflowSerializationContext, decode_typed_search_attributes
+from temporalio.converter import (
+    DataConverter,
+    WorkflowSerializationContext,
+    decode_typed_search_attributes,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 PREFIX = "WORKFLOW_EXECUTION_STATUS_"
@@ -92,14 +96,18 @@ class Execution:
         """What it is found by."""
         return decode_typed_search_attributes(self.info.search_attributes)
 
+    @property
+    def converter(self) -> DataConverter:
+        """Of its payloads."""
+        context = WorkflowSerializationContext(self.client.namespace, self.id)
+        return self.client.data_converter.with_context(context)
+
     async def memo(self) -> Mapping[str, Any]:
         """What is noted of it; what cannot be decoded is left out."""
-        context = WorkflowSerializationContext(self.client.namespace, self.id)
-        converter = self.client.data_converter.with_context(context)
         found = {}
         for name, payload in self.info.memo.fields.items():
             try:
-                found[name] = (await converter.decode([payload]))[0]
+                found[name] = (await self.converter.decode([payload]))[0]
             except Exception:  # noqa: BLE001, S112 - whoever wrote it, it is no reason to fail
                 continue
         return found

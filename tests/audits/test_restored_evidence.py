@@ -3,18 +3,22 @@
 What a database lost is taken out of it by hand.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from activities.repairs import Repairs
 from contracts.names import return_id, workflow_id
+from contracts.orphans import Orphan, Remedy, Why
 from tests.api.test_idempotency import forget
-from tests.support.gates import BEFORE
+from tests.audits.test_others import reset
+from tests.support.gates import BEFORE, Gate
 from tests.support.ledgers import execute
 from tests.support.waiting import until
 from tests.support.world import World
 from tests.workflows.test_audit import audited, seen_by_visibility
-from tests.workflows.test_restored import DECLINED, carried_on, ended, open_again
+from tests.workflows.test_restored import DECLINED, carried_on, ended, not_sold, open_again
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +127,41 @@ async def test_a_return_that_the_record_forgot_is_recorded_again(world: World) -
     order = await world.order(order_id)
     assert order.status == "returned"
     await world.conserved(order, sku)
+
+
+async def begun_and_terminated(world: World, order_id: str, begin: Callable[[], Any]) -> Gate:
+    """A life of its saga that was terminated before its own history showed anything."""
+    saga_id = workflow_id(order_id)
+    gate = world.gates.close(saga_id, "order.create", BEFORE)
+    await begin()
+    await gate.wait_reached()
+    await world.handle(order_id).terminate("by mistake")
+    world.gates.remove(saga_id)
+    return gate
+
+
+async def test_a_terminated_life_that_was_to_finish_an_order_tells_that_it_was_confirmed(
+    world: World,
+) -> None:
+    order_id, sku = await ended(world, "pm_card_visa", "confirmed")
+    await open_again(world, order_id, "OrderConfirmed")
+    await not_sold(world, order_id, sku)
+    saga_id = workflow_id(order_id)
+    orphan = Orphan(saga_id=saga_id, order_id=order_id, why=Why.ENDED, remedy=Remedy.FINISH)
+    repairing = Repairs(world.client, world.services.orders)
+    gate = await begun_and_terminated(world, order_id, lambda: repairing.carry_on(orphan))
+    await seen_by_visibility(world, {saga_id})
+    assert await carried_on(world, order_id) == [("terminated", "confirmed")]
+    await gate.open()
+    await world.settled(order_id, sku, "confirmed")
+
+
+async def test_a_terminated_reset_does_not_hide_that_an_order_was_confirmed(world: World) -> None:
+    order_id, sku = await ended(world, "pm_card_visa", "confirmed")
+    await open_again(world, order_id, "OrderConfirmed")
+    await not_sold(world, order_id, sku)
+    gate = await begun_and_terminated(world, order_id, lambda: reset(world, workflow_id(order_id)))
+    await seen_by_visibility(world, {workflow_id(order_id)})
+    assert await carried_on(world, order_id) == [("terminated", "confirmed")]
+    await gate.open()
+    await world.settled(order_id, sku, "confirmed")
