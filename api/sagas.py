@@ -196,7 +196,7 @@ class OrderSagas:
         """Sagas that do not get on, each with what is wrong; `late`, and those open for longer."""
         async with translated():
             found = await find(self._client, late=late, most=limit)
-        return [SagaFound.of(saga, trouble) for saga, trouble in found[:limit]]
+        return [SagaFound.of(saga, trouble) for saga, trouble in found]
 
     async def view(self, saga_id: str) -> tuple[SagaView, dict[str, int]]:
         """The saga's own account, and how often each activity was started, by its name.

@@ -5,6 +5,7 @@ cannot be read hides no other. Lists, answers and `saga stuck` are made from thi
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -17,11 +18,13 @@ from contracts.errors import Rejected
 from contracts.message import Message
 from contracts.names import order_of
 
+log = logging.getLogger(__name__)
 TYPES = "WorkflowType IN ('PlaceOrder', 'ReturnOrder')"
 OPEN = f"{TYPES} AND CloseTime IS NULL"
 FRESH = timedelta(seconds=5)  # what is younger may not show its state yet
 RPC_TIMEOUT = timedelta(seconds=5)
 MOST = 500
+CANDIDATES = 2000  # of each query; a run that ended badly may have been healed by a later one
 AT_ONCE = 8  # sagas that are looked into
 
 
@@ -91,24 +94,43 @@ Found = tuple[Execution, Trouble]
 
 
 async def find(client: Client, *, late: timedelta | None, most: int = MOST) -> list[Found]:
-    """All that do not get on; with `late`, also those that are open for longer than that.
+    """The first that do not get on; with `late`, also those that are open for longer than that.
 
     RPCError or RuntimeError if Temporal does not answer.
     """
-    ids: dict[str, None] = {}  # each once, in the order of the queries
+    found: list[Found] = []
+    async for saga_ids in _candidates(client, late):
+        judged = await asyncio.gather(*(_judged(client, saga_id, late) for saga_id in saga_ids))
+        found += [each for each in judged if each is not None]
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+async def _candidates(client: Client, late: timedelta | None) -> AsyncIterator[list[str]]:
+    """The ids that the queries find, in their order, each once, some at a time."""
+    seen: set[str] = set()
+    some: list[str] = []
     for query in _queries(late):
-        ids |= {it.id: None async for it in listed(client, query, limit=most)}
-    turns = asyncio.Semaphore(AT_ONCE)
+        count = 0
+        async for saga in listed(client, query, limit=CANDIDATES, rpc_timeout=RPC_TIMEOUT):
+            count += 1
+            if saga.id not in seen:
+                seen.add(saga.id)
+                some.append(saga.id)
+            if len(some) == AT_ONCE:
+                yield some
+                some = []
+        if count == CANDIDATES:
+            log.warning("troubles: looked at the first %d sagas only of: %s", count, query)
+    yield some
 
-    async def judged(saga_id: str) -> Found | None:
-        """By the newest run of the workflow: one that was reset goes on in another."""
-        async with turns:
-            saga = await described(client, saga_id, rpc_timeout=RPC_TIMEOUT)
-            trouble = await judge(saga, late) if saga else None
-            return (saga, trouble) if saga and trouble else None
 
-    found = await asyncio.gather(*map(judged, ids))
-    return [it for it in found if it is not None]
+async def _judged(client: Client, saga_id: str, late: timedelta | None) -> Found | None:
+    """By the newest run of the workflow: one that was reset goes on in another."""
+    saga = await described(client, saga_id, rpc_timeout=RPC_TIMEOUT)
+    trouble = await judge(saga, late) if saga else None
+    return (saga, trouble) if saga and trouble else None
 
 
 def _queries(late: timedelta | None) -> list[str]:

@@ -240,6 +240,27 @@ async def test_a_terminated_order_is_finished_by_the_command_that_is_told(
     await world.settled(order_id, sku, "confirmed")
 
 
+async def test_healed_orders_hide_no_trouble_behind_them_however_few_are_asked_for(
+    world: World,
+) -> None:
+    by_hand = workflow_id(f"ord_{uuid4().hex[:26]}")
+    handle = await world.client.start_workflow(
+        "PlaceOrder", {}, id=by_hand, task_queue="nobody-works-here"
+    )
+    await handle.terminate("by mistake")
+    told = await trouble(world, by_hand)
+    order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
+    await world.handle(order_id).terminate("by mistake")
+    world.gates.remove(workflow_id(order_id))
+    ended = await trouble(world, workflow_id(order_id))
+    await temporal(world, f"{ended['way_out'].partition(' …')[0]} mistake")
+    await gate.open()
+    await world.settled(order_id, sku, "confirmed")
+    (first,) = await world.rest("/v1/sagas?attention=true&late=86400&limit=1")
+    assert first["saga_id"] != workflow_id(order_id)
+    await temporal(world, told["way_out"])
+
+
 async def test_an_order_that_was_terminated_before_it_began_is_carried_on_by_the_audit(
     world: World,
 ) -> None:
