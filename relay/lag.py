@@ -20,7 +20,7 @@ from infrastructure.endless import not_cancelled
 from infrastructure.event_epochs import current_epoch
 from infrastructure.outbox import OutboxTables
 from infrastructure.telemetry.metrics import gauge
-from relay.catching_up import catch_up
+from relay.catching_up import Begun, catch_up
 from relay.outboxes import OUTBOXES
 from services.event.deliveries import CONSUMER
 from services.event.tables import hooks, inbox
@@ -41,6 +41,7 @@ async def watch_lag(
             stack.push_async_callback(database.close)
         event = databases["event"]
         subscriptions, consumers = set[str](), set[str]()
+        begun: Begun = {}
         while not_cancelled():
             for service in outboxes:
                 look = look_at_outbox(service, databases[service], OUTBOXES[service])
@@ -52,7 +53,7 @@ async def watch_lag(
                     await _try(name, look_at_epoch(name, databases[name]))
             for service in outboxes if on_postgres else ():
                 outbox = OUTBOXES[service].outbox
-                await _try(service, catch_up(service, outbox, databases[service], event))
+                await _try(service, catch_up(service, outbox, databases[service], event, begun))
             await asyncio.sleep(EVERY)
 
 

@@ -1,11 +1,18 @@
 """The bus was restored to a moment before its last events: services publish them again."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.errors import Unavailable
 from infrastructure.database import Database
 from infrastructure.postgres_bus import open_postgres_bus
 from infrastructure.settings import DatabaseSettings
-from relay.catching_up import catch_up
+from relay import catching_up
+from relay.catching_up import catch_up, publish_since
 from relay.lag import look_at_epoch
 from relay.outboxes import OUTBOXES, open_relays
 from services.event.tables import bus
@@ -56,3 +63,44 @@ async def test_what_the_restored_bus_has_lost_is_published_again(
         ):
             await until(handled(restored, "c", 3))
         assert await effects(restored, "c") == {"ord_1": [1, 2, 3]}
+
+
+class Interrupted(Database):
+    """A database that is away from its second transaction on."""
+
+    begun = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One that works, then none."""
+        self.begun += 1
+        if self.begun > 1:
+            raise Unavailable("away")
+        async with super().transaction() as tx:
+            yield tx
+
+
+async def test_an_interrupted_catching_up_goes_on_where_it_was(
+    databases: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catching_up, "BATCH", 2)
+    order_url, event_url = databases.order_database_url, databases.event_database_url
+    outbox = OUTBOXES["order"].outbox
+    waiting = select(outbox.c.position).where(outbox.c.published_at.is_(None)).order_by("position")
+    async with AsyncExitStack() as stack:
+        orders, away = Database(order_url), Interrupted(order_url)
+        for each in (orders, away):
+            stack.push_async_callback(each.close)
+        for _ in range(5):
+            await happen(orders, "ord_1")
+        await relay_all(order_url, event_url)
+        async with orders.statement() as tx:
+            until = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
+        with pytest.raises(Unavailable):
+            await publish_since(outbox, away, None, until)
+        async with orders.statement() as tx:
+            assert (await tx.execute(waiting)).scalars().all() == [1, 2]
+        await relay_all(order_url, event_url)
+        assert await publish_since(outbox, orders, None, until) == 3
+        async with orders.statement() as tx:
+            assert (await tx.execute(waiting)).scalars().all() == [3, 4, 5]
