@@ -127,10 +127,20 @@ async def _candidates(client: Client, late: timedelta | None) -> AsyncIterator[l
 
 
 async def _judged(client: Client, saga_id: str, late: timedelta | None) -> Found | None:
-    """By the newest run of the workflow: one that was reset goes on in another."""
+    """By the newest run of the workflow: one that was reset goes on in another.
+
+    One that cannot be judged is told of as such, and keeps nobody from the others.
+    """
     saga = await described(client, saga_id, rpc_timeout=RPC_TIMEOUT)
-    trouble = await judge(saga, late) if saga else None
-    return (saga, trouble) if saga and trouble else None
+    if saga is None:
+        return None
+    try:
+        trouble = await judge(saga, late)
+    except Exception as error:  # of whatever codec, converter or history
+        log.warning("troubles: cannot judge saga %s", saga_id, exc_info=True)
+        why = f"it cannot be judged: {type(error).__name__}: {error}"[:500]
+        trouble = _trouble(saga, Kind.UNKNOWN, why)
+    return (saga, trouble) if trouble else None
 
 
 def _queries(late: timedelta | None) -> list[str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 
 import asyncpg
 import nats
@@ -12,10 +13,12 @@ from contracts.cloudevents import CloudEvent
 from contracts.published import EventType
 from infrastructure.database import Database
 from infrastructure.inbox import DeadLetters
+from infrastructure.postgres_bus import open_postgres_bus
 from infrastructure.relay import Relay
 from infrastructure.set_aside import UNKNOWN, SetAside
 from infrastructure.settings import DatabaseSettings
 from relay.outboxes import OUTBOXES, open_relays
+from services.event.tables import bus as bus_tables
 from services.event.tables import inbox
 from tests.bus.parts import Opening, consumer, effects, event
 from tests.bus.test_bus import consuming, handled
@@ -105,6 +108,40 @@ async def test_a_row_whose_data_is_no_event_is_set_aside(
         await until(handled(database, "c", 1))
     (left,) = await SetAside("order", orders, OUTBOXES["order"]).list()
     assert "ValidationError" in left.error
+
+
+REFUSE = """
+CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.event->>'subject' = 'ord_1' THEN
+        RAISE EXCEPTION 'unfit' USING ERRCODE = 'untranslatable_character';
+    END IF;
+    RETURN NEW;
+END $$
+"""
+REFUSING = (
+    "CREATE TRIGGER refusing BEFORE INSERT ON bus_events FOR EACH ROW EXECUTE FUNCTION refuse()"
+)
+
+
+async def test_what_the_database_of_the_bus_refuses_as_data_is_set_aside(
+    orders: Database, database: Database, databases: DatabaseSettings
+) -> None:
+    url, bus_url = databases.order_database_url, databases.event_database_url
+    await happen(orders, "ord_1")
+    await happen(orders, "ord_2")
+    await execute(bus_url, REFUSE)
+    await execute(bus_url, REFUSING)
+    try:
+        await relay_all(partial(open_postgres_bus, bus_url, bus_tables), url)
+    finally:
+        await execute(bus_url, "DROP TRIGGER refusing ON bus_events")
+    (left,) = await SetAside("order", orders, OUTBOXES["order"]).list()
+    assert left.subject == "ord_1"
+    assert "unfit" in left.error
+    async with open_postgres_bus(bus_url, bus_tables) as bus:
+        async with consuming(bus, "c", consumer(database, "c").deliver):
+            await until(handled(database, "c", 1))
+    assert await effects(database, "c") == {"ord_2": [1]}
 
 
 async def spoil(bus_url: str) -> None:
