@@ -9,13 +9,20 @@ from collections.abc import Collection, Sequence
 
 from temporalio.client import Client
 
-from activities.evidence import Unreadable, ended_past_the_pivot, first_command, went_past_the_pivot
+from activities.evidence import (
+    Unreadable,
+    Word,
+    ended_past_the_pivot,
+    first_command,
+    went_past_the_pivot,
+    words_of,
+)
 from activities.executions import Execution, Status, described
 from contracts.errors import NotFound
 from contracts.inventory import InventoryService
 from contracts.message import Money
 from contracts.names import is_return_of, order_of, workflow_id
-from contracts.orders import Order, OrderService, OrderStatus
+from contracts.orders import BY_HAND, Order, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy, Why
 from contracts.payments import PaymentService
 from contracts.records import Op
@@ -28,7 +35,6 @@ BAD_ENDS = {
 OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
 BINDING = (OrderStatus.CONFIRMED, OrderStatus.RETURNED)
 CLOSED = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.TIMED_OUT)
-BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
 
 # The steps whose traces tell how far a saga came (workflows/place_order.py, return_order.py).
 CREATED, RESERVED, CHARGED = "create_order", "reserve_inventory", "charge_payment"
@@ -86,11 +92,22 @@ class Diagnoses:
             saga_id, order, steps, landed=landed, known=why is Why.ENDED
         ):
             return None
+        if execution is not None and (lost := await self._lost_word(execution)) is not None:
+            said = f"{lost.who} said {lost.action} of {lost.step}, on record of Temporal only"
+            way_out = f"{said}: see `temporal workflow show -w {saga_id}`"
+            return _reported(saga_id, Why.CONTRADICTED, way_out=way_out)
         remedy = Remedy.FINISH if landed else Remedy.UNDO
         amount = order.total if order else await self._accepted(execution)
         return Orphan(
             saga_id=saga_id, order_id=order_of(saga_id), why=why, remedy=remedy, amount=amount
         )
+
+    async def _lost_word(self, execution: Execution) -> Word | None:
+        """An operator's word that the orders' database has lost: another life would not heed it."""
+        if not (words := await words_of(execution)):
+            return None
+        kept = {(note.step, note.action) for note in await self._orders.words(execution.id)}
+        return next((word for word in words if (word.step, word.action) not in kept), None)
 
     async def _landed(
         self, execution: Execution | None, order: Order | None, steps: set[str], *, returns: bool
@@ -124,18 +141,24 @@ class Diagnoses:
                 missing = missing_of_return(order.status, steps, sold=sold, captured=captured)
             else:
                 missing = missing_of_order(order.status, steps, captured=captured)
-        return bool(missing) and not await self._answered(order.id, missing)
+        if not missing:
+            return False
+        answered = await self._answered(order.id)
+        if order.status in OPEN:  # either is its end
+            return answered.isdisjoint(missing)
+        return not answered.issuperset(missing)
 
     async def _abandoned(self, saga_id: str) -> bool:
         """Whether it is on record that this return ended without effect."""
         rows = await self._orders.recorded(saga_id)
         return any((row.step, row.op) == (BEGUN, Op.COMPENSATION) for row in rows)
 
-    async def _answered(self, order_id: str, steps: Collection[str]) -> bool:
-        """Whether an operator said of one of these steps that it is done, or is not to be."""
+    async def _answered(self, order_id: str) -> set[str]:
+        """Steps of which an operator said that they are done, or are not to be."""
         history = await self._orders.history(order_id)
-        said = {it.data.get("step") for it in history if it.data.get("action") in BY_HAND}
-        return not said.isdisjoint(steps)
+        return {
+            str(event.data.get("step")) for event in history if event.data.get("action") in BY_HAND
+        }
 
     async def _order(self, saga_id: str) -> Order | None:
         try:

@@ -6,6 +6,7 @@ completed parts of it by hand, so that what it says need not fit what is expecte
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
@@ -14,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.executions import Execution, Status
 from contracts.names import order_of
-from contracts.orders import CreateOrder, OrderStatus
+from contracts.orders import BY_HAND, CreateOrder, OrderStatus
 from contracts.sagas import OrderOutcome, ReturnOutcome
 
 PIVOTS = {"PlaceOrder": "order.confirm", "ReturnOrder": "payment.give_back"}
@@ -23,6 +24,15 @@ LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
 class Unreadable(Exception):
     """What is recorded of a saga does not fit what it should be; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """What an operator said of a step."""
+
+    step: str
+    action: str
+    who: str
 
 
 async def first_command(execution: Execution) -> CreateOrder:
@@ -92,6 +102,28 @@ async def went_past_the_pivot(execution: Execution) -> bool:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
         return False
+
+
+async def words_of(execution: Execution) -> list[Word]:
+    """What operators said of its steps in this run, after which nobody tries on."""
+    found = []
+    for event in (await _history(execution)).events:
+        if not event.HasField("workflow_execution_update_accepted_event_attributes"):
+            continue
+        accepted = event.workflow_execution_update_accepted_event_attributes
+        said = accepted.accepted_request.input
+        if said.name != "resolve":
+            continue
+        try:
+            (given,) = await execution.converter.decode(said.args.payloads, [dict])
+            word = Word(str(given["step"]), str(given["action"]), str(given.get("who")))
+        except Exception as error:
+            raise Unreadable(
+                f"a word of an operator cannot be read: {_shown(execution)}"
+            ) from error
+        if word.action in BY_HAND:
+            found.append(word)
+    return found
 
 
 async def _started_as_landed(execution: Execution, history: WorkflowHistory) -> bool:

@@ -22,12 +22,12 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.diagnoses import BY_HAND, is_return
+from activities.diagnoses import is_return
 from activities.evidence import Unreadable, first_command, outcome_of
 from activities.executions import Execution, Status, described
 from contracts.errors import NotFound
 from contracts.names import Queue
-from contracts.orders import CreateOrder, OrderService, OrderStatus
+from contracts.orders import BY_HAND, CreateOrder, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy
 from contracts.sagas import PlaceOrderInput, ReturnOrderInput, Undo
 

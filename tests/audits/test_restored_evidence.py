@@ -96,10 +96,8 @@ async def test_stock_that_a_restored_inventory_has_again_is_sold_again(world: Wo
     await world.settled(order_id, sku, "confirmed")
 
 
-async def test_stock_of_a_rejected_order_that_is_held_again_is_released_again(
-    world: World,
-) -> None:
-    order_id, sku = await ended(world, DECLINED, "rejected")
+async def held_again(world: World, order_id: str, sku: str) -> None:
+    """The inventory's database from before the order's stock was released."""
     url = world.databases.inventory_database_url
     its = {"its": workflow_id(order_id)}
     gone = "DELETE FROM barrier WHERE saga_id = :its AND op = 'compensation'"
@@ -107,6 +105,13 @@ async def test_stock_of_a_rejected_order_that_is_held_again_is_released_again(
     await execute(url, "UPDATE barrier SET state = 'done' WHERE saga_id = :its", **its)
     held = "UPDATE products SET available = available - 2, reserved = 2 WHERE sku = :sku"
     await execute(url, held, sku=sku)
+
+
+async def test_stock_of_a_rejected_order_that_is_held_again_is_released_again(
+    world: World,
+) -> None:
+    order_id, sku = await ended(world, DECLINED, "rejected")
+    await held_again(world, order_id, sku)
     assert await carried_on(world, order_id) == [("ended", "rejected")]
     await world.settled(order_id, sku, "rejected")
 
