@@ -5,6 +5,7 @@ import os
 import shlex
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from temporalio.api.failure.v1 import Failure
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from typer import BadParameter
 
 from api.accepted import Accepted
@@ -23,6 +28,7 @@ from api.console.rendering import part
 from api.console.story import resolving
 from api.troubles import find
 from cli.operate.preview import reset_point
+from contracts.errors import Unavailable
 from contracts.message import Money, StepKey
 from contracts.names import workflow_id
 from contracts.orders import CreateOrder, OrderLine
@@ -37,6 +43,13 @@ from tests.workflows.test_audit import audited
 from tests.workflows.test_blocked import blocked_refund, is_blocked
 
 TASK = timedelta(seconds=1)  # of a workflow whose tasks fail
+
+
+class Keyless(DefaultFailureConverter):
+    """Reads no failure, as one that lacks the key that it is sealed by."""
+
+    def from_failure(self, failure: Failure, payload_converter: PayloadConverter) -> BaseException:
+        raise KeyError("the key is missing")
 
 
 @pytest_asyncio.fixture
@@ -259,6 +272,33 @@ async def test_healed_orders_hide_no_trouble_behind_them_however_few_are_asked_f
     (first,) = await world.rest("/v1/sagas?attention=true&late=86400&limit=1")
     assert first["saga_id"] != workflow_id(order_id)
     await temporal(world, told["way_out"])
+
+
+async def test_a_saga_whose_failure_cannot_be_decoded_is_named_and_hides_no_other(
+    world: World,
+) -> None:
+    waiting, other_sku, gate = await world.stopped_at("payment.charge", BEFORE)
+    world.fast_path = False
+    sku, failing = await world.product(), world.next_order_id()
+    world.gates.refuse(workflow_id(failing), "inventory.reserve", Unavailable("away"))
+    await world.place(sku)
+    world.fast_path = True
+
+    async def kinds(client: Client) -> list[str | None]:
+        found = {saga.id: said.kind for saga, said in await find(client, late=timedelta(0))}
+        return [found.get(workflow_id(order_id)) for order_id in (failing, waiting)]
+
+    async def tried_again() -> bool:
+        return await kinds(world.client) == ["retrying", "slow"]
+
+    await until(tried_again)
+    converter = replace(pydantic_data_converter, failure_converter_class=Keyless)
+    keyless = await Client.connect(world.address, data_converter=converter)
+    assert await kinds(keyless) == ["unknown_status", "slow"]
+    world.gates.allow(workflow_id(failing))
+    await gate.open()
+    await world.settled(failing, sku, "confirmed")
+    await world.settled(waiting, other_sku, "confirmed")
 
 
 async def test_an_order_that_was_terminated_before_it_began_is_carried_on_by_the_audit(
