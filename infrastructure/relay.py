@@ -14,7 +14,7 @@ import logging
 from collections.abc import Sequence
 
 from sqlalchemy import RowMapping, func, select, update
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from contracts.cloudevents import CloudEvent, schema_uri, source_of
 from contracts.errors import Unavailable
@@ -35,8 +35,8 @@ GATHER = 0.25
 POLL = 1.0  # seconds; most looks are woken by a notice
 PUT_BACK_EVERY = 60.0  # seconds; a relay of another release may run beside
 LOCK = 0x0B0C
-# What is wrong with an event and not with the bus.
-UNFIT = (ValueError, TypeError, DataError, IntegrityError)
+# What may be wrong with an event and not with the bus.
+UNFIT = (ValueError, TypeError, DBAPIError)
 
 
 class Relay:
@@ -115,6 +115,8 @@ class Relay:
         try:
             return await self._bus.publish(events)
         except UNFIT as error:
+            if not _is_unfit(error):
+                raise
             if len(events) == 1:
                 reason = f"{error.__class__.__name__}: {error}"
                 return Publication(refused={events[0].id: reason})
@@ -142,3 +144,10 @@ class Relay:
             dataschema=schema_uri(row["type"]),
             data=row["data"],
         )
+
+
+def _is_unfit(error: Exception) -> bool:
+    """The driver's words for bad data may come as a plain DBAPIError, told by its SQLSTATE."""
+    if not isinstance(error, DBAPIError) or isinstance(error, (DataError, IntegrityError)):
+        return True
+    return str(getattr(error.orig, "sqlstate", None) or "").startswith("22")
