@@ -12,6 +12,8 @@ from time import monotonic
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import CancelledError
+from temporalio.service import RPCError
 
 from activities.diagnoses import Diagnoses, is_return
 from activities.evidence import Unreadable
@@ -19,7 +21,7 @@ from activities.executions import described
 from activities.repairs import Repairs
 from activities.searches import Searches
 from contracts.audits import Books
-from contracts.errors import NotFound
+from contracts.errors import NotFound, Unavailable
 from contracts.inventory import InventoryService
 from contracts.names import order_of
 from contracts.orders import OrderService, OrderStatus
@@ -40,6 +42,7 @@ from contracts.records import Epoch
 
 ENOUGH = 100  # orphans of one search; it goes on behind them
 A_WHILE = 5.0  # seconds; likewise
+MOST_OF_AN_ERROR = 300  # characters
 MOST = 1000  # orphans of one audit of before there were bounds
 LOOK_BACK = timedelta(days=1)  # at least; whoever asks for more gets it
 KEYS_LAST = timedelta(hours=20)  # surely: the provider forgets idempotency keys after a day
@@ -85,19 +88,53 @@ class AuditActivities:
 
         Goes through as much as it can in a while.
         """
-        began, at = monotonic(), search.at
+        until = monotonic() + A_WHILE
         found: dict[str, Orphan] = {}
-        following: Cursor | None = at
-        while following is not None and len(found) < ENOUGH and monotonic() - began < A_WHILE:
+        at: Cursor | None = search.at
+        while at is not None and len(found) < ENOUGH and monotonic() < until:
             suspects, token = await self._searches.parts[at.part](search, at.token)
-            for saga_id in suspects:
-                if saga_id not in found and (orphan := await self._diagnoses.of(saga_id)):
-                    found[saga_id] = orphan
-                activity.heartbeat()
-            at = Cursor(part=at.part, token=token) if token else Cursor(part=at.part + 1)
-            following = at if at.part < len(self._searches.parts) else None
+            rest = [saga_id for saga_id in suspects if saga_id not in at.seen]
+            seen = await self._look(rest, found, until)
+            if len(seen) < len(rest):
+                at = at.model_copy(update={"seen": (*at.seen, *seen)})
+                break
+            at = self._after(at.part, token)
         _count(len(found))
-        return Found(orphans=tuple(found.values()), following=following)
+        return Found(orphans=tuple(found.values()), following=at)
+
+    async def _look(
+        self, suspects: Sequence[str], found: dict[str, Orphan], until: float
+    ) -> Sequence[str]:
+        """Which of these there was time to look at: one at least. Adds orphans to what is found."""
+        for number, saga_id in enumerate(suspects):
+            if number and monotonic() >= until:
+                return suspects[:number]
+            if saga_id not in found and (orphan := await self._looked_at(saga_id)):
+                found[saga_id] = orphan
+            activity.heartbeat()
+        return suspects
+
+    async def _looked_at(self, saga_id: str) -> Orphan | None:
+        """What is wrong with it. One that nobody can look at hides no other."""
+        try:
+            return await self._diagnoses.of(saga_id)
+        except (Unavailable, RPCError, CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 - of whatever kind, a person has to see to it
+            activity.logger.exception("%s cannot be looked at", saga_id)
+            return Orphan(
+                saga_id=saga_id,
+                order_id=order_of(saga_id),
+                why=Why.UNREADABLE,
+                remedy=Remedy.REPORT,
+                way_out=f"{type(error).__name__}: {error}"[:MOST_OF_AN_ERROR],
+            )
+
+    def _after(self, part: int, token: str) -> Cursor | None:
+        """Further on in this part, else in the next; None at the end of the last."""
+        if token:
+            return Cursor(part=part, token=token)
+        return Cursor(part=part + 1) if part + 1 < len(self._searches.parts) else None
 
     @activity.defn(name="audit.begin")
     async def begin(self, orphan: Orphan) -> Begun:

@@ -45,10 +45,14 @@ class Orphan(Message):
 
 
 class Cursor(Message):
-    """Where a search for orphans goes on: its part, and how far that is through."""
+    """Where a search for orphans goes on: its part, and how far that is through.
+
+    `seen` are the sagas of this page that were looked at, as not all fitted into a while.
+    """
 
     part: int = 0
     token: str = ""
+    seen: tuple[str, ...] = ()
 
 
 class Search(Message):
