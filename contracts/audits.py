@@ -44,17 +44,19 @@ class Books(Message):
     """Money and stock, by the services that answer for them.
 
     When nothing is open, what is captured is what confirmed orders cost, and nothing is reserved.
+    `unread`: they could not be asked, so the rest tells nothing.
     """
 
     captured: list[Money]
     confirmed: list[Money]
     open: list[Money]
     reserved: int
+    unread: bool = False
 
     @property
     def balanced(self) -> bool | None:
-        """Whether that is so; None while orders are open, which may hold money and stock."""
-        if self.open:
+        """Whether that is so; None if it cannot be told: open orders may hold money and stock."""
+        if self.open or self.unread:
             return None
         return self.captured == self.confirmed and self.reserved == 0
 
@@ -75,7 +77,8 @@ class Findings(Message):
 
     Lists hold the first NAMED; `found` counts all orphans, `kept` all discrepancies, `mended` and
     `left` what became of both. `stopped` says which bound
-    was reached, `dry_run` why nothing was repaired. `epochs` are those of the databases.
+    was reached, `dry_run` why nothing was repaired. `epochs` are those of the databases. `back` is
+    how far it looked back.
     """
 
     orphans: tuple[Orphan, ...] = ()
@@ -90,6 +93,7 @@ class Findings(Message):
     stopped: str | None = None
     dry_run: str | None = None
     epochs: dict[str, Epoch] = Field(default_factory=dict)
+    back: timedelta | None = None
 
 
 class AuditReport(Findings):

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         AuditProgress,
         AuditReport,
         AuditRequest,
+        Books,
         Tally,
     )
     from contracts.ledgers import (
@@ -33,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.names import AUDITS
     from contracts.orphans import Begun, Found, Orphan, Search, Standing
     from contracts.records import Epoch
+    from workflows import cautions
     from workflows.audit_at_once import audit_at_once
     from workflows.tallying import Tallying
 
@@ -42,7 +44,6 @@ MOST_EVENTS = 2000  # of a run's history; some pages more may follow
 A_FEW_TIMES = RetryPolicy(maximum_attempts=4)
 FOR_MINUTES = RetryPolicy(maximum_interval=timedelta(seconds=15), maximum_attempts=20)
 A_DAY = timedelta(days=1)
-AFTER_A_RESTORE = timedelta(days=3)  # looked back at least: how old a backup may well be
 
 
 @workflow.defn(name="AuditOrders")
@@ -66,37 +67,64 @@ class AuditOrders:
                 update = {"search": search, "ledger_at": at, "tally": tallying.tally}
                 done = progress.model_copy(update=update)
                 workflow.continue_as_new(request.model_copy(update={"progress": done}))
-        books = await workflow.execute_activity_method(
-            AuditActivities.books,
-            task_queue=AUDITS,
-            start_to_close_timeout=timedelta(seconds=30),
-            retry_policy=FOR_MINUTES,
-        )
-        report = tallying.report(books)
-        _alarm(report)
+        report = tallying.report(await self._books(tallying))
+        cautions.alarm(report)
         return report
 
     async def _begin(self, request: AuditRequest) -> AuditProgress:
         """What to look at; and whether to repair it."""
-        epochs: dict[str, Epoch] = await workflow.execute_activity_method(
-            AuditActivities.epochs,
-            task_queue=AUDITS,
-            start_to_close_timeout=timedelta(seconds=30),
-            retry_policy=FOR_MINUTES,
-        )
-        last = _last_report() if request.cautious else None
-        doubt = _doubt(last, epochs) if request.cautious else None
-        dry_run = doubt if request.repair else "it was asked for"
-        after_a_restore = doubt is not None or (last is not None and last.dry_run is not None)
-        back = max(request.ledger, AFTER_A_RESTORE) if after_a_restore else request.ledger
+        epochs = await self._epochs()
+        last = cautions.last_report() if request.cautious else None
+        doubt = cautions.doubt_of(last, epochs) if request.cautious or epochs is None else None
+        back = cautions.look_back(request.ledger, last, doubt)
         before = workflow.now() - request.grace
         return AuditProgress(
             search=Search(
                 before=before, since=before - max(back, A_DAY), closed_since=before - back
             ),
             window=LedgerWindow(begin=before - back, end=before),
-            tally=Tally(dry_run=dry_run, epochs=epochs),
+            tally=Tally(
+                dry_run=doubt if request.repair else "it was asked for",
+                epochs=epochs or (last.epochs if last is not None else {}),
+                back=back,
+            ),
         )
+
+    async def _epochs(self) -> dict[str, Epoch] | None:
+        """Those of the databases; None if they could not be asked."""
+        try:
+            epochs: dict[str, Epoch] = await workflow.execute_activity_method(
+                AuditActivities.epochs,
+                task_queue=AUDITS,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=FOR_MINUTES,
+            )
+        except ActivityError:
+            return None
+        return epochs
+
+    async def _look_out(self, tallying: Tallying) -> None:
+        """Mend nothing further once a database was restored under this audit."""
+        tally = tallying.tally
+        if tally.dry_run is not None or not workflow.patched("epochs-asked-again"):
+            return
+        epochs = await self._epochs()
+        if epochs is None:
+            tallying.doubt(cautions.NOT_ASKED)
+        elif restored := cautions.restored_since(tally.epochs, epochs):
+            tallying.doubt(f"restored while the audit ran: {restored}")
+
+    async def _books(self, tallying: Tallying) -> Books:
+        try:
+            return await workflow.execute_activity_method(
+                AuditActivities.books,
+                task_queue=AUDITS,
+                start_to_close_timeout=timedelta(seconds=30),
+                retry_policy=FOR_MINUTES,
+            )
+        except ActivityError as error:
+            tallying.name("", "", f"the books could not be read: {error.cause}")
+            return Books(captured=[], confirmed=[], open=[], reserved=0, unread=True)
 
     async def _search(self, search: Search, tallying: Tallying) -> Search | None:
         """Look for a while, and mend what is found; where to go on."""
@@ -112,6 +140,8 @@ class AuditOrders:
         except ActivityError as error:
             tallying.name("", "", f"the search could not go on: {error.cause}")
             return None
+        if found.orphans:
+            await self._look_out(tallying)
         batch: list[Orphan] = []
         for orphan in found.orphans:  # the bounds look at what became of those before
             if tallying.admit(orphan):
@@ -132,7 +162,10 @@ class AuditOrders:
             if not waiting:
                 return
             await workflow.sleep(seconds)
-            stands = await self._standing(list(waiting))
+            try:
+                stands = await self._standing(list(waiting))
+            except ActivityError:
+                break
             for saga in stands:
                 if not saga.is_open:
                     tallying.mended(waiting.pop(saga.saga_id), saga.status)
@@ -190,6 +223,8 @@ class AuditOrders:
         except ActivityError as error:
             tallying.name("", "", f"the provider's ledger could not be compared: {error.cause}")
             return None
+        if page.items:
+            await self._look_out(tallying)
         for discrepancy in distinct(tallying.tally.ledger, page.items):
             if tallying.admit_money(discrepancy):
                 tallying.settled(await self._settle(discrepancy))
@@ -208,34 +243,3 @@ class AuditOrders:
             )
         except ActivityError:
             return Settled(discrepancy=discrepancy, refund_id=None)
-
-
-def _last_report() -> AuditReport | None:
-    """What the schedule's last audit reported; None if it cannot be read."""
-    if not workflow.has_last_completion_result():
-        return None
-    try:
-        return workflow.get_last_completion_result(AuditReport)
-    except Exception:  # noqa: BLE001 - of other code, or made by hand: as good as none
-        return None
-
-
-def _doubt(last: AuditReport | None, epochs: dict[str, Epoch]) -> str | None:
-    """Why not to believe what the databases say before somebody could look."""
-    if last is None or not last.epochs:
-        return "it is the first audit of this schedule"
-    restored = [
-        name
-        for name, now in epochs.items()
-        if name not in last.epochs or not now.continues(last.epochs[name])
-    ]
-    return f"restored since the last audit: {', '.join(restored)}" if restored else None
-
-
-def _alarm(report: AuditReport) -> None:
-    """Metrics: what was left as it is, and that a bound was reached."""
-    meter = workflow.metric_meter()
-    meter.create_counter("saga_audit_left", "What audits named and did not mend").add(report.left)
-    if report.stopped is not None:
-        stopped = meter.create_counter("saga_audit_stopped", "Audits that reached a bound")
-        stopped.add(1, {"bound": report.stopped})

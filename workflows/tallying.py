@@ -42,6 +42,10 @@ class Tallying:
         """For the run that goes on with it."""
         return self._tally
 
+    def doubt(self, why: str) -> None:
+        """From here on mend nothing: somebody has to look first."""
+        self._set({"dry_run": why})
+
     def report(self, books: Books) -> AuditReport:
         """All of it, with the books as they stand now."""
         fields = Findings.model_fields

@@ -13,7 +13,7 @@ from cli.operate.batch import AsJson
 from cli.operate.errors import told
 from cli.operate.temporal import connect
 from cli.order import money
-from contracts.audits import AuditReport, AuditRequest, Bounds
+from contracts.audits import AuditReport, AuditRequest, Books, Bounds
 from contracts.ledgers import Outcome, Settled
 from contracts.message import Money
 from contracts.names import AUDITS
@@ -97,7 +97,13 @@ def _print(report: AuditReport) -> None:
         console.print(f"[red]It stopped at a bound: {report.stopped}.[/] See what is left first.")
     if report.left:
         console.print(f"{report.left} are left")
-    books = report.books
+    _print_books(console, report.books)
+
+
+def _print_books(console: Console, books: Books) -> None:
+    if books.unread:
+        console.print("The books could not be read.")
+        return
     console.print(f"captured {_sum(books.captured)}, confirmed orders cost {_sum(books.confirmed)}")
     console.print(f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved")
     words = {True: "It adds up.", False: "[red]It does not add up.[/]", None: "Orders are open."}
