@@ -4,7 +4,7 @@ import asyncpg
 import nats
 from sqlalchemy import func, select
 
-from infrastructure.bus_tables import PASSED
+from infrastructure.bus_tables import COUNTED, PASSED
 from infrastructure.database import Database
 from infrastructure.nats_bus import KEPT, open_nats_bus
 from infrastructure.nats_parts import STREAM, keep_longer
@@ -38,6 +38,23 @@ async def test_a_subscription_that_stopped_is_told_to_be_behind_until_it_is_forg
         assert await bus.forget("c")
         assert not await bus.forget("c")
         assert await bus.lags() == []
+
+
+async def test_of_a_long_log_the_oldest_is_told_and_only_so_many_are_counted(
+    databases: DatabaseSettings,
+) -> None:
+    connection = await asyncpg.connect(databases.event_database_url.replace("+asyncpg", ""))
+    await connection.execute(
+        "INSERT INTO bus_events (lane, event_id, event, taken_at)"
+        " SELECT 1, n::text, '{}', now() - make_interval(secs => 1000 - n % 900)"
+        f" FROM generate_series(0, {COUNTED + 500}) n"
+    )
+    await connection.execute("INSERT INTO bus_positions VALUES ('c', 0, 0, 0, now())")
+    await connection.close()
+    async with open_postgres_bus(databases.event_database_url, bus) as opened:
+        (lag,) = await opened.lags()
+    assert (lag.subscription, lag.waiting) == ("c", COUNTED)
+    assert 1000 <= lag.seconds < 1060
 
 
 async def kept(database: Database) -> int:
