@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -11,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from saga.attempts import Attempts, What
 from saga.journal import Journal
+from saga.lives import is_later_run
 from saga.parking import QUESTIONS, WORDS_ON_RECORD, Duty, Resolution, Resolving, Role
 from saga.step import Kind, Step
 from saga.view import SagaState, StepState
@@ -43,17 +45,22 @@ Recall = Callable[[], Coroutine[Any, Any, Sequence[Resolution]]]
 class Duties:
     """Makes duties, and hears when they park. `notify` is awaited for each Notice, in order."""
 
-    def __init__(self, journal: Journal, attempts: Attempts, notify: Notify | None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        attempts: Attempts,
+        notify: Notify | None,
+        recall: Recall | None,
+        *,
+        later: bool,
+    ) -> None:
         self._journal = journal
         self._attempts = attempts
         self._notify = notify
         self._duties: dict[tuple[str, Role], Duty] = {}
         self._notices: list[asyncio.Task[None]] = []
-        self._words: dict[tuple[str, Role | None], Resolution] = {}  # of earlier lives
-
-    async def recall(self, recall: Recall) -> None:
-        """Learn what operators have said in earlier lives of the saga: it stands."""
-        self._words = {(word.step, word.role): word for word in await recall()}
+        self._recall, self._later = recall, later
+        self._recalled: asyncio.Task[Sequence[Resolution]] | None = None
 
     def new(
         self,
@@ -65,6 +72,7 @@ class Duties:
         refusable: bool = False,
     ) -> Duty:
         """A duty of this step, of which operators may speak from now on."""
+        is_settled_by_words = not refusable and role not in QUESTIONS
         duty = Duty(
             step,
             role,
@@ -74,7 +82,7 @@ class Duties:
             self._changed,
             priority=priority,
             refusable=refusable,
-            settled=self._said_before(step, role),
+            recall=partial(self._said_before, step, role) if is_settled_by_words else None,
         )
         self._duties[step.name, role] = duty
         return duty
@@ -122,16 +130,24 @@ class Duties:
                 return duty
         return None
 
-    def _said_before(self, step: Step[Any, Any], role: Role) -> Resolution | None:
-        """The word of an earlier life. An old one does not say of what: of a pivot's it was, maybe,
+    async def _said_before(self, step: Step[Any, Any], role: Role, when: str) -> Resolution | None:
+        """The word of an earlier life: it stands, so this is asked as late as can be.
 
-        said in the place of its fence's answer, and does not count; of others it is one thing only.
+        An old word does not say of what. Of a pivot it was maybe said in the place of its fence's
+        answer, and does not count; of any other step it can be of one thing only.
         """
+        asked = f"recall, as {step.name}'s {role} {when}"
+        if self._recall is None or not (self._later or is_later_run(asked)):
+            return None
+        if self._recalled is None:
+            self._recalled = asyncio.create_task(self._recall())
+        await workflow.wait([self._recalled])
+        words = {(word.step, word.role): word for word in self._recalled.result()}
         usual = Role.ACTION if step.compensation is None else Role.COMPENSATION
-        said = self._words.get((step.name, role))
+        said = words.get((step.name, role))
         if said is None and role is usual and step.kind is not Kind.PIVOT:
-            said = self._words.get((step.name, None))
-        return None if role in QUESTIONS else said
+            said = words.get((step.name, None))
+        return said
 
     def _changed(self, duty: Duty) -> None:
         """A duty parked, or is parked no longer: show it, and have it put on record."""

@@ -5,7 +5,6 @@ after its end, or a workflow task was lost with all that it did. Then the servic
 effects, and operators may have said words, of which this run's history does not tell.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -13,7 +12,6 @@ from typing import NoReturn
 from temporalio import workflow
 
 from saga.call import Cause
-from saga.duties import Duties
 
 
 @dataclass(frozen=True)
@@ -50,38 +48,3 @@ def lived_before(lived: bool, patch: str) -> bool:
     what the old one did. `lived`: there is a fast path, or the saga was said to have lived before.
     """
     return lived or is_later_run(patch)
-
-
-class Renewal:
-    """Goes on in a later life before the history of this run is as long as Temporal allows.
-
-    Only what operators say makes it long, so there is nothing to do but for a saga that is blocked.
-    """
-
-    def __init__(self, duties: Duties, renew: Renew | None) -> None:
-        self._duties = duties
-        self._renew = renew
-        self._due: asyncio.Task[None] | None = None
-
-    async def wait(self, work: asyncio.Task[object]) -> bool:
-        """Until the work is done; False if the saga had better go on in a later life before."""
-        if self._renew is not None and self._due is None:
-            self._due = asyncio.create_task(self._until_due())
-        waiting = [work] if self._due is None or self._renew is None else [work, self._due]
-        await workflow.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        return work.done()
-
-    def begin(self, later: Later) -> None:
-        """Do so: what this one has done is found in the barriers."""
-        renew, self._renew = self._renew, None
-        if renew is not None and workflow.patched("begins-anew"):
-            renew(later)
-
-    def stop(self) -> None:
-        """It has come to its end."""
-        if self._due is not None:
-            self._due.cancel()
-
-    async def _until_due(self) -> None:
-        suggested = workflow.info().is_continue_as_new_suggested
-        await workflow.wait_condition(lambda: suggested() and self._duties.is_waiting())

@@ -11,7 +11,7 @@ place would be read as one.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -69,7 +69,8 @@ class Duty:
     """One activity that must succeed. `changed(duty)` hears when it parks and when that ends.
 
     `refusable`: a refusal is an answer, and raised; it still parks when it fails for long.
-    `settled`: what an operator said of it in an earlier life of the saga: it is not done again.
+    `recall` answers with what an operator said of it in an earlier life of the saga, instead of
+    work: then it is not done again.
     """
 
     step: Step[Any, Any]
@@ -80,7 +81,7 @@ class Duty:
     changed: Callable[["Duty"], None]
     priority: Priority = Priority.default
     refusable: bool = False
-    settled: Resolution | None = None
+    recall: Callable[[str], Awaitable[Resolution | None]] | None = None
     parked: str | None = field(default=None, init=False)
     set_aside: bool = field(default=False, init=False)  # nothing else waits for it any more
     resolution: Resolution | None = field(default=None, init=False)
@@ -96,16 +97,26 @@ class Duty:
 
     async def fulfil(self) -> Any:
         """Its reply; None if an operator resolved it otherwise."""
-        if self.settled is not None:
-            self.resolution = self.settled
+        if await self._was_settled("begins"):
             return None
+        try:
+            return await self._insist()
+        except asyncio.CancelledError:  # what runs beside it has failed; nobody resolves it now
+            self.parked = self.word = None
+            raise
+
+    async def _insist(self) -> Any:
         while True:
             attempts = asyncio.create_task(self._try())
             attempts.add_done_callback(_look_at)
             try:
                 await workflow.wait_condition(partial(self._done_or_told, attempts))
-                if attempts.done() and self._refused(attempts):
-                    await workflow.wait_condition(lambda: self.word is not None)
+                if attempts.done():
+                    refused = self._refused(attempts)
+                    if self.parked is not None and await self._was_settled("is parked"):
+                        return self._end(None)
+                    if refused:
+                        await workflow.wait_condition(lambda: self.word is not None)
             finally:
                 attempts.cancel()  # one that is called off may land yet: the barrier's business
             if attempts.done() and not attempts.cancelled() and attempts.exception() is None:
@@ -117,6 +128,15 @@ class Duty:
                     return self._end(None)
                 if workflow.patched(WORDS_ON_RECORD):
                     self.changed(self)
+
+    async def _was_settled(self, when: str) -> bool:
+        """Whether an operator has said of it, in an earlier life, that it is not to be done here.
+
+        Asked again when it parks: a run that was reset to behind its beginning could not ask then.
+        """
+        said = await self.recall(when) if self.recall is not None else None
+        self.resolution = said or self.resolution
+        return said is not None
 
     def _done_or_told(self, attempts: "asyncio.Task[Any]") -> bool:
         return attempts.done() or self.word is not None
@@ -158,6 +178,8 @@ class Duty:
             self.changed(self)
 
     def _end(self, reply: Any) -> Any:
+        if self.word is not None:  # it came as the work was done; it is on record all the same
+            self.unrecorded, self.word = self.word, None
         if self.parked is not None:
             self.parked = None
             self.changed(self)

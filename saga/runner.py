@@ -21,8 +21,9 @@ from saga.attempts import Attempts
 from saga.call import Call, Cause, Ending, Outcome, cause_of
 from saga.duties import Duties, Notify, Recall
 from saga.journal import Journal
-from saga.lives import Later, Renew, Renewal, is_later_run, lived_before
+from saga.lives import Later, Renew, lived_before
 from saga.parking import Resolution, Role
+from saga.renewal import Renewal
 from saga.step import UNTIL_DONE, Kind, Step
 from saga.undoing import Undoing
 from saga.view import SagaState, SagaView, StepState
@@ -57,11 +58,12 @@ class Saga:
         later: Later | None = None,
     ) -> None:
         self._journal = Journal(workflow.info().workflow_id, steps, batched=fast or own_queue)
-        self._recall, self._later = recall, later
         self._lived = fast or later is not None
         self._attempts = Attempts(fast, self._journal.flush, own_queue=own_queue)
         self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
-        self._duties = Duties(self._journal, self._attempts, notify)
+        self._duties = Duties(
+            self._journal, self._attempts, notify, recall, later=later is not None
+        )
         self._renewal = Renewal(self._duties, renew)
         self._actions = Actions(self._journal, self._attempts, self._duties)
         self._undoing = Undoing(self._journal, self._duties, lived=self._lived)
@@ -127,7 +129,6 @@ class Saga:
         Ends with the saga completed or every compensation done. Fails as `UnsoundSaga` if
         something that is no step fails past the pivot, where nothing may be undone any more.
         """
-        await self._remember()
         cause = self._cause = await self._try(forward, deadline)
         if cause is not None and not self._committed:
             self.view.called_off = cause.code
@@ -227,11 +228,6 @@ class Saga:
                 self._forward.cancel()
         return self._abortion.ending is cause.ending  # if not, it ends as something else
 
-    async def _remember(self) -> None:
-        """What was said of the saga in an earlier life stands in this one."""
-        if self._recall and (self._later or is_later_run("recall-words")):
-            await self._finish(self._duties.recall(self._recall))
-
     async def _try(self, forward: Forward, deadline: timedelta | None) -> Cause | None:
         """Run the forward path once: None if it completed, else why it must be undone."""
         failure: Cause | None = None
@@ -288,7 +284,8 @@ class Saga:
         while not task.done():
             try:
                 if not await self._renewal.wait(task):
-                    self._renewal.begin(Later(self._cause, self._cancelled_by_temporal))
+                    by_temporal = self._cancelled_by_temporal
+                    self._renewal.begin(Later(self._cause, by_temporal, landed=self._landed))
             except asyncio.CancelledError:
                 if (current := asyncio.current_task()) is not None:
                     current.uncancel()

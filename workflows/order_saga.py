@@ -147,7 +147,9 @@ class OrderSaga:
                 step=cause.step,
                 by_temporal=later.by_temporal,
             )
-        again = self._input.model_copy(update={"earlier_life": True, "undo": undo})
+        again = self._input.model_copy(
+            update={"earlier_life": True, "undo": undo, "landed": later.landed}
+        )
         workflow.continue_as_new(again)
 
     def _show(self, status: OrderStatus) -> None:

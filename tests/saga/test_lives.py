@@ -3,8 +3,12 @@
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest_asyncio
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
@@ -16,8 +20,10 @@ from tests.saga.environment import Handle, toy
 from tests.saga.test_parking import blocked, word
 from tests.saga.toy import LATER, REJECT, UNDO, Script, ToySaga
 from tests.support.waiting import until
+from tests.support.world import World
 
 SUGGESTED = "limit.historyCount.suggestContinueAsNew=40"  # events; 4,096 by default
+DONE = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 NOT_NOW = {"NotBlocked", "AlreadyResolved"}
 
 
@@ -70,6 +76,32 @@ async def test_no_word_of_an_earlier_life_answers_a_fence(skipping: WorkflowEnvi
     async with toy(skipping.client, script, LATER) as handle:
         assert await handle.result() == "no"
     assert script.log == ["one", "two", "fence", "undo two", "undo one"]
+
+
+async def test_a_word_stands_wherever_the_saga_is_reset_to(world: World) -> None:
+    """The reset run has replayed how it began before it could ask what was said."""
+    said = word(Resolving.MARK_DONE)
+    script = Script({"pivot": [REJECT], "undo two": [REJECT]})
+    async with toy(world.client, script) as started:
+        await blocked(started, "two")
+        script.words = [said]  # on record from now on
+        await started.execute_update(ToySaga.resolve, said)
+        assert await started.result() == "no"
+        first = (await started.describe()).run_id
+        history = await world.client.get_workflow_handle(started.id, run_id=first).fetch_history()
+        tasks = [event.event_id for event in history.events if event.event_type == DONE]
+        for task in tasks[1:]:
+            await world.client.workflow_service.reset_workflow_execution(
+                ResetWorkflowExecutionRequest(
+                    namespace=world.client.namespace,
+                    workflow_execution=WorkflowExecution(workflow_id=started.id, run_id=first),
+                    workflow_task_finish_event_id=task,
+                    request_id=str(uuid4()),
+                )
+            )
+            assert await world.client.get_workflow_handle(started.id).result() == "no"
+    assert len(tasks) >= 2
+    assert script.calls["undo two"] == 1
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -46,7 +46,7 @@ def overhear(self: Duties, resolution: Resolution) -> None:
         duty.word = word
 
 
-async def forget_words(self: Duties, recall: Any) -> None:
+async def forget_words(self: Duties, step: Any, role: Any, when: str) -> None:
     """What was said in an earlier life is not asked for."""
 
 
@@ -127,7 +127,7 @@ MUTANTS = (
     Mutant(
         "words of earlier lives",
         Duties,
-        "recall",
+        "_said_before",
         forget_words,
         f"{COMMIT} is refused and marked as done, ended when the word was on record, and reset",
         "commit_inventory is left to people, and its action is done",
