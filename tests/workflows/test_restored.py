@@ -106,7 +106,7 @@ async def test_an_undone_order_that_is_open_again_is_undone_again(world: World) 
     assert await carried_on(world, order_id) == [("ended", "rejected")]
     order = await world.settled(order_id, sku, "rejected")
     assert order.reason is not None
-    assert order.reason.code == "card_declined"
+    assert order.reason.code == "generic_decline"
 
 
 async def test_what_an_operator_did_by_hand_is_not_done_again(world: World) -> None:
