@@ -39,8 +39,8 @@ def test_each_alert_has_a_page_that_names_it_and_no_page_names_another() -> None
 
 
 def test_names_of_metrics_are_found_in_expressions() -> None:
-    expression = 'sum by (le, a_b) (rate(x_bucket{c="d_e"}[5m])) > 0.05 * max(y_total) + up'
-    assert metrics(expression) == {"x_bucket", "y_total"}
+    expression = 'sum by (le, a_b) (rate(x_bucket{c="d_e"}[5m])) > 0.05 * max(y_total) + up or z'
+    assert metrics(expression) == {"x_bucket", "y_total", "z"}
     assert len(read_by_deployments()) >= 15
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy/prometheus/alerts.yml"
 DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))
-WORDS = {"sum", "max", "min", "rate", "increase", "histogram_quantile"}
+WORDS = {"sum", "max", "min", "rate", "increase", "histogram_quantile", "or"}
 MADE_BY_PROMETHEUS = {"up"}
 NOT_NAMES = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\bby\s*\([^)]*\)")
 NAME = re.compile(r"\b[a-z_][a-z0-9_:]*\b")
