@@ -23,6 +23,7 @@ from contracts.ledgers import (
     Part,
     Remedy,
     Settled,
+    WhyKept,
     distinct,
 )
 from contracts.message import StepKey
@@ -153,5 +154,6 @@ def _is_for(window: LedgerWindow, kept: Kept) -> bool:
 def _count(found: Sequence[Discrepancy]) -> None:
     """A metric of the worker: `saga_audit_discrepancies`, how many were ever found, by kind."""
     counter = activity.metric_meter().create_counter(DISCREPANCIES, "Money without an order")
-    for why, number in Counter(each.why for each in found).items():
-        counter.add(number, {"why": why})
+    numbers = Counter(each.why for each in found)
+    for why in WhyKept:  # 0 too: what begins with 1 has not grown, to Prometheus
+        counter.add(numbers[why], {"why": why})

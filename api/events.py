@@ -16,7 +16,7 @@ from api.auth import Me
 from api.backend import Backend, backend
 from api.bodies import OrderEventOut
 from api.event_stream import EventStream
-from api.followers import on_record
+from api.followers import count_unknown, on_record
 from api.intake import EVENT_STREAM, JSON
 from api.openapi import errors
 from api.orders import find_order
@@ -26,7 +26,6 @@ from api.redaction import event_for
 from contracts.errors import NotFound
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
-from infrastructure.telemetry.metrics import counter
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", route_class=Guarded)
@@ -124,7 +123,7 @@ def unknown_event(seen: str, resume: str) -> Problem:
 
     The header `Last-Event-ID` of the answer is the id behind which nothing was missed.
     """
-    counter("saga_event_ids_unknown", "Readers of events with an id that is not on record").add(1)
+    count_unknown(1)
     log.warning(
         "a reader is ahead of the record: event %s is unknown, it goes on at %s", seen, resume
     )

@@ -44,6 +44,17 @@ async def on_record(orders: OrderService, position: Position) -> bool:
     return bool(found) and found[0].position == position
 
 
+def count_unknown(readers: int) -> None:
+    """Count readers who came with the id of an event that is not on record."""
+    counter("saga_event_ids_unknown", "Readers of events with an id that is not on record").add(
+        readers
+    )
+
+
+def _count_lost(times: int) -> None:
+    counter("saga_event_log_lost", "Times that events told live were not on record").add(times)
+
+
 class Followers:
     """All who follow orders in this process.
 
@@ -63,6 +74,8 @@ class Followers:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Read meanwhile, whenever somebody follows."""
+        _count_lost(0)  # so that both can be read before the first
+        count_unknown(0)
         async with AsyncExitStack() as stack:
             watch = Watch()
             if self._notices is not None:
@@ -182,7 +195,7 @@ class Followers:
         if await on_record(self._orders, head):  # it shows now that its successor's epoch has begun
             return head
         log.error("live events: %s is not on record any more; was the database restored?", head)
-        counter("saga_event_log_lost", "Times that events told live were not on record").add(1)
+        _count_lost(1)
         for mailboxes in self._mailboxes.values():
             for mailbox in mailboxes:
                 mailbox.end()

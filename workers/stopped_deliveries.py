@@ -25,6 +25,7 @@ EVERY = 60.0  # seconds
 async def watch_deliveries(client: Client, pending: PendingDeliveries) -> None:
     """Look at all that are pending, a page at a time, until cancelled."""
     after = ""
+    _count_stopped(0)  # so that it can be read before the first
     while not_cancelled():
         try:
             after = await look(client, pending, after)
@@ -62,4 +63,8 @@ async def _settle(client: Client, pending: PendingDeliveries, delivery: Delivery
     error = f"its workflow ended ({found.word}) before it was delivered"
     if await pending.end(delivery, state, None if state is DeliveryState.DELIVERED else error):
         log.error("delivery %s was %s: %s", delivery.id, state, error)
-        counter("saga_webhooks_stopped", "Deliveries whose workflow was ended by hand").add(1)
+        _count_stopped(1)
+
+
+def _count_stopped(deliveries: int) -> None:
+    counter("saga_webhooks_stopped", "Deliveries whose workflow was ended by hand").add(deliveries)

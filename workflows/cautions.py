@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from contracts.audits import AuditReport
     from contracts.records import Epoch
+    from workflows.tallying import STOPPED
 
 AFTER_A_RESTORE = timedelta(days=3)  # looked back at least: how old a backup may well be
 NOT_ASKED = "the databases could not be asked"
@@ -59,6 +60,6 @@ def alarm(report: AuditReport) -> None:
     """Metrics: what was left as it is, and that a bound was reached."""
     meter = workflow.metric_meter()
     meter.create_counter("saga_audit_left", "What audits named and did not mend").add(report.left)
-    if report.stopped is not None:
-        stopped = meter.create_counter("saga_audit_stopped", "Audits that reached a bound")
-        stopped.add(1, {"bound": report.stopped})
+    stopped = meter.create_counter("saga_audit_stopped", "Audits that reached a bound")
+    for bound in STOPPED:  # 0 too: what begins with 1 has not grown, to Prometheus
+        stopped.add(int(report.stopped == bound), {"bound": bound})

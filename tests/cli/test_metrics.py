@@ -49,6 +49,7 @@ def places(stack: Stack) -> dict[str, str]:
     ports = stack.state.ports
     health = {f"worker-{n}": ports.health_base + n for n in (1, 2)} | {"relay": ports.health_base}
     others = {"api": ports.api, "gateway": ports.metrics_base}
+    others["webhooks"] = ports.health_of_webhooks(2)
     sdk = {f"sdk-{n}": ports.metrics_base + n for n in (1, 2)} | {"sdk-api": ports.metrics_base + 3}
     every = health | others | sdk
     return {name: f"http://127.0.0.1:{port}/metrics" for name, port in every.items()}
