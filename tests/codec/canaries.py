@@ -33,6 +33,11 @@ NAME, EMAIL = f"Ada {MARK}-name", f"{MARK}-mail@example.com"
 WORDS = f"call me, {NAME}, at {EMAIL}"  # in a customer's own free text
 AT_ONCE = 20
 MOST_EXAMPLES = 5
+REAL = {
+    "fine": "pm_card_visa",
+    "failing": "pm_card_visa",
+    "declined": "pm_card_visa_chargeDeclined",
+}
 
 
 class Quoting:
@@ -54,12 +59,18 @@ class Quoting:
             raise RuntimeError(quoted)
         if kind == "stuck" or (kind == "failing" and self._tried[command.order_id] == 2):
             raise Unavailable(quoted)
-        real = {"fine": "pm_card_visa", "failing": "pm_card_visa"}
-        real["declined"] = "pm_card_visa_chargeDeclined"
-        method = real.get(kind, command.payment_method)
-        return await self._payments.charge(
-            key, command.model_copy(update={"payment_method": method})
-        )
+        return await self._payments.charge(key, _real(command))
+
+    async def refund(self, key: StepKey, command: ChargePayment) -> Payment:
+        """Of what was asked for: one key, one command."""
+        return await self._payments.refund(key, _real(command))
+
+
+def _real(command: ChargePayment) -> ChargePayment:
+    """The same, by a method that the provider knows."""
+    kind = command.payment_method.rpartition("_")[2]
+    method = REAL.get(kind, command.payment_method)
+    return command.model_copy(update={"payment_method": method})
 
 
 def quoting(services: Services) -> Services:
