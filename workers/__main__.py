@@ -19,7 +19,7 @@ from infrastructure.temporal import connect, runtime_of
 from services.composition import Services, breakers_of, open_placed
 from services.places import PlaceSettings
 from workers import schedules
-from workers.claims import NamespaceTaken, claim_patiently
+from workers.claims import NamespaceMissing, NamespaceTaken, claim_patiently
 from workers.health import serving_health
 from workers.lint import findings
 from workers.queues import workers_for
@@ -104,7 +104,7 @@ def main() -> None:
         joining = partial(connect, runtime=runtime, identity=options.identity, plugins=traced)
         try:
             asyncio.run(run(options, joining))
-        except (KeysUnusable, NamespaceTaken) as error:
+        except (KeysUnusable, NamespaceMissing, NamespaceTaken) as error:
             sys.exit(str(error))
 
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import (
     Client,
     Schedule,
@@ -48,6 +49,10 @@ More is in docs/operating.md, "One installation a namespace"."""
 NOT_NOW = (Unavailable, RPCError, RuntimeError)
 
 
+class NamespaceMissing(Exception):
+    """Temporal does not know the namespace."""
+
+
 class NamespaceTaken(Exception):
     """Another installation has this namespace; the message says what to do."""
 
@@ -62,11 +67,16 @@ async def claim(client: Client, orders: OrderService) -> None:
 
 
 async def claim_patiently(client: Client, orders: OrderService) -> None:
-    """The same, however long it takes until all that is asked answers. NamespaceTaken."""
+    """The same, however long it takes until all that is asked answers.
+
+    NamespaceTaken; NamespaceMissing if Temporal has no such namespace, as waiting makes none.
+    """
     while True:
         try:
             return await claim(client, orders)
         except NOT_NOW as error:
+            if _is_missing(error):
+                raise NamespaceMissing(str(error)) from error
             log.warning("cannot tell yet whose namespace this is, trying again: %s", error)
         await asyncio.sleep(RETRY_AFTER)
 
@@ -77,7 +87,7 @@ async def claiming(
 ) -> AsyncIterator[None]:
     """Claim the namespace before, or meanwhile if what is asked does not answer at once.
 
-    NamespaceTaken, before; or at the end, after `failed` was called.
+    NamespaceTaken, before; it or NamespaceMissing at the end, after `failed` was called.
     """
     try:
         async with asyncio.timeout(AT_ONCE):
@@ -94,6 +104,11 @@ async def claiming(
         await asyncio.wait({task})
         if _is_taken(task):
             task.result()
+
+
+def _is_missing(error: Exception) -> bool:
+    details = error.grpc_status.details if isinstance(error, RPCError) else ()
+    return any(each.Is(NamespaceNotFoundFailure.DESCRIPTOR) for each in details)
 
 
 def _is_taken(task: asyncio.Task[None]) -> bool:

@@ -16,6 +16,7 @@ from contracts.orders import CreateOrder, OrderLine
 from tests.support.waiting import until
 from tests.support.world import World
 from workers import working
+from workers.claims import NamespaceMissing
 from workers.working import working_inside
 
 PRICE = Money(minor=500, currency="EUR")
@@ -134,6 +135,6 @@ async def test_a_worker_that_cannot_work_is_told_of_and_ends_the_process(world: 
         return await client_of(world, namespace="nonesuch")
 
     inside = working_inside(connect, world.services, lambda _: None, failed.set)
-    with pytest.raises(RuntimeError, match="nonesuch"):
+    with pytest.raises(NamespaceMissing, match="nonesuch"):
         async with inside, asyncio.timeout(30):
             await failed.wait()
