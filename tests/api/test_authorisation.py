@@ -54,7 +54,7 @@ POST /v1/webhooks/{webhook_id}/secret          401  200/404/404 404/200/404 200/
 POST /v1/webhooks/{webhook_id}/enable          401  200/404/404 404/200/404 200/200/404 200/200/404
 GET  /v1/webhooks/{webhook_id}/deliveries      401  200/404/404 404/200/404 200/200/404 200/200/404
 POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
-                                               401  409/404/404 404/409/404 409/409/404 409/409/404
+                                               401  202/404/404 404/202/404 202/202/404 202/202/404
 GET  /v1/products                              401  200         200         200         200
 GET  /v1/products/{sku}                        401  200/200/404 200/200/404 200/200/404 200/200/404
 POST /v1/users                                 401  403         403         201         201
