@@ -110,8 +110,8 @@ async def test_code_that_open_sagas_would_not_survive_is_found_before_it_is_depl
 
     await until(differs, within=60)
     said = saga(stack, "deploy", "check", code=swapped).stdout
-    assert "what is recorded does not fit" in said  # a customer, where it asks for stock
-    assert "Reservation" in said
+    assert "'user.validate'" in said  # is recorded, where it asks for stock
+    assert "'inventory.reserve'" in said
     assert "workflow.patched" in said
     assert saga(stack, "deploy", "check").returncode == 0
     await shop.cancel(order_id)
