@@ -40,6 +40,7 @@ class Operation(NamedTuple):
     commands: Callable[[str], tuple[Any, Any]]
     more: tuple[Any, ...] = ()
     saga: str = "order"
+    intent: bool = False  # whether it is told which intent charged the order, too
 
 
 def _orders(order_id: str) -> tuple[CreateOrder, CreateOrder]:
@@ -62,6 +63,12 @@ def _stock(order_id: str) -> tuple[ReserveStock, ReserveStock]:
 def _charges(order_id: str) -> tuple[ChargePayment, ChargePayment]:
     one = ChargePayment(order_id=order_id, amount=TOTAL, payment_method="pm_card_visa")
     return one, one.model_copy(update={"amount": OTHER})
+
+
+def _adoptions(order_id: str) -> tuple[ChargePayment, ChargePayment]:
+    """Both are of the amount that was captured: one of another amount is not adoptable at all."""
+    one, _ = _charges(order_id)
+    return one, one.model_copy(update={"payment_method": "pm_card_mastercard"})
 
 
 def _refunds(order_id: str) -> tuple[GiveBack, GiveBack]:
@@ -93,6 +100,7 @@ PAYMENTS = {
     "charge": Operation("charge", (), _charges),
     "refund": Operation("charge", ("charge",), _charges),
     "give_back": Operation("refund", ("charge",), _refunds, saga="return"),
+    "adopt": Operation("charge", ("charge",), _adoptions, intent=True),
 }
 PROTOCOLS: dict[Any, dict[str, Operation]] = {
     OrderService: ORDERS,
@@ -127,7 +135,10 @@ class Asking:
         saga_id = saga_id or f"{operation.saga}-{self.order_id}"
         key = StepKey(saga_id=saga_id, step=operation.step)
         command = operation.commands(self.order_id)[which]
-        return await getattr(self._service, name)(key, command, *operation.more)
+        more = operation.more
+        if operation.intent:
+            more = ((await self._service.for_order(self.order_id)).intent_id,)
+        return await getattr(self._service, name)(key, command, *more)
 
     async def prepare(self, name: str) -> None:
         """What must have been called before."""

@@ -113,7 +113,7 @@ class FakePayments:
         mine = payment is not None and payment.intent_id == intent_id
         if payment is None or not mine or self._owners[command.order_id] != key:
             raise Rejected("not_adoptable", f"intent {intent_id} is not such a charge")
-        return payment
+        return self._barrier.action(key, digest_of(ChargePayment, command), lambda: payment)
 
     async def settle(self, intent_id: str, order_id: str) -> str:
         payment = self._payments.get(order_id)
