@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,7 +15,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from tests.docs.markdown import OPERATING, RUNBOOKS, shell_blocks, table_rows
+from tests.docs.markdown import OPERATING, RUNBOOKS, Block, shell_blocks, table_rows
 from tests.docs.test_commands import MARK, missing, run, script
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import until
@@ -258,12 +258,21 @@ async def test_money_at_stake_is_found_by_its_runbook(stack: Stack, shop: Shop) 
 
 
 async def test_money_without_an_order_goes_back_by_its_runbook(stack: Stack) -> None:
-    """Somebody who has the provider's key charged for an order of which nothing here knows."""
+    """Somebody who has the provider's key charged for an order of which nothing here knows.
+
+    No audit gives back what it cannot judge: a person does, at the provider, as the page says.
+    """
+    look, mend, done = shell_blocks(RUNBOOKS / "ledger.md")
     stray = {"amount": 700, "currency": "eur", "payment_method": "pm_card_visa", "confirm": "true"}
     about = {"metadata[order_id]": "ord_stray", "metadata[saga_id]": "order-ord_stray"}
     async with provider(stack) as http:
-        (await http.post("/v1/payment_intents", data=stray | about)).raise_for_status()
-        paste(stack, RUNBOOKS / "ledger.md")
+        made = await http.post("/v1/payment_intents", data=stray | about)
+        intent_id = made.raise_for_status().json()["id"]
+        said = pasted(stack, [look, mend])
+        assert f"order-ord_stray: {intent_id} is unrecorded: a person has to see to it" in said
+        refunded = await http.post("/v1/refunds", data={"payment_intent": intent_id})
+        refunded.raise_for_status()
+        pasted(stack, [done])
         ledger = (await http.get("/ledger", params={"order": "ord_stray"})).json()
     assert (ledger["captured"], ledger["refunded"]) == ({"eur": 700}, {"eur": 700})
 
@@ -296,12 +305,17 @@ async def listed(stack: Stack, order_id: str) -> None:
 
 def paste(stack: Stack, document: Path, **variables: str) -> None:
     """Run all of a page's commands; each must say what is shown, in less than two minutes."""
-    blocks = shell_blocks(document)
+    pasted(stack, shell_blocks(document), **variables)
+
+
+def pasted(stack: Stack, blocks: Sequence[Block], **variables: str) -> str:
+    """What these commands say."""
     given = "".join(f"{name}={value}\n" for name, value in variables.items())
     began = monotonic()
-    output = run(stack, given + script(stack, blocks))
+    output = run(stack, given + script(stack, list(blocks)))
     assert monotonic() - began < WITHIN
     said = dict(part.split("\n", 1) for part in output.split(f"\n{MARK}")[1:])
     for block in blocks:
         line = missing(block.shows, said[str(block.line)])
-        assert line is None, f"{document.name}: {line!r} not in {said[str(block.line)]}"
+        assert line is None, f"line {block.line}: {line!r} not in {said[str(block.line)]}"
+    return output
