@@ -32,7 +32,7 @@ BOUNDS = {
     "timedelta(minutes=5)": "timedelta(seconds=10)",
     "timedelta(minutes=10)": "timedelta(seconds=10)",
 }
-MOST_OPEN = 100  # for all orders below to be admitted, though some are counted twice
+MOST_OPEN = 150  # for all orders below to be admitted, though all get old, and some count twice
 PAID = 30  # orders that are at their payment when it goes down
 NEW = 15  # orders that were just accepted then
 UNPAID = 3  # orders whose payment does not get on, all of which but one are cancelled
