@@ -105,10 +105,19 @@ async def went_past_the_pivot(execution: Execution) -> bool:
 
 
 async def words_of(execution: Execution) -> list[Word]:
-    """What operators said of its steps in this run, after which nobody tries on."""
+    """What operators said of its steps in this run, after which nobody tries on.
+
+    A word that was never answered was lost with its run, and whoever said it knows that.
+    """
     found = []
-    for event in (await _history(execution)).events:
-        if not event.HasField("workflow_execution_update_accepted_event_attributes"):
+    events = (await _history(execution)).events
+    answered = {
+        event.workflow_execution_update_completed_event_attributes.accepted_event_id
+        for event in events
+        if event.workflow_execution_update_completed_event_attributes.outcome.HasField("success")
+    }
+    for event in events:
+        if event.event_id not in answered:
             continue
         accepted = event.workflow_execution_update_accepted_event_attributes
         said = accepted.accepted_request.input

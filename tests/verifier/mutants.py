@@ -221,8 +221,8 @@ MUTANTS = (
         Journal,
         "__init__",
         key_of_the_run,
-        f"{RESERVE} workflow reset",
-        "after the reset: ",
+        f"{RESERVE} terminated and reset",
+        NOT_RELEASED,
     ),
     Mutant(
         "stock constraint",

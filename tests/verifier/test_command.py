@@ -51,7 +51,7 @@ def test_programs_get_json_and_people_a_page(tmp_path: Path) -> None:
 
 @pytest.mark.verifier
 def test_sagas_hold_over_services_that_are_called_over_http(tmp_path: Path) -> None:
-    done = run("saga verify --topology services --shard 1/60", tmp_path)
+    done = run("saga verify --topology services --shard 1/120", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     for saga in ("PlaceOrder", "ReturnOrder"):
         assert f"{saga}: 0 failures" in done.stdout
