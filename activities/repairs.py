@@ -27,7 +27,7 @@ from activities.evidence import Unreadable, first_command, outcome_of
 from activities.executions import Execution, Status, described
 from contracts.errors import NotFound
 from contracts.names import Queue
-from contracts.orders import BY_HAND, CreateOrder, OrderService, OrderStatus
+from contracts.orders import CreateOrder, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy
 from contracts.sagas import PlaceOrderInput, ReturnOrderInput, Undo
 
@@ -114,9 +114,3 @@ async def _undo(before: Execution | None) -> Undo:
     if outcome.reason is None or ending not in UNDONE:
         return ABANDONED
     return Undo(ending=ending, code=outcome.reason.code, detail=outcome.reason.detail)
-
-
-async def answered_for(orders: OrderService, order_id: str) -> bool:
-    """Whether an operator said of a step of its saga that it is done, or is not to be."""
-    history = await orders.history(order_id)
-    return any(event.data.get("action") in BY_HAND for event in history)
