@@ -29,7 +29,8 @@ POOL_SIZE = 10  # and as many again when these are in use
 
 # Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
 # intervention; and lock_not_available.
-TRANSIENT_SQLSTATES = ("08", "40", "53", "57", "55P03", "25P03")
+LOCK_NOT_AVAILABLE = "55P03"
+TRANSIENT_SQLSTATES = ("08", "40", "53", "57", LOCK_NOT_AVAILABLE, "25P03")
 
 
 class Database:
@@ -85,23 +86,30 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def locked(self, *key: int) -> AsyncIterator[bool]:
-        """Whether an advisory lock is ours, for the length of the block; nobody waits for it.
+    async def locked(self, *key: int, wait: bool = False) -> AsyncIterator[bool]:
+        """Whether an advisory lock is ours, for the length of the block.
+
+        With `wait`, we queue for it for as long as any lock is waited for (`lock_timeout`), and it
+        is ours before its holder can take it again; else we only try.
 
         A session of its own has it, outside of transactions, so the block may take its time. The
         lock is free again when this process dies, and when it has been stopped for a while or the
         block takes longer than LOCK_HELD: then somebody else may have it too.
         """
         numbers = ", ".join(str(part) for part in key)
-        take = f"SELECT pg_try_advisory_lock({numbers}), {_IDLE.format(f'{LOCK_HELD:g}s')}"
+        lock = f"pg_try_advisory_lock({numbers})"
+        if wait:
+            lock = f"pg_advisory_lock({numbers}) IS NOT NULL"
+        take = f"SELECT {lock} AND {_IDLE.format(f'{LOCK_HELD:g}s')} IS NOT NULL"
         leave = f"SELECT pg_advisory_unlock({numbers}), {_IDLE.format('0')}"
         async with _translated(), self._autocommit.connect() as session:
             ours = await _execute_or_end(session, take)
             try:
                 yield ours
             finally:
-                with suppress(DBAPIError):  # the session has ended, and the lock with it
-                    await _execute_or_end(session, leave)
+                if ours:
+                    with suppress(DBAPIError):  # the session has ended, and the lock with it
+                        await _execute_or_end(session, leave)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -110,10 +118,15 @@ class Database:
 
 
 async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
-    """Its answer. A session in which it failed is ended, lest the pool keep a lock with it."""
+    """Its answer; no for a lock that we waited for in vain.
+
+    A session in which it failed otherwise is ended, lest the pool keep a lock with it.
+    """
     try:
         return bool((await session.execute(text(statement))).scalar_one())
-    except DBAPIError:
+    except DBAPIError as error:
+        if _sqlstate(error) == LOCK_NOT_AVAILABLE:
+            return False
         await session.invalidate()
         raise
 
@@ -143,6 +156,9 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
-        sqlstate = str(getattr(error.orig, "sqlstate", None) or "")
-        return sqlstate.startswith(TRANSIENT_SQLSTATES)
+        return _sqlstate(error).startswith(TRANSIENT_SQLSTATES)
     return False
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")

@@ -116,24 +116,31 @@ class PostgresBus:
         """Nothing is ours: the database is closed by who made it."""
 
     async def _work(self, subscription: str, lane: int, hands: _Hands) -> None:
+        queue = False
         with self._notices.watch(str(lane)) as watch:
             while not_cancelled():
+                rest: float | None = POLL
                 try:
-                    rest = await self._turn(subscription, lane, hands)
+                    rest = await self._turn(subscription, lane, hands, queue=queue)
                 except Unavailable as error:
                     log.warning("%s, lane %s: %s", subscription, lane, error)
-                    rest = POLL
                 except Exception:  # a bug must not end all lanes of the process
                     log.exception("%s, lane %s: trying again", subscription, lane)
-                    rest = POLL
-                if rest:
-                    await watch.wait(rest)
+                queue = False
+                if rest != 0:
+                    rung = await watch.wait(POLL if rest is None else rest)
+                    # Who is never idle would never let go for long enough.
+                    queue = rung and rest is None
 
-    async def _turn(self, subscription: str, lane: int, hands: _Hands) -> float:
-        """Deliver what is next, for a moment; the seconds to rest after it."""
+    async def _turn(
+        self, subscription: str, lane: int, hands: _Hands, *, queue: bool
+    ) -> float | None:
+        """Deliver what is next, for a moment; then the seconds to rest. None: another has it."""
         key = (LOCKS, _lock_number(subscription, lane))
-        async with self._database.locked(*key) as ours:
-            after = await self._position(subscription, lane) if ours else None
+        async with self._database.locked(*key, wait=queue) as ours:
+            if not ours:
+                return None
+            after = await self._position(subscription, lane)
             if after is None:
                 return POLL
             turn = await self._deliver(await self._next(lane, after), after, hands)

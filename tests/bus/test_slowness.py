@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -10,6 +11,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 from nats.js import JetStreamContext
+from sqlalchemy import text
 
 from contracts.cloudevents import CloudEvent
 from infrastructure import database as databases_of
@@ -109,3 +111,41 @@ async def test_a_lock_lasts_as_long_as_its_block_and_no_transaction_is_open(
         assert theirs
     await one.close()
     await two.close()
+
+
+async def test_who_queues_for_a_lock_has_it_before_its_holder_takes_it_again(
+    databases: DatabaseSettings,
+) -> None:
+    one, two = (Database(databases.event_database_url) for _ in range(2))
+    had = asyncio.Event()
+
+    async def queue() -> bool:
+        async with two.locked(1, 3, wait=True) as ours:
+            had.set()
+            return ours
+
+    async with one.locked(1, 3) as ours, two.locked(1, 3) as theirs:
+        assert (ours, theirs) == (True, False)
+        waiting = asyncio.create_task(queue())
+        await until(partial(_waits_for_a_lock, one))
+    async with one.locked(1, 3, wait=True):
+        assert had.is_set()
+    assert await waiting
+    await one.close()
+    await two.close()
+
+
+async def test_who_queues_for_a_lock_in_vain_is_told_so(databases: DatabaseSettings) -> None:
+    one, two = (Database(databases.event_database_url) for _ in range(2))
+    async with one.locked(1, 4), two.locked(1, 4, wait=True) as ours:
+        assert not ours
+    async with two.locked(1, 4) as ours:
+        assert ours
+    await one.close()
+    await two.close()
+
+
+async def _waits_for_a_lock(database: Database) -> bool:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    async with database.statement() as tx:
+        return bool((await tx.execute(waiting)).scalar_one())
