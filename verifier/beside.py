@@ -50,9 +50,9 @@ async def audited(it: Attempt) -> Any:
         it.script.count_anew()
         stage, kind = it.script.stage, it.fault.kind
         if kind is Kind.AUDIT_RESET:
-            stage.beside(stage.end_and_reset_beside_an_audit())
+            await stage.end_and_reset_beside_an_audit()
         else:
-            stage.beside(stage.end_and_audit(2 if kind is Kind.AUDIT_TWICE else 1))
+            await stage.end_and_audit(2 if kind is Kind.AUDIT_TWICE else 1)
     return reply
 
 

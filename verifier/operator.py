@@ -4,10 +4,14 @@ import asyncio
 import contextlib
 from collections import Counter
 
-from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.client import (
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.service import RPCError
 
-from saga import Resolving, SagaState, SagaView, StepState
+from saga import Resolving, SagaState, SagaView, StepState, StepView
 from verifier.faults import Fault
 from verifier.groups import EVIDENCE, UNDONE, WORDS
 from verifier.kinds import Kind
@@ -36,13 +40,23 @@ async def operate(script: Script) -> None:
                 if step.state is StepState.BLOCKED and step.name in lasting:
                     await _say_next(script, lasting[step.name])
                 elif step.state is StepState.BLOCKED and script.unforeseen:
-                    await _help(script, step.name, unforeseen)
+                    await _help(script, step, unforeseen)
 
 
-async def _help(script: Script, step: str, tried: Counter[str]) -> None:
-    """Try again what nobody has foreseen; then a person answers for it."""
-    tried[step] += 1
-    await say(script, step, Resolving.RETRY if tried[step] <= IN_VAIN else Resolving.MARK_DONE)
+async def _help(script: Script, step: StepView, tried: Counter[str]) -> None:
+    """Try again what nobody has foreseen; then a person answers for it.
+
+    If it takes no such word, the saga is ended, and left to an audit (docs/runbooks/restored.md).
+    """
+    tried[step.name] += 1
+    if tried[step.name] <= IN_VAIN:
+        await say(script, step.name, Resolving.RETRY)
+    elif Resolving.MARK_DONE in step.words:
+        await say(script, step.name, Resolving.MARK_DONE)
+    else:
+        script.say(f"{step.name} takes no word but retry: an operator ends the saga")
+        script.given_up = True
+        await script.stage.handle.terminate("its order was lost")
 
 
 async def _say_next(script: Script, fault: Fault) -> None:
@@ -90,7 +104,7 @@ async def _say(script: Script, of: Fault | str, action: Resolving) -> bool:
         refused = getattr(error.cause, "type", None) in REFUSALS
         word.accepted = False if refused else None
         script.say(f"{word.who} says {action} of {step}: refused, {error.cause}")
-    except RPCError as error:
+    except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         script.say(f"{word.who} says {action} of {step}: {error}")
     else:
         word.accepted = True

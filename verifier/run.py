@@ -166,7 +166,7 @@ class Run:
         )
 
     async def _judge(self, case: Case, ending: Ending) -> list[str]:
-        found = [] if ending.status else [ending.how]
+        found = [] if ending.status or self._script.given_up else [ending.how]
         if any(fault.kind in AUDITED_AFTER for fault in self._script.faults):
             return found  # whatever else is wrong an audit has to find out
         expected = self._script.schedule.expects

@@ -58,6 +58,7 @@ class Script:
         self.wrong: list[str] = []
         self.words: list[Word] = []
         self.said: Counter[Fault] = Counter()
+        self.given_up = False  # an operator has ended it, as it could not go on
         self._undoing = undoing
         self._healed: set[Site] = set()
         self._next: Kind | None = None

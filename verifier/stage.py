@@ -136,8 +136,10 @@ class Stage(Bystanders):
         done.set()
 
     async def end_and_audit(self, times: int = 1) -> None:
-        """Terminate the run, and have audits of this order, at once, carry its saga on."""
-        done = await self._terminate()
+        """Terminate the run; audits of this order, at once and beside us, carry its saga on."""
+        self.beside(self._audited(await self._terminate(), times))
+
+    async def _audited(self, done: asyncio.Event, times: int) -> None:
         self.handle = self.world.client.get_workflow_handle(
             self.handle.id, result_type=self.handle._result_type
         )
@@ -147,9 +149,10 @@ class Stage(Bystanders):
         done.set()
 
     async def end_and_reset_beside_an_audit(self) -> None:
-        """Terminate the run, and reset it when an audit has found it, and not repaired yet."""
-        done = await self._terminate()
+        """Terminate the run; beside us it is reset when an audit has found it, not repaired yet."""
+        self.beside(self._reset_beside_an_audit(await self._terminate()))
 
+    async def _reset_beside_an_audit(self, done: asyncio.Event) -> None:
         async def between() -> None:
             if not done.is_set():
                 self.handle = await reset(self.world.client, self.handle, FIRST)
@@ -167,7 +170,7 @@ class Stage(Bystanders):
         self._script.over.add(fault)
         self._script.outlive(fault)
         if fault.life in AUDITED:
-            self.beside(self.end_and_audit())
+            await self.end_and_audit()
         else:
             await self.end_and_reset(None)
 
