@@ -104,8 +104,8 @@ async def _campaign(
             return partial(bar.advance, bar.add_task(part, total=size))
 
         converter = converter_of(PayloadSettings.of(), "default")
-        async with running_world(settings, remote=remote, converter=converter) as world:
-            return await campaign.run(world, subjects, asked, progress)
+        worlds = partial(running_world, settings, remote=remote, converter=converter)
+        return await campaign.run(worlds, subjects, asked, progress)
 
 
 def _tell(reports: "list[Report]", *, as_json: bool) -> None:

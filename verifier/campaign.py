@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from itertools import combinations
 from unittest.mock import patch
@@ -24,6 +25,10 @@ SIDE_BY_SIDE = 16
 # Of so many failing combinations the shortest failing part is looked for; more say the same.
 SHORTENED = 3
 
+# A server takes the longer for each schedule the more it has had: after so many, a third.
+FRESH = 900
+
+Worlds = Callable[[], AbstractAsyncContextManager[World]]
 Advance = Callable[[], None]
 Progress = Callable[[str, int], Advance]
 
@@ -45,13 +50,15 @@ class Asked:
 
 
 async def run(
-    world: World, subjects: Sequence[Subject], asked: Asked, progress: Progress
+    worlds: Worlds, subjects: Sequence[Subject], asked: Asked, progress: Progress
 ) -> list[Report]:
     """Verify all subjects: first every single fault, then the combinations.
 
-    `progress` is told of each part's name and size, and gives what to call after each schedule.
+    `worlds` makes a fresh world for each FRESH schedules. `progress` is told of each part's name
+    and size, and gives what to call after each schedule.
     """
-    plans = [await plan(world, subject) for subject in subjects]
+    async with worlds() as world:
+        plans = [await plan(world, subject) for subject in subjects]
     singles = [select(it.singles(), asked) for it in plans]
     several = [
         select(
@@ -67,17 +74,33 @@ async def run(
     for part, lists in (("single faults", singles), ("combinations", several)):
         if any(lists):
             began = time.monotonic()
-            advance, slots = progress(part, sum(map(len, lists))), asyncio.Semaphore(SIDE_BY_SIDE)
-            jobs = zip(subjects, lists, strict=True)
-            found = await asyncio.gather(
-                *(verify(world, subject, them, advance, slots) for subject, them in jobs)
-            )
-            for report, results in zip(reports, found, strict=True):
-                report.results += results
-                report.seconds[part] = time.monotonic() - began
-    for subject, report in zip(subjects, reports, strict=True):
-        await _shorten(world, subject, report)
+            number = sum(map(len, lists))
+            advance, turns = progress(part, number), -(-number // FRESH)
+            for turn in range(turns):
+                jobs = [them[turn::turns] for them in lists]
+                async with worlds() as world:
+                    found = await _verify_all(world, subjects, jobs, advance)
+                for report, results in zip(reports, found, strict=True):
+                    report.results += results
+                    report.seconds[part] = time.monotonic() - began
+    if any(report.failures for report in reports):
+        async with worlds() as world:
+            for subject, report in zip(subjects, reports, strict=True):
+                await _shorten(world, subject, report)
     return reports
+
+
+async def _verify_all(
+    world: World,
+    subjects: Sequence[Subject],
+    lists: Sequence[Sequence[Schedule]],
+    advance: Advance,
+) -> list[list[Result]]:
+    slots = asyncio.Semaphore(SIDE_BY_SIDE)
+    jobs = zip(subjects, lists, strict=True)
+    return await asyncio.gather(
+        *(verify(world, subject, them, advance, slots) for subject, them in jobs)
+    )
 
 
 async def record(world: World, subject: Subject) -> Recording:

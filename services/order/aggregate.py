@@ -12,6 +12,7 @@ from contracts.names import is_return_of
 from contracts.orders import (
     BEGIN_RETURN,
     BY_HAND,
+    COMPENSATION,
     RETURN_ABANDONED,
     CreateOrder,
     OrderLine,
@@ -156,8 +157,12 @@ class OrderAggregate:
 
 
 def ends_return(note: StepNote) -> bool:
-    """Whether nobody tries any more to undo the return that the note is of."""
-    return note.step == BEGIN_RETURN and note.action in BY_HAND
+    """Whether nobody tries any more to undo the return that the note is of.
+
+    What was said of its action leaves it as it is. Notes of before roles were told have none.
+    """
+    of_undoing = note.role in {None, COMPENSATION}
+    return note.step == BEGIN_RETURN and note.action in BY_HAND and of_undoing
 
 
 def command_of(order_id: str, history: Sequence[RecordedEvent]) -> CreateOrder | None:

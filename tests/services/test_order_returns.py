@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from contracts.errors import Compensated, Conflict, Rejected
 from contracts.message import Money, Reason, StepKey
-from contracts.orders import ConfirmOrder, CreateOrder, OrderStatus, StartReturn
+from contracts.orders import ConfirmOrder, CreateOrder, OrderStatus, StartReturn, StepNote
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
 from services.order.aggregate import OrderAggregate
@@ -122,6 +122,25 @@ async def test_an_order_that_is_not_confirmed_cannot_be_returned(
     if order_id != "ord_nowhere":
         types = [event.type for event in await orders.history(order_id)]
         assert not [it for it in types if "Return" in it]
+
+
+@pytest.mark.parametrize(("role", "ends"), [("compensation", True), ("action", False)])
+async def test_a_word_ends_a_return_if_it_was_said_of_its_undoing(
+    orders: Orders, role: str, ends: bool
+) -> None:
+    await orders.begin_return(begin(), RETURN)
+    word = StepNote(
+        order_id="ord_1",
+        step="begin_return",
+        blocked=None,
+        still_blocked=False,
+        action="mark_done",
+        evidence="seen",
+        who="op",
+        role=role,
+    )
+    await orders.note(StepKey(saga_id=begin().saga_id, step="note#1@run"), word)
+    assert ("OrderReturnAbandoned" in await events(orders)) is ends
 
 
 async def test_a_returned_order_cannot_be_returned_again(orders: Orders) -> None:

@@ -1,6 +1,8 @@
 """A bounded part of `saga verify`, and what it says of runs that prove nothing."""
 
+import contextlib
 from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -31,7 +33,8 @@ async def report(world: World, *schedules: Schedule) -> Report:
 
 async def test_a_part_of_all_schedules_breaks_nothing(verified: World) -> None:
     asked = Asked(pairs=4 * PART, triples=2 * PART, shard=(1, PART))
-    reports = await campaign.run(verified, SUBJECTS, asked, lambda *_: lambda: None)
+    worlds = partial(contextlib.nullcontext, verified)
+    reports = await campaign.run(worlds, SUBJECTS, asked, lambda *_: lambda: None)
     for found in reports:
         assert len(found.results) >= 15
         assert not found.failures, found.story(found.failures[0])
