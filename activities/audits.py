@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.exceptions import CancelledError
 from temporalio.service import RPCError
 
-from activities.diagnoses import Diagnoses, is_return
+from activities.diagnoses import Diagnoses
 from activities.evidence import Unreadable
 from activities.executions import described
 from activities.repairs import Repairs
@@ -39,6 +39,7 @@ from contracts.orphans import (
 )
 from contracts.payments import PaymentService, PaymentStatus
 from contracts.records import Epoch
+from contracts.sagas import PLACING, type_of
 
 ENOUGH = 100  # orphans of one search; it goes on behind them
 A_WHILE = 5.0  # seconds; likewise
@@ -156,7 +157,7 @@ class AuditActivities:
 
         The order's age counts, too: its newest run may be an audit's.
         """
-        if orphan.remedy is not Remedy.FINISH or is_return(orphan.saga_id):
+        if orphan.remedy is not Remedy.FINISH or type_of(orphan.saga_id) is not PLACING:
             return False
         if await self._payments.captured([orphan.order_id]):
             return False

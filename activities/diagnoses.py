@@ -21,11 +21,12 @@ from activities.executions import Execution, Status, described
 from contracts.errors import NotFound
 from contracts.inventory import InventoryService
 from contracts.message import Money
-from contracts.names import is_return_of, order_of, workflow_id
+from contracts.names import order_of, workflow_id
 from contracts.orders import BY_HAND, Order, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy, Why
 from contracts.payments import PaymentService
 from contracts.records import Op
+from contracts.sagas import PLACING, RETURNING, SagaType, type_of
 
 BAD_ENDS = {
     Status.TERMINATED: Why.TERMINATED,
@@ -41,6 +42,8 @@ CREATED, RESERVED, CHARGED = "create_order", "reserve_inventory", "charge_paymen
 CONFIRMED, SOLD = "confirm_order", "commit_inventory"
 BEGUN, GIVEN_BACK = "begin_return", "refund_payment"
 RESTOCKED, RETURNED = "restock", "mark_returned"
+
+TRACED = {PLACING: SOLD, RETURNING: RESTOCKED}  # what stands in the stock past the pivot
 
 WAYS_OUT = {
     Why.FOREIGN: "such a workflow is no order's: `temporal workflow delete -w {0}` once it is seen",
@@ -67,29 +70,31 @@ class Diagnoses:
 
     async def of(self, saga_id: str) -> Orphan | None:
         """What is wrong with the newest life of this saga; None if nothing is."""
-        if not is_saga(saga_id):
+        if (kind := type_of(saga_id)) is None:
             return _reported(saga_id, Why.FOREIGN)
         execution = await described(self._client, saga_id)
         if execution is not None and execution.is_open:
             return _of_open(saga_id, execution.status)
         try:
-            return await self._of_ended(saga_id, execution)
+            return await self._of_ended(saga_id, kind, execution)
         except Unreadable as error:
             return _reported(saga_id, Why.UNREADABLE, way_out=str(error))
 
-    async def _of_ended(self, saga_id: str, execution: Execution | None) -> Orphan | None:
+    async def _of_ended(
+        self, saga_id: str, kind: SagaType, execution: Execution | None
+    ) -> Orphan | None:
         why = _why(execution)
         if why is Why.UNKNOWN:
             return _reported(saga_id, why)
         order = await self._order(saga_id)
         steps = await self._steps(saga_id)
-        if is_return(saga_id) and (order is None or order.status in OPEN):
+        if kind is RETURNING and (order is None or order.status in OPEN):
             raise Unreadable("its order is not confirmed on record: that has to be mended first")
-        landed = await self._landed(execution, order, steps, returns=is_return(saga_id))
-        if landed and order is not None and order.status in CLOSED:
+        landed = await self._landed(kind, execution, order, steps)
+        if kind in TRACED and landed and order is not None and order.status in CLOSED:
             return _reported(saga_id, Why.CONTRADICTED, order.status)
         if why in {Why.MISSING, Why.ENDED} and not await self._unfinished(
-            saga_id, order, steps, landed=landed, known=why is Why.ENDED
+            saga_id, kind, order, steps, landed=landed, known=why is Why.ENDED
         ):
             return None
         if execution is not None and (lost := await self._lost_word(execution)) is not None:
@@ -110,12 +115,12 @@ class Diagnoses:
         return next((word for word in words if (word.step, word.action) not in kept), None)
 
     async def _landed(
-        self, execution: Execution | None, order: Order | None, steps: set[str], *, returns: bool
+        self, kind: SagaType, execution: Execution | None, order: Order | None, steps: set[str]
     ) -> bool:
         """Whether the saga's pivot has landed, as far as anybody can tell. Unreadable."""
-        if not returns and order is not None and order.status in BINDING:
+        if kind is PLACING and order is not None and order.status in BINDING:
             return True  # of a return the order tells nothing: another may have taken effect
-        if (RESTOCKED if returns else SOLD) in steps:
+        if TRACED.get(kind) in steps:
             return True
         if execution is None:
             return False
@@ -124,19 +129,29 @@ class Diagnoses:
         return await went_past_the_pivot(execution)
 
     async def _unfinished(
-        self, saga_id: str, order: Order | None, steps: set[str], *, landed: bool, known: bool
+        self,
+        saga_id: str,
+        kind: SagaType,
+        order: Order | None,
+        steps: set[str],
+        *,
+        landed: bool,
+        known: bool,
     ) -> bool:
         """Whether something of it is not as it should be, for which no operator has answered.
 
+        Of a kind that leaves no traces which we know, only how its workflow ended tells that.
         `known`: there is a workflow, so that one can tell of an order that is on no record.
         """
+        if kind not in TRACED:
+            return False
         if order is None:
             return known
-        if is_return(saga_id) and not landed:
+        if kind is RETURNING and not landed:
             missing: Sequence[str] = () if await self._abandoned(saga_id) else (BEGUN,)
         else:
             captured = bool(await self._payments.captured([order.id]))
-            if is_return(saga_id):
+            if kind is RETURNING:
                 sold = SOLD in await self._steps(workflow_id(order.id))
                 missing = missing_of_return(order.status, steps, sold=sold, captured=captured)
             else:
@@ -201,16 +216,6 @@ def missing_of_return(
     unmarked = () if status is OrderStatus.RETURNED else (RETURNED,)
     gone = (RESTOCKED,) if sold and RESTOCKED not in steps else ()
     return (*unmarked, *gone, *((GIVEN_BACK,) if captured else ()))
-
-
-def is_return(saga_id: str) -> bool:
-    """Whether it is a return of an order, by its id."""
-    return is_return_of(saga_id, order_of(saga_id))
-
-
-def is_saga(saga_id: str) -> bool:
-    """Whether a saga of an order can have this id."""
-    return is_return(saga_id) or saga_id == workflow_id(order_of(saga_id))
 
 
 def _why(execution: Execution | None) -> Why:

@@ -7,7 +7,7 @@ completed parts of it by hand, so that what it says need not fit what is expecte
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
@@ -15,10 +15,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.executions import Execution, Status
 from contracts.names import order_of
-from contracts.orders import BY_HAND, CreateOrder, OrderStatus
-from contracts.sagas import OrderOutcome, ReturnOutcome
+from contracts.orders import BY_HAND, CreateOrder
+from contracts.sagas import PLACING, SagaInput, SagaType, type_named
 
-PIVOTS = {"PlaceOrder": "order.confirm", "ReturnOrder": "payment.give_back"}
+C = TypeVar("C", CreateOrder, SagaInput)
 LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
 
@@ -37,30 +37,24 @@ class Word:
 
 async def first_command(execution: Execution) -> CreateOrder:
     """What the saga of an order was started with. Unreadable."""
-    history = await _history(execution)
-    started = history.events[0].workflow_execution_started_event_attributes
-    try:
-        decoded = await execution.converter.decode(started.input.payloads, [CreateOrder])
-        command: CreateOrder = decoded[0]
-    except Exception as error:
-        raise Unreadable(_said("input", execution)) from error
-    if command.order_id != order_of(execution.id):
-        raise Unreadable(_said("input", execution))
-    return command
+    return await _first_input(execution, CreateOrder)
 
 
-async def outcome_of(execution: Execution) -> OrderOutcome | ReturnOutcome | None:
+async def first_input(execution: Execution, kind: SagaType) -> SagaInput:
+    """What a saga of this kind was started with. Unreadable."""
+    return await _first_input(execution, kind.input)
+
+
+async def outcome_of(execution: Execution) -> Any:
     """What a saga that ended as it should said of its end; None if it was cancelled on Temporal.
 
     Unreadable.
     """
     if execution.status is not Status.COMPLETED:
         return None
-    kind = ReturnOutcome if execution.workflow_type == "ReturnOrder" else OrderOutcome
-    handle: WorkflowHandle[Any, OrderOutcome | ReturnOutcome] = (
-        execution.client.get_workflow_handle(
-            execution.id, run_id=execution.run_id, result_type=kind
-        )
+    kind = type_named(execution.workflow_type) or PLACING
+    handle: WorkflowHandle[Any, Any] = execution.client.get_workflow_handle(
+        execution.id, run_id=execution.run_id, result_type=kind.outcome
     )
     try:
         return await handle.result(follow_runs=False)
@@ -78,9 +72,8 @@ async def ended_past_the_pivot(execution: Execution) -> bool:
         if await went_past_the_pivot(execution):
             return True
         raise
-    if isinstance(outcome, ReturnOutcome):
-        return outcome.returned
-    return outcome is not None and outcome.status is OrderStatus.CONFIRMED
+    kind = type_named(execution.workflow_type) or PLACING
+    return outcome is not None and kind.landed(outcome)
 
 
 async def went_past_the_pivot(execution: Execution) -> bool:
@@ -88,7 +81,8 @@ async def went_past_the_pivot(execution: Execution) -> bool:
 
     What it was reset from counts, too.
     """
-    pivot = PIVOTS.get(execution.workflow_type, "")
+    kind = type_named(execution.workflow_type)
+    pivot = kind.pivot if kind else ""
     history = await _history(execution)
     if pivot in set(_done(history)) or await _started_as_landed(execution, history):
         return True
@@ -143,6 +137,19 @@ async def _started_as_landed(execution: Execution, history: WorkflowHistory) -> 
         return given.get("landed") is True
     except Exception:  # noqa: BLE001 - of other code, or made by hand
         return False
+
+
+async def _first_input(execution: Execution, kind: type[C]) -> C:
+    history = await _history(execution)
+    started = history.events[0].workflow_execution_started_event_attributes
+    try:
+        decoded = await execution.converter.decode(started.input.payloads, [kind])
+        given: C = decoded[0]
+    except Exception as error:
+        raise Unreadable(_said("input", execution)) from error
+    if given.order_id != order_of(execution.id):
+        raise Unreadable(_said("input", execution))
+    return given
 
 
 async def _history(execution: Execution, run_id: str | None = None) -> WorkflowHistory:

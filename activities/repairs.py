@@ -22,14 +22,22 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.diagnoses import is_return
-from activities.evidence import Unreadable, first_command, outcome_of
+from activities.evidence import Unreadable, first_command, first_input, outcome_of
 from activities.executions import Execution, Status, described
 from contracts.errors import NotFound
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy
-from contracts.sagas import PlaceOrderInput, ReturnOrderInput, Undo
+from contracts.sagas import (
+    PLACING,
+    RETURNING,
+    PlaceOrderInput,
+    ReturnOrderInput,
+    SagaInput,
+    SagaType,
+    Undo,
+    type_of,
+)
 
 ABANDONED = Undo(
     code="cancelled_by_audit", detail="its workflow was ended from outside before it was done"
@@ -54,16 +62,17 @@ class Repairs:
         before = await described(self._client, orphan.saga_id)
         if before is not None and before.is_open:
             return False
-        returns = is_return(orphan.saga_id)
-        made = self._return(orphan, before) if returns else self._order(orphan, before)
-        argument, customer = await made
+        kind = type_of(orphan.saga_id)
+        if kind is None:
+            raise Unreadable(f"{orphan.saga_id} is the id of no saga of an order")
+        argument, customer = await self._input(kind, orphan, before)
         attributes = [
             SearchAttributePair(STATUS, OrderStatus.PENDING),
             SearchAttributePair(CUSTOMER, customer),
         ]
         with suppress(WorkflowAlreadyStartedError):  # by an operator, or another audit
             await self._client.start_workflow(
-                "ReturnOrder" if returns else "PlaceOrder",
+                kind.name,
                 argument,
                 id=orphan.saga_id,
                 task_queue=Queue.ORDERS,
@@ -76,11 +85,25 @@ class Repairs:
             return True
         return False
 
-    async def _order(self, orphan: Orphan, before: Execution | None) -> tuple[Any, str]:
-        """The input of its saga, and its customer."""
-        command = await self._command(orphan, before)
+    async def _input(
+        self, kind: SagaType, orphan: Orphan, before: Execution | None
+    ) -> tuple[SagaInput, str]:
+        """What its saga takes, and its customer. Unreadable.
+
+        The orders' records tell it where they can: they hold what a workflow's may have lost.
+        """
         how = await _how(orphan, before)
-        return PlaceOrderInput(**dict(command) | how), command.customer_id
+        if kind is PLACING:
+            command = await self._command(orphan, before)
+            return PlaceOrderInput(**dict(command) | how), command.customer_id
+        order = await self._orders.get(orphan.order_id)
+        if kind is RETURNING:
+            what = {"order_id": order.id, "items": order.items, "total": order.total}
+            return ReturnOrderInput(**what | how), order.customer_id
+        if before is None:
+            raise Unreadable(f"nothing is known of {orphan.saga_id}")
+        given = await first_input(before, kind)
+        return given.model_copy(update=how), order.customer_id
 
     async def _command(self, orphan: Orphan, before: Execution | None) -> CreateOrder:
         try:
@@ -89,12 +112,6 @@ class Repairs:
             if before is None:
                 raise Unreadable(f"nothing is known of {orphan.order_id}") from None
             return await first_command(before)
-
-    async def _return(self, orphan: Orphan, before: Execution | None) -> tuple[Any, str]:
-        order = await self._orders.get(orphan.order_id)
-        how = await _how(orphan, before)
-        what = ReturnOrderInput(order_id=order.id, items=order.items, total=order.total, **how)
-        return what, order.customer_id
 
 
 async def _how(orphan: Orphan, before: Execution | None) -> dict[str, Any]:

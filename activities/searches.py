@@ -18,8 +18,6 @@ from activities.diagnoses import (
     CLOSED,
     OPEN,
     SOLD,
-    is_return,
-    is_saga,
     missing_of_order,
     missing_of_return,
 )
@@ -29,13 +27,14 @@ from contracts.names import order_of, workflow_id
 from contracts.orders import OrderFilter, OrderService, OrderStatus
 from contracts.orphans import Search
 from contracts.payments import PaymentService
+from contracts.sagas import PLACING, RETURNING, SAGA_TYPES, any_of, type_of
 
 Suspects = tuple[
     Sequence[str], str
 ]  # their saga ids, and the token of the next page; "" at the end
 Part = Callable[[Search, str], Awaitable[Suspects]]
 
-OURS = "WorkflowType IN ('PlaceOrder', 'ReturnOrder')"
+OURS = any_of([kind.name for kind in SAGA_TYPES])
 ENDED_BADLY = f"{OURS} AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
 ENDED_WELL = f"{OURS} AND ExecutionStatus IN ('Completed', 'Canceled') AND CloseTime >= '{{0}}'"
 STATUS = SearchAttributeKey.for_keyword("OrderStatus")
@@ -93,14 +92,13 @@ class Searches:
         """Sagas that ended some other way than their orders' records say, or have none."""
         query = ENDED_WELL.format(_written(search.closed_since))
         found, following = await self._listed(query, token)
-        found = [execution for execution in found if is_saga(execution.id)]
         stand = await self._orders.statuses([order_of(execution.id) for execution in found])
-        returns = [execution for execution in found if is_return(execution.id)]
+        returns = [execution for execution in found if type_of(execution.id) is RETURNING]
         suspects = await self._returns(returns, stand)
         for execution in found:
             status = stand.get(order_of(execution.id))
             forgotten = _said(execution) is OrderStatus.CONFIRMED and status not in BINDING
-            if not is_return(execution.id) and (status is None or forgotten):
+            if type_of(execution.id) is PLACING and (status is None or forgotten):
                 suspects.append(execution.id)
         return suspects, following
 

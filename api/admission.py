@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from contracts.sagas import PLACING, any_of
 from infrastructure.endless import not_cancelled
 from infrastructure.telemetry.metrics import counter, gauge
 
@@ -27,7 +28,7 @@ MOST_OPEN = 500  # sagas; several times what a healthy stack of this size has at
 OLD = timedelta(seconds=5)  # many times what a healthy saga takes
 LOOK_EVERY = 1.0  # seconds
 LOOK_TIMEOUT = timedelta(seconds=2)
-OPEN = "WorkflowType = 'PlaceOrder' AND ExecutionStatus = 'Running' AND SagaState != 'blocked'"
+OPEN = f"{any_of([PLACING.name])} AND ExecutionStatus = 'Running' AND SagaState != 'blocked'"
 
 log = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ from contracts.message import Message
 from contracts.names import workflow_id
 from contracts.orders import OrderFilter, OrderService, OrderStatus
 from contracts.payments import Captured
+from contracts.sagas import PLACING, any_of
 from services.composition import Services
 
 UNDER_WAY = (OrderStatus.PENDING, OrderStatus.BLOCKED)
@@ -32,7 +33,7 @@ MOST = 5000  # open orders that are looked at; more than a storm may leave, see 
 RECENT = 200  # closed sagas whose cost is told
 READ = 5  # of each outcome, whose histories are read for their attempts
 T = TypeVar("T")
-CLOSED = "WorkflowType = 'PlaceOrder' AND CloseTime IS NOT NULL"
+CLOSED = f"{any_of([PLACING.name])} AND CloseTime IS NOT NULL"
 
 
 class MoneyAtStake(Message):

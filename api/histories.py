@@ -1,15 +1,13 @@
 """What a saga's history tells to whoever must help it: where it can be reset to, what was done."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
-from contracts.sagas import PlaceOrderInput, ReturnOrderInput
+from contracts.sagas import type_named
 
-INPUTS: dict[str, type[Any]] = {"PlaceOrder": PlaceOrderInput, "ReturnOrder": ReturnOrderInput}
 COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 BROKEN_OFF = {
     EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
@@ -36,9 +34,10 @@ def has_done(history: WorkflowHistory) -> bool:
 async def unreadable(history: WorkflowHistory, namespace: str, converter: DataConverter) -> str:
     """Why its input cannot be read as what its workflow takes; empty if it can."""
     started = history.events[0].workflow_execution_started_event_attributes
-    wanted = INPUTS.get(started.workflow_type.name)
-    if wanted is None:
+    kind = type_named(started.workflow_type.name)
+    if kind is None:
         return ""
+    wanted = kind.input
     context = WorkflowSerializationContext(namespace, history.workflow_id)
     try:
         given = await converter.with_context(context).decode(started.input.payloads, [wanted])

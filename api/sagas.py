@@ -38,7 +38,6 @@ from contracts.sagas import (
     OrderOutcome,
     PlaceOrderInput,
     ReturnOrderInput,
-    SagaInput,
 )
 from saga import Resolution, SagaState, SagaView
 from workflows.order_saga import OrderSaga
@@ -72,7 +71,7 @@ class OrderSagas:
     def __init__(self, client: Client, *, fast_path: bool) -> None:
         self._client = client
         self._starter = client
-        self._how = SagaInput(fast_path=fast_path)
+        self._how = {"fast_path": fast_path, "own_queue": False}
 
     def start_by(self, client: Client) -> None:
         """Start sagas by this client from now on: its process has workers, which begin them.
@@ -80,11 +79,11 @@ class OrderSagas:
         These have all activities, so without the fast path they take them as they schedule them.
         """
         self._starter = client
-        self._how = SagaInput(fast_path=self._how.fast_path, own_queue=not self._how.fast_path)
+        self._how |= {"own_queue": not self._how["fast_path"]}
 
     async def start(self, accepted: Accepted) -> bool:
         """Start the saga; False if this order's has been started before. Atomic on Temporal."""
-        order = PlaceOrderInput(**dict(accepted.command()), **dict(self._how))
+        order = PlaceOrderInput(**dict(accepted.command()), **self._how)
         try:
             async with translated():
                 await self._starter.start_workflow(
@@ -110,7 +109,7 @@ class OrderSagas:
     async def start_return(self, order: Order, attempt: int) -> bool:
         """Start this attempt to return the order; False if it was started before, and has ended."""
         start = ReturnOrderInput(
-            order_id=order.id, items=order.items, total=order.total, **dict(self._how)
+            order_id=order.id, items=order.items, total=order.total, **self._how
         )
         saga_id = return_id(order.id, attempt)
         async with translated():

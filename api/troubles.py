@@ -17,9 +17,10 @@ from api.histories import has_done, reset_points, unreadable
 from contracts.errors import Rejected
 from contracts.message import Message
 from contracts.names import order_of
+from contracts.sagas import SAGA_TYPES, any_of
 
 log = logging.getLogger(__name__)
-TYPES = "WorkflowType IN ('PlaceOrder', 'ReturnOrder')"
+TYPES = any_of([kind.name for kind in SAGA_TYPES])
 OPEN = f"{TYPES} AND CloseTime IS NULL"
 FRESH = timedelta(seconds=5)  # what is younger may not show its state yet
 RPC_TIMEOUT = timedelta(seconds=5)

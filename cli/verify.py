@@ -4,7 +4,9 @@ What it runs is heavy to import, so that is done when it is asked for.
 """
 
 import asyncio
+import importlib
 import logging
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,13 +23,15 @@ from rich.table import Table
 
 from cli.scratch import own_databases
 from cli.stack.options import Topology
+from contracts.sagas import SAGA_TYPES
 
 if TYPE_CHECKING:
     from infrastructure.settings import DatabaseSettings
     from verifier.campaign import Asked
     from verifier.report import Report, Struck
+    from verifier.subject import Subject
 
-SAGAS = ("PlaceOrder", "ReturnOrder")
+SAGAS = [kind.name for kind in SAGA_TYPES]
 
 
 class WhichPath(StrEnum):
@@ -38,7 +42,9 @@ class WhichPath(StrEnum):
 
 
 def verify(
-    saga: Annotated[str, typer.Argument(help="Which saga; all if none is named")] = "",
+    saga: Annotated[
+        str, typer.Argument(help="Which saga, or package.module:SUBJECT; all of ours if none")
+    ] = "",
     *,
     pairs: Annotated[int, typer.Option(min=0, help="Also this many pairs of faults a saga")] = 0,
     triples: Annotated[int, typer.Option(min=0, help="… and this many triples")] = 0,
@@ -55,8 +61,7 @@ def verify(
     html: Annotated[Path | None, typer.Option(help="Write the matrix to this file")] = None,
 ) -> None:
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
-    if saga not in {"", *SAGAS}:
-        raise typer.BadParameter(f"there is no saga {saga}: choose from {', '.join(SAGAS)}")
+    subjects = _subjects(saga)
     from verifier.campaign import Asked  # noqa: PLC0415 - heavy
     from verifier.faults import Path as VerifiedPath  # noqa: PLC0415 - heavy
 
@@ -65,13 +70,34 @@ def verify(
     # A local attempt's end and its cancel may cross each other, which is no fault.
     warnings.filterwarnings("ignore", "Cannot find activity to cancel")
     split = topology is Topology.SERVICES
-    reports = asyncio.run(_verify((saga,) if saga else SAGAS, asked, remote=split))
+    reports = asyncio.run(_verify(subjects, asked, remote=split))
     if not any(report.results for report in reports):
         raise typer.BadParameter("no schedule is left: loosen --only or --shard")
     _tell(reports, as_json=as_json)
     if html is not None:
         _write(html, reports)
     raise typer.Exit(1 if any(report.failures for report in reports) else 0)
+
+
+def _subjects(asked: str) -> "Sequence[Subject]":
+    """The one that is asked for, or all of ours."""
+    from verifier.subject import Subject  # noqa: PLC0415 - heavy
+    from verifier.subjects import SUBJECTS  # noqa: PLC0415 - heavy
+
+    module, colon, name = asked.partition(":")
+    if colon:
+        sys.path.insert(0, "")  # as Python has it where it is asked to run a module
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ImportError as error:
+            raise typer.BadParameter(f"{module} cannot be imported: {error}") from error
+        if not isinstance(found, Subject):
+            raise typer.BadParameter(f"{asked} is no verifier.subject.Subject")
+        return (found,)
+    if asked not in {"", *SAGAS}:
+        choices = f"{', '.join(SAGAS)}, or package.module:SUBJECT"
+        raise typer.BadParameter(f"there is no saga {asked}: choose from {choices}")
+    return [subject for subject in SUBJECTS if asked in {"", subject.name}]
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -81,23 +107,20 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-async def _verify(sagas: Sequence[str], asked: "Asked", *, remote: bool) -> "list[Report]":
+async def _verify(subjects: "Sequence[Subject]", asked: "Asked", *, remote: bool) -> "list[Report]":
     """On a PostgreSQL of its own, which is gone afterwards."""
     async with own_databases() as settings:
-        return await _campaign(sagas, asked, settings, remote=remote)
+        return await _campaign(subjects, asked, settings, remote=remote)
 
 
 async def _campaign(
-    sagas: Sequence[str], asked: "Asked", settings: "DatabaseSettings", *, remote: bool
+    subjects: "Sequence[Subject]", asked: "Asked", settings: "DatabaseSettings", *, remote: bool
 ) -> "list[Report]":
     from infrastructure.codec.converter import converter_of  # noqa: PLC0415 - heavy
     from infrastructure.codec.settings import PayloadSettings  # noqa: PLC0415 - heavy
     from verifier import campaign  # noqa: PLC0415 - heavy
-    from verifier.place_order import PLACE_ORDER  # noqa: PLC0415 - heavy
-    from verifier.return_order import RETURN_ORDER  # noqa: PLC0415 - heavy
     from verifier.world import running_world  # noqa: PLC0415 - heavy
 
-    subjects = [it for it in (PLACE_ORDER, RETURN_ORDER) if it.name in sagas]
     with Progress(console=Console(stderr=True)) as bar:
 
         def progress(part: str, size: int) -> Callable[[], None]:

@@ -40,6 +40,11 @@ def return_id(order_id: str, attempt: int = 1) -> str:
     return f"return-{order_id}" if attempt == 1 else f"return-{order_id}-{attempt}"
 
 
+def is_placing_of(saga_id: str, order_id: str) -> bool:
+    """Whether a saga of this id carries this order."""
+    return saga_id == workflow_id(order_id)
+
+
 def is_return_of(saga_id: str, order_id: str) -> bool:
     """Whether a saga of this id returns this order."""
     first, _, attempt = saga_id.partition(order_id)

@@ -1,8 +1,11 @@
-"""What goes into and comes out of the workflows of an order."""
+"""What goes into and comes out of the workflows of an order, and how each is known by."""
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from contracts.message import Message, Reason
+from contracts.message import Message, Name, Reason
+from contracts.names import is_placing_of, is_return_of, order_of, return_id, workflow_id
 from contracts.orders import CreateOrder, OrderStatus, StartReturn
 
 
@@ -20,7 +23,7 @@ class Undo(Message):
 
 
 class SagaInput(Message):
-    """How a saga is run: a part of its input, so that a replay runs it the same way.
+    """Which order a saga is about, and how it is run: so that a replay runs it the same way.
 
     `fast_path`: each activity is tried first where the workflow runs (docs/adr/0060-fast-path.md).
     Sagas from before there was one do not.
@@ -34,6 +37,7 @@ class SagaInput(Message):
     It is to be finished, and nothing of it may be undone.
     """
 
+    order_id: Name
     fast_path: bool = False
     own_queue: bool = False
     earlier_life: bool = False
@@ -63,6 +67,73 @@ class ReturnOutcome(Message):
     order_id: str
     returned: bool
     reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class SagaType:
+    """A kind of saga of an order, as it is known to whoever only looks at it or starts it.
+
+    `name` is its workflow's type; it takes an `input` and answers with an `outcome`. `first_id` is
+    the id of an order's first one, and `of(saga_id, order_id)` tells all that it has. `pivot` is
+    the activity that makes it binding, and `landed(outcome)` whether that was done. `view` is where
+    the API shows it, by `{order_id}`.
+    """
+
+    name: str
+    input: type[SagaInput]
+    outcome: type[Any]
+    first_id: Callable[[str], str]
+    of: Callable[[str, str], bool]
+    pivot: str
+    landed: Callable[[Any], bool]
+    view: str
+
+
+def _was_confirmed(outcome: OrderOutcome) -> bool:
+    return outcome.status is OrderStatus.CONFIRMED
+
+
+def _was_returned(outcome: ReturnOutcome) -> bool:
+    return outcome.returned
+
+
+PLACING = SagaType(
+    name="PlaceOrder",
+    input=PlaceOrderInput,
+    outcome=OrderOutcome,
+    first_id=workflow_id,
+    of=is_placing_of,
+    pivot="order.confirm",
+    landed=_was_confirmed,
+    view="/v1/orders/{order_id}/saga",
+)
+RETURNING = SagaType(
+    name="ReturnOrder",
+    input=ReturnOrderInput,
+    outcome=ReturnOutcome,
+    first_id=return_id,
+    of=is_return_of,
+    pivot="payment.give_back",
+    landed=_was_returned,
+    view="/v1/orders/{order_id}/return",
+)
+SAGA_TYPES: Sequence[SagaType] = (PLACING, RETURNING)
+
+
+def type_of(saga_id: str) -> SagaType | None:
+    """What kind of saga has this id; None if it is no saga's of an order."""
+    order_id = order_of(saga_id)
+    return next((it for it in SAGA_TYPES if it.of(saga_id, order_id)), None)
+
+
+def type_named(workflow_type: str) -> SagaType | None:
+    """The kind of saga whose workflow is of this type, if there is one."""
+    return next((it for it in SAGA_TYPES if it.name == workflow_type), None)
+
+
+def any_of(types: Sequence[str]) -> str:
+    """The part of a query of Temporal's list that finds workflows of these types."""
+    return f"WorkflowType IN ({', '.join(map(repr, types))})"
 
 
 class CancelOrder(Message):

@@ -6,6 +6,7 @@ promises that it keeps.
 """
 
 from saga.call import HELD_BACK, Call, Cause, Ending, Outcome, rejection
+from saga.definition import SagaDefinition
 from saga.duties import Notice
 from saga.lives import Later
 from saga.parking import Resolution, Resolving, Role
@@ -26,6 +27,7 @@ __all__ = [
     "Resolving",
     "Role",
     "Saga",
+    "SagaDefinition",
     "SagaState",
     "SagaView",
     "Step",

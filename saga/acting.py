@@ -35,10 +35,10 @@ class Actions:
         self._attempts = attempts
         self._duties = duties
 
-    async def attempt(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
+    async def attempt(self, step: Step[C, R], call: Call, command: C) -> R:
         """An action before or at the pivot. StepFailedError, or CancelledError if called off."""
         try:
-            return await self._run(step, call, command, summary)
+            return await self._run(step, call, command)
         except FailureError as error:
             if is_cancelled_exception(error):
                 self._journal.mark(step, StepState.FAILED, "cancelled")
@@ -55,13 +55,14 @@ class Actions:
         """An activity of a step that must succeed in the end."""
         return await self._duties.new(step, role, what, *args).fulfil()
 
-    async def _run(self, step: Step[C, R], call: Call, command: C, summary: str) -> R:
+    async def _run(self, step: Step[C, R], call: Call, command: C) -> R:
         """Only the pivot is tried without limit."""
         args = (call, command)
         if step.kind is Kind.PIVOT:
             duty = self._duties.new(step, Role.ACTION, step.action, *args, refusable=True)
             reply: R = await duty.fulfil()
         else:
+            summary = step.summary(command) if step.summary else ""
             reply = await self._attempts.at(
                 step, step.action, args, retry=FORWARD, patience=step.patience, summary=summary
             )

@@ -19,14 +19,18 @@ class Journal:
     """Writes down what the kernel does; it decides nothing.
 
     Each change of search attributes costs an event in history. `batched`: the latest of each is
-    sent at `flush` only, as before an activity on a queue; else all are sent at once.
+    sent at `flush` only, as before an activity on a queue; else all are sent at once. Not
+    `searchable`: those of the kernel are not sent at all.
     """
 
-    def __init__(self, saga_id: str, steps: Sequence[Step[Any, Any]], *, batched: bool) -> None:
+    def __init__(
+        self, saga_id: str, steps: Sequence[Step[Any, Any]], *, batched: bool, searchable: bool
+    ) -> None:
         self.view = SagaView(saga_id=saga_id, steps=[_view(step) for step in steps])
         self._views = {view.name: view for view in self.view.steps}
         self.phase = SagaState.RUNNING
         self._batched = batched
+        self._searchable = searchable
         self._unsent: dict[str, SearchAttributeUpdate[Any]] = {}
 
     def mark(self, step: Step[Any, Any], state: StepState, error: str | None = None) -> None:
@@ -38,7 +42,7 @@ class Journal:
         elif state in ENDS:
             view.finished_at = now
         if state in BEGINNINGS:
-            self.show(SAGA_STEP.value_set(step.name))
+            self._show_own(SAGA_STEP.value_set(step.name))
         self._tell()
 
     def offer(self, step: Step[Any, Any], role: str | None, words: Sequence[str]) -> None:
@@ -58,7 +62,7 @@ class Journal:
         if state is not SagaState.BLOCKED:
             self.phase = state  # the one that it is in whenever nothing is blocked
         self.view.state = state
-        self.show(SAGA_STATE.value_set(state))
+        self._show_own(SAGA_STATE.value_set(state))
         self._tell()
 
     def undoing(self, cause: str) -> None:
@@ -73,6 +77,10 @@ class Journal:
         self._unsent[attribute.key.name] = attribute
         if not self._batched:
             self.flush()
+
+    def _show_own(self, attribute: SearchAttributeUpdate[Any]) -> None:
+        if self._searchable:
+            self.show(attribute)
 
     def flush(self) -> None:
         """Send what was not sent yet."""

@@ -8,7 +8,7 @@ not failures: they pass through and fail the workflow task, and so does eviction
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -19,6 +19,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from saga.acting import Actions, StepFailedError, side_by_side
 from saga.attempts import Attempts
 from saga.call import Call, Cause, Ending, Outcome, cause_of
+from saga.definition import SagaDefinition
 from saga.duties import Duties, Notify, Recall
 from saga.journal import Journal
 from saga.lives import Later, Renew, lived_before
@@ -35,12 +36,14 @@ Forward = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Saga:
-    """One run of a saga, inside a workflow. Make it in `@workflow.init`, with its step table.
+    """One run of a saga, inside a workflow. Make it in `@workflow.init`, with the input `given`.
 
     `notify`, if given, is awaited for every Notice, side by side with the saga, and before its end.
     `fast`: try each activity where the workflow runs first. `own_queue`: run those that are not on
     the workflow's queue, and not on their step's. `later`: the saga has lived before. These must
     come from the workflow's input.
+    `searchable`: the workflow is found by `SagaState` and `SagaStep`, which the namespace must know
+    (`saga.lint.check_search_attributes`): where it does not, Temporal fails all its tasks.
     `recall` answers with what operators have said in earlier lives of the saga instead of work.
     `renew` continues the workflow as new: a saga that operators have spoken to often, and that is
     blocked still, goes on as a later life before its history is as long as may be.
@@ -48,7 +51,8 @@ class Saga:
 
     def __init__(
         self,
-        steps: Sequence[Step[Any, Any]],
+        definition: SagaDefinition,
+        given: Any,
         *,
         notify: Notify | None = None,
         recall: Recall | None = None,
@@ -56,17 +60,25 @@ class Saga:
         fast: bool = False,
         own_queue: bool = False,
         later: Later | None = None,
+        searchable: bool = False,
     ) -> None:
-        self._journal = Journal(workflow.info().workflow_id, steps, batched=fast or own_queue)
+        self._definition = definition
+        self._work = definition.work(given)
+        self._journal = Journal(
+            workflow.info().workflow_id,
+            [*definition],
+            batched=fast or own_queue,
+            searchable=searchable,
+        )
         self._lived = fast or later is not None
         self._attempts = Attempts(fast, self._journal.flush, own_queue=own_queue)
-        self._pivots = [step for step in steps if step.kind is Kind.PIVOT]
+        self._pivots = [step for step in definition if step.kind is Kind.PIVOT]
         self._duties = Duties(
             self._journal, self._attempts, notify, recall, later=later is not None
         )
         self._renewal = Renewal(self._duties, renew)
         self._actions = Actions(self._journal, self._attempts, self._duties)
-        self._undoing = Undoing(self._journal, self._duties, lived=self._lived)
+        self._undoing = Undoing(self._work, self._journal, self._duties, lived=self._lived)
         self._forward: asyncio.Task[None] | None = None
         self._abortion: Cause | None = later.undo if later else None
         self._cancelled_by_temporal = bool(later and later.by_temporal)
@@ -108,28 +120,14 @@ class Saga:
         """Take an operator's word on a parked step that `check` let pass, till it is on record."""
         await self._duties.resolve(resolution)
 
-    def declare(self, step: Step[C, R], command: C, *, generation: int = 1) -> None:
-        """Say with what a compensatable step is done, before `run`, so that it can be undone.
+    async def run(self, forward: Forward | None = None) -> Outcome:
+        """Run all steps in order, or `forward`, which calls `step` for each; or undo what it began.
 
-        It is undone not only if this run has begun it, but also if the saga may have in an earlier
-        life; and one that concludes is undone in any case. Declare each generation of one that is
-        repeated.
-        """
-        step = step.repeated(generation)
-        self._undoing.declared.setdefault(step.name, (step, command))
-
-    def register(self, step: Step[C, R], command: C) -> None:
-        """Note that a step begins: from now on its outcome is unknown."""
-        self._undoing.begun.setdefault(step.name, (step, command))
-
-    async def run(self, forward: Forward, *, deadline: timedelta | None = None) -> Outcome:
-        """Run `forward`, which calls `step` for each step, to its end or undo what it began.
-
-        Past the deadline the saga is undone as timed out, unless the pivot has begun.
         Ends with the saga completed or every compensation done. Fails as `UnsoundSaga` if
         something that is no step fails past the pivot, where nothing may be undone any more.
         """
-        cause = self._cause = await self._try(forward, deadline)
+        forward = forward or self._run_steps
+        cause = self._cause = await self._try(forward, self._definition.deadline)
         if cause is not None and not self._committed:
             self.view.called_off = cause.code
             self._journal.enter(SagaState.COMPENSATING)
@@ -149,23 +147,22 @@ class Saga:
         self._journal.enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
 
-    async def step(
-        self, step: Step[C, R], command: C, *, summary: str = "", generation: int = 1
-    ) -> R:
+    async def step(self, step: Step[C, R], *, generation: int = 1) -> R:
         """Run one step's action and return its reply. Call it from `forward` only.
 
-        The compensation is registered first: an action that fails or whose outcome is unknown is
-        undone too. Past the pivot, an operator may skip a parked step: its reply is None then. So
-        is that of a read before a pivot that has landed: it has no say any more, and is not asked.
+        It counts as begun first: an action that fails or whose outcome is unknown is undone too.
+        Past the pivot, an operator may skip a parked step: its reply is None then. So is that of a
+        read before a pivot that has landed: it has no say any more, and is not asked.
         `generation` counts from 1 where the business repeats a step: a new effect, a new key.
+        KeyError if the definition has no such step.
         """
         if self._abortion is not None:
             raise asyncio.CancelledError  # an abort that `forward` swallowed
-        step = step.repeated(generation)
+        step, command = self._work[step.repeated(generation).name]
         if self._landed and step.kind is Kind.READ and workflow.patched("reads-have-no-say"):
             self._journal.mark(step, StepState.SKIPPED)
             return cast("R", None)
-        self.register(step, command)
+        self._undoing.begun.append(step.name)
         must_succeed = self._committed or step.kind is Kind.RETRIABLE
         self._committed = self._committed or step.kind is Kind.PIVOT
         self._journal.mark(step, StepState.RUNNING)
@@ -174,7 +171,7 @@ class Saga:
             reply: R = await self._actions.insist(step, Role.ACTION, step.action, call, command)
         else:
             try:
-                reply = await self._actions.attempt(step, call, command, summary)
+                reply = await self._actions.attempt(step, call, command)
             except StepFailedError:  # a pivot that is refused binds nobody
                 self._committed = self._committed and step.kind is not Kind.PIVOT
                 raise
@@ -227,6 +224,19 @@ class Saga:
             if self._forward is not None:
                 self._forward.cancel()
         return self._abortion.ending is cause.ending  # if not, it ends as something else
+
+    async def _run_steps(self) -> None:
+        for steps in self._definition.stages():
+            if len(steps) == 1:
+                await self._run_each(*steps)
+            else:
+                await self.together(*map(self._run_each, steps))
+
+    async def _run_each(self, step: Step[Any, Any]) -> None:
+        generation = 1
+        while step.repeated(generation).name in self._work:
+            await self.step(step, generation=generation)
+            generation += 1
 
     async def _try(self, forward: Forward, deadline: timedelta | None) -> Cause | None:
         """Run the forward path once: None if it completed, else why it must be undone."""

@@ -1,6 +1,6 @@
 """A step of a saga, as data: what it does, how it is undone, and how long it may take."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -42,6 +42,9 @@ class Step(Generic[C, R]):
     before the pivot (schedule-to-close). Whatever must succeed has no such bound: pivot, retriable
     steps and compensations; they park after `park_after` and are tried on.
 
+    `command` computes what to do from the saga's input alone, so that it is known whatever has
+    happened; `commands`, in its place, if the step is done for each of several. `summary` tells of
+    it in the Temporal Web UI; `does` and `undoes` say to people what it and its compensation do.
     `fence`, of a pivot: refuses a pivot that has not landed, and tells whether it had.
     `probe`, optional: asks the service whether an action of unknown outcome landed; its reply if
     it did, else None.
@@ -55,10 +58,15 @@ class Step(Generic[C, R]):
     kind: Kind
     queue: str
     action: Callable[[Any, Call, C], Awaitable[R]]
+    command: Callable[[Any], C] | None = None
+    commands: Callable[[Any], Sequence[C]] | None = None
     compensation: Callable[[Any, Call, C], Awaitable[Any]] | None = None
     fence: Callable[[Any, Call], Awaitable[bool]] | None = None
     probe: Callable[[Any, Call, C], Awaitable[R | None]] | None = None
     concludes: bool = False
+    summary: Callable[[C], str] | None = None
+    does: str = ""
+    undoes: str = ""
     attempt: timedelta = timedelta(seconds=5)
     patience: timedelta = timedelta(minutes=5)
     park_after: timedelta = timedelta(minutes=10)
@@ -66,6 +74,13 @@ class Step(Generic[C, R]):
     def repeated(self, generation: int) -> "Step[C, R]":
         """The step as the business does it for this time, from 1: each has a key of its own."""
         return self if generation == 1 else replace(self, name=f"{self.name}#{generation}")
+
+    def work(self, given: Any) -> "list[tuple[Step[C, R], C]]":
+        """Each time that it is done, and with what, by the saga's input."""
+        if self.command is not None:
+            return [(self, self.command(given))]
+        commands = self.commands(given) if self.commands else ()
+        return [(self.repeated(n), command) for n, command in enumerate(commands, 1)]
 
     def __post_init__(self) -> None:
         if (self.compensation is not None) != (self.kind is Kind.COMPENSATABLE):

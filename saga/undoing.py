@@ -1,39 +1,39 @@
 """Undoes a saga in reverse: what it has begun, and what it may have done in an earlier life."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 
+from saga.attempts import What
 from saga.call import Call, Cause
+from saga.definition import Work
 from saga.duties import Duties, results
 from saga.journal import Journal
 from saga.lives import lived_before
 from saga.parking import URGENT, Duty, Resolving, Role
-from saga.step import Step
 from saga.view import StepState
-
-Known = dict[str, tuple[Step[Any, Any], Any]]
 
 
 class Undoing:
-    """Knows which steps to compensate and with what. `declared` holds of each run of the saga."""
+    """Knows which steps to compensate, of all `work` that the saga may have done in some life."""
 
-    def __init__(self, journal: Journal, duties: Duties, *, lived: bool) -> None:
+    def __init__(
+        self, work: Mapping[str, Work], journal: Journal, duties: Duties, *, lived: bool
+    ) -> None:
+        self._undoable = {name: it for name, it in work.items() if it[0].compensation}
         self._journal = journal
         self._duties = duties
         self._lived = lived
-        self.declared: Known = {}
-        self.begun: Known = {}
+        self.begun: list[str] = []  # in this run
 
     async def all(self, cause: Cause) -> dict[str, Any]:
         """Undo, last first, past what is parked; the compensations' replies by step."""
         self._journal.undoing(f"{cause.code}: {cause.detail}")
         tasks: dict[str, asyncio.Task[Any]] = {}
         for step, command in self._in_order():
-            if step.compensation is None:
-                continue
             if step.concludes:
                 await results(tasks.values())
                 await self._duties.told()
@@ -41,18 +41,18 @@ class Undoing:
                 self._journal.view.compensations.append(step.name)
                 self._journal.mark(step, StepState.COMPENSATING)
             call = Call(self._journal.view.saga_id, step.name, cause)
-            duty = self._duties.new(
-                step, Role.COMPENSATION, step.compensation, call, command, priority=URGENT
-            )
+            undo = cast("What", step.compensation)  # all of these have one
+            duty = self._duties.new(step, Role.COMPENSATION, undo, call, command, priority=URGENT)
             tasks[step.name] = task = asyncio.create_task(self._undo(duty))
             await workflow.wait_condition(partial(_done_or_set_aside, task, duty))
         return dict(zip(tasks, await results(tasks.values()), strict=True))
 
-    def _in_order(self) -> list[tuple[Step[Any, Any], Any]]:
+    def _in_order(self) -> list[Work]:
         """The last begun first, a concluding one last, whether or not it was begun."""
-        more = self.declared if lived_before(self._lived, "undo-earlier-runs") else {}
-        concluding = {name: it for name, it in self.declared.items() if it[0].concludes}
-        last_first = reversed([*(self.begun | more | concluding).values()])
+        begun = [name for name in self.begun if name in self._undoable]
+        every = lived_before(self._lived, "undo-earlier-runs")
+        more = [name for name, (step, _) in self._undoable.items() if every or step.concludes]
+        last_first = [self._undoable[name] for name in reversed(dict.fromkeys(begun + more))]
         return sorted(last_first, key=lambda it: it[0].concludes)
 
     async def _undo(self, duty: Duty) -> Any:

@@ -1,12 +1,12 @@
 """The invariant that every saga has: its barriers tell of one effect and one undoing a step."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from typing import Any
 
 from sqlalchemy import MetaData, select
 
 from contracts.records import Op, State
-from saga import Kind, Step
+from saga import Kind, SagaDefinition, Step
 from services.inventory.tables import metadata as inventory
 from services.order.tables import metadata as order
 from services.payment.tables import metadata as payment
@@ -29,7 +29,7 @@ async def rows_of(world: World, saga_id: str) -> Rows:
 
 
 def barriers_hold(
-    steps: Sequence[Step[Any, Any]], completed: str, *, ended_by_word: Set[str] = frozenset()
+    steps: SagaDefinition, completed: str, *, ended_by_word: Set[str] = frozenset()
 ) -> Invariant:
     """Every step is done and not undone if the saga completed; else none is left done.
 

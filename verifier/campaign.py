@@ -152,7 +152,8 @@ async def verify(
     # Two phases, since the deadline is one for the whole process.
     hurried = [it for it in schedules if it.mode is Mode.HASTY]
     results = await asyncio.gather(*(one(it) for it in schedules if it.mode is not Mode.HASTY))
-    with patch.object(subject.module, "DEADLINE", HASTE):
+    hasty = replace(subject.definition, deadline=HASTE)
+    with patch.object(subject.workflow, "definition", hasty):
         return [*results, *await asyncio.gather(*map(one, hurried))]
 
 

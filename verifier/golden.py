@@ -7,6 +7,7 @@ is of a run whose promises were checked.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from contracts.sagas import PLACING, RETURNING
 from verifier.faults import Fault, Mode, Schedule, Site
 from verifier.kinds import Kind
 from verifier.resets import FIRST
@@ -32,7 +33,7 @@ START = Site("workflow", FIRST)
 EVERY_TASK = Site("workflow", "every task")
 
 DOWN = "pm_sandbox_down"  # its provider does not answer
-PLACE, RETURN, AUDIT = "PlaceOrder", "ReturnOrder", "AuditOrders"
+PLACE, RETURN, AUDIT = PLACING.name, RETURNING.name, "AuditOrders"
 BY_CUSTOMER = Fault(CHARGE, Kind.CUSTOMER_AFTER)
 BY_TEMPORAL = Fault(CHARGE, Kind.CANCEL_AFTER)
 REFUSED_AT_PIVOT = Fault(CONFIRM, Kind.REJECTED)

@@ -74,10 +74,8 @@ def status(outcome: OrderOutcome) -> str:
 
 
 PLACE_ORDER = Subject(
-    name="PlaceOrder",
     workflow=module.PlaceOrder,
-    module=module,
-    steps=module.STEPS,
+    definition=module.PLACE_ORDER,
     make=make,
     cancel=CancelOrder(),
     status=status,
@@ -88,7 +86,7 @@ PLACE_ORDER = Subject(
         the_record_says_the_truth,
         an_accepted_cancel_cancels,
         words_are_on_record,
-        barriers_hold(module.STEPS, CONFIRMED),
+        barriers_hold(module.PLACE_ORDER, CONFIRMED),
     ),
     refusals={"inventory.reserve": clear_the_shelf, "user.validate": close_the_account},
 )

@@ -7,13 +7,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
 from temporalio.client import WorkflowHandle, WorkflowHistory
 
 from contracts.sagas import PlaceOrderInput
+from saga import SagaDefinition
 from verifier.audits import audited
 from verifier.faults import Mode
 from verifier.golden import Story
@@ -22,7 +22,7 @@ from verifier.return_order import RETURN_ORDER
 from verifier.run import Run
 from verifier.subject import HASTE, Case, Subject
 from verifier.world import World
-from workflows import place_order
+from workflows.place_order import PlaceOrder
 
 SUBJECTS = {it.name: it for it in (PLACE_ORDER, RETURN_ORDER)}
 SIDE_BY_SIDE = 16
@@ -59,12 +59,13 @@ async def record(
     for recorded in await asyncio.gather(*(one(it) for it in stories if it not in alone)):
         yield recorded
     for story in alone:  # the deadline is one for the whole process; an audit looks at everything
-        with patch.object(place_order, "DEADLINE", _deadline(story)):
+        with patch.object(PlaceOrder, "definition", _definition(story)):
             yield await one(story)
 
 
-def _deadline(story: Story) -> timedelta:
-    return HASTE if story.schedule.mode is Mode.HASTY else place_order.DEADLINE
+def _definition(story: Story) -> SagaDefinition:
+    is_hasty = story.schedule.mode is Mode.HASTY
+    return replace(PLACE_ORDER.definition, deadline=HASTE) if is_hasty else PLACE_ORDER.definition
 
 
 async def _record(world: World, story: Story) -> Recorded:

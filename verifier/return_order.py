@@ -91,10 +91,8 @@ def status(outcome: ReturnOutcome) -> str:
 
 
 RETURN_ORDER = Subject(
-    name="ReturnOrder",
     workflow=module.ReturnOrder,
-    module=module,
-    steps=module.STEPS,
+    definition=module.RETURN_ORDER,
     make=make,
     cancel=CancelOrder(),
     status=status,
@@ -105,6 +103,6 @@ RETURN_ORDER = Subject(
         the_record_says_the_truth,
         an_accepted_cancel_cancels,
         words_are_on_record,
-        barriers_hold(module.STEPS, RETURNED, ended_by_word={module.BEGIN_RETURN.name}),
+        barriers_hold(module.RETURN_ORDER, RETURNED, ended_by_word={module.BEGIN_RETURN.name}),
     ),
 )

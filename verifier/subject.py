@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import ModuleType
 from typing import Any
 
 from contracts.orders import CreateOrder
-from saga import Step
+from saga import SagaDefinition, Step
 from verifier.script import Word
 from verifier.world import World
 
@@ -53,19 +52,27 @@ Refusal = Callable[[World, Case], Awaitable[None]]
 class Subject:
     """One saga. An invariant answers with what is violated, in words; nothing if it holds.
 
-    `make` starts nothing; its second argument is whether the saga takes the fast path. `module` has
-    the saga's `DEADLINE`. `status` reads what the workflow's outcome claims:
-    `completed` after a run without a fault, else `rejected`, `cancelled` or `timed_out`.
+    `make` starts nothing; its second argument is whether the saga takes the fast path. `status`
+    reads what the workflow's outcome claims: `completed` after a run without a fault, else
+    `rejected`, `cancelled` or `timed_out`.
     `refusals`, by activity: changes the world so that its service refuses it.
     """
 
-    name: str
     workflow: Any
-    module: ModuleType
-    steps: Sequence[Step[Any, Any]]
+    definition: SagaDefinition
     make: Callable[[World, bool], Awaitable[Case]]
     cancel: Any
     status: Callable[[Any], str]
     completed: str
     invariants: Sequence[Invariant]
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The workflow's type."""
+        return self.definition.name
+
+    @property
+    def steps(self) -> Sequence[Step[Any, Any]]:
+        """All its steps, in order."""
+        return [*self.definition]

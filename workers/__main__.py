@@ -10,12 +10,13 @@ import socket
 import sys
 from functools import partial
 
-from contracts.names import Queue
+from contracts.names import SEARCH_ATTRIBUTES, Queue
 from infrastructure.keys import KeysUnusable
 from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
 from infrastructure.temporal import connect, runtime_of
+from saga.lint import MissingSearchAttributes, check_search_attributes
 from services.composition import Services, breakers_of, open_placed
 from services.places import PlaceSettings
 from workers import schedules
@@ -83,6 +84,7 @@ async def _work(
     await claim_patiently(client, services.orders)
     queues = options.queue or Queue
     if Queue.ORDERS in queues:
+        await check_search_attributes(client, SEARCH_ATTRIBUTES)
         await schedules.ensure(client)
     version = VersionSettings().deployment()
     workers = workers_for(client, queues, services, deployment_config=version)
@@ -104,7 +106,7 @@ def main() -> None:
         joining = partial(connect, runtime=runtime, identity=options.identity, plugins=traced)
         try:
             asyncio.run(run(options, joining))
-        except (KeysUnusable, NamespaceMissing, NamespaceTaken) as error:
+        except (KeysUnusable, MissingSearchAttributes, NamespaceMissing, NamespaceTaken) as error:
             sys.exit(str(error))
 
 

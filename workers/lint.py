@@ -1,14 +1,15 @@
 """`python -m workers.lint`: the saga linter over our sagas and the activities of our workers."""
 
 import sys
-from types import ModuleType
 from typing import Any, cast
 
 from contracts.names import Queue
+from saga import Kind
 from saga.lint import Finding, lint
 from saga.step import activity_name
 from services.composition import Services
-from workers.queues import WORKFLOWS, activities_of
+from workers.queues import activities_of
+from workflows.sagas import SAGAS
 
 
 def registered() -> dict[str, list[str]]:
@@ -19,11 +20,15 @@ def registered() -> dict[str, list[str]]:
 
 def findings() -> list[Finding]:
     """What is wrong with our sagas."""
-    modules: dict[str, ModuleType] = {}
-    for workflows in WORKFLOWS.values():
-        modules |= {it.__module__: sys.modules[it.__module__] for it in workflows}
     known = registered()
-    return [found for module in modules.values() for found in lint(module, known)]
+    found = []
+    for kind, saga in SAGAS.items():
+        found += lint(sys.modules[saga.__module__], known)
+        pivots = {activity_name(it.action) for it in saga.definition if it.kind is Kind.PIVOT}
+        if (saga.definition.name, pivots) != (kind.name, {kind.pivot}):
+            what = f"the saga {saga.definition.name} has the pivot {pivots}, and {kind} does not"
+            found.append(Finding("contracts/sagas.py", 1, what, "Say there what its SagaType is"))
+    return found
 
 
 class _Nobody:

@@ -19,8 +19,7 @@ from services.composition import Services
 from workers.measures import Measures
 from workers.sandbox import runner_for
 from workflows.audit_orders import AuditOrders
-from workflows.place_order import PlaceOrder
-from workflows.return_order import ReturnOrder
+from workflows.sagas import SAGAS
 
 # Longer than the longest activity attempt (charge_payment, 10 s), so that a worker told to stop
 # finishes what it has begun; Temporal's default of 0 would cut every attempt short.
@@ -37,8 +36,7 @@ STICKY_TIMEOUT = timedelta(seconds=1)
 CONCURRENT_ACTIVITIES = 10
 LOCAL_ACTIVITIES = 10
 
-WORKFLOWS = {Queue.ORDERS: (PlaceOrder, ReturnOrder)}
-
+WORKFLOWS = {Queue.ORDERS: tuple(SAGAS.values())}
 
 # Beside the sagas: workflows that look after them. On `orders` are those that were begun before
 # audits had a queue of their own, and those that are started there by hand.

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from contracts.names import Queue
+from contracts.names import SEARCH_ATTRIBUTES, Queue
+from saga.lint import check_search_attributes
 from services.composition import Services
 from workers.claims import claim_patiently
 from workers.queues import workers_for
@@ -56,6 +57,7 @@ async def working_inside(
     async def join() -> None:
         client = await connect_patiently(connect)
         await claim_patiently(client, services.orders)
+        await check_search_attributes(client, SEARCH_ATTRIBUTES)
         workers = workers_for(client, Queue, services)
         joined(client)
         await work(workers)

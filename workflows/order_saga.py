@@ -1,7 +1,7 @@
 """What every saga of an order has: its view, its cancel, its operators, its notes on record."""
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from temporalio import workflow
 from temporalio.common import RawValue, SearchAttributeKey
@@ -9,19 +9,23 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
-    from contracts.inventory import ReserveStock, StockLine
     from contracts.message import (
         MAX_EVIDENCE,
         MAX_NAME,
         MAX_REASON,
         MAX_WHO,
-        Money,
         Reason,
         storable,
     )
     from contracts.names import Queue
-    from contracts.orders import OrderLine, OrderStatus, StepNote
-    from contracts.sagas import TOO_LATE, CancelOrder, SagaInput, Undo
+    from contracts.orders import OrderStatus, StepNote
+    from contracts.sagas import (
+        TOO_LATE,
+        CancelOrder,
+        SagaInput,
+        SagaType,
+        Undo,
+    )
     from saga import (
         Cause,
         Ending,
@@ -32,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         Resolving,
         Role,
         Saga,
+        SagaDefinition,
         SagaView,
         Step,
     )
@@ -52,17 +57,20 @@ ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 class OrderSaga:
     """The base of a workflow that runs one saga of one order, as `self._saga`."""
 
-    def __init__(self, steps: Sequence[Step[Any, Any]], order_id: str, how: SagaInput) -> None:
-        self._order_id = order_id
-        self._input = how
+    definition: SagaDefinition  # of the class, or of those sagas that began before it changed
+
+    def __init__(self, order: SagaInput) -> None:
+        self._input = order
         self._saga = Saga(
-            steps,
+            self.definition,
+            order,
             notify=self._note,
             recall=self._recall,
             renew=self._renew,
-            fast=how.fast_path,
-            own_queue=how.own_queue,
-            later=_later(how),
+            fast=order.fast_path,
+            own_queue=order.own_queue,
+            later=_later(order),
+            searchable=True,
         )
 
     @workflow.query
@@ -110,7 +118,7 @@ class OrderSaga:
     async def _note(self, notice: Notice) -> None:
         said = notice.resolution
         note = StepNote(
-            order_id=self._order_id,
+            order_id=self._input.order_id,
             step=notice.step,
             blocked=notice.blocked,
             still_blocked=notice.still_blocked,
@@ -157,13 +165,14 @@ class OrderSaga:
         self._saga.show(ORDER_STATUS.value_set(status))
 
 
-def check_id(expected: bool, what: str) -> None:
+def check_id(kind: SagaType, order_id: str) -> None:
     """Fail the workflow as `ForeignWorkflowId`, before anything runs, if it is not the saga's own.
 
     What a saga has done is found by its id, which is the workflow's.
     """
-    if not expected and workflow.patched("foreign-workflow-ids"):
-        detail = f"{workflow.info().workflow_id} is not the id of {what}: nothing was done"
+    saga_id = workflow.info().workflow_id
+    if not kind.of(saga_id, order_id) and workflow.patched("foreign-workflow-ids"):
+        detail = f"{saga_id} is no id of {kind.name} of {order_id}: nothing was done"
         raise ApplicationError(detail, type=FOREIGN, non_retryable=True)
 
 
@@ -179,19 +188,3 @@ def _later(how: SagaInput) -> Later | None:
 def reason_of(cause: Cause) -> Reason:
     """Why a saga was undone, as callers of the API are told, and as it is on record."""
     return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))
-
-
-def stock_of(order_id: str, items: Sequence[OrderLine]) -> ReserveStock:
-    """The pieces of an order, as the inventory knows them."""
-    lines = tuple(StockLine(sku=item.sku, quantity=item.quantity) for item in items)
-    return ReserveStock(order_id=order_id, lines=lines)
-
-
-def pieces(stock: ReserveStock) -> str:
-    """The pieces for people, in a step's summary."""
-    return ", ".join(f"{line.quantity} x {line.sku}" for line in stock.lines[:3])
-
-
-def money(amount: Money) -> str:
-    """An amount for people, in a step's summary."""
-    return f"{amount.minor} minor units {amount.currency}"

@@ -16,61 +16,72 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import InventoryActivities
     from activities.orders import OrderActivities
     from activities.payments import PaymentActivities
-    from contracts.names import Queue, is_return_of
+    from contracts.names import Queue
     from contracts.orders import OrderStatus
-    from contracts.payments import GiveBack
-    from contracts.sagas import ReturnOrderInput, ReturnOutcome
-    from saga import Kind, Step
-    from workflows.order_saga import OrderSaga, check_id, money, pieces, reason_of, stock_of
+    from contracts.sagas import RETURNING, ReturnOrderInput, ReturnOutcome
+    from saga import Kind, SagaDefinition, Step
+    from workflows import commands
+    from workflows.order_saga import OrderSaga, check_id, reason_of
 
 BEGIN_RETURN = Step(
     name="begin_return",
     kind=Kind.COMPENSATABLE,
     queue=Queue.ORDERS,
+    command=commands.the_return,
     action=OrderActivities.begin_return,
     compensation=OrderActivities.abandon_return,
     concludes=True,
+    does="marks the order as being returned",
+    undoes="leaves the order as it was, and records why",
 )
 REFUND_PAYMENT = Step(
     name="refund_payment",
     kind=Kind.PIVOT,
     queue=Queue.PAYMENTS,
+    command=commands.give_back,
     action=PaymentActivities.give_back,
     fence=PaymentActivities.fence_give_back,
     attempt=timedelta(seconds=10),  # up to three requests to the provider of 3 s each
+    does="gives {total} back to the customer; nobody can call that back",
 )
 RESTOCK = Step(
     name="restock",
     kind=Kind.RETRIABLE,
     queue=Queue.INVENTORY,
+    command=commands.stock_of,
     action=InventoryActivities.restock,
+    does="puts {pieces} back on the shelf, to be sold again",
 )
 MARK_RETURNED = Step(
     name="mark_returned",
     kind=Kind.RETRIABLE,
     queue=Queue.ORDERS,
+    command=commands.the_return,
     action=OrderActivities.complete_return,
+    does="records the order as returned",
 )
-STEPS = (BEGIN_RETURN, REFUND_PAYMENT, RESTOCK, MARK_RETURNED)
+RETURN_ORDER = SagaDefinition(
+    name=RETURNING.name,
+    steps=(BEGIN_RETURN, REFUND_PAYMENT, RESTOCK, MARK_RETURNED),
+    deadline=timedelta(minutes=30),  # until the refund begins
+)
 
-DEADLINE = timedelta(minutes=30)  # until the refund begins
 
-
-@workflow.defn(name="ReturnOrder")
+@workflow.defn(name=RETURN_ORDER.name)
 class ReturnOrder(OrderSaga):
     """Carries one confirmed order to `returned`, or leaves it confirmed and says why."""
 
+    definition = RETURN_ORDER
+
     @workflow.init
     def __init__(self, order: ReturnOrderInput) -> None:
-        super().__init__(STEPS, order.order_id, order)
+        super().__init__(order)
 
     @workflow.run
     async def run(self, order: ReturnOrderInput) -> ReturnOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
-        is_its_own = is_return_of(workflow.info().workflow_id, order.order_id)
-        check_id(is_its_own, f"a return of {order.order_id}")
-        self._saga.declare(BEGIN_RETURN, order)
-        outcome = await self._saga.run(lambda: self._return(order), deadline=DEADLINE)
+        check_id(RETURNING, order.order_id)
+        outcome = await self._saga.run()
         if outcome.cause is None:
             self._show(OrderStatus.RETURNED)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -82,11 +93,3 @@ class ReturnOrder(OrderSaga):
         reason = outcome.undone[BEGIN_RETURN.name] or why
         self._saga.close(outcome, on_record=reason == why)
         return ReturnOutcome(order_id=order.order_id, returned=False, reason=reason)
-
-    async def _return(self, order: ReturnOrderInput) -> None:
-        stock = stock_of(order.order_id, order.items)
-        refund = GiveBack(order_id=order.order_id, amount=order.total)
-        await self._saga.step(BEGIN_RETURN, order)
-        await self._saga.step(REFUND_PAYMENT, refund, summary=money(order.total))
-        await self._saga.step(RESTOCK, stock, summary=pieces(stock))
-        await self._saga.step(MARK_RETURNED, order)

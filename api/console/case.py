@@ -10,11 +10,13 @@ from api.backend import Backend
 from api.console.picture import Picture, draw
 from api.console.tries import tries_of
 from api.troubles import InTrouble, Trouble
+from contracts import sagas
 from contracts.errors import NotFound, Unavailable
 from contracts.events import RecordedEvent
 from contracts.names import order_of, return_id, workflow_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
 from contracts.payments import Payment, PaymentStatus
+from contracts.sagas import SAGA_TYPES
 
 RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
 HELD = {PaymentStatus.CAPTURED, PaymentStatus.CREATED}
@@ -92,6 +94,9 @@ def _sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str,
         yield from ((RETURNING, return_id(order.id, it)) for it in (attempt - 1, attempt) if it)
     elif order.status == OrderStatus.CONFIRMED:
         yield RETURNING, return_id(order.id)  # begun, and nothing recorded yet
+    for kind in SAGA_TYPES:
+        if kind not in {sagas.PLACING, sagas.RETURNING}:
+            yield kind.name, kind.first_id(order.id)
 
 
 async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T | None:

@@ -8,6 +8,7 @@ from api.console.picture import Node, Picture
 from api.console.rendering import money, words
 from contracts.orders import Order, OrderStatus
 from saga import Kind, Role, StepState
+from workflows.sagas import SAGAS
 
 VERDICTS = {
     OrderStatus.PENDING: "It is at work, and ends by itself.",
@@ -18,24 +19,7 @@ VERDICTS = {
     OrderStatus.RETURNED: "The money went back, and the goods are on the shelf again.",
     OrderStatus.BLOCKED: "It waits for an operator: what must happen was refused.",
 }
-DOES = {
-    "create_order": "records the order as pending",
-    "validate_user": "checks that the customer exists and is active",
-    "reserve_inventory": "sets {pieces} aside",
-    "charge_payment": "charges {total} to the customer's card",
-    "confirm_order": "makes the order binding",
-    "commit_inventory": "counts {pieces} as sold",
-    "begin_return": "marks the order as being returned",
-    "refund_payment": "gives {total} back to the customer; nobody can call that back",
-    "restock": "puts {pieces} back on the shelf, to be sold again",
-    "mark_returned": "records the order as returned",
-}
-UNDOES = {
-    "create_order": "closes the order, and records why",
-    "reserve_inventory": "puts {pieces} back on the shelf",
-    "charge_payment": "gives {total} back to the customer, or calls off a charge under way",
-    "begin_return": "leaves the order as it was, and records why",
-}
+STEPS = {step.name: step for saga in SAGAS.values() for step in saga.definition}
 QUESTIONS = {Role.FENCE, Role.PROBE}
 ASK = "asks the service again whether it took effect, which decides how the saga goes on"
 TAKEN = {StepState.RUNNING, StepState.DONE, StepState.FAILED, StepState.BLOCKED}
@@ -65,12 +49,12 @@ def verdict(order: Order) -> str:
 
 def does(step: str, order: Order) -> str:
     """What a step's action means for this order."""
-    return _filled(DOES.get(step, f"runs {words(step)}"), order)
+    return _filled(STEPS[step].does if step in STEPS else f"runs {words(step)}", order)
 
 
 def undoes(step: str, order: Order) -> str:
     """What a step's compensation means for this order."""
-    return _filled(UNDOES.get(step, f"undoes {words(step)}"), order)
+    return _filled(STEPS[step].undoes if step in STEPS else f"undoes {words(step)}", order)
 
 
 def cancelling(case: Case) -> Plan:

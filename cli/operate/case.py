@@ -7,6 +7,7 @@ from typing import Any
 
 from cli.client import Api, ApiError
 from contracts.names import order_of
+from contracts.sagas import PLACING, type_of
 
 Json = dict[str, Any]
 KEEPERS = ("order", "inventory", "payment")  # the services that have sagas' steps on record
@@ -119,8 +120,8 @@ def _if_any(api: Api, path: str) -> Json | None:
 
 def saga_path(saga_id: str) -> str:
     """Where the API shows a saga."""
-    part = "return" if saga_id.startswith("return-") else "saga"
-    return f"/v1/orders/{order_of(saga_id)}/{part}"
+    kind = type_of(saga_id) or PLACING
+    return kind.view.format(order_id=order_of(saga_id))
 
 
 def reason_in(order: Json) -> str:

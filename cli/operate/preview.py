@@ -17,6 +17,7 @@ from cli.operate.batch import AsJson, Url
 from cli.operate.errors import told
 from cli.operate.histories import histories
 from contracts.names import order_of
+from contracts.sagas import type_named
 
 ANSWERS = {
     "started": "goes on with what is begun",
@@ -92,11 +93,11 @@ def _begun_from(history: WorkflowHistory, point: int) -> dict[str, bool]:
     """Steps whose action was begun at or after this event; whether each has no effect."""
     from saga import Kind  # noqa: PLC0415 - heavy
     from saga.step import activity_name  # noqa: PLC0415 - heavy
-    from workflows import place_order, return_order  # noqa: PLC0415 - heavy
+    from workflows.sagas import SAGAS  # noqa: PLC0415 - heavy
 
     started = history.events[0].workflow_execution_started_event_attributes
-    module = return_order if started.workflow_type.name == "ReturnOrder" else place_order
-    steps = {activity_name(it.action): it for it in module.STEPS}
+    kind = type_named(started.workflow_type.name)
+    steps = {activity_name(it.action): it for it in SAGAS[kind].definition} if kind else {}
     begun = [steps[it] for it in _activities(history, point) if it in steps]
     return {it.name: it.kind is Kind.READ for it in begun}
 

@@ -46,7 +46,7 @@ TIMES = {
     "Step.patience": "saga.step:Step.patience",
     "CHARGE_PAYMENT": "workflows.place_order:CHARGE_PAYMENT.attempt",
     "Step.park_after": "saga.step:Step.park_after",
-    "DEADLINE": "workflows.place_order:DEADLINE",
+    "PLACE_ORDER": "workflows.place_order:PLACE_ORDER.deadline",
     "STICKY_TIMEOUT": "workers.queues:STICKY_TIMEOUT",
     "GRACEFUL_SHUTDOWN": "workers.queues:GRACEFUL_SHUTDOWN",
     "CONCURRENT_ACTIVITIES": "workers.queues:CONCURRENT_ACTIVITIES",

@@ -21,13 +21,13 @@ from tests.support.waiting import until
 ROLLOUT = ROOT / "docs/rollout.md"
 CODE = ("activities", "contracts", "infrastructure", "saga", "services", "workers", "workflows")
 ENDING = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"  # of what a page leaves running
-FORWARD = "await self._saga.step(CREATE_ORDER, order)\n"
-USER = "await self._saga.step(VALIDATE_USER, ValidateUser(customer_id=order.customer_id))\n"
+FORWARD = "outcome = await self._saga.run()\n"
+USER = "        VALIDATE_USER,\n"
 MOVE = (
     "temporal workflow update-options -w $SAGA --versioning-override-behavior pinned "
     "--versioning-override-deployment-name orders --versioning-override-build-id swapped"
 )
-STOCK = "await self._saga.step(RESERVE_INVENTORY, stock, summary=pieces(stock))\n"
+STOCK = "        RESERVE_INVENTORY,\n"
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -102,7 +102,7 @@ async def test_code_that_open_sagas_would_not_survive_is_found_before_it_is_depl
     saga(stack, "deploy", "promote", "1")
     order_id = await shop.place("pm_sandbox_down")
     await shop.at(order_id, "charge_payment")
-    swapped = another(tmp_path, USER + " " * 8 + STOCK, STOCK + " " * 8 + USER)
+    swapped = another(tmp_path, USER + STOCK, STOCK + USER)
 
     async def differs() -> bool:  # once visibility lists it
         found = saga(stack, "deploy", "check", code=swapped)
@@ -142,9 +142,7 @@ async def test_sagas_that_new_code_does_not_repeat_are_taken_back_by_the_same_ru
 ) -> None:
     """Somebody has open sagas go on with code whose steps are in another order."""
     saga(stack, "deploy", "promote", "1")
-    with worker(
-        stack, "swapped", another(tmp_path, USER + " " * 8 + STOCK, STOCK + " " * 8 + USER)
-    ):
+    with worker(stack, "swapped", another(tmp_path, USER + STOCK, STOCK + USER)):
         await known(stack, "swapped")
         order_id = await shop.place("pm_sandbox_refund_refused")  # it is long at its charge
         await shop.at(order_id, "charge_payment")

@@ -248,7 +248,7 @@ def test_the_openapi_document_has_every_method_of_the_protocol(service: str) -> 
 
 @pytest.mark.parametrize("service", DEADLINES)
 def test_a_call_is_given_up_before_its_activity_is(service: str) -> None:
-    steps: list[Step[Any, Any]] = [*place_order.STEPS, *return_order.STEPS]
+    steps: list[Step[Any, Any]] = [*place_order.PLACE_ORDER, *return_order.RETURN_ORDER]
     attempts = [it.attempt.total_seconds() for it in steps if it.queue == QUEUE_OF[service]]
     assert attempts
     assert min(attempts) > DEADLINES[service]

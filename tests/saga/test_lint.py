@@ -1,33 +1,39 @@
 """The linter finds what a newcomer gets wrong, names the line, and says how to mend it."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from saga import SagaDefinition
 from saga.lint import lint
 from saga.step import activity_name
 from tests.saga import toy
-from tests.saga.toy import QUEUE, Script, Toy
+from tests.saga.toy import LAST, ONE, PIVOT, QUEUE, TWO, Script, Toy
 from workers import lint as ours
 
 REGISTERED = {QUEUE: [*(activity_name(it) for it in Toy(Script()).all()), "other.undo"]}
 
 WRONG = {
-    "compensation_after_pivot": [(7, "step late is compensatable but comes after the pivot")],
-    "retriable_before_pivot": [(6, "step early must succeed but comes before the pivot")],
     "bare_except": [
-        (25, "`except Exception` swallows the failure of a step"),
-        (29, "`except` swallows a cancellation"),
+        (23, "`except Exception` swallows the failure of a step"),
+        (27, "`except` swallows a cancellation"),
     ],
-    "key_from_uuid": [(22, "`uuid4` is another one"), (23, "`run_id` is another one")],
+    "key_from_uuid": [(13, "`uuid4` is another one"), (14, "`run_id` is another one")],
     "other_command": [(20, "step one is undone with int, but done with str")],
-    "twice": [
-        (6, "step same has the name of an earlier step"),
-        (8, "step third uses the activity toy.two of step same"),
-    ],
-    "undeclared": [(8, "step one is not declared")],
-    "no_table": [(1, "there is no step table")],
+    "twice": [(7, "step second uses the activity toy.two of step first")],
+    "no_definition": [(1, "there is no SagaDefinition")],
+}
+LATE = replace(ONE, name="late")
+EARLY = replace(LAST, name="early")
+REFUSED: dict[str, tuple[Any, ...]] = {
+    "step late comes after the pivot": (PIVOT, LATE),
+    "step early comes before the pivot": (EARLY, PIVOT),
+    "step two is a second pivot": (PIVOT, replace(PIVOT, name="two")),
+    "step one has the name of an earlier step": (ONE, (TWO, replace(TWO, name="one"))),
+    "step one has no command": (replace(ONE, command=None), PIVOT),
 }
 
 
@@ -54,8 +60,13 @@ def test_an_activity_that_no_worker_has_is_found() -> None:
     assert {it.fix for it in found} == {"Register it in workers/queues.py"}
 
 
+@pytest.mark.parametrize("why", REFUSED)
+def test_what_could_not_be_undone_or_carried_out_cannot_be_declared(why: str) -> None:
+    with pytest.raises(ValueError, match=f"saga Wrong: {why}.*: "):
+        SagaDefinition("Wrong", REFUSED[why])
+
+
 def test_the_toy_is_right_but_for_the_mistake_that_it_makes_on_purpose() -> None:
-    toy.STEPS = (toy.ONE, toy.TWO, toy.PIVOT, toy.LAST)  # type: ignore[attr-defined]
     found = [it.what for it in lint(toy, REGISTERED)]
     assert sum("swallows a cancellation" in it for it in found) == 1
     assert len(found) == 1

@@ -22,6 +22,7 @@ from saga import (
     Notice,
     Resolution,
     Saga,
+    SagaDefinition,
     SagaView,
     Step,
     rejection,
@@ -122,10 +123,16 @@ class Toy:
         return [getattr(self, it) for it in names]
 
 
+def command(style: str) -> str:
+    """The same for all steps."""
+    return "c"
+
+
 ONE = Step(
     name="one",
     kind=Kind.COMPENSATABLE,
     queue=QUEUE,
+    command=command,
     action=Toy.one,
     compensation=Toy.undo_one,
     concludes=True,
@@ -134,13 +141,32 @@ TWO = Step(
     name="two",
     kind=Kind.COMPENSATABLE,
     queue=QUEUE,
+    command=command,
     action=Toy.two,
     compensation=Toy.undo_two,
 )
 PROBED = replace(TWO, name="two", probe=Toy.probe)
-PIVOT = Step(name="pivot", kind=Kind.PIVOT, queue=QUEUE, action=Toy.pivot, fence=Toy.fence)
+REPEATED = replace(TWO, command=None, commands=lambda _: ("c", "d"))
+PIVOT = Step(
+    name="pivot",
+    kind=Kind.PIVOT,
+    queue=QUEUE,
+    command=command,
+    action=Toy.pivot,
+    fence=Toy.fence,
+)
 IMPATIENT = replace(PIVOT, park_after=timedelta(seconds=1))
-LAST = Step(name="last", kind=Kind.RETRIABLE, queue=QUEUE, action=Toy.last)
+LAST = Step(name="last", kind=Kind.RETRIABLE, queue=QUEUE, command=command, action=Toy.last)
+
+PLAIN = SagaDefinition("ToySaga", (ONE, TWO, PIVOT, LAST))
+BY_STYLE = {
+    "deadline": replace(PLAIN, deadline=timedelta(minutes=2)),
+    "impatient": replace(PLAIN, steps=(ONE, TWO, IMPATIENT, LAST)),
+    "probed": replace(PLAIN, steps=(ONE, PROBED, PIVOT, LAST)),
+    "repeated": replace(PLAIN, steps=(ONE, REPEATED, PIVOT, LAST)),
+    "together": replace(PLAIN, steps=((ONE, TWO), PIVOT, LAST)),
+}
+BY_ITS_TABLE = {"", *BY_STYLE} - {"deadline"}
 
 
 @workflow.defn(name="ToySaga")
@@ -153,54 +179,38 @@ class ToySaga:
         fast, style = style.startswith(FAST), style.removeprefix(FAST)
         later = _later(style)
         style = style.removeprefix(LATER).removeprefix(UNDO)
-        two = PROBED if style == "probed" else TWO
-        pivot = IMPATIENT if style == "impatient" else PIVOT
         self._saga = Saga(
-            (ONE, two, pivot, LAST),
+            BY_STYLE.get(style, PLAIN),
+            style,
             notify=self._notify,
             recall=self._recall,
             renew=self._renew,
             fast=fast,
             later=later,
+            searchable=True,
         )
-        self._two, self._pivot = two, pivot
         self._style = style
         self._mended = False
         self._notices: list[Notice] = []
 
     @workflow.run
     async def run(self, style: str) -> str:
-        deadline = timedelta(minutes=2) if self._style == "deadline" else None
-        if self._input.removeprefix(FAST).startswith((LATER, UNDO)):
-            self._declare()
-        outcome = await self._saga.run(self._forward, deadline=deadline)
+        path = None if self._style in BY_ITS_TABLE else self._forward
+        outcome = await self._saga.run(path)
         self._saga.close(outcome)
         return "completed" if outcome.cause is None else outcome.cause.code
 
-    def _declare(self) -> None:
-        self._saga.declare(ONE, "c")
-        self._saga.declare(self._two, "c")
-        if self._style == "repeated":
-            self._saga.declare(TWO, "d", generation=2)
-
     async def _forward(self) -> None:
         step = self._saga.step
-        if self._style == "together":
-            await self._saga.together(step(ONE, "c"), step(TWO, "c"))
-        elif self._style == "repeated":
-            await step(ONE, "c")
-            await step(TWO, "c")
-            await step(TWO, "d", generation=2)
-        else:
-            await step(ONE, "c")
-            await self._misbehave()
-            await step(self._two, "c")
-        await step(self._pivot, "c")
+        await step(ONE)
+        await self._misbehave()
+        await step(TWO)
+        await step(PIVOT)
         if self._style == "unsound":
             raise ApplicationError("something that is no step fails")
         if self._style == "sleeps after the pivot":
             await asyncio.sleep(60)
-        await step(LAST, "c")
+        await step(LAST)
 
     async def _misbehave(self) -> None:
         if self._style in {"timer", "timer once", "deadline"}:

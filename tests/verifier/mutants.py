@@ -50,16 +50,14 @@ def forget_the_reply(
         raise Conflict("it is done already", expected=0, actual=1)
 
 
-async def register_after_the_action(
-    self: Saga, step: Step[Any, Any], command: Any, **options: Any
-) -> Any:
+async def register_after_the_action(self: Saga, step: Step[Any, Any], **options: Any) -> Any:
     """What failed is not compensated, though it may have landed."""
-    self.register = lambda *_: None  # type: ignore[method-assign]
+    begun, self._undoing.begun = self._undoing.begun, []
     try:
-        reply = await _step(self, step, command, **options)
+        reply = await _step(self, step, **options)
     finally:
-        del self.register
-    self.register(step, command)
+        self._undoing.begun = begun
+    begun.append(step.name)
     return reply
 
 
@@ -95,12 +93,12 @@ async def _once(duty: Duty) -> Any:
 
 
 def key_of_the_run(
-    self: Journal, saga_id: str, steps: Sequence[Step[Any, Any]], *, batched: bool
+    self: Journal, saga_id: str, steps: Sequence[Step[Any, Any]], **options: bool
 ) -> None:
     """A run that was reset has keys of its own."""
     info = workflow.info()
     again = info.run_id != info.first_execution_run_id or info.continued_run_id
-    _init(self, f"{saga_id}/{info.run_id}" if again else saga_id, steps, batched=batched)
+    _init(self, f"{saga_id}/{info.run_id}" if again else saga_id, steps, **options)
 
 
 async def move_what_is_not_there(tx: Any, lines: Any, source: str, target: str) -> bool:

@@ -7,7 +7,7 @@ from temporalio import workflow
 from activities.diagnoses import Diagnoses
 from contracts.errors import Unavailable
 from contracts.orphans import Orphan
-from contracts.sagas import SagaInput
+from contracts.sagas import SagaInput, SagaType
 from infrastructure import barrier
 from saga import Later, Resolution, Resolving, Step, attempts
 from saga.duties import Duties
@@ -50,16 +50,16 @@ async def forget_words(self: Duties, step: Any, role: Any, when: str) -> None:
     """What was said in an earlier life is not asked for."""
 
 
-async def ask_all_the_same(self: Saga, step: Step[Any, Any], command: Any, **options: Any) -> Any:
+async def ask_all_the_same(self: Saga, step: Step[Any, Any], **options: Any) -> Any:
     """A read is asked, and may refuse, though the pivot has landed."""
     landed, self._landed = self._landed, False
     try:
-        return await _step(self, step, command, **options)
+        return await _step(self, step, **options)
     finally:
         self._landed = landed
 
 
-def any_id(expected: bool, what: str) -> None:
+def any_id(kind: SagaType, order_id: str) -> None:
     """A saga runs under whatever id it was started."""
 
 

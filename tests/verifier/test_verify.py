@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from functools import partial
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -33,7 +33,11 @@ async def report(world: World, *schedules: Schedule) -> Report:
 
 async def test_a_part_of_all_schedules_breaks_nothing(verified: World) -> None:
     asked = Asked(pairs=4 * PART, triples=2 * PART, shard=(1, PART))
-    worlds = partial(contextlib.nullcontext, verified)
+
+    @contextlib.asynccontextmanager
+    async def worlds() -> AsyncIterator[World]:
+        yield verified
+
     reports = await campaign.run(worlds, SUBJECTS, asked, lambda *_: lambda: None)
     for found in reports:
         assert len(found.results) >= 15

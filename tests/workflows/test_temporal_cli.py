@@ -13,9 +13,9 @@ from contracts.orders import Order
 from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
-from workflows.place_order import STEPS
+from workflows.place_order import PLACE_ORDER
 
-NAMES = [step.name for step in STEPS]
+NAMES = [step.name for step in PLACE_ORDER]
 
 
 async def temporal(world: World, *arguments: str) -> Any:

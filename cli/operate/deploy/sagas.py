@@ -13,8 +13,9 @@ from activities.executions import listed
 from cli.operate.deploy.deployment import Deployment
 from cli.operate.histories import Named, recorded
 from cli.operate.replay import Replayed, replayed
+from contracts.sagas import SAGA_TYPES, any_of
 
-TYPES = "WorkflowType IN ('PlaceOrder', 'ReturnOrder', 'AuditOrders')"
+TYPES = any_of([*(kind.name for kind in SAGA_TYPES), "AuditOrders"])
 OPEN = f"{TYPES} AND CloseTime IS NULL"  # a paused one is open, too
 PINNED = VersioningOverride.PINNED_OVERRIDE_BEHAVIOR_PINNED
 

@@ -2,10 +2,10 @@
 
 from temporalio import workflow
 
-from saga import Saga, Step
+from saga import Saga, SagaDefinition
 from tests.saga.toy import ONE, PIVOT, TWO
 
-STEPS: tuple[Step[str, str], ...] = (ONE, TWO, PIVOT)
+CARELESS = SagaDefinition("Careless", (ONE, TWO, PIVOT))
 
 
 @workflow.defn
@@ -14,18 +14,16 @@ class Careless:
 
     @workflow.init
     def __init__(self) -> None:
-        self._saga = Saga(STEPS)
-        self._saga.declare(ONE, "c")
-        self._saga.declare(TWO, "c")
+        self._saga = Saga(CARELESS, "")
 
     @workflow.run
     async def run(self) -> None:
         try:
-            await self._saga.step(ONE, "c")
+            await self._saga.step(ONE)
         except Exception:  # noqa: BLE001
             workflow.logger.warning("never mind")
         try:
-            await self._saga.step(TWO, "c")
+            await self._saga.step(TWO)
         except:  # noqa: E722
             workflow.logger.warning("never mind")
         try:

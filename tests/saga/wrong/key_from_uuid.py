@@ -1,11 +1,19 @@
 """A key that is new on every run."""
 
+from dataclasses import replace
+
 from temporalio import workflow
 
-from saga import Saga, Step
+from saga import Saga, SagaDefinition
 from tests.saga.toy import ONE, PIVOT
 
-STEPS: tuple[Step[str, str], ...] = (ONE, PIVOT)
+FORGETFUL = SagaDefinition(
+    "Forgetful",
+    (
+        replace(ONE, command=lambda _: f"key-{workflow.uuid4()}"),
+        replace(PIVOT, command=lambda _: f"key-{workflow.info().run_id}"),
+    ),
+)
 
 
 @workflow.defn
@@ -14,10 +22,8 @@ class Forgetful:
 
     @workflow.init
     def __init__(self) -> None:
-        self._saga = Saga(STEPS)
-        self._saga.declare(ONE, "c")
+        self._saga = Saga(FORGETFUL, "")
 
     @workflow.run
     async def run(self) -> None:
-        await self._saga.step(ONE, f"key-{workflow.uuid4()}")
-        await self._saga.step(PIVOT, f"key-{workflow.info().run_id}")
+        await self._saga.run()

@@ -4,8 +4,8 @@ from typing import Any
 
 from temporalio import activity
 
-from saga import Call, Kind, Step
-from tests.saga.toy import QUEUE, Toy
+from saga import Call, Kind, SagaDefinition, Step
+from tests.saga.toy import QUEUE, Toy, command
 
 
 class Other:
@@ -17,4 +17,12 @@ class Other:
 
 
 UNDO: Any = Other.undo
-STEPS = (Step(name="one", kind=Kind.COMPENSATABLE, queue=QUEUE, action=Toy.one, compensation=UNDO),)
+ONE = Step(
+    name="one",
+    kind=Kind.COMPENSATABLE,
+    queue=QUEUE,
+    command=command,
+    action=Toy.one,
+    compensation=UNDO,
+)
+BY_NUMBER = SagaDefinition("ByNumber", (ONE,))

@@ -1,9 +1,8 @@
-"""Two steps of one name, and two of one activity."""
+"""Two steps of one activity."""
 
-from saga import Kind, Step
-from tests.saga.toy import QUEUE, Toy
+from saga import Kind, SagaDefinition, Step
+from tests.saga.toy import QUEUE, Toy, command
 
-FIRST = Step(name="same", kind=Kind.READ, queue=QUEUE, action=Toy.one)
-SECOND = Step(name="same", kind=Kind.READ, queue=QUEUE, action=Toy.two)
-THIRD = Step(name="third", kind=Kind.READ, queue=QUEUE, action=Toy.two)
-STEPS = (FIRST, SECOND, THIRD)
+FIRST = Step(name="first", kind=Kind.READ, queue=QUEUE, command=command, action=Toy.two)
+SECOND = Step(name="second", kind=Kind.READ, queue=QUEUE, command=command, action=Toy.two)
+TWICE = SagaDefinition("Twice", (FIRST, SECOND))

@@ -1,18 +1,20 @@
 """The saga linter: finds what would lose a compensation before a saga ever runs.
 
-It reads a saga's module: the step table `STEPS`, and the source of the workflow. Run when a worker
-starts, and by `make check`. What only shows at run time is the tests' business.
+It reads a saga's module: its `SagaDefinition`, and the source of the workflow. Run when a worker
+starts, and by `make check`. What a definition refuses cannot be written at all; what only shows at
+run time is the tests' business.
 """
 
 import ast
 import inspect
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from saga.step import Kind, Step, activity_name
+from saga.definition import SagaDefinition
+from saga.step import Step, activity_name
 
 CANCELLATION = {"BaseException", "CancelledError", "asyncio.CancelledError"}
 FRESH = {"uuid", "uuid1", "uuid4", "run_id", "activity_id", "attempt"}
@@ -34,18 +36,16 @@ class Finding:
 def lint(saga: ModuleType, registered: Mapping[str, Collection[str]]) -> list[Finding]:
     """All findings in a saga's module. `registered`: the activities that workers have, by queue."""
     source = _Source(saga)
-    steps: Sequence[Step[Any, Any]] = getattr(saga, "STEPS", ())
-    if not steps:
-        return [source.finding(1, "there is no step table", "Name the tuple of all steps STEPS")]
-    found = [
-        *_order(source, steps),
-        *_names(source, steps),
-        *_commands(source, steps),
-        *_registration(source, steps, registered),
-        *_declared(source, steps, saga),
-        *_handlers(source),
-        *_keys(source),
-    ]
+    definitions = [it for it in vars(saga).values() if isinstance(it, SagaDefinition)]
+    if not definitions:
+        return [source.finding(1, "there is no SagaDefinition", "Declare the saga as one")]
+    found = [*_handlers(source), *_keys(source)]
+    for steps in definitions:
+        found += [
+            *_activities_of_their_own(source, steps),
+            *_commands(source, steps),
+            *_registration(source, steps, registered),
+        ]
     return sorted(found, key=lambda it: it.line)
 
 
@@ -70,27 +70,8 @@ class _Source:
         return self.finding(1, f"step {step.name} {what}", fix)
 
 
-def _order(source: _Source, steps: Sequence[Step[Any, Any]]) -> Iterator[Finding]:
-    """Before the pivot all can be undone; from it on, all must succeed."""
-    pivots = [step for step in steps if step.kind is Kind.PIVOT]
-    for extra in pivots[1:]:
-        yield source.of_step(extra, "is a second pivot", "A saga has one point of no return")
-    past = False
-    for step in steps:
-        if past and step.kind is Kind.COMPENSATABLE:
-            fix = "Move it before the pivot, or make it retriable"
-            yield source.of_step(step, "is compensatable but comes after the pivot", fix)
-        if not past and pivots and step.kind is Kind.RETRIABLE:
-            fix = "Move it after the pivot, or give it a compensation"
-            yield source.of_step(step, "must succeed but comes before the pivot", fix)
-        past = past or step.kind is Kind.PIVOT
-
-
-def _names(source: _Source, steps: Sequence[Step[Any, Any]]) -> Iterator[Finding]:
-    """A name is half of the barrier's key, an activity's name the whole of its identity."""
-    for index, step in enumerate(steps):
-        if step.name in {earlier.name for earlier in steps[:index]}:
-            yield source.of_step(step, "has the name of an earlier step", "Give it its own name")
+def _activities_of_their_own(source: _Source, steps: SagaDefinition) -> Iterator[Finding]:
+    """An activity's name is the whole of its identity in a history."""
     used: dict[str, str] = {}
     for step in steps:
         for function in _activities(step):
@@ -100,7 +81,7 @@ def _names(source: _Source, steps: Sequence[Step[Any, Any]]) -> Iterator[Finding
                 yield source.of_step(step, what, "Give it an activity of its own")
 
 
-def _commands(source: _Source, steps: Sequence[Step[Any, Any]]) -> Iterator[Finding]:
+def _commands(source: _Source, steps: SagaDefinition) -> Iterator[Finding]:
     """A compensation must be computable without the action's result."""
     for step in steps:
         if step.compensation is None:
@@ -112,7 +93,7 @@ def _commands(source: _Source, steps: Sequence[Step[Any, Any]]) -> Iterator[Find
 
 
 def _registration(
-    source: _Source, steps: Sequence[Step[Any, Any]], registered: Mapping[str, Collection[str]]
+    source: _Source, steps: SagaDefinition, registered: Mapping[str, Collection[str]]
 ) -> Iterator[Finding]:
     for step in steps:
         for function in _activities(step):
@@ -120,27 +101,6 @@ def _registration(
             if name not in registered.get(step.queue, ()):
                 what = f"needs {name} on queue {step.queue}, where no worker has it"
                 yield source.of_step(step, what, "Register it in workers/queues.py")
-
-
-def _declared(
-    source: _Source, steps: Sequence[Step[Any, Any]], saga: ModuleType
-) -> Iterator[Finding]:
-    """What an earlier run or a lost task did can be undone only if its command is known."""
-    nodes = list(ast.walk(source.tree))
-    if not any(isinstance(it, ast.Attribute) and it.attr == "step" for it in nodes):
-        return  # it has a table only
-    calls = [it for it in nodes if isinstance(it, ast.Call) and it.args]
-    declared = {ast.unparse(it.args[0]) for it in calls if _method(it) == "declare"}
-    names = {id(value): name for name, value in vars(saga).items() if isinstance(value, Step)}
-    for step in steps:
-        if step.kind is Kind.COMPENSATABLE and names.get(id(step)) not in declared:
-            fix = "Call `declare` with its command before `run`"
-            what = "is not declared, so what an earlier run did would not be undone"
-            yield source.of_step(step, what, fix)
-
-
-def _method(call: ast.Call) -> str:
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def _handlers(source: _Source) -> Iterator[Finding]:

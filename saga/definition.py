@@ -1,0 +1,69 @@
+"""A saga as one declaration: its workflow's type, its steps in order, and its deadline."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from saga.step import Kind, Step
+
+Work = tuple[Step[Any, Any], Any]  # a step as it is done once, and its command
+
+
+@dataclass(frozen=True)
+class SagaDefinition:
+    """What a saga does. `name` is its workflow's type; `steps` run in this order.
+
+    A step in a tuple of its own runs side by side with the others there. A saga whose path depends
+    on more than its input passes `Saga.run` a path of its own; it has the same steps.
+
+    Past `deadline` the saga is undone as timed out, unless its pivot has begun.
+
+    ValueError, and how to mend it, for what could not be undone or could not be carried out: a step
+    without a command, two of one name, two pivots, a compensatable step behind the pivot, a
+    retriable one before it.
+    """
+
+    name: str
+    steps: Sequence[Step[Any, Any] | Sequence[Step[Any, Any]]]
+    deadline: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        names: set[str] = set()
+        past = False
+        has_pivot = any(step.kind is Kind.PIVOT for step in self)
+        for step in self:
+            if (step.command is None) == (step.commands is None):
+                self._refuse(step, "has no command, or two: give it command= or commands=")
+            if step.name in names:
+                self._refuse(step, "has the name of an earlier step: give it its own name")
+            if past and step.kind is Kind.PIVOT:
+                self._refuse(step, "is a second pivot: a saga has one point of no return")
+            if past and step.kind is Kind.COMPENSATABLE:
+                self._refuse(step, "comes after the pivot: move it before, or make it retriable")
+            if has_pivot and not past and step.kind is Kind.RETRIABLE:
+                self._refuse(step, "comes before the pivot: move it, or give it a compensation")
+            names.add(step.name)
+            past = past or step.kind is Kind.PIVOT
+
+    def __iter__(self) -> Iterator[Step[Any, Any]]:
+        """All its steps, in order."""
+        return (step for stage in self.stages() for step in stage)
+
+    def __getitem__(self, name: str) -> Step[Any, Any]:
+        """The step of this name. KeyError."""
+        return {step.name: step for step in self}[name]
+
+    def stages(self) -> Iterator[Sequence[Step[Any, Any]]]:
+        """What runs side by side, in order: mostly one step each."""
+        return ((it,) if isinstance(it, Step) else it for it in self.steps)
+
+    def work(self, given: Any) -> Mapping[str, Work]:
+        """All that the saga may do with this input, in order, by the name of step and generation.
+
+        Known before anything runs, so that it can be undone whatever became of an earlier life.
+        """
+        return {done.name: (done, what) for step in self for done, what in step.work(given)}
+
+    def _refuse(self, step: Step[Any, Any], why: str) -> None:
+        raise ValueError(f"saga {self.name}: step {step.name} {why}")

@@ -1,0 +1,1 @@
+"""A saga that is not declared as one."""

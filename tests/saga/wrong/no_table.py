@@ -1,1 +1,0 @@
-"""A saga without a step table."""
