@@ -7,11 +7,11 @@ AT_ONCE ?= 3
 LONG := -o faulthandler_timeout=7200
 
 # A stamp per lock: a second `make` costs nothing while the locks stand unchanged.
-.venv/.installed: requirements.lock pyproject.toml
+.venv/.installed: requirements.lock pyproject.toml saga/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; say make PYTHON=/path/to/a/newer/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e saga -e .
 	touch $@
 
 .venv/.installed-dev: requirements-dev.lock .venv/.installed
@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-restore test-words test-verifier verify test-bench test-storm test-crowd test-console measure-console console-images test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-restore test-words test-verifier verify test-bench test-storm test-crowd test-console measure-console console-images build test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -112,6 +112,9 @@ check: setup-dev ## Lint, types, import rules, unused dependencies, sagas
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python -m workers.lint
+
+build: setup-dev ## Build the engine's wheel and sdist, temporal-saga, into dist/
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist saga
 
 kernel-size: setup-dev ## Count the kernel's lines of code, without docstrings and comments
 	$(BIN)/python -m tests.support.code_lines

@@ -1,0 +1,81 @@
+"""The engine as a team gets it: its wheel, in an empty folder with an environment of its own."""
+
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "saga" / "README.md"
+UV = Path(sys.executable).parent / "uv"
+SERVER = Path(sys.executable).parent / "temporal-test-server"
+OTHERS = 5  # packages that it may bring beside itself
+START = "WorkflowEnvironment.start_time_skipping()"
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """What it prints. AssertionError with all it said, if it fails."""
+    done = subprocess.run(
+        [str(it) for it in command], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built as `make build` does."""
+    place = tmp_path_factory.mktemp("dist")
+    run(
+        *(UV, "build", "--quiet", "--no-build-isolation", "--python", sys.executable),
+        *("--out-dir", place, ROOT / "saga"),
+        cwd=place,
+    )
+    assert len(list(place.glob("temporal_saga-*.tar.gz"))) == 1
+    (found,) = place.glob("temporal_saga-*.whl")
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment that has the wheel, and what it needs; the folder of its programs."""
+    place = tmp_path_factory.mktemp("alone")
+    venv.create(place / "venv", with_pip=True)
+    programs = place / "venv" / "bin"
+    run(programs / "pip", "install", "--quiet", wheel, cwd=place)
+    return programs
+
+
+def test_it_brings_few_packages_and_shadows_no_name_of_the_user(alone: Path) -> None:
+    listed = run(alone / "pip", "list", "--format", "freeze", cwd=alone)
+    brought = {line.partition("==")[0] for line in listed.split()} - {"pip", "setuptools"}
+    assert "temporal-saga" in brought
+    assert len(brought) - 1 <= OTHERS, brought
+    listed = run(alone / "pip", "show", "--files", "temporal-saga", cwd=alone)
+    files = listed.partition("Files:\n")[2].split()
+    names = {file.partition("/")[0] for file in files if "dist-info" not in file}
+    assert names == {"saga"}
+    assert "saga/py.typed" in files
+
+
+def test_its_page_can_be_followed(alone: Path, tmp_path: Path) -> None:
+    """The saga, the run of it, and what that prints; only where the server is, is said here."""
+    text = README.read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
+    saga, using = blocks
+    assert using.count(START) == 1
+    ours = f"WorkflowEnvironment.start_time_skipping(test_server_existing_path={str(SERVER)!r})"
+    (tmp_path / "trip.py").write_text(saga)
+    main = "from trip import Bookings, Trip, TripSaga\n" + using.replace(START, ours)
+    (tmp_path / "main.py").write_text(main)
+    printed = run(alone / "python", "main.py", cwd=tmp_path)  # Temporal's SDK warns there, too
+    assert printed.endswith(shown)
+    run(
+        *(sys.executable, "-m", "mypy", "--strict", "--python-executable", alone / "python"),
+        *("trip.py", "main.py"),
+        cwd=tmp_path,
+    )
