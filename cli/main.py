@@ -19,6 +19,7 @@ from cli.bench import bench
 from cli.demo import demo
 from cli.ending import run_and_end
 from cli.events.app import app as events
+from cli.graph import graph
 from cli.keys import app as keys
 from cli.marks import mark
 from cli.operate.app import install
@@ -53,6 +54,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(user, name="user")
 app.command()(bench)
 app.command()(demo)
+app.command()(graph)
 app.command()(token)
 app.command()(trace)
 app.command()(verify)
