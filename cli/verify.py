@@ -82,7 +82,7 @@ def verify(
 def _subjects(asked: str) -> "Sequence[Subject]":
     """The one that is asked for, or all of ours."""
     from verifier.subject import Subject  # noqa: PLC0415 - heavy
-    from verifier.subjects import SUBJECTS  # noqa: PLC0415 - heavy
+    from verifier.subjects import NoSubject, subjects  # noqa: PLC0415 - heavy
 
     module, colon, name = asked.partition(":")
     if colon:
@@ -97,7 +97,10 @@ def _subjects(asked: str) -> "Sequence[Subject]":
     if asked not in {"", *SAGAS}:
         choices = f"{', '.join(SAGAS)}, or package.module:SUBJECT"
         raise typer.BadParameter(f"there is no saga {asked}: choose from {choices}")
-    return [subject for subject in SUBJECTS if asked in {"", subject.name}]
+    try:
+        return subjects(asked)
+    except NoSubject as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -75,8 +75,8 @@ class SagaType:
 
     `name` is its workflow's type; it takes an `input` and answers with an `outcome`. `first_id` is
     the id of an order's first one, and `of(saga_id, order_id)` tells all that it has. `pivot` is
-    the activity that makes it binding, and `landed(outcome)` whether that was done. `view` is where
-    the API shows it, by `{order_id}`.
+    the activity that makes it binding, if one does, and `landed(outcome)` whether that was done.
+    `view` is where the API shows it, by `{order_id}`.
     """
 
     name: str

@@ -1,9 +1,29 @@
-"""The sagas of this application as subjects, in the order of `workflows.sagas.SAGAS`."""
+"""The sagas of this application as subjects: that of `workflows/x.py` is in `verifier/x.py`."""
 
 from collections.abc import Sequence
+from importlib import import_module
 
-from verifier.place_order import PLACE_ORDER
-from verifier.return_order import RETURN_ORDER
 from verifier.subject import Subject
+from workflows.order_saga import OrderSaga
+from workflows.sagas import SAGAS
 
-SUBJECTS: Sequence[Subject] = (PLACE_ORDER, RETURN_ORDER)
+
+class NoSubject(Exception):
+    """A saga of which nobody has said yet what must be true; the message says where to."""
+
+
+def subjects(name: str = "") -> Sequence[Subject]:
+    """The subject of the saga of this name, or of all. NoSubject."""
+    return [_of(saga) for kind, saga in SAGAS.items() if name in {"", kind.name}]
+
+
+def _of(saga: type[OrderSaga]) -> Subject:
+    module = saga.__module__.rpartition(".")[2]
+    try:
+        found = vars(import_module(f"verifier.{module}")).values()
+    except ModuleNotFoundError:
+        found = {}.values()
+    for each in found:
+        if isinstance(each, Subject) and each.workflow is saga:
+            return each
+    raise NoSubject(f"say what must be true of {saga.__name__}: a Subject in verifier/{module}.py")

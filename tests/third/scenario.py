@@ -1,0 +1,94 @@
+"""Run in the code that has a third saga (tests/third/test_third_saga.py): it is kept as the others.
+
+Not collected by itself: here there is no such saga.
+"""
+
+import asyncio
+from typing import Any
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from cli.operate.preview import steps_again
+from contracts.names import Queue
+from contracts.orders import OrderStatus
+from contracts.sagas import HOLDING, HoldOutcome, HoldStockInput  # type: ignore[attr-defined]
+from tests.support.gates import AFTER, Gate
+from tests.support.waiting import until
+from tests.support.world import World
+from tests.workflows.test_audit import audited, seen_by_visibility
+
+PIECES = 2
+
+
+async def begun(world: World) -> tuple[str, str, Gate]:
+    """A hold that stands behind its first step: (order id, SKU, gate)."""
+    sku = await world.product()
+    order_id = await world.place(sku, quantity=PIECES)
+    order = await world.settled(order_id, sku, OrderStatus.CONFIRMED)
+    saga_id = HOLDING.first_id(order_id)
+    gate = world.gates.close(saga_id, "hold.set_aside", AFTER)
+    status = SearchAttributeKey.for_keyword("OrderStatus")
+    given = HoldStockInput(
+        order_id=order_id, items=order.items, total=order.total, customer_id=order.customer_id
+    )
+    await world.client.start_workflow(
+        HOLDING.name,
+        given,
+        id=saga_id,
+        task_queue=Queue.ORDERS,
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(status, OrderStatus.CONFIRMED)]
+        ),
+    )
+    await gate.wait_reached()
+    return order_id, sku, gate
+
+
+async def troubles(world: World) -> dict[str, Any]:
+    return {it["saga_id"]: it for it in await world.rest("/v1/sagas?attention=true&late=0")}
+
+
+async def test_it_ends_well_and_is_on_the_orders_page(world: World) -> None:
+    order_id, sku, gate = await begun(world)
+    await gate.open()
+    handle: Any = world.client.get_workflow_handle(
+        HOLDING.first_id(order_id), result_type=HoldOutcome
+    )
+    assert (await handle.result()).held
+    assert await world.stock(sku) == (100 - 2 * PIECES, PIECES, PIECES)
+    history = await handle.fetch_history()
+    again = {it.step: it.answer for it in steps_again(history, 0, {"set_aside": "done"})}
+    assert again == {"set_aside": "is answered from its store", "check_customer": "reads again"}
+
+
+async def test_one_that_was_terminated_is_listed_and_carried_on_as_what_it_is(
+    world: World,
+) -> None:
+    order_id, sku, gate = await begun(world)
+    saga_id = HOLDING.first_id(order_id)
+    world.gates.remove(saga_id)
+    await world.client.get_workflow_handle(saga_id).terminate("by mistake")
+    await seen_by_visibility(world, {saga_id})
+    assert (await troubles(world))[saga_id]["trouble"]["kind"] == "ended"
+    report = await audited(world)
+    assert saga_id in {it.orphan.saga_id for it in report.repaired}
+    await gate.open()
+
+    async def undone() -> bool:
+        return await world.stock(sku) == (100 - PIECES, 0, PIECES)
+
+    await until(undone)
+    newest = await world.client.get_workflow_handle(saga_id).describe()
+    assert newest.workflow_type == HOLDING.name
+    assert (await world.order(order_id)).status == OrderStatus.CONFIRMED
+
+
+async def test_one_that_is_late_is_listed(world: World) -> None:
+    order_id, _, gate = await begun(world)
+    await asyncio.sleep(0)
+
+    async def listed() -> bool:
+        return HOLDING.first_id(order_id) in await troubles(world)
+
+    await until(listed, within=60)
+    await gate.open()
