@@ -85,7 +85,7 @@ def _subjects(asked: str) -> "Sequence[Subject]":
     from verifier.subjects import NoSubject, subjects  # noqa: PLC0415 - heavy
 
     module, colon, name = asked.partition(":")
-    if colon:
+    if colon and module:
         sys.path.insert(0, "")  # as Python has it where it is asked to run a module
         try:
             found = getattr(importlib.import_module(module), name, None)

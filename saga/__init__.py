@@ -1,8 +1,7 @@
 """The saga kernel: a table of steps, run forward, and undone in reverse when it must be.
 
-It knows Temporal and nothing of orders. A workflow declares `Step`s, then runs plain Python under
-`Saga.run`; activities raise `rejection` for a business "no". ARCHITECTURE.md tells the
-promises that it keeps.
+It knows Temporal and nothing of orders. A `SagaDefinition` says what there is to do; a workflow
+runs it by `Saga.run`; activities raise `rejection` for a business "no".
 """
 
 from saga.call import HELD_BACK, Call, Cause, Ending, Outcome, rejection

@@ -20,8 +20,8 @@ class SagaDefinition:
     Past `deadline` the saga is undone as timed out, unless its pivot has begun.
 
     ValueError, and how to mend it, for what could not be undone or could not be carried out: a step
-    without a command, two of one name, two pivots, a compensatable step behind the pivot, a
-    retriable one before it.
+    without a command, two of one name, two pivots, one beside other steps or done several times, a
+    compensatable step behind the pivot, a retriable one before it.
     """
 
     name: str
@@ -32,9 +32,17 @@ class SagaDefinition:
         names: set[str] = set()
         past = False
         has_pivot = any(step.kind is Kind.PIVOT for step in self)
+        for stage in self.stages():
+            if not stage:
+                raise ValueError(f"saga {self.name}: a tuple of steps is empty: take it out")
+            for step in stage:
+                if step.kind is Kind.PIVOT and (len(stage) > 1 or step.commands is not None):
+                    self._refuse(step, "runs beside others, or several times: a pivot is alone")
         for step in self:
             if (step.command is None) == (step.commands is None):
                 self._refuse(step, "has no command, or two: give it command= or commands=")
+            if "#" in step.name:
+                self._refuse(step, "has a name that a generation could have: take out the #")
             if step.name in names:
                 self._refuse(step, "has the name of an earlier step: give it its own name")
             if past and step.kind is Kind.PIVOT:
@@ -49,10 +57,6 @@ class SagaDefinition:
     def __iter__(self) -> Iterator[Step[Any, Any]]:
         """All its steps, in order."""
         return (step for stage in self.stages() for step in stage)
-
-    def __getitem__(self, name: str) -> Step[Any, Any]:
-        """The step of this name. KeyError."""
-        return {step.name: step for step in self}[name]
 
     def stages(self) -> Iterator[Sequence[Step[Any, Any]]]:
         """What runs side by side, in order: mostly one step each."""

@@ -44,7 +44,8 @@ class Step(Generic[C, R]):
 
     `command` computes what to do from the saga's input alone, so that it is known whatever has
     happened; `commands`, in its place, if the step is done for each of several. `summary` tells of
-    it in the Temporal Web UI; `does` and `undoes` say to people what it and its compensation do.
+    an action before the pivot in the Temporal Web UI; `does` and `undoes` say to people what it and
+    its compensation do.
     `fence`, of a pivot: refuses a pivot that has not landed, and tells whether it had.
     `probe`, optional: asks the service whether an action of unknown outcome landed; its reply if
     it did, else None.

@@ -76,7 +76,6 @@ COMMIT_INVENTORY = Step(
     kind=Kind.RETRIABLE,
     queue=Queue.INVENTORY,
     command=commands.stock_of,
-    summary=commands.pieces,
     action=InventoryActivities.commit,
     does="counts {pieces} as sold",
 )

@@ -54,7 +54,7 @@ class Case:
     @property
     def is_returning(self) -> bool:
         """Whether a return is under way."""
-        return len(self.sagas) > 1 and self.sagas[-1].is_open
+        return any(it.title == RETURNING and it.is_open for it in self.sagas)
 
     @property
     def money_at_stake(self) -> int:
@@ -89,14 +89,14 @@ async def case_of_saga(saga_id: str, deps: Backend) -> Case:
 def _sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str, str]]:
     """The sagas that an order may have had, by title and id, the newest last."""
     yield PLACING, workflow_id(order.id)
+    for kind in SAGA_TYPES:
+        if kind not in {sagas.PLACING, sagas.RETURNING}:
+            yield kind.name, kind.first_id(order.id)
     if RETURNED & {it.type for it in events}:
         attempt = 1 + sum(it.type == RETURN_ABANDONED for it in events)
         yield from ((RETURNING, return_id(order.id, it)) for it in (attempt - 1, attempt) if it)
     elif order.status == OrderStatus.CONFIRMED:
         yield RETURNING, return_id(order.id)  # begun, and nothing recorded yet
-    for kind in SAGA_TYPES:
-        if kind not in {sagas.PLACING, sagas.RETURNING}:
-            yield kind.name, kind.first_id(order.id)
 
 
 async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T | None:

@@ -49,12 +49,19 @@ def verdict(order: Order) -> str:
 
 def does(step: str, order: Order) -> str:
     """What a step's action means for this order."""
-    return _filled(STEPS[step].does if step in STEPS else f"runs {words(step)}", order)
+    known = STEPS.get(_plain(step))
+    return _filled((known and known.does) or f"runs {words(step)}", order)
 
 
 def undoes(step: str, order: Order) -> str:
     """What a step's compensation means for this order."""
-    return _filled(STEPS[step].undoes if step in STEPS else f"undoes {words(step)}", order)
+    known = STEPS.get(_plain(step))
+    return _filled((known and known.undoes) or f"undoes {words(step)}", order)
+
+
+def _plain(step: str) -> str:
+    """The step's name, whichever generation of it that is."""
+    return step.partition("#")[0]
 
 
 def cancelling(case: Case) -> Plan:

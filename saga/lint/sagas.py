@@ -8,7 +8,7 @@ run time is the tests' business.
 import ast
 import inspect
 import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -40,6 +40,8 @@ def lint(saga: ModuleType, registered: Mapping[str, Collection[str]]) -> list[Fi
     if not definitions:
         return [source.finding(1, "there is no SagaDefinition", "Declare the saga as one")]
     found = [*_handlers(source), *_keys(source)]
+    for module in _commands_of(definitions) - {saga}:
+        found += _keys(_Source(module))
     for steps in definitions:
         found += [
             *_activities_of_their_own(source, steps),
@@ -100,7 +102,7 @@ def _registration(
             name = activity_name(function)
             if name not in registered.get(step.queue, ()):
                 what = f"needs {name} on queue {step.queue}, where no worker has it"
-                yield source.of_step(step, what, "Register it in workers/queues.py")
+                yield source.of_step(step, what, "Register it with the worker of that queue")
 
 
 def _handlers(source: _Source) -> Iterator[Finding]:
@@ -117,6 +119,13 @@ def _handlers(source: _Source) -> Iterator[Finding]:
             what += " swallows a cancellation, which Temporal delivers once"
         fix = "Catch the error that you can handle, or raise again"
         yield source.finding(handler.lineno, what, fix)
+
+
+def _commands_of(definitions: Sequence[SagaDefinition]) -> set[ModuleType]:
+    """The modules in which their commands are computed."""
+    makers = [step.command or step.commands for steps in definitions for step in steps]
+    found = {inspect.getmodule(make) for make in makers}
+    return {module for module in found if module is not None}
 
 
 def _keys(source: _Source) -> Iterator[Finding]:

@@ -33,6 +33,13 @@ REFUSED: dict[str, tuple[Any, ...]] = {
     "step early comes before the pivot": (EARLY, PIVOT),
     "step two is a second pivot": (PIVOT, replace(PIVOT, name="two")),
     "step one has the name of an earlier step": (ONE, (TWO, replace(TWO, name="one"))),
+    "step pivot runs beside others": ((ONE, PIVOT), LAST),
+    "step pivot runs beside others, or several times": (
+        replace(PIVOT, command=None, commands=lambda _: ("c",)),
+        LAST,
+    ),
+    "step one#2 has a name that a generation could have": (ONE, replace(TWO, name="one#2")),
+    "a tuple of steps is empty": (ONE, ()),
     "step one has no command": (replace(ONE, command=None), PIVOT),
 }
 
@@ -48,16 +55,23 @@ def test_a_wrong_saga_is_found_at_its_line(name: str) -> None:
         assert Path(it.file).name == f"{name}.py"
 
 
+def test_a_key_that_is_made_in_the_module_of_commands_is_found_there() -> None:
+    (found,) = lint(importlib.import_module("tests.saga.wrong.key_from_elsewhere"), REGISTERED)
+    assert found.what.startswith("`uuid4` is another one")
+    assert (Path(found.file).name, found.line) == ("elsewhere.py", 8)
+
+
 def test_every_wrong_saga_is_tried() -> None:
     folder = Path(__file__).parent / "wrong"
-    assert {it.stem for it in folder.glob("*.py")} - {"__init__"} == set(WRONG)
+    others = {"__init__", "elsewhere", "key_from_elsewhere"}
+    assert {it.stem for it in folder.glob("*.py")} - others == set(WRONG)
 
 
 def test_an_activity_that_no_worker_has_is_found() -> None:
     module = importlib.import_module("tests.saga.wrong.key_from_uuid")
     found = [it for it in lint(module, {QUEUE: ["toy.one"]}) if "no worker" in it.what]
     assert len(found) == 3  # undo_one, pivot and fence
-    assert {it.fix for it in found} == {"Register it in workers/queues.py"}
+    assert {it.fix for it in found} == {"Register it with the worker of that queue"}
 
 
 @pytest.mark.parametrize("why", REFUSED)
