@@ -135,4 +135,4 @@ lock: setup-dev ## Resolve the dependencies again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml --group bench --constraint requirements-dev.lock -o requirements-bench.lock
 
 clean: ## Remove .venv and the caches; the stack's data in .saga/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info saga/*.egg-info dist

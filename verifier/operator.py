@@ -11,9 +11,10 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
+from saga import Kind as StepKind
 from saga import Resolving, SagaState, SagaView, StepState, StepView
 from verifier.faults import Fault
-from verifier.groups import EVIDENCE, UNDONE, WORDS
+from verifier.groups import EVIDENCE, SET_BACK, UNDONE, WORDS
 from verifier.kinds import Kind
 from verifier.raw import raw
 from verifier.script import Script, Word
@@ -24,9 +25,9 @@ REFUSALS = {"NotBlocked", "AlreadyResolved", "RetryOnly", "EvidenceMissing", "Un
 
 
 async def operate(script: Script) -> None:
-    """Until cancelled."""
+    """Until cancelled, or until the saga is given up."""
     unforeseen: Counter[str] = Counter()
-    while True:
+    while not script.given_up:
         await asyncio.sleep(LOOK)
         lasting = {it.site.step: it for it in script.faults if it.kind in WORDS}
         foreseen = not script.fired.isdisjoint(lasting.values())
@@ -46,17 +47,18 @@ async def operate(script: Script) -> None:
 async def _help(script: Script, step: StepView, tried: Counter[str]) -> None:
     """Try again what nobody has foreseen; then a person answers for it.
 
-    If it takes no such word, the saga is ended, and left to an audit (docs/runbooks/restored.md).
+    A pivot whose database was set back takes no such word: then the saga is ended, and left to an
+    audit (docs/runbooks/restored.md).
     """
     tried[step.name] += 1
     if tried[step.name] <= IN_VAIN:
         await say(script, step.name, Resolving.RETRY)
     elif Resolving.MARK_DONE in step.words:
         await say(script, step.name, Resolving.MARK_DONE)
-    else:
-        script.say(f"{step.name} takes no word but retry: an operator ends the saga")
-        script.given_up = True
+    elif step.kind == StepKind.PIVOT and any(it.kind in SET_BACK for it in script.faults):
+        script.say(f"{step.name} can only be tried in vain: an operator ends the saga")
         await script.stage.handle.terminate("its order was lost")
+        script.given_up = True
 
 
 async def _say_next(script: Script, fault: Fault) -> None:

@@ -24,6 +24,7 @@ from verifier.subject import Case, Ending, Subject
 from verifier.world import World
 
 PATIENCE = 180.0
+GIVEN_UP = "the workflow was terminated"
 TASK_TIMEOUT = timedelta(seconds=5)  # as the API has it
 A_MOMENT = timedelta(seconds=2)  # by which clocks differ
 SOON = timedelta(seconds=2)  # of a task that will be lost, a dozen times on the fast path
@@ -131,6 +132,8 @@ class Run:
             status = (await self.handle.describe()).status
             if status is WorkflowExecutionStatus.CANCELED:
                 return self._said("cancelled", "Canceled")
+            if isinstance(error.cause, TerminatedError):
+                return self._said(None, GIVEN_UP)
             return self._said(None, f"the workflow failed: {error.cause}")
         except TimeoutError:
             self._script.diary += await failed_tasks(self.handle)
@@ -166,7 +169,8 @@ class Run:
         )
 
     async def _judge(self, case: Case, ending: Ending) -> list[str]:
-        found = [] if ending.status or self._script.given_up else [ending.how]
+        was_ended = self._script.given_up and ending.how == GIVEN_UP
+        found = [] if ending.status or was_ended else [ending.how]
         if any(fault.kind in AUDITED_AFTER for fault in self._script.faults):
             return found  # whatever else is wrong an audit has to find out
         expected = self._script.schedule.expects
