@@ -45,6 +45,11 @@ class Attempt:
         """It strikes now."""
         self.script.fire(self.fault)
 
+    @property
+    def is_first_effect(self) -> bool:
+        """Of its life: the first attempt, unless it failed by itself, before its effect."""
+        return self.number == 1 or self.fault not in self.script.fired
+
     async def held(self, milestone: str) -> None:
         """Stand still until then."""
         self.fire()
@@ -100,7 +105,7 @@ async def refused(it: Attempt) -> Any:
 async def reply_lost(it: Attempt) -> Any:
     """Its effect lands."""
     reply = await it.body()
-    if it.number == 1:
+    if it.is_first_effect:
         it.fire()
         raise down()
     return reply
@@ -158,8 +163,8 @@ async def slow_before(it: Attempt) -> Any:
 async def slow_after(it: Attempt) -> Any:
     """Its reply is held past its time-out."""
     reply = await it.body()
-    if it.number == 1:
-        await it.held(begun(it.fault.site, 2))
+    if it.is_first_effect:
+        await it.held(begun(it.fault.site, it.number + 1))
     return reply
 
 
@@ -215,8 +220,8 @@ async def cancelled_after(it: Attempt) -> Any:
 
 
 async def _ask(it: Attempt, ways: Sequence[Way]) -> None:
-    """Once in each life; the first attempt may have failed by itself, before its effect."""
-    if it.number == 1 or it.fault not in it.script.fired:
+    """Once in each life."""
+    if it.is_first_effect:
         it.fire()
         for way in ways:
             await it.script.stage.ask(way)

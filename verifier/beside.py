@@ -32,7 +32,7 @@ async def looked_at(it: Attempt) -> Any:
     """An audit looks, and leaves a saga alone that goes on by itself."""
     stage, before = it.script.stage, it.fault.kind is Kind.AUDIT_BEFORE
     reply = None if before else await it.body()
-    if it.number == 1:
+    if it.is_first_effect:
         it.fire()
         asking = [stage.ask(Way.CUSTOMER)] if it.fault.kind is Kind.AUDIT_CANCEL else []
         await asyncio.gather(stage.look(), *asking)

@@ -6,6 +6,7 @@ What it answers is in `provider_answers`, what it refuses in `provider_errors`.
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from math import ceil
 from typing import Any, NamedTuple, TypeVar
 
 import httpx2
@@ -212,6 +213,7 @@ class Provider:
 
 def _listing(period: Period, expanded: str) -> Any:
     """What to ask a list for; typed as the client's, which has a dictionary for each."""
-    within = {"gte": int(period.begin.timestamp()), "lt": int(period.end.timestamp())}
+    # The provider counts whole seconds; what it made in the one that is the end's belongs to it.
+    within = {"gte": int(period.begin.timestamp()), "lt": ceil(period.end.timestamp())}
     asked: dict[str, Any] = {"created": within, "expand": [expanded], "limit": PAGE}
     return asked if period.cursor is None else asked | {"starting_after": period.cursor}

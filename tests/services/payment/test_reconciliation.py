@@ -59,6 +59,13 @@ def intent_of(payment: Payment) -> str:
     return payment.intent_id
 
 
+async def test_what_was_made_in_the_second_of_the_periods_end_is_listed(stack: Stack) -> None:
+    _, command, _ = await charged(stack)
+    now = datetime.now(UTC)
+    page = await stack.payments.kept_by_provider(now - timedelta(seconds=30), now, None)
+    assert command.order_id in {each.order_id for each in page.items}
+
+
 @pytest.mark.parametrize("back_to", ["before", "no intent", "amid"])
 async def test_a_charge_that_was_lost_is_adopted_once_and_can_be_returned(
     stack: Stack, back_to: str
