@@ -14,6 +14,7 @@ from activities.evidence import (
     Word,
     ended_past_the_pivot,
     first_command,
+    may_have_landed_unseen,
     went_past_the_pivot,
     words_of,
 )
@@ -51,6 +52,11 @@ WAYS_OUT = {
     Why.UNKNOWN: "see `temporal workflow describe -w {0}`",
     Why.CONTRADICTED: "it is {1} on record, and was confirmed: see `saga explain {2}`",
 }
+
+LOST = (
+    "the order database has lost it, and nothing tells whether it was confirmed: ask the customer; "
+    "let it finish as `saga stuck` says, see docs/runbooks/restored.md"
+)
 
 
 class Diagnoses:
@@ -101,6 +107,9 @@ class Diagnoses:
             said = f"{lost.who} said {lost.action} of {lost.step}, on record of Temporal only"
             way_out = f"{said}: see `temporal workflow show -w {saga_id}`"
             return _reported(saga_id, Why.CONTRADICTED, way_out=way_out)
+        is_lost = kind is PLACING and order is None and not landed
+        if is_lost and execution and await self._has_lost_a_paid_order(execution, steps):
+            return _reported(saga_id, Why.CONTRADICTED, way_out=LOST)
         remedy = Remedy.FINISH if landed else Remedy.UNDO
         amount = order.total if order else await self._accepted(execution)
         return Orphan(
@@ -113,6 +122,15 @@ class Diagnoses:
             return None
         kept = {(note.step, note.action) for note in await self._orders.words(execution.id)}
         return next((word for word in words if (word.step, word.action) not in kept), None)
+
+    async def _has_lost_a_paid_order(self, execution: Execution, steps: set[str]) -> bool:
+        """Whether nothing tells if the order was confirmed, since the orders' database has lost it.
+
+        An order is on record before anything is reserved or charged for it.
+        """
+        order_id = order_of(execution.id)
+        was_there = RESERVED in steps or bool(await self._payments.captured([order_id]))
+        return was_there and await may_have_landed_unseen(execution)
 
     async def _landed(
         self, kind: SagaType, execution: Execution | None, order: Order | None, steps: set[str]

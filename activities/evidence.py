@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,6 +20,13 @@ from contracts.orders import BY_HAND, CreateOrder
 from contracts.sagas import PLACING, SagaInput, SagaType, type_named
 
 C = TypeVar("C", CreateOrder, SagaInput)
+TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+TASK_ENDS = {
+    TASK_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
+}
 LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
 
@@ -98,6 +106,26 @@ async def went_past_the_pivot(execution: Execution) -> bool:
         return False
 
 
+async def may_have_landed_unseen(execution: Execution) -> bool:
+    """Whether this run, which does not show that its pivot was done, may have done it all the same.
+
+    It was asked for and did not answer; or, on the fast path, a task of the workflow was broken off
+    with all that it did.
+    """
+    kind, history = type_named(execution.workflow_type), await _history(execution)
+    under_way = broken_off = False
+    for event in history.events:
+        scheduled = event.activity_task_scheduled_event_attributes.activity_type.name
+        if kind is not None and scheduled == kind.pivot:
+            return True
+        under_way = event.event_type == TASK_STARTED or (
+            under_way and event.event_type not in TASK_ENDS
+        )
+        broken_off = broken_off or event.event_type in TASK_ENDS - {TASK_COMPLETED}
+    is_fast = (await _given(execution, history)).get("fast_path") is True
+    return is_fast and (under_way or broken_off)
+
+
 async def words_of(execution: Execution) -> list[Word]:
     """What operators said of its steps in this run, after which nobody tries on.
 
@@ -131,12 +159,17 @@ async def words_of(execution: Execution) -> list[Word]:
 
 async def _started_as_landed(execution: Execution, history: WorkflowHistory) -> bool:
     """Whether its input says that the pivot had landed; not if it cannot be read."""
+    return (await _given(execution, history)).get("landed") is True
+
+
+async def _given(execution: Execution, history: WorkflowHistory) -> dict[str, Any]:
+    """Its input; nothing if it cannot be read."""
     started = history.events[0].workflow_execution_started_event_attributes
     try:
         (given,) = await execution.converter.decode(started.input.payloads, [dict])
-        return given.get("landed") is True
+        return dict(given)
     except Exception:  # noqa: BLE001 - of other code, or made by hand
-        return False
+        return {}
 
 
 async def _first_input(execution: Execution, kind: type[C]) -> C:

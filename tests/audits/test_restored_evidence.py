@@ -86,6 +86,28 @@ async def forgotten(world: World, order_id: str) -> None:
     await execute(url, "DELETE FROM orders WHERE id = :its", its=order_id)
 
 
+async def test_an_order_that_may_have_been_confirmed_unseen_is_named_and_can_be_finished(
+    world: World,
+) -> None:
+    """Its workflow's first task was ended with all that it did, and its database has lost it."""
+    world.fast_path = True
+    order_id, sku, gate = await world.stopped_at("inventory.commit", BEFORE)
+    await world.handle(order_id).terminate("by mistake")
+    saga_id = workflow_id(order_id)
+    world.gates.remove(saga_id)
+    total = (await world.order(order_id)).total.minor
+    await forgotten(world, order_id)
+    await seen_by_visibility(world, {saga_id})
+    report = await audited(world)
+    (orphan,) = [it for it in report.orphans if it.saga_id == saga_id]
+    assert (orphan.why, orphan.remedy) == (Why.CONTRADICTED, Remedy.REPORT)
+    assert "nothing tells whether it was confirmed" in orphan.way_out
+    assert await world.provider.moved(order_id) == (total, 0)
+    await gate.open()
+    await reset(world, saga_id)
+    await world.settled(order_id, sku, "confirmed")
+
+
 async def test_stock_that_a_restored_inventory_has_again_is_sold_again(world: World) -> None:
     order_id, sku = await ended(world, "pm_card_visa", "confirmed")
     url = world.databases.inventory_database_url
