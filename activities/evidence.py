@@ -20,10 +20,9 @@ from contracts.orders import BY_HAND, CreateOrder
 from contracts.sagas import PLACING, SagaInput, SagaType, type_named
 
 C = TypeVar("C", CreateOrder, SagaInput)
-TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-TASK_ENDS = {
-    TASK_COMPLETED,
+STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+BROKEN_OFF = {
     EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
 }
@@ -113,17 +112,17 @@ async def may_have_landed_unseen(execution: Execution) -> bool:
     with all that it did.
     """
     kind, history = type_named(execution.workflow_type), await _history(execution)
-    under_way = broken_off = False
-    for event in history.events:
-        scheduled = event.activity_task_scheduled_event_attributes.activity_type.name
-        if kind is not None and scheduled == kind.pivot:
-            return True
-        under_way = event.event_type == TASK_STARTED or (
-            under_way and event.event_type not in TASK_ENDS
-        )
-        broken_off = broken_off or event.event_type in TASK_ENDS - {TASK_COMPLETED}
-    is_fast = (await _given(execution, history)).get("fast_path") is True
-    return is_fast and (under_way or broken_off)
+    asked = {
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in history.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    }
+    if kind is not None and kind.pivot in asked:
+        return True
+    happened = [event.event_type for event in history.events]
+    tasks = [it for it in happened if it in {STARTED, COMPLETED, *BROKEN_OFF}]
+    was_broken_off = tasks[-1:] == [STARTED] or not BROKEN_OFF.isdisjoint(tasks)
+    return was_broken_off and (await _given(execution, history)).get("fast_path") is True
 
 
 async def words_of(execution: Execution) -> list[Word]:

@@ -6,13 +6,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
+from activities.evidence import BROKEN_OFF, COMPLETED
 from contracts.sagas import type_named
 
-COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-BROKEN_OFF = {
-    EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
-    EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
-}
 DONE = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_MARKER_RECORDED}
 
 
