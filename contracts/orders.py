@@ -13,7 +13,6 @@ from contracts.records import Epoch, StepRecord
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"
 BEGIN_RETURN = "begin_return"  # the step that marks an order as being returned
-COMPENSATION = "compensation"  # what a note is of: of what undoes the step
 BY_HAND = frozenset({"skip", "mark_done"})  # words after which nobody tries on
 
 

@@ -12,13 +12,13 @@ from contracts.names import is_return_of
 from contracts.orders import (
     BEGIN_RETURN,
     BY_HAND,
-    COMPENSATION,
     RETURN_ABANDONED,
     CreateOrder,
     OrderLine,
     OrderStatus,
     StepNote,
 )
+from contracts.records import Op
 from infrastructure.event_store import NewEvent
 
 CLOSING = {
@@ -161,7 +161,7 @@ def ends_return(note: StepNote) -> bool:
 
     What was said of its action leaves it as it is. Notes of before roles were told have none.
     """
-    of_undoing = note.role in {None, COMPENSATION}
+    of_undoing = note.role in {None, Op.COMPENSATION}
     return note.step == BEGIN_RETURN and note.action in BY_HAND and of_undoing
 
 
