@@ -151,7 +151,7 @@ class PostgresBus:
         return 0.0 if turn.done else POLL
 
     async def _position(self, subscription: str, lane: int) -> Position | None:
-        """Where to go on, unless the lane is pausing."""
+        """Where to go on, unless the lane is pausing. Who comes anew goes on from the beginning."""
         row = self._positions.c
         statement = select(
             row.transaction_id, row.position, (row.retry_at > func.clock_timestamp()).label("pause")
@@ -159,6 +159,9 @@ class PostgresBus:
         async with self._database.statement() as tx:
             found = (await tx.execute(statement)).first()
         if found is None:
+            # It is known before it gets anything: what it has not passed is kept for it, though it
+            # ends before it can note how far it is.
+            await self._reached(subscription, lane, _Turn(BEGINNING, 0, None))
             return BEGINNING
         return None if found.pause else Position(found.transaction_id, found.position)
 

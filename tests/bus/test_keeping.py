@@ -1,9 +1,14 @@
 """How far subscriptions are behind, and that nothing is forgotten which one has not passed."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
 import asyncpg
 import nats
 from sqlalchemy import func, select
 
+from contracts.cloudevents import CloudEvent
+from infrastructure.bus import Bus
 from infrastructure.bus_tables import COUNTED, PASSED
 from infrastructure.database import Database
 from infrastructure.nats_bus import KEPT, open_nats_bus
@@ -19,6 +24,15 @@ from tests.support.waiting import until
 WEEK = 7
 
 
+def passed(bus: Bus, subscription: str) -> Callable[[], Awaitable[bool]]:
+    """Whether it has noted that it has passed all. An event's effect is there a moment before."""
+
+    async def caught_up() -> bool:
+        return [it.waiting for it in await bus.lags() if it.subscription == subscription] == [0]
+
+    return caught_up
+
+
 async def test_a_subscription_that_stopped_is_told_to_be_behind_until_it_is_forgotten(
     open_bus: Opening, database: Database
 ) -> None:
@@ -26,11 +40,7 @@ async def test_a_subscription_that_stopped_is_told_to_be_behind_until_it_is_forg
         await bus.publish([event(f"s{n}", 1) for n in range(8)])
         async with consuming(bus, "c", consumer(database, "c").deliver):
             await until(handled(database, "c", 8))
-
-            async def caught_up() -> bool:
-                return [lag.waiting for lag in await bus.lags()] == [0]
-
-            await until(caught_up)
+            await until(passed(bus, "c"))
         await bus.publish([event(f"s{n}", 2) for n in range(8)])
         (lag,) = await bus.lags()
         assert (lag.subscription, lag.waiting) == ("c", 8)
@@ -78,9 +88,11 @@ async def test_old_events_stay_until_every_subscription_has_passed_them(
         for name in ("quick", "slow"):
             async with consuming(opened, name, consumer(database, name).deliver):
                 await until(handled(database, name, 8))
+                await until(passed(opened, name))
         await opened.publish([event(f"s{n}", 2) for n in range(8)])
         async with consuming(opened, "quick", consumer(database, "quick").deliver):
             await until(handled(database, "quick", 16))
+            await until(passed(opened, "quick"))
         await age(aged)
         await purge(database, bus.events.c.taken_at, WEEK, PASSED)
         assert await kept(database) == 8  # those that `slow` has not passed
@@ -102,6 +114,7 @@ async def test_a_subscriber_that_is_gone_holds_events_until_it_is_forgotten(
         await opened.publish([event("s", 1)])
         async with consuming(opened, "gone", consumer(database, "gone").deliver):
             await until(handled(database, "gone", 1))
+            await until(passed(opened, "gone"))
         await opened.publish([event("s", 2)])
         await age(aged)
         await purge(database, bus.events.c.taken_at, WEEK, PASSED)
@@ -109,6 +122,27 @@ async def test_a_subscriber_that_is_gone_holds_events_until_it_is_forgotten(
         await opened.forget("gone")
         await purge(database, bus.events.c.taken_at, WEEK, PASSED)
         assert await kept(database) == 0
+
+
+async def test_a_subscriber_that_ends_within_its_first_event_loses_nothing(
+    databases: DatabaseSettings, database: Database
+) -> None:
+    url = databases.event_database_url
+    began = asyncio.Event()
+
+    async def never(_: CloudEvent) -> float | None:
+        began.set()
+        await asyncio.Event().wait()
+        return None
+
+    async with open_postgres_bus(url, bus) as opened:
+        await opened.publish([event("s", 1)])
+        async with consuming(opened, "new", never):
+            async with asyncio.timeout(20):
+                await began.wait()
+    await age(url)
+    await purge(database, bus.events.c.taken_at, WEEK, PASSED)
+    assert await kept(database) == 1
 
 
 async def test_nats_keeps_events_for_longer_while_somebody_is_slow(nats_url: str) -> None:
