@@ -54,8 +54,8 @@ WAYS_OUT = {
 }
 
 LOST = (
-    "the order database has lost it, and nothing tells whether it was confirmed: ask the customer; "
-    "let it finish as `saga stuck` says, see docs/runbooks/restored.md"
+    "the order database was restored, and nothing tells whether it was confirmed: ask the "
+    "customer; let it finish as `saga stuck` says, see docs/runbooks/restored.md"
 )
 
 
@@ -107,8 +107,14 @@ class Diagnoses:
             said = f"{lost.who} said {lost.action} of {lost.step}, on record of Temporal only"
             way_out = f"{said}: see `temporal workflow show -w {saga_id}`"
             return _reported(saga_id, Why.CONTRADICTED, way_out=way_out)
-        is_lost = kind is PLACING and order is None and not landed
-        if is_lost and execution and await self._has_lost_a_paid_order(execution, steps):
+        is_open = order is None or order.status in OPEN
+        if (
+            kind is PLACING
+            and is_open
+            and not landed
+            and execution is not None
+            and await self._may_have_lost_its_end(execution, order, steps)
+        ):
             return _reported(saga_id, Why.CONTRADICTED, way_out=LOST)
         remedy = Remedy.FINISH if landed else Remedy.UNDO
         amount = order.total if order else await self._accepted(execution)
@@ -123,12 +129,16 @@ class Diagnoses:
         kept = {(note.step, note.action) for note in await self._orders.words(execution.id)}
         return next((word for word in words if (word.step, word.action) not in kept), None)
 
-    async def _has_lost_a_paid_order(self, execution: Execution, steps: set[str]) -> bool:
-        """Whether nothing tells if the order was confirmed, since the orders' database has lost it.
+    async def _may_have_lost_its_end(
+        self, execution: Execution, order: Order | None, steps: set[str]
+    ) -> bool:
+        """Whether the order may have been confirmed, and its restored database does not know it.
 
         An order is on record before anything is reserved or charged for it.
         """
         order_id = order_of(execution.id)
+        if order is not None and not await self._orders.is_from_a_backup(order_id):
+            return False
         was_there = RESERVED in steps or bool(await self._payments.captured([order_id]))
         return was_there and await may_have_landed_unseen(execution)
 

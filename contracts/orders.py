@@ -221,5 +221,11 @@ class OrderService(Protocol):
     async def epoch(self) -> Epoch:
         """In which life of its database the service is."""
 
+    async def is_from_a_backup(self, order_id: str) -> bool:
+        """Whether the database was restored since the order was first recorded.
+
+        What became of the order in between may be missing then. False if there is no order.
+        """
+
     async def installation(self) -> str:
         """The id of the installation that the orders belong to; it is restored with them."""

@@ -37,7 +37,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.errors import Conflict
-from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
+from contracts.events import BEGINNING, EPOCH_BITS, Position, PositionedEvent, RecordedEvent
 from infrastructure.event_epochs import HORIZON, current_epoch
 from infrastructure.events_table import appending
 from infrastructure.notices import announce
@@ -207,6 +207,13 @@ class EventStore:
         )
         found = (await tx.execute(statement)).first()
         return Position(*found) if found else BEGINNING
+
+    async def is_from_a_backup(self, tx: AsyncConnection, stream_id: str) -> bool:
+        """Whether the database was restored since this stream began, so that it may lack events."""
+        row = self.table.c
+        began = select(func.min(row.transaction_id)).where(row.stream_id == stream_id)
+        transaction = (await tx.execute(began)).scalar_one()
+        return transaction is not None and transaction >> EPOCH_BITS < await current_epoch(tx)
 
     def _lifted(self, row: RowMapping) -> dict[str, Any]:
         return self._upcasters.lift(row["type"], row["schema_version"], row["data"])

@@ -191,6 +191,11 @@ class Orders:
         async with self._database.transaction() as tx:
             return await epoch_of(tx)
 
+    async def is_from_a_backup(self, order_id: str) -> bool:
+        """Whether the database was restored since the order was first recorded."""
+        async with self._database.transaction() as tx:
+            return await self._events.is_from_a_backup(tx, order_id)
+
     async def installation(self) -> str:
         """The id of the installation that the orders belong to; it is restored with them."""
         async with self._database.transaction() as tx:

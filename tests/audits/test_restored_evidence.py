@@ -3,7 +3,7 @@
 What a database lost is taken out of it by hand.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -86,8 +86,20 @@ async def forgotten(world: World, order_id: str) -> None:
     await execute(url, "DELETE FROM orders WHERE id = :its", its=order_id)
 
 
+async def restored(world: World) -> None:
+    """All orders are of a time before the order database was restored."""
+    await execute(world.databases.order_database_url, "UPDATE event_epochs SET database = 'gone'")
+
+
+async def pending_again(world: World, order_id: str) -> None:
+    """The order database from between the order's placing and its confirmation."""
+    await open_again(world, order_id, "OrderConfirmed")
+    await restored(world)
+
+
+@pytest.mark.parametrize("lose", [forgotten, pending_again])
 async def test_an_order_that_may_have_been_confirmed_unseen_is_named_and_can_be_finished(
-    world: World,
+    world: World, lose: Callable[[World, str], Awaitable[None]]
 ) -> None:
     """Its workflow's first task was ended with all that it did, and its database has lost it."""
     world.fast_path = True
@@ -96,7 +108,7 @@ async def test_an_order_that_may_have_been_confirmed_unseen_is_named_and_can_be_
     saga_id = workflow_id(order_id)
     world.gates.remove(saga_id)
     total = (await world.order(order_id)).total.minor
-    await forgotten(world, order_id)
+    await lose(world, order_id)
     await seen_by_visibility(world, {saga_id})
     report = await audited(world)
     (orphan,) = [it for it in report.orphans if it.saga_id == saga_id]
@@ -106,6 +118,20 @@ async def test_an_order_that_may_have_been_confirmed_unseen_is_named_and_can_be_
     await gate.open()
     await reset(world, saga_id)
     await world.settled(order_id, sku, "confirmed")
+
+
+async def test_an_order_whose_record_is_whole_is_undone_though_its_task_was_ended(
+    world: World,
+) -> None:
+    world.fast_path = True
+    await restored(world)
+    order_id, sku, gate = await world.stopped_at("order.confirm", BEFORE)
+    await world.handle(order_id).terminate("by mistake")
+    world.gates.remove(workflow_id(order_id))
+    await seen_by_visibility(world, {workflow_id(order_id)})
+    assert await carried_on(world, order_id) == [("terminated", "cancelled")]
+    await gate.open()
+    await world.settled(order_id, sku, "cancelled")
 
 
 async def test_stock_that_a_restored_inventory_has_again_is_sold_again(world: World) -> None:

@@ -167,6 +167,9 @@ class FakeOrders:
     async def epoch(self) -> Epoch:
         return Epoch(database="in memory", transaction=0)
 
+    async def is_from_a_backup(self, order_id: str) -> bool:
+        return False
+
     async def installation(self) -> str:
         return "ins_of_the_fake"
 
