@@ -21,7 +21,6 @@ from activities.executions import described
 from activities.repairs import Repairs
 from activities.searches import Searches
 from contracts.audits import Books
-from contracts.errors import NotFound, Unavailable
 from contracts.inventory import InventoryService
 from contracts.names import order_of
 from contracts.orders import OrderService, OrderStatus
@@ -40,6 +39,7 @@ from contracts.orphans import (
 from contracts.payments import PaymentService, PaymentStatus
 from contracts.records import Epoch
 from contracts.sagas import PLACING, type_of
+from saga.participant import NotFound, Unavailable
 
 ENOUGH = 100  # orphans of one search; it goes on behind them
 A_WHILE = 5.0  # seconds; likewise

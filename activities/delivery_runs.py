@@ -8,8 +8,8 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
 from activities.executions import Status, described
-from contracts.errors import Unavailable
 from contracts.webhooks import DeliveryRun, DeliveryState
+from saga.participant import Unavailable
 
 PATIENCE = timedelta(seconds=3)
 

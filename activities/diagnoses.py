@@ -19,15 +19,14 @@ from activities.evidence import (
     words_of,
 )
 from activities.executions import Execution, Status, described
-from contracts.errors import NotFound
 from contracts.inventory import InventoryService
 from contracts.message import Money
 from contracts.names import order_of, workflow_id
 from contracts.orders import BY_HAND, Order, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy, Why
 from contracts.payments import PaymentService
-from contracts.records import Op
 from contracts.sagas import PLACING, RETURNING, SagaType, type_of
+from saga.participant import NotFound, Op
 
 BAD_ENDS = {
     Status.TERMINATED: Why.TERMINATED,

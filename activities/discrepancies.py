@@ -10,12 +10,12 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.executions import described
-from contracts.errors import NotFound
 from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
 from contracts.message import Money
 from contracts.names import workflow_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderService, OrderStatus
 from contracts.payments import Kept, PaymentService, PaymentStatus
+from saga.participant import NotFound
 
 OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}  # their sagas deal with their money
 MONEY_STEPS = {"charge_payment", "refund_payment"}

@@ -13,7 +13,6 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.discrepancies import Judge
-from contracts.errors import Rejected
 from contracts.ledgers import (
     Discrepancy,
     LedgerCursor,
@@ -26,9 +25,9 @@ from contracts.ledgers import (
     WhyKept,
     distinct,
 )
-from contracts.message import StepKey
 from contracts.orders import OrderFilter, OrderService, OrderStatus
 from contracts.payments import ChargePayment, Kept, PaymentService, PaymentStatus
+from saga.participant import Rejected, StepKey
 
 DISCREPANCIES = "saga_audit_discrepancies"
 PAGE = 100

@@ -2,7 +2,6 @@
 
 from temporalio import activity
 
-from activities.border import key_of
 from contracts.message import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
 from contracts.orders import (
     ConfirmOrder,
@@ -14,6 +13,7 @@ from contracts.orders import (
     StepNote,
 )
 from saga import Call, Cause
+from saga.participant.activity_errors import key_of
 
 
 class OrderActivities:

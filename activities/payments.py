@@ -2,9 +2,9 @@
 
 from temporalio import activity
 
-from activities.border import key_of
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentService
 from saga import Call
+from saga.participant.activity_errors import key_of
 
 
 class PaymentActivities:

@@ -24,7 +24,6 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.evidence import Unreadable, first_command, first_input, outcome_of
 from activities.executions import Execution, Status, described
-from contracts.errors import NotFound
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy
@@ -38,6 +37,7 @@ from contracts.sagas import (
     Undo,
     type_of,
 )
+from saga.participant import NotFound
 
 ABANDONED = Undo(
     code="cancelled_by_audit", detail="its workflow was ended from outside before it was done"

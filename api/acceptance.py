@@ -19,11 +19,11 @@ from api.bodies import PlaceOrderBody
 from api.bound import Bound
 from api.problems import Problem, field_error, invalid, overloaded
 from api.sagas import OrderSagas
-from contracts.errors import NotFound, Unavailable
 from contracts.inventory import InventoryService, Product
 from contracts.message import Money
 from contracts.orders import AcceptedOrder, CreateOrder, Order, OrderLine, OrderService
 from contracts.users import UserService
+from saga.participant import NotFound, Unavailable
 
 
 def order_id_for(caller: str, key: str) -> str:

@@ -10,9 +10,9 @@ from contracts.events import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
 from contracts.message import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
-from contracts.records import StepRecord
 from contracts.users import NewUser
 from saga import Resolving, Role
+from saga.participant.records import StepRecord
 
 MAX_LINES = 100
 ORDER = {

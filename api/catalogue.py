@@ -10,10 +10,10 @@ from api.backend import Backend, backend
 from api.bodies import AddStockBody, NewProductBody, NewUserBody
 from api.openapi import errors
 from api.orders import find_order
-from contracts.errors import NotFound
 from contracts.inventory import Product
 from contracts.payments import Payment
 from contracts.users import User
+from saga.participant import NotFound
 
 router = APIRouter(prefix="/v1", route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]

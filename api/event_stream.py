@@ -15,7 +15,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from api.wire import LEAVING
-from contracts.errors import ServiceError
+from saga.participant import ServiceError
 
 HEARTBEAT = timedelta(seconds=15)  # shorter than proxies wait for a sign of life
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # no proxy keeps some back

@@ -23,9 +23,9 @@ from api.orders import find_order
 from api.paging import IN_DIGITS
 from api.problems import Problem, overloaded
 from api.redaction import event_for
-from contracts.errors import NotFound
 from contracts.events import BEGINNING, Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
+from saga.participant import NotFound
 
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1", route_class=Guarded)

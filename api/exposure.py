@@ -18,13 +18,13 @@ from activities.executions import Execution, Status, listed
 from api.admission import Admission
 from api.attempts import attempts
 from api.temporal import RPC_TIMEOUT, translated
-from contracts.errors import NotFound, Unavailable
 from contracts.inventory import Holding
 from contracts.message import Message
 from contracts.names import workflow_id
 from contracts.orders import OrderFilter, OrderService, OrderStatus
 from contracts.payments import Captured
 from contracts.sagas import PLACING, any_of
+from saga.participant import NotFound, Unavailable
 from services.composition import Services
 
 UNDER_WAY = (OrderStatus.PENDING, OrderStatus.BLOCKED)

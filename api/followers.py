@@ -16,12 +16,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from typing import TypeVar
 
 from api.mailbox import Mailbox
-from contracts.errors import NotFound, Unavailable
 from contracts.events import BEGINNING, LIMIT, Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
 from infrastructure.endless import not_cancelled
 from infrastructure.notices import Notices, Watch
 from infrastructure.telemetry.metrics import counter
+from saga.participant import NotFound, Unavailable
 
 PAGE = 200  # events read at once
 TURNS = 3  # of a pool's ten connections, when a crowd comes at once, after a restart say

@@ -14,9 +14,9 @@ from temporalio.service import RPCError
 
 from api.access import Guarded
 from api.backend import Backend, backend
-from contracts.errors import ServiceError
 from contracts.names import SEARCH_ATTRIBUTES
 from infrastructure.draining import is_draining
+from saga.participant import ServiceError
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=Guarded)
 PATIENCE = 3.0

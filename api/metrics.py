@@ -14,9 +14,9 @@ from temporalio.service import RPCError
 from api.access import Guarded
 from api.backend import Backend, backend
 from api.exposure import at_stake, by_currency, stock_at_stake
-from contracts.errors import ServiceError
 from contracts.payments import Captured
 from infrastructure.telemetry.metrics import exposition, gauge
+from saga.participant import ServiceError
 
 PATIENCE = 2.0  # seconds; what does not answer keeps its last value
 router = APIRouter(route_class=Guarded, include_in_schema=False)

@@ -19,10 +19,10 @@ from api.problems import RETRY_AFTER, Problem
 from api.redaction import order_for
 from api.sagas import Cancelling
 from api.temporal import UNKNOWN_ORDER
-from contracts.errors import NotFound, ServiceError
 from contracts.message import Moment
 from contracts.orders import Order, OrderFilter, OrderStatus
 from contracts.sagas import CancelOrder
+from saga.participant import NotFound, ServiceError
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]

@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 from starlette.types import Scope
 
-from contracts.errors import Conflict, NotFound, Rejected, ServiceError, Unavailable
 from contracts.message import MAX_NAME, storable, unfit
+from saga.participant import Conflict, NotFound, Rejected, ServiceError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds; what is down here is restarted in about that

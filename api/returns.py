@@ -18,9 +18,9 @@ from api.openapi import errors
 from api.orders import find_order
 from api.problems import Problem
 from api.saga_views import saga_out
-from contracts.errors import NotFound
 from contracts.names import return_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
+from saga.participant import NotFound
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]

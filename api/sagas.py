@@ -28,7 +28,6 @@ from api.saga_options import saga_options
 from api.temporal import RPC_TIMEOUT, UNKNOWN_ORDER, translated
 from api.troubles import InTrouble, find, look
 from api.updates import send_update
-from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.names import return_id, workflow_id
 from contracts.orders import Order, OrderStatus
 from contracts.sagas import (
@@ -40,6 +39,7 @@ from contracts.sagas import (
     ReturnOrderInput,
 )
 from saga import Resolution, SagaState, SagaView
+from saga.participant import NotFound, Rejected, Unavailable
 from workflows.order_saga import OrderSaga
 from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder

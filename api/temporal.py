@@ -7,7 +7,7 @@ from datetime import timedelta
 from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.errors import NotFound, Unavailable
+from saga.participant import NotFound, Unavailable
 
 RPC_TIMEOUT = timedelta(seconds=5)
 UNKNOWN_ORDER = "there is no such order"

@@ -14,10 +14,10 @@ from temporalio.client import Client, WorkflowHistory
 
 from activities.executions import Execution, Status, described, listed
 from api.histories import has_done, reset_points, unreadable
-from contracts.errors import Rejected
 from contracts.message import Message
 from contracts.names import order_of
 from contracts.sagas import SAGA_TYPES, any_of
+from saga.participant import Rejected
 
 log = logging.getLogger(__name__)
 TYPES = any_of([kind.name for kind in SAGA_TYPES])

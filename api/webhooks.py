@@ -15,7 +15,6 @@ from api.bodies import Body, example
 from api.openapi import errors
 from api.paging import IN_DIGITS
 from api.problems import Problem, field_error, invalid
-from contracts.errors import NotFound, Unavailable
 from contracts.message import Identifier
 from contracts.webhooks import (
     Delivery,
@@ -27,6 +26,7 @@ from contracts.webhooks import (
     WebhookWithSecret,
 )
 from infrastructure.webhook_starts import start_delivery
+from saga.participant import NotFound, Unavailable
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Guarded)
 Deps = Annotated[Backend, Depends(backend)]

@@ -13,9 +13,9 @@ from rich.table import Table
 from cli.stack import state
 from cli.stack.environment import REGISTRY
 from cli.stack.errors import StackError
-from contracts.errors import Unavailable
 from infrastructure.registry.instances import Registered
 from infrastructure.settings import RegistrySettings, with_driver
+from saga.participant import Unavailable
 
 
 def services(

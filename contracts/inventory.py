@@ -5,8 +5,10 @@ from typing import Protocol
 
 from pydantic import Field
 
-from contracts.message import MAX_MINOR, Message, Money, Name, Quantity, Sku, StepKey
-from contracts.records import Effects, Epoch, StepRecord
+from contracts.message import MAX_MINOR, Message, Money, Name, Quantity, Sku
+from contracts.records import Effects, Epoch
+from saga.participant import StepKey
+from saga.participant.records import StepRecord
 
 
 class Price(Money):

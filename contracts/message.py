@@ -89,13 +89,6 @@ class Money(Message):
         return Money(minor=self.minor + other.minor, currency=self.currency)
 
 
-class StepKey(Message):
-    """What makes a step's effect unique: the saga and the step, the same on every attempt."""
-
-    saga_id: str
-    step: str
-
-
 class Reason(Message):
     """Why an order did not end as asked: a code for programs, a sentence for people."""
 

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from contracts.errors import Rejected
 from contracts.message import MAX_NAME, Moment, unfit
+from saga.participant import Rejected
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -6,9 +6,11 @@ from enum import StrEnum
 from typing import Protocol
 
 from contracts.events import Position, PositionedEvent, RecordedEvent
-from contracts.message import Message, Moment, Money, Name, Quantity, Reason, Sku, StepKey
+from contracts.message import Message, Moment, Money, Name, Quantity, Reason, Sku
 from contracts.overview import Intervention, OrderFlow
-from contracts.records import Epoch, StepRecord
+from contracts.records import Epoch
+from saga.participant import StepKey
+from saga.participant.records import StepRecord
 
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"

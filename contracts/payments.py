@@ -5,8 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from contracts.message import Message, Money, StepKey
-from contracts.records import Epoch, StepRecord
+from contracts.message import Message, Money
+from contracts.records import Epoch
+from saga.participant import StepKey
+from saga.participant.records import StepRecord
 
 
 class PaymentStatus(StrEnum):

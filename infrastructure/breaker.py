@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.errors import CircuitOpen, ServiceError, Unavailable
+from saga.participant import CircuitOpen, ServiceError, Unavailable
 
 FAILING_SHARE = 0.5  # of the calls: one bad instance of three must not bar the way to all
 

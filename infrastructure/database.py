@@ -9,9 +9,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, Oper
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from contracts.errors import Unavailable
 from infrastructure.notices import NOTICES, Bell, Notice
 from infrastructure.slowness import open_transaction
+from saga.participant import Unavailable
 
 # Each is shorter than the activities' start-to-close time-out, so that the database gives up
 # before Temporal starts another attempt. The last one frees the locks of a stopped process.

@@ -36,12 +36,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Conflict
 from contracts.events import BEGINNING, EPOCH_BITS, Position, PositionedEvent, RecordedEvent
 from infrastructure.event_epochs import HORIZON, current_epoch
 from infrastructure.events_table import appending
 from infrastructure.notices import announce
 from infrastructure.upcasters import UNCHANGED, Upcasters
+from saga.participant import Conflict
 
 log = logging.getLogger(__name__)
 

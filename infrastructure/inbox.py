@@ -17,12 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.cloudevents import CloudEvent
-from contracts.errors import NotFound, Unavailable
 from contracts.message import Message
 from infrastructure.bus import Bus
 from infrastructure.database import Database
 from infrastructure.inbox_tables import InboxTables
 from infrastructure.telemetry.metrics import counter
+from saga.participant import NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 from pydantic import BaseModel, Field, ValidationError
 
-from contracts.errors import Unavailable
 from infrastructure.signing import ALGORITHM
+from saga.participant import Unavailable
 
 MAX_AGE = 300.0  # seconds; how long a key may be trusted after it was taken out of the set
 MIN_INTERVAL = 10.0  # seconds between two fetches that unknown names ask for

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from contracts.errors import Unavailable
 from infrastructure.database import Database
+from saga.participant import Unavailable
 
 log = logging.getLogger(__name__)
 LOCK = 0x5A6A  # any number, the same for all who migrate one database

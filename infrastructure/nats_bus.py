@@ -19,7 +19,6 @@ from nats.js.errors import BadRequestError, NotFoundError
 from nats.js.errors import Error as JetStreamError
 
 from contracts.cloudevents import CloudEvent
-from contracts.errors import Unavailable
 from infrastructure.bus import (
     LANES,
     TURN,
@@ -40,6 +39,7 @@ from infrastructure.nats_parts import (
     still_at_it,
 )
 from infrastructure.slowness import may_take_long
+from saga.participant import Unavailable
 
 log = logging.getLogger(__name__)
 

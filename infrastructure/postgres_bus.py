@@ -20,7 +20,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ProgrammingError
 
 from contracts.cloudevents import CloudEvent
-from contracts.errors import Unavailable
 from contracts.events import BEGINNING, Position
 from infrastructure.bus import (
     LANES,
@@ -38,6 +37,7 @@ from infrastructure.endless import not_cancelled
 from infrastructure.event_epochs import HORIZON, current_epoch
 from infrastructure.notices import Notices, announce
 from infrastructure.slowness import may_take_long
+from saga.participant import Unavailable
 
 log = logging.getLogger(__name__)
 

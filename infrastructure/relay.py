@@ -17,13 +17,13 @@ from sqlalchemy import RowMapping, func, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from contracts.cloudevents import CloudEvent, schema_uri, source_of
-from contracts.errors import Unavailable
 from infrastructure.bus import Bus, Publication
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
 from infrastructure.notices import Notices
 from infrastructure.outbox import OutboxTables
 from infrastructure.set_aside import KNOWN, UNKNOWN, SetAside
+from saga.participant import Unavailable
 
 log = logging.getLogger(__name__)
 

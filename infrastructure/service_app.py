@@ -20,7 +20,6 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from contracts.errors import ServiceError, Unavailable
 from infrastructure.draining import DRAINING, is_draining
 from infrastructure.operations import Operation, operations, path_of
 from infrastructure.service_errors import MEDIA_TYPE, problem_of
@@ -28,6 +27,7 @@ from infrastructure.service_tokens import SCOPE
 from infrastructure.telemetry.metrics import exposition
 from infrastructure.telemetry.web import telemetry
 from infrastructure.tokens import TokenRefused, Verifier
+from saga.participant import ServiceError, Unavailable
 
 MAX_BODY = 256 * 1024  # bytes; the largest order the API takes is a quarter of that
 OPEN_TO_ALL = ("/health/", "/metrics", "/openapi.json")

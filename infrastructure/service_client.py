@@ -15,12 +15,12 @@ from typing import Any
 import httpx2
 from pydantic import ValidationError
 
-from contracts.errors import Unavailable
 from infrastructure.breaker import Breaker
 from infrastructure.operations import Operation, operations, path_of
 from infrastructure.service_errors import error_of
 from infrastructure.service_tokens import Bearer
 from infrastructure.slowness import may_take_long
+from saga.participant import Unavailable
 
 # As many as a worker of one queue runs activities, and the API's reads.
 CONNECTIONS = httpx2.Limits(max_connections=100, max_keepalive_connections=20)

@@ -8,7 +8,7 @@ without us, and the same call can be made again.
 import json
 from typing import Any
 
-from contracts.errors import (
+from saga.participant import (
     CircuitOpen,
     Compensated,
     Conflict,

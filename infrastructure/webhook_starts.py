@@ -8,9 +8,9 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from contracts.errors import Unavailable
 from contracts.webhooks import QUEUE, WORKFLOW, DeliveryRun
 from infrastructure.slowness import may_take_long
+from saga.participant import Unavailable
 
 PATIENCE = timedelta(seconds=3)  # a bus waits meanwhile
 

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
-from contracts.errors import Unavailable
 from infrastructure.bus import Bus
 from infrastructure.bus_tables import PASSED
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
 from infrastructure.retention import purge
 from relay.outboxes import OUTBOXES
+from saga.participant import Unavailable
 from services.event.tables import bus as bus_tables
 from services.event.tables import hooks, inbox
 

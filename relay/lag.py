@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Column, Select, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Unavailable
 from infrastructure.bus import Bus, Lag
 from infrastructure.database import Database
 from infrastructure.endless import not_cancelled
@@ -22,6 +21,7 @@ from infrastructure.outbox import OutboxTables
 from infrastructure.telemetry.metrics import gauge
 from relay.catching_up import Begun, catch_up
 from relay.outboxes import OUTBOXES
+from saga.participant import Unavailable
 from services.event.deliveries import CONSUMER
 from services.event.tables import hooks, inbox
 

@@ -20,7 +20,6 @@ from fastapi import FastAPI
 from pydantic import FilePath, model_validator
 from pydantic_settings import BaseSettings
 
-from contracts.errors import Unavailable
 from infrastructure.database import Database
 from infrastructure.draining import DrainingServer, drain_option
 from infrastructure.jwks import demand_usable, open_keys
@@ -32,6 +31,7 @@ from infrastructure.service_tokens import audience_of
 from infrastructure.settings import RegistrySettings
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.tokens import Verifier
+from saga.participant import Unavailable
 
 POOL_SIZE = 10  # connections to its database, and as many again: several workers call it
 MOST_AT_ONCE = 300  # requests; further ones are told 503 at once

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from contracts.audits import AuditReport
-from contracts.errors import NotFound
 from contracts.orders import OrderStatus
 from saga import Kind as StepKind
+from saga.participant import NotFound
 from saga.step import activity_name
 from verifier.audits import audit
 from verifier.books import QUANTITY, STOCK, ledger_of

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import MetaData, select
 
-from contracts.records import Op, State
 from saga import Kind, SagaDefinition, Step
+from saga.participant import Op, State
 from services.inventory.tables import metadata as inventory
 from services.order.tables import metadata as order
 from services.payment.tables import metadata as payment

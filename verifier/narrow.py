@@ -13,12 +13,12 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities import executions
-from contracts.errors import NotFound
 from contracts.inventory import Product
 from contracts.message import Money
 from contracts.names import return_id, workflow_id
 from contracts.orders import OrderFilter, OrderPage, OrderStatus
 from contracts.payments import KeptPage, PaymentStatus
+from saga.participant import NotFound
 from services.composition import Services
 
 PREFIX = "audit-of-"

@@ -2,11 +2,11 @@
 
 import workflows.return_order as module
 from contracts.inventory import ReserveStock, StockLine
-from contracts.message import StepKey
 from contracts.names import return_id, workflow_id
 from contracts.orders import RETURN_ABANDONED, ConfirmOrder, CreateOrder, OrderStatus
 from contracts.payments import ChargePayment
 from contracts.sagas import CancelOrder, ReturnOrderInput, ReturnOutcome
+from saga.participant import StepKey
 from verifier.barriers import barriers_hold
 from verifier.books import (
     an_accepted_cancel_cancels,

@@ -23,10 +23,10 @@ from temporalio.converter import DataConverter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.testing import TimeSkipper, WorkflowEnvironment
 
-from activities.border import ServiceErrors
 from contracts.names import SEARCH_ATTRIBUTES, Queue
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings, ProviderSettings
+from saga.participant.activity_errors import ServiceErrors
 from sandbox.app import create_app
 from services.composition import Services
 from services.inventory.service import Inventory

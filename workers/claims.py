@@ -24,9 +24,9 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 from contracts.audits import AuditRequest
-from contracts.errors import Unavailable
 from contracts.names import AUDITS
 from contracts.orders import OrderService
+from saga.participant import Unavailable
 from workflows.audit_orders import AuditOrders
 
 log = logging.getLogger("workers")

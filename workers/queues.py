@@ -8,13 +8,13 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.audits import AuditActivities
-from activities.border import ServiceErrors
 from activities.inventory import InventoryActivities
 from activities.ledgers import LedgerActivities
 from activities.orders import OrderActivities
 from activities.payments import PaymentActivities
 from activities.users import UserActivities
 from contracts.names import AUDITS, Queue
+from saga.participant.activity_errors import ServiceErrors
 from services.composition import Services
 from workers.measures import Measures
 from workers.sandbox import runner_for

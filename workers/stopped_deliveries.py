@@ -11,11 +11,11 @@ import logging
 from temporalio.client import Client
 
 from activities.delivery_runs import RunState, run_of
-from contracts.errors import Unavailable
 from contracts.webhooks import Delivery, DeliveryRun, DeliveryState
 from infrastructure.endless import not_cancelled
 from infrastructure.telemetry.metrics import counter
 from infrastructure.webhook_starts import start_delivery
+from saga.participant import Unavailable
 from services.event.pending import PendingDeliveries
 
 log = logging.getLogger(__name__)

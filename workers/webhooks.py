@@ -16,7 +16,6 @@ from datetime import timedelta
 from temporalio.client import Client, Plugin
 from temporalio.worker import Worker
 
-from activities.border import ServiceErrors
 from activities.webhooks import WebhookActivities
 from contracts.cloudevents import CloudEvent
 from contracts.webhooks import QUEUE, DeliveryRun
@@ -30,6 +29,7 @@ from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
 from infrastructure.temporal import connect
 from infrastructure.webhook_starts import start_delivery
+from saga.participant.activity_errors import ServiceErrors
 from services.event.deliveries import CONSUMER, Deliveries
 from services.event.opening import open_bus
 from services.event.pending import PendingDeliveries

@@ -18,10 +18,10 @@ from api.console.rendering import page, part
 from api.console.streams import Parts, a_place, every, kept_up_to_date
 from api.event_stream import EventStream
 from api.troubles import Kind
-from contracts.errors import Rejected
 from contracts.message import Money
 from contracts.overview import Intervention
 from saga import SagaState
+from saga.participant import Rejected
 
 MOST = 50  # blocked sagas that are looked at
 AT_ONCE = 5  # of them; each asks a worker

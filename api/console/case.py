@@ -11,12 +11,12 @@ from api.console.picture import Picture, draw
 from api.console.tries import tries_of
 from api.troubles import InTrouble, Trouble
 from contracts import sagas
-from contracts.errors import NotFound, Unavailable
 from contracts.events import RecordedEvent
 from contracts.names import order_of, return_id, workflow_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
 from contracts.payments import Payment, PaymentStatus
 from contracts.sagas import SAGA_TYPES
+from saga.participant import NotFound, Unavailable
 
 RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
 HELD = {PaymentStatus.CAPTURED, PaymentStatus.CREATED}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from api.exposure import at_stake, by_currency, stock_at_stake
-from contracts.errors import Unavailable
 from contracts.message import Money
 from contracts.orders import OrderStatus
 from contracts.overview import OrderFlow
+from saga.participant import Unavailable
 from services.composition import Services
 
 SLOT, SLOTS = 10, 60  # seconds, and how many of them: ten minutes

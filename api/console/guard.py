@@ -16,7 +16,7 @@ from api.auth import Caller
 from api.console import security
 from api.console.rendering import page
 from api.problems import Problem, of_service_error
-from contracts.errors import ServiceError
+from saga.participant import ServiceError
 
 SIGN_IN = f"{security.PATH}/sign-in"
 MOST_FIELDS = 20

@@ -14,8 +14,8 @@ from api.console.guard import ConsoleRoute, SignedIn
 from api.console.rendering import page, part
 from api.console.streams import Parts, a_place, kept_up_to_date, nudged
 from api.event_stream import EventStream
-from contracts.errors import NotFound, Rejected
 from contracts.orders import OrderFilter, OrderPage, OrderStatus
+from saga.participant import NotFound, Rejected
 
 ROWS = 50
 LATEST = 2.0  # seconds after which the figures are looked at though nothing happened

@@ -14,7 +14,7 @@ from api.console.queues import QueueSeen, queues
 from api.console.rendering import page, part
 from api.console.streams import Parts, a_place, every, kept_up_to_date
 from api.event_stream import EventStream
-from contracts.errors import Unavailable
+from saga.participant import Unavailable
 
 PAUSE = 2.0  # seconds
 TEMPLATE = "services_parts.html"

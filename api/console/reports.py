@@ -17,7 +17,7 @@ from api.backend import Backend, backend
 from api.console import security
 from api.console.guard import ConsoleRoute, SignedIn
 from api.console.rendering import page
-from contracts.errors import NotFound
+from saga.participant import NotFound
 
 KINDS = {".html": "text/html", ".png": "image/png", ".svg": "image/svg+xml"}
 MOST = 200

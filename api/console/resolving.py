@@ -15,9 +15,9 @@ from api.console.case import case_of_saga
 from api.console.guard import ConsoleRoute, Form, SignedIn
 from api.console.rendering import page
 from api.problems import Problem
-from contracts.errors import NotFound, Rejected
 from contracts.names import order_of
 from saga import Resolution, Resolving, Role
+from saga.participant import NotFound, Rejected
 
 router = APIRouter(prefix=f"{security.PATH}/sagas", route_class=ConsoleRoute)
 Deps = Annotated[Backend, Depends(backend)]

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from contracts.inventory import ReserveStock, StockLine
-from contracts.message import StepKey
 from contracts.orders import ConfirmOrder, CreateOrder
 from contracts.payments import ChargePayment
 from contracts.users import ValidateUser
+from saga.participant import StepKey
 from services.composition import Services
 
 # A step of one order: does it, and answers something that can be kept as JSON.

@@ -16,7 +16,6 @@ from uuid import uuid4
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.border import ServiceErrors
 from api.accepted import Accepted
 from api.sagas import OrderSagas
 from benchmarks.programs import noops
@@ -27,6 +26,7 @@ from contracts.orders import CreateOrder, OrderStatus
 from contracts.sagas import OrderOutcome
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal import connect
+from saga.participant.activity_errors import ServiceErrors
 from services.composition import Services, open_services
 from workers.queues import WORKFLOWS, activities_of, worker_for
 

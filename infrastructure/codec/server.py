@@ -21,11 +21,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field, PlainSerializer, PlainValidator
 from temporalio.api.common.v1 import Payload
 
-from contracts.errors import Unavailable
 from infrastructure.codec.payloads import Safe
 from infrastructure.keys import EncryptionError
 from infrastructure.telemetry.web import telemetry
 from infrastructure.tokens import TokenRefused, Verifier
+from saga.participant import Unavailable
 
 log = logging.getLogger("codec")
 

@@ -7,8 +7,8 @@ import asyncio
 import socket
 from collections.abc import Mapping
 
-from contracts.errors import Unavailable
 from infrastructure.registry.instances import Instance, Registered
+from saga.participant import Unavailable
 
 Place = tuple[str, int]  # a host's name or address, and a port
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from contracts.errors import ServiceError
 from infrastructure.endless import not_cancelled
 from infrastructure.registry.instances import Instance, Registry
+from saga.participant import ServiceError
 
 RENEWED_EVERY = 3.0  # seconds; three times within a lease, so that one may be lost
 AGAIN_AFTER = 0.5  # … while it is not ready, or the registry does not answer

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import httpx2
 
-from contracts.errors import ServiceError
 from infrastructure.registry.instances import Instance, Registry
+from saga.participant import ServiceError
 
 EVERY = 1.0  # seconds from one look to the next
 PATIENCE = 1.0  # seconds for a health check

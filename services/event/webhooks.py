@@ -7,7 +7,6 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, RowMapping, Update, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import NotFound, Rejected
 from contracts.webhooks import (
     Delivery,
     DeliveryState,
@@ -17,6 +16,7 @@ from contracts.webhooks import (
 )
 from infrastructure.database import Database
 from infrastructure.webhook_signatures import new_secret
+from saga.participant import NotFound, Rejected
 from services.event.tables import hooks
 
 MOST = 10  # webhooks of a customer

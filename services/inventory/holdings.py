@@ -6,9 +6,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.inventory import Holding, Reservation, ReserveStock
-from contracts.message import StepKey
 from contracts.names import workflow_id
-from contracts.records import Effects, Op, State
+from contracts.records import Effects
+from saga.participant import Op, State, StepKey
 from services.inventory.moves import sums
 from services.inventory.tables import barrier
 

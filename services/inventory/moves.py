@@ -7,8 +7,8 @@ from sqlalchemy import BigInteger, Text, Update, bindparam, column, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import StockLine
+from saga.participant import NotFound, Rejected, Unavailable
 from services.inventory.tables import products
 
 AVAILABLE, RESERVED, SOLD = "available", "reserved", "sold"

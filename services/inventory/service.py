@@ -10,7 +10,6 @@ from sqlalchemy import Executable, RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Rejected, Unavailable
 from contracts.inventory import (
     AddStock,
     Holding,
@@ -20,15 +19,17 @@ from contracts.inventory import (
     Reservation,
     ReserveStock,
 )
-from contracts.message import StepKey
 from contracts.names import is_return_of
 from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
-from contracts.records import Effects, Epoch, StepRecord
-from infrastructure.barrier import Barrier
-from infrastructure.commands import digest_of
+from contracts.records import Effects, Epoch
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
 from infrastructure.outbox import Outbox
+from infrastructure.telemetry.barriers import count
+from saga.participant import Rejected, StepKey, Unavailable
+from saga.participant.barrier import Barrier
+from saga.participant.digest import digest_of
+from saga.participant.records import StepRecord
 from services.inventory import holdings, moves
 from services.inventory.moves import AVAILABLE, RESERVED, SOLD, unknown
 from services.inventory.tables import barrier, outbox, products
@@ -42,7 +43,7 @@ class Inventory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._outbox = Outbox(outbox)
-        self._barrier = Barrier(barrier, self._outbox)
+        self._barrier = Barrier(barrier, self._outbox, observer=count)
 
     async def create_product(self, product: NewProduct) -> Product:
         """Offer a product. Rejected `sku_exists` if the SKU is taken."""

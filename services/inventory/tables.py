@@ -2,8 +2,8 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, Table, Text
 
-from infrastructure.barrier_rows import barrier_table
 from infrastructure.outbox import outbox_table, set_aside_table
+from saga.participant.barrier_table import barrier_table
 
 metadata = MetaData()
 

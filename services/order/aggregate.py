@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from contracts.errors import Rejected, Unavailable
 from contracts.events import RecordedEvent
 from contracts.message import Money, Reason
 from contracts.names import is_return_of
@@ -18,8 +17,8 @@ from contracts.orders import (
     OrderStatus,
     StepNote,
 )
-from contracts.records import Op
 from infrastructure.event_store import NewEvent
+from saga.participant import Op, Rejected, Unavailable
 
 CLOSING = {
     OrderStatus.REJECTED: "OrderRejected",

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Reason, StepKey
+from contracts.message import Reason
 from contracts.orders import Order, StepNote
 from contracts.published import DomainEvent
-from infrastructure.barrier import Barrier
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.outbox import Outbox
 from infrastructure.snapshots import Snapshots
+from saga.participant import StepKey
+from saga.participant.barrier import Barrier
 from services.order import notes, read_model, statements
 from services.order.aggregate import OrderAggregate, ends_return
 from services.order.history import SNAPSHOT_SCHEMA, as_state, from_state
@@ -29,7 +30,12 @@ class Changes:
     """Changes orders in the caller's transaction."""
 
     def __init__(
-        self, barrier: Barrier, events: EventStore, outbox: Outbox, *, snapshot_every: int
+        self,
+        barrier: Barrier[DomainEvent],
+        events: EventStore,
+        outbox: Outbox,
+        *,
+        snapshot_every: int,
     ) -> None:
         self._barrier = barrier
         self._events = events

@@ -8,9 +8,9 @@ where the event does not tell it, since it is from before it did.
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Reason, StepKey
+from contracts.message import Reason
 from contracts.orders import BEGIN_RETURN, BY_HAND, StepNote
-from contracts.records import Op, State
+from saga.participant import Op, State, StepKey
 from services.order.tables import barrier
 
 NOTES = "note"  # how the steps begin that the kernel's notes have for a key

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeEngine
 
-from contracts.errors import NotFound
 from contracts.message import Money
 from contracts.opaque import moment, name, seal, unseal
 from contracts.orders import AcceptedOrder, Order, OrderFilter, OrderPage, OrderStatus
+from saga.participant import NotFound
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
 

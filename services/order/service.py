@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contracts.events import Position, PositionedEvent, RecordedEvent
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.names import ORDER_EVENTS
 from contracts.orders import (
     AcceptedOrder,
@@ -17,14 +17,17 @@ from contracts.orders import (
     StepNote,
 )
 from contracts.overview import Intervention, OrderFlow
-from contracts.records import Epoch, StepRecord
-from infrastructure.barrier import Barrier
-from infrastructure.commands import digest_of
+from contracts.records import Epoch
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
 from infrastructure.event_store import EventStore
 from infrastructure.installation import installation_id
 from infrastructure.outbox import Outbox
+from infrastructure.telemetry.barriers import count
+from saga.participant import StepKey
+from saga.participant.barrier import Barrier
+from saga.participant.digest import digest_of
+from saga.participant.records import StepRecord
 from services.order import notes, overview, read_model
 from services.order.aggregate import command_of
 from services.order.changes import Changes, Decision
@@ -38,7 +41,7 @@ class Orders:
     def __init__(self, database: Database, *, snapshot_every: int = SNAPSHOT_EVERY) -> None:
         self._database = database
         publishing = Outbox(outbox)
-        self._barrier = Barrier(barrier, publishing)
+        self._barrier = Barrier(barrier, publishing, observer=count)
         self._events = EventStore(events, channel=ORDER_EVENTS, upcasters=UPCASTERS)
         self._changes = Changes(
             self._barrier, self._events, publishing, snapshot_every=snapshot_every

@@ -6,11 +6,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.sql.dml import ReturningInsert
 
-from contracts.message import StepKey
-from infrastructure.barrier import Barrier
-from infrastructure.barrier_rows import of_claim
+from contracts.published import DomainEvent
 from infrastructure.event_store import EventStore
 from infrastructure.snapshots import Snapshots
+from saga.participant import StepKey
+from saga.participant.barrier import Barrier
+from saga.participant.barrier_table import of_claim
 from services.order import read_model
 
 STATE, REPLY, HISTORY, WRITTEN = "state", "reply", "history", "events_written"
@@ -25,7 +26,7 @@ def known(store: EventStore, snapshots: Snapshots) -> tuple[ColumnElement[Any], 
     )
 
 
-def claiming(of: Barrier, known: Sequence[ColumnElement[Any]]) -> Select[Any]:
+def claiming(of: Barrier[DomainEvent], known: Sequence[ColumnElement[Any]]) -> Select[Any]:
     """Claim a step and read the order's history, in one statement.
 
     The history is that of before the claim waited for its lock, if it had to: whatever was appended

@@ -15,12 +15,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infrastructure.barrier_rows import barrier_table
 from infrastructure.event_epochs import epochs_table
 from infrastructure.events_table import events_table
 from infrastructure.installation import installation_table
 from infrastructure.outbox import outbox_table, set_aside_table
 from infrastructure.snapshots import snapshots_table
+from saga.participant.barrier_table import barrier_table
 
 metadata = MetaData()
 

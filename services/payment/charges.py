@@ -22,15 +22,15 @@ from typing import Any
 from sqlalchemy import RowMapping, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Rejected
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, Payment, PaymentStatus
-from infrastructure.barrier import Barrier
-from infrastructure.barrier_rows import of_claim
-from infrastructure.commands import digest_of
+from contracts.published import DomainEvent
 from infrastructure.database import Database
 from infrastructure.installation import installation_id
 from infrastructure.outbox import Outbox
+from saga.participant import Rejected, StepKey
+from saga.participant.barrier import Barrier
+from saga.participant.barrier_table import of_claim
+from saga.participant.digest import digest_of
 from services.payment import queries, rows
 from services.payment.provider import Provider
 from services.payment.provider_answers import Intent, IntentStatus
@@ -43,7 +43,7 @@ class Charges:
     """The charges of a payment service."""
 
     def __init__(
-        self, database: Database, provider: Provider, barrier: Barrier, outbox: Outbox
+        self, database: Database, provider: Provider, barrier: Barrier[DomainEvent], outbox: Outbox
     ) -> None:
         self._database = database
         self._provider = provider

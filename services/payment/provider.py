@@ -12,11 +12,10 @@ from typing import Any, NamedTuple, TypeVar
 import httpx2
 import stripe
 
-from contracts.errors import Rejected
-from contracts.message import StepKey
 from contracts.payments import ChargePayment
 from infrastructure.breaker import Breaker
 from infrastructure.settings import ProviderSettings
+from saga.participant import Rejected, StepKey
 from services.payment.provider_answers import (
     Balance,
     Intent,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import stripe
 
-from contracts.errors import Rejected, ServiceError, Unavailable
+from saga.participant import Rejected, ServiceError, Unavailable
 
 SOON = 1.0  # seconds: the provider is well, and asks for a moment
 LATEST = 60.0  # the longest that a provider may send us away for

@@ -5,13 +5,13 @@ to put something right knows how the order ended. Here is made sure that no othe
 and no other installation's, is touched (docs/adr/0129-whose-money.md).
 """
 
-from contracts.errors import Rejected
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, Kept, KeptPage, Payment, PaymentStatus
-from infrastructure.barrier import Barrier
-from infrastructure.commands import digest_of
+from contracts.published import DomainEvent
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
+from saga.participant import Rejected, StepKey
+from saga.participant.barrier import Barrier
+from saga.participant.digest import digest_of
 from services.payment import queries, rows
 from services.payment.provider import Period, Provider
 from services.payment.provider_answers import Balance, Refund
@@ -29,7 +29,7 @@ class Reconciliation:
         self,
         database: Database,
         provider: Provider,
-        barrier: Barrier,
+        barrier: Barrier[DomainEvent],
         outbox: Outbox,
         refunds: Refunds,
     ) -> None:

@@ -14,14 +14,13 @@ an answer like that, save that the retry need not be asked for (docs/adr/0128-st
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Rejected
-from contracts.message import StepKey
 from contracts.names import is_return_of
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
-from contracts.records import Op
-from infrastructure.barrier import Barrier
-from infrastructure.commands import digest_of
+from contracts.published import DomainEvent
 from infrastructure.database import Database
+from saga.participant import Op, Rejected, StepKey
+from saga.participant.barrier import Barrier
+from saga.participant.digest import digest_of
 from services.payment import queries, rows
 from services.payment.provider import Provider
 from services.payment.provider_answers import IntentStatus
@@ -34,7 +33,9 @@ FAILED = "refund_failed"  # as `Provider.refund` says of a refund that has faile
 class Refunds:
     """The refunds of a payment service."""
 
-    def __init__(self, database: Database, provider: Provider, barrier: Barrier) -> None:
+    def __init__(
+        self, database: Database, provider: Provider, barrier: Barrier[DomainEvent]
+    ) -> None:
         self._database = database
         self._provider = provider
         self._barrier = barrier

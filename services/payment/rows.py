@@ -21,10 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Rejected
-from contracts.message import Money, StepKey
+from contracts.message import Money
 from contracts.payments import ChargePayment, Payment, PaymentStatus
-from contracts.records import State
+from saga.participant import Rejected, State, StepKey
 from services.payment.tables import installation, payments
 from services.payment.words import provider_key
 

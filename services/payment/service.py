@@ -6,8 +6,7 @@ Each statement that only reads is here; how money moves is in `charges` and `ref
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.errors import NotFound
-from contracts.message import Money, StepKey
+from contracts.message import Money
 from contracts.payments import (
     Captured,
     ChargePayment,
@@ -17,11 +16,14 @@ from contracts.payments import (
     Payment,
     PaymentStatus,
 )
-from contracts.records import Epoch, StepRecord
-from infrastructure.barrier import Barrier
+from contracts.records import Epoch
 from infrastructure.database import Database
 from infrastructure.epochs import epoch_of
 from infrastructure.outbox import Outbox
+from infrastructure.telemetry.barriers import count
+from saga.participant import NotFound, StepKey
+from saga.participant.barrier import Barrier
+from saga.participant.records import StepRecord
 from services.payment import queries
 from services.payment.charges import Charges
 from services.payment.provider import Period, Provider
@@ -37,7 +39,7 @@ class Payments:
         self._database = database
         self._provider = provider
         publishing = Outbox(outbox)
-        self._barrier = Barrier(barrier, publishing)
+        self._barrier = Barrier(barrier, publishing, observer=count)
         self._charges = Charges(database, provider, self._barrier, publishing)
         self._refunds = Refunds(database, provider, self._barrier)
         self._reconciliation = Reconciliation(

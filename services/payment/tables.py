@@ -11,9 +11,9 @@ from sqlalchemy import (
     func,
 )
 
-from infrastructure.barrier_rows import barrier_table
 from infrastructure.installation import installation_table
 from infrastructure.outbox import outbox_table, set_aside_table
+from saga.participant.barrier_table import barrier_table
 
 metadata = MetaData()
 

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from contracts.errors import Unavailable
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, Payment, PaymentStatus
 from contracts.published import DomainEvent, EventType, PaymentEvent
+from saga.participant import StepKey, Unavailable
 from services.payment.provider_answers import Intent
 
 DECIDED_SOON = 1.0  # seconds; the provider is well, and at work on it

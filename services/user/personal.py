@@ -7,10 +7,10 @@ wrapped under a key-encryption key, if there is one, so that the database alone 
 import secrets
 from typing import NamedTuple
 
-from contracts.errors import Unavailable
 from contracts.message import Message
 from infrastructure.keys import SIZE, EncryptionError, Keys
 from infrastructure.vault import Vault, decrypt, encrypt
+from saga.participant import Unavailable
 
 
 class Personal(Message):

@@ -6,11 +6,11 @@ from uuid import uuid4
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.published import DomainEvent, EventType, UserEvent
 from contracts.users import NewUser, User, ValidatedUser, ValidateUser
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
+from saga.participant import NotFound, Rejected, Unavailable
 from services.user.personal import Personal, Sealer, SubjectKey
 from services.user.tables import outbox, subject_keys, users
 

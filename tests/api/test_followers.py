@@ -11,13 +11,13 @@ import pytest_asyncio
 from api import followers as following
 from api.followers import Followers
 from api.mailbox import MOST_KEPT
-from contracts.errors import Conflict, Unavailable
 from contracts.events import BEGINNING, RecordedEvent
 from contracts.names import ORDER_EVENTS
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.notices import Notices
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Conflict, Unavailable
 from services.order.service import Orders
 from services.order.tables import events
 from tests.support.databases import STATEMENTS, Server, counting_server

@@ -15,10 +15,10 @@ from starlette.types import Scope as Connection
 from api.auth import Scope
 from api.event_stream import HEARTBEAT, EventStream
 from api.wire import Wire
-from contracts.message import StepKey
 from contracts.names import ORDER_EVENTS, workflow_id
 from contracts.orders import StepNote
 from infrastructure.notices import Notices
+from saga.participant import StepKey
 from tests.support.gates import BEFORE
 from tests.support.sse import stream
 from tests.support.tokens import AUDIENCE, ISSUER, OPERATOR, bearer

@@ -28,12 +28,12 @@ from api.console.rendering import part
 from api.console.story import resolving
 from api.troubles import find
 from cli.operate.preview import reset_point
-from contracts.errors import Unavailable
-from contracts.message import Money, StepKey
+from contracts.message import Money
 from contracts.names import workflow_id
 from contracts.orders import CreateOrder, OrderLine
 from contracts.sagas import PlaceOrderInput
 from saga import rejection
+from saga.participant import StepKey, Unavailable
 from tests.activities.test_executions import paused
 from tests.support.gates import BEFORE
 from tests.support.tokens import verifier

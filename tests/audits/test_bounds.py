@@ -10,9 +10,10 @@ import pytest
 from temporalio.client import ScheduleActionExecutionStartWorkflow
 
 from contracts.audits import NAMED, AuditReport, AuditRequest, Bounds
-from contracts.message import Money, StepKey
+from contracts.message import Money
 from contracts.names import AUDITS, workflow_id
 from contracts.orders import CreateOrder, OrderLine
+from saga.participant import StepKey
 from tests.support.databases import Server
 from tests.support.gates import AFTER
 from tests.support.ledgers import execute

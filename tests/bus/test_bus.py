@@ -8,10 +8,10 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.cloudevents import CloudEvent
-from contracts.errors import Unavailable
 from infrastructure.bus import Bus, Deliver
 from infrastructure.database import Database
 from infrastructure.inbox import DeadLetters
+from saga.participant import Unavailable
 from services.event.tables import inbox
 from tests.bus.parts import (
     Opening,

@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from contracts.errors import Conflict, Unavailable
 from contracts.message import Money
 from contracts.orders import OrderStatus
 from contracts.published import DomainEvent, EventType, OrderEvent
@@ -21,6 +20,7 @@ from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.inbox import DeadLetters
 from infrastructure.outbox import Outbox
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Conflict, Unavailable
 from services.event.tables import inbox
 from services.order.tables import events, outbox
 from tests.bus.parts import Opening, consumer, effects, some_events

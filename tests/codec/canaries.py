@@ -18,11 +18,10 @@ import asyncpg
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from contracts.errors import Unavailable
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, Payment, PaymentService
 from infrastructure.telemetry.logs import formatter_of, hush
 from infrastructure.telemetry.settings import TelemetrySettings
+from saga.participant import StepKey, Unavailable
 from services.composition import Services
 from services.migrate import SERVICES
 from tests.support.waiting import until

@@ -18,8 +18,9 @@ import pytest
 from playwright.async_api import Browser, CDPSession, Page, expect
 
 from api.console.live_orders import ROWS
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import ConfirmOrder, CreateOrder, OrderLine, OrderService, OrderStatus
+from saga.participant import StepKey
 from tests.support.api_process import running_api_process
 from tests.support.browser import visit
 from tests.support.world import World

@@ -16,8 +16,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.auth import Scope
 from api.console.security import CSP
-from contracts.errors import Unavailable
 from contracts.payments import Captured, Payment
+from saga.participant import Unavailable
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port
 from tests.support.tokens import AUDIENCE, ISSUER, OPERATOR, SERVICE

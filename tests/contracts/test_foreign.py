@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from contracts.errors import Rejected, Unavailable
 from contracts.inventory import InventoryService
-from contracts.message import StepKey
 from contracts.orders import OrderService, OrderStatus, StepNote
-from contracts.records import Op, State
+from saga.participant import Op, Rejected, State, StepKey, Unavailable
 from tests.contracts.test_keys import INVENTORY, ORDERS, Asking, on_the_shelf
 
 FOREIGN = "by-hand"

@@ -2,7 +2,6 @@
 
 import pytest
 
-from contracts.errors import Compensated, NotFound, Rejected, Unavailable
 from contracts.inventory import (
     AddStock,
     InventoryService,
@@ -12,7 +11,7 @@ from contracts.inventory import (
     ReserveStock,
     StockLine,
 )
-from contracts.message import StepKey
+from saga.participant import Compensated, NotFound, Rejected, StepKey, Unavailable
 
 PRICE = Price(minor=2500, currency="EUR")
 

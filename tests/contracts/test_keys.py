@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from contracts.errors import KeyReused
 from contracts.inventory import InventoryService, NewProduct, Price, ReserveStock, StockLine
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
@@ -23,6 +22,7 @@ from contracts.orders import (
 )
 from contracts.payments import ChargePayment, GiveBack, PaymentService
 from contracts.users import UserService
+from saga.participant import KeyReused, StepKey
 
 WHY = Reason(code="out_of_stock", detail="no more")
 TOTAL, OTHER = Money(minor=300, currency="EUR"), Money(minor=900, currency="EUR")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from contracts.errors import Compensated, NotFound, Rejected
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
@@ -13,6 +12,7 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
+from saga.participant import Compensated, NotFound, Rejected, StepKey
 
 SAGA, RETURN, AGAIN = "order-ord_1", "return-ord_1", "return-ord_1-2"
 TOTAL = Money(minor=300, currency="EUR")

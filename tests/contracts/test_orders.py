@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.errors import Compensated, NotFound, Rejected
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
@@ -16,7 +15,7 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
-from contracts.records import Op, State
+from saga.participant import Compensated, NotFound, Op, Rejected, State, StepKey
 
 CREATE, CONFIRM, RETURN = "create_order", "confirm_order", "begin_return"
 WHY = Reason(code="out_of_stock", detail="no more")

@@ -1,12 +1,12 @@
 """The payment service's contract."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.errors import Compensated, NotFound, Rejected
-from contracts.message import Money, StepKey
+from contracts.message import Money
 from contracts.payments import (
     ChargePayment,
     GiveBack,
@@ -14,7 +14,7 @@ from contracts.payments import (
     PaymentService,
     PaymentStatus,
 )
-from contracts.records import Op, State
+from saga.participant import Compensated, NotFound, Op, Rejected, State, StepKey
 
 AMOUNT = Money(minor=1250, currency="EUR")
 _numbers = itertools.count(1)
@@ -140,11 +140,11 @@ async def test_what_the_provider_keeps_is_told_of_payments_here(payments: Paymen
 async def test_a_saga_undoes_only_its_own_charge(payments: PaymentService) -> None:
     key, command = charge()
     captured = await payments.charge(key, command)
-    foreign = key.model_copy(update={"saga_id": "copy"})
+    foreign = replace(key, saga_id="copy")
     assert (await payments.refund(foreign, command)).status == PaymentStatus.VOIDED
     back = GiveBack(order_id=command.order_id, amount=AMOUNT)
     with pytest.raises(Rejected) as refused:
-        await payments.give_back(foreign.model_copy(update={"step": "refund"}), back)
+        await payments.give_back(replace(foreign, step="refund"), back)
     assert refused.value.code == "nothing_to_return"
     assert await payments.for_order(command.order_id) == captured
 
@@ -166,7 +166,7 @@ async def test_a_charge_that_is_on_record_is_adopted_as_it_is(payments: PaymentS
     captured = await payments.charge(key, command)
     assert captured.intent_id is not None
     assert await payments.adopt(key, command, captured.intent_id) == captured
-    foreign = key.model_copy(update={"saga_id": "copy"})
+    foreign = replace(key, saga_id="copy")
     with pytest.raises(Rejected) as refused:
         await payments.adopt(foreign, command, captured.intent_id)
     assert refused.value.code == "not_adoptable"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contracts.errors import NotFound, Rejected
 from contracts.users import NewUser, UserService, ValidateUser
+from saga.participant import NotFound, Rejected
 
 ADA = NewUser(name="Ada", email="ada@example.com")
 

@@ -10,11 +10,11 @@ import asyncpg
 import pytest
 
 from cli.stack.cluster import installed_programs
-from contracts.errors import Compensated
 from contracts.inventory import NewProduct, Price
 from contracts.orders import ConfirmOrder, OrderStatus
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Compensated
 from services.inventory.service import Inventory
 from services.migrate import DATABASES
 from services.order.service import Orders

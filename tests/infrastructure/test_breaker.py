@@ -15,8 +15,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from contracts.errors import CircuitOpen, Conflict, Rejected, Unavailable
 from infrastructure.breaker import Breaker, BreakerState, Limits
+from saga.participant import CircuitOpen, Conflict, Rejected, Unavailable
 
 LIMITS = Limits(threshold=3, period=10.0, recovery=5.0, probe_wait=1.0)
 FAILURE = Unavailable("no answer")

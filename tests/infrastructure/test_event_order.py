@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select, text
 
-from contracts.errors import Conflict, Rejected
 from contracts.events import BEGINNING, Position, PositionedEvent
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Conflict, Rejected
 from services.order.tables import events
 
 STORE = EventStore(events)

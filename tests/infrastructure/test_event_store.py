@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from contracts.errors import Conflict
 from infrastructure.database import Database
 from infrastructure.event_store import EventStore, NewEvent
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Conflict
 from services.order.tables import events
 
 STORE = EventStore(events)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from contracts.errors import Unavailable
 from infrastructure.jwks import (
     FIRST_INTERVAL,
     MAX_AGE,
@@ -21,6 +20,7 @@ from infrastructure.jwks import (
     parse,
 )
 from infrastructure.signing import SigningKey
+from saga.participant import Unavailable
 
 OLD, NEW = SigningKey.generate(), SigningKey.generate()
 

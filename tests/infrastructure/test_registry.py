@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from contracts.errors import Unavailable
 from infrastructure.database import Database
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.migrations import upgrade
@@ -18,6 +17,7 @@ from infrastructure.registry.postgres import LEASE, MIGRATIONS, PostgresRegistry
 from infrastructure.registry.registration import RENEWED_EVERY, registered
 from infrastructure.registry.watch import Watch
 from infrastructure.settings import with_driver
+from saga.participant import Unavailable
 from tests.support.databases import Server
 from tests.support.waiting import until
 

@@ -13,15 +13,6 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from contracts.errors import (
-    CircuitOpen,
-    Compensated,
-    Conflict,
-    NotFound,
-    Rejected,
-    ServiceError,
-    Unavailable,
-)
 from contracts.users import NewUser, UserService
 from infrastructure.breaker import Breaker, BreakerState, Limits
 from infrastructure.operations import Operation, operations
@@ -30,6 +21,15 @@ from infrastructure.service_client import ServiceClient, open_client, remote
 from infrastructure.service_errors import error_of, problem_of
 from infrastructure.service_tokens import SCOPE, Bearer, audience_of
 from saga import Step
+from saga.participant import (
+    CircuitOpen,
+    Compensated,
+    Conflict,
+    NotFound,
+    Rejected,
+    ServiceError,
+    Unavailable,
+)
 from services.composition import DEADLINES, PROTOCOLS
 from tests.support.fakes.users import FakeUsers
 from tests.support.ports import free_port

@@ -19,7 +19,6 @@ import uvicorn
 from pydantic import ValidationError
 from sqlalchemy import make_url, text
 
-from contracts.errors import Unavailable
 from contracts.users import UserService
 from infrastructure.breaker import Breaker
 from infrastructure.database import Database
@@ -28,6 +27,7 @@ from infrastructure.service_client import ServiceClient, open_client
 from infrastructure.service_tokens import Bearer
 from infrastructure.settings import DatabaseSettings
 from infrastructure.temporal import connect
+from saga.participant import Unavailable
 from services.process import TlsSettings
 from tests.support.fakes.users import FakeUsers
 from tests.support.ports import free_port

@@ -69,6 +69,11 @@ def test_it_brings_few_packages_and_shadows_no_name_of_the_user(alone: Path) -> 
     assert brought == {*ours, "saga/py.typed"}
 
 
+def test_a_service_with_a_barrier_of_its_own_needs_no_extra(alone: Path) -> None:
+    module = "saga.participant.activity_errors"
+    run(alone / "python", "-c", f"from {module} import ServiceErrors, key_of", cwd=alone)
+
+
 def test_its_page_can_be_followed(alone: Path, tmp_path: Path) -> None:
     """The saga, the run of it, and what that prints; only where the server is, is said here."""
     text = README.read_text()

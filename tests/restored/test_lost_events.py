@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Unavailable
 from infrastructure.database import Database
 from infrastructure.postgres_bus import open_postgres_bus
 from infrastructure.settings import DatabaseSettings
@@ -15,6 +14,7 @@ from relay import catching_up
 from relay.catching_up import catch_up, publish_since
 from relay.lag import look_at_epoch
 from relay.outboxes import OUTBOXES, open_relays
+from saga.participant import Unavailable
 from services.event.tables import bus
 from tests.bus.parts import EFFECTS, consumer, effects
 from tests.bus.test_bus import consuming, handled

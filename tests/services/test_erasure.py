@@ -7,11 +7,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from contracts.errors import Unavailable
 from contracts.users import NewUser
 from infrastructure.database import Database
 from infrastructure.keys import FixedKeys, Keys
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Unavailable
 from services.user.personal import Sealer
 from services.user.sealing import BATCH, seal_all
 from services.user.service import Users

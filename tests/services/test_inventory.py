@@ -8,11 +8,10 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from contracts.errors import Compensated, NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, NewProduct, Price, ReserveStock, StockLine
-from contracts.message import StepKey
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Compensated, NotFound, Rejected, StepKey, Unavailable
 from services.inventory.service import Inventory
 
 

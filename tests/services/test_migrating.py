@@ -5,9 +5,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from contracts.errors import Unavailable
 from infrastructure import migrations
 from infrastructure.migrations import LOCK, upgrade
+from saga.participant import Unavailable
 from tests.support.databases import Server
 
 ENV = """

@@ -7,11 +7,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
-from contracts.errors import Conflict, Unavailable
-from contracts.message import StepKey
 from contracts.orders import ConfirmOrder, Order, OrderStatus, StepNote
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Conflict, StepKey, Unavailable
 from services.order.projection import OrderProjection
 from services.order.service import Orders
 from tests.services.test_order import CONFIRM, CREATE, OUT, command, key

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from contracts.errors import Compensated, NotFound, Rejected
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import ConfirmOrder, CreateOrder, OrderFilter, OrderLine, OrderStatus
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Compensated, NotFound, Rejected, StepKey
 from services.order.aggregate import OrderAggregate
 from services.order.service import Orders
 

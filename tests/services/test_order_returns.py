@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from contracts.errors import Compensated, Conflict, Rejected
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import ConfirmOrder, CreateOrder, OrderStatus, StartReturn, StepNote
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Compensated, Conflict, Rejected, StepKey
 from services.order.aggregate import OrderAggregate
 from services.order.service import Orders
 

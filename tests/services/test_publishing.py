@@ -6,9 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Table, select
 
-from contracts.errors import Compensated, Rejected
 from contracts.inventory import AddStock, NewProduct, Price, ReserveStock, StockLine
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
@@ -22,6 +21,7 @@ from contracts.users import NewUser
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Compensated, Rejected, StepKey
 from services.inventory.service import Inventory
 from services.inventory.tables import outbox as inventory_outbox
 from services.order.service import Orders

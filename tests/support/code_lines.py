@@ -1,7 +1,7 @@
 """Counts lines of code: those that are neither blank, nor comment, nor docstring.
 
-`python -m tests.support.code_lines` counts the kernel: all of `saga/` but its linter
-(`saga/lint/`), which looks at sagas before they run and has no part in running one.
+`python -m tests.support.code_lines` counts the kernel: the modules of `saga/` itself.
+Its packages have no part in running a saga: they look at it, draw it, or are its services'.
 """
 
 import ast

@@ -20,7 +20,6 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 
-from activities.border import ServiceErrors
 from api.acceptance import order_id_for
 from api.app import create_app
 from api.backend import Backend
@@ -32,6 +31,7 @@ from contracts.names import Queue, workflow_id
 from contracts.orders import Order, OrderStatus
 from contracts.sagas import OrderOutcome
 from infrastructure.settings import DatabaseSettings, ProviderSettings
+from saga.participant.activity_errors import ServiceErrors
 from services.composition import Services, open_services
 from services.event.opening import open_webhooks
 from tests.support.gates import Gate, Gates

@@ -8,13 +8,11 @@ from sqlalchemy import text, update
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from contracts.errors import Conflict
-from contracts.message import StepKey
-from contracts.records import Op, State
-from infrastructure.barrier import Barrier
 from saga import Saga, SagaState, Step, runner, undoing
 from saga.journal import Journal
 from saga.parking import Duty
+from saga.participant import Conflict, Op, State, StepKey
+from saga.participant.barrier import Barrier
 from saga.step import FORWARD
 from services.inventory import moves
 from services.inventory.tables import products
@@ -27,7 +25,7 @@ _step, _judged, _init, _try = Saga.step, Barrier.judged, Journal.__init__, Duty.
 
 
 def remember_nothing(
-    self: Barrier, key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
+    self: Barrier[Any], key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """A repeated action takes effect again."""
     stored = _judged(self, key, found, reply_type, op)
@@ -35,7 +33,7 @@ def remember_nothing(
 
 
 def let_the_late_in(
-    self: Barrier, key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
+    self: Barrier[Any], key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """An action is let in after its compensation."""
     state, reply = found
@@ -43,7 +41,7 @@ def let_the_late_in(
 
 
 def forget_the_reply(
-    self: Barrier, key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
+    self: Barrier[Any], key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """A repeated action is turned away: its effect is there, its reply is not."""
     if _judged(self, key, found, reply_type, op) is not None:

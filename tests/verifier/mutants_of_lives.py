@@ -5,13 +5,13 @@ from typing import Any
 from temporalio import workflow
 
 from activities.diagnoses import Diagnoses
-from contracts.errors import Unavailable
 from contracts.orphans import Orphan
 from contracts.sagas import SagaInput, SagaType
-from infrastructure import barrier
 from saga import Later, Resolution, Resolving, Step, attempts
 from saga.duties import Duties
 from saga.parking import Duty
+from saga.participant import Unavailable
+from saga.participant.barrier import Barrier
 from saga.runner import Saga
 from saga.step import reply_type
 from services.payment import provider_errors
@@ -190,7 +190,7 @@ MUTANTS = (
     ),
     Mutant(
         "one command of a key",
-        barrier,
+        Barrier,
         "_same_command",
         same_whatever_it_says,
         "workflow:its end another is started under its id after its end",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from infrastructure.barrier import Barrier
+from saga.participant.barrier import Barrier
 from tests.verifier import mutants
 from tests.verifier.conftest import GONE
 from verifier import campaign

@@ -13,10 +13,10 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentVersionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.border import ServiceErrors
 from cli.operate.deploy.deployment import UNVERSIONED, Deployment
 from cli.operate.deploy.rollout import Pace
 from contracts.names import Queue
+from saga.participant.activity_errors import ServiceErrors
 from tests.support.databases import Server
 from tests.support.gates import Gates
 from tests.support.waiting import until

@@ -11,11 +11,11 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 
-from activities.border import ServiceErrors
 from cli.operate.deploy.deployment import API, UNVERSIONED, NoVersion
 from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
 from cli.operate.deploy.sagas import move
 from contracts.names import Queue, workflow_id
+from saga.participant.activity_errors import ServiceErrors
 from tests.support.gates import AFTER, BEFORE, EVERY, Gates
 from tests.support.waiting import until
 from tests.versions.changes import Broken

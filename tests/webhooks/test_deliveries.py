@@ -13,11 +13,11 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from contracts.errors import Rejected
 from contracts.published import EventType
 from contracts.webhooks import Attempt, DeliveryRun, DeliveryState, WebhookEvent
 from infrastructure.public_http import Resolve, resolve
 from infrastructure.webhook_starts import start_delivery
+from saga.participant import Rejected
 from services.event.deliveries import delivery_id
 from services.event.tables import hooks
 from tests.support.ports import free_port

@@ -18,10 +18,10 @@ from temporalio.client import (
 )
 
 from contracts.audits import AuditRequest
-from contracts.errors import Unavailable
 from contracts.names import AUDITS, Queue
 from contracts.orders import OrderService
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Unavailable
 from services.order.opening import opened
 from tests.support.databases import Server
 from tests.support.tokens import AUDIENCE, ISSUER

@@ -9,6 +9,7 @@ import itertools
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import httpx2
@@ -16,11 +17,11 @@ from pydantic import SecretStr
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Unavailable
-from contracts.message import Money, StepKey
+from contracts.message import Money
 from contracts.payments import ChargePayment
 from infrastructure.database import Database
 from infrastructure.settings import ProviderSettings
+from saga.participant import StepKey, Unavailable
 from services.payment.provider import Provider
 from services.payment.service import Payments
 from tests.sandbox.process import Sandbox
@@ -157,9 +158,9 @@ class Stack:
         begin = """INSERT INTO payments
             (order_id, saga_id, step, amount_minor, currency, payment_method)
             VALUES (:order_id, :saga_id, :step, :minor, :currency, :payment_method)"""
-        its = key.model_dump() | command.model_dump(exclude={"amount"}) | dict(command.amount)
+        its = asdict(key) | command.model_dump(exclude={"amount"}) | dict(command.amount)
         async with self.database.transaction() as tx:
-            await tx.execute(text(claim), key.model_dump())
+            await tx.execute(text(claim), asdict(key))
             await tx.execute(text(begin), its)
 
     async def row(self, order_id: str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from contracts.errors import Compensated, Rejected, Unavailable
 from contracts.payments import PaymentStatus
+from saga.participant import Compensated, Rejected, Unavailable
 from tests.services.payment.stack import Stack, an_order
 
 

@@ -6,14 +6,14 @@ one" in the Web UI): all that it asks for comes with that id.
 
 import inspect
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from contracts.errors import NotFound, Rejected, Unavailable
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, GiveBack, PaymentService, PaymentStatus
 from infrastructure.operations import operations
+from saga.participant import NotFound, Rejected, StepKey, Unavailable
 from tests.services.payment.stack import Stack, an_order, until_answered
 
 Order = tuple[StepKey, ChargePayment]
@@ -147,7 +147,7 @@ async def test_another_step_of_the_same_saga_undoes_nothing_of_this_one(
     key, command = an_order()
     await stack.payments.charge(key, command)
     if other == "another step":
-        twin = key.model_copy(update={"step": "charge_payment_2"})
+        twin = replace(key, step="charge_payment_2")
         assert (await stack.payments.refund(twin, command)).status == PaymentStatus.VOIDED
     else:
         _, back = returning(command)

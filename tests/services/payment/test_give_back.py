@@ -5,9 +5,8 @@ from itertools import count
 
 import pytest
 
-from contracts.errors import Compensated, NotFound, Rejected, Unavailable
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, GiveBack, PaymentStatus
+from saga.participant import Compensated, NotFound, Rejected, StepKey, Unavailable
 from tests.services.payment.stack import Crash, Stack, an_order, until_answered
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import random
+from dataclasses import replace
 
 import pytest
 
-from contracts.errors import Compensated, NotFound, Rejected, Unavailable
 from contracts.payments import Payment, PaymentStatus
+from saga.participant import Compensated, NotFound, Rejected, Unavailable
 from services.payment.service import Payments
 from tests.services.payment.stack import Stack, an_order, provider_at, until_answered
 
@@ -167,7 +168,7 @@ async def test_a_refund_before_the_charge_leaves_a_tombstone(stack: Stack) -> No
 async def test_an_order_has_one_payment(stack: Stack) -> None:
     key, command = an_order()
     await stack.payments.charge(key, command)
-    other = key.model_copy(update={"step": "charge_payment_2"})
+    other = replace(key, step="charge_payment_2")
     with pytest.raises(Rejected) as rejected:
         await stack.payments.charge(other, command)
     assert rejected.value.code == "order_has_payment"

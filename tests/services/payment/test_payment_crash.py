@@ -9,9 +9,8 @@ from itertools import count
 
 import pytest
 
-from contracts.errors import Compensated, Rejected, Unavailable
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, Payment, PaymentStatus
+from saga.participant import Compensated, Rejected, StepKey, Unavailable
 from tests.services.payment.stack import Crash, Stack, an_order, die, until_answered
 
 Order = tuple[StepKey, ChargePayment]

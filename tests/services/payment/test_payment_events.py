@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.errors import Rejected
+from saga.participant import Rejected
 from services.payment.tables import outbox
 from tests.services.payment.stack import Stack, an_order
 from tests.services.test_publishing import told

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from contracts.errors import Compensated, ServiceError
 from contracts.payments import Payment, PaymentStatus
+from saga.participant import Compensated, ServiceError
 from tests.services.payment.stack import Crash, Stack, an_order, die, until_answered
 
 METHODS = ["pm_card_visa", "pm_sandbox_reply_lost", "pm_card_visa_chargeDeclined"]

@@ -1,14 +1,14 @@
 """What the provider keeps is adopted, given back or left, by whose it is."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from contracts.errors import Compensated, Rejected, Unavailable
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, GiveBack, Kept, Payment, PaymentStatus
+from saga.participant import Compensated, Rejected, StepKey, Unavailable
 from services.payment.words import following
 from tests.services.payment.stack import Stack, an_order, until_answered
 
@@ -93,9 +93,9 @@ async def test_only_the_charge_that_was_lost_is_adopted(stack: Stack, how: str) 
     if how == "another order":
         command = command.model_copy(update={"order_id": "ord_another"})
     if how == "another saga":
-        key = key.model_copy(update={"saga_id": "copy"})
+        key = replace(key, saga_id="copy")
     if how == "another step":
-        key = key.model_copy(update={"step": "other"})
+        key = replace(key, step="other")
     if how == "another amount":
         less = command.amount.model_copy(update={"minor": 1})
         command = command.model_copy(update={"amount": less})

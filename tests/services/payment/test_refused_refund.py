@@ -6,9 +6,8 @@ from itertools import count
 
 import pytest
 
-from contracts.errors import Rejected, Unavailable
-from contracts.message import StepKey
 from contracts.payments import GiveBack, Payment, PaymentStatus
+from saga.participant import Rejected, StepKey, Unavailable
 from services.payment.words import following
 from tests.services.payment.stack import Crash, Stack, an_order, until_answered
 from tests.support.waiting import until

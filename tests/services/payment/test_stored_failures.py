@@ -2,9 +2,8 @@
 
 import pytest
 
-from contracts.errors import Unavailable
-from contracts.message import StepKey
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
+from saga.participant import StepKey, Unavailable
 from services.payment.provider_errors import StoredFailure
 from tests.services.payment.stack import Stack, an_order, until_answered
 

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from contracts.errors import Compensated, KeyReused
-from contracts.message import StepKey
-from contracts.records import Op, State, StepRecord
+from saga.participant import Compensated, KeyReused, Op, State, StepKey
+from saga.participant.records import StepRecord
 
 R = TypeVar("R")
 A = TypeVar("A")

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from contracts.errors import NotFound, Rejected, Unavailable
 from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
-from contracts.message import StepKey
 from contracts.names import is_return_of, workflow_id
-from contracts.records import Effects, Epoch, Op, State, StepRecord
-from infrastructure.commands import digest_of
+from contracts.records import Effects, Epoch
+from saga.participant import NotFound, Op, Rejected, State, StepKey, Unavailable
+from saga.participant.digest import digest_of
+from saga.participant.records import StepRecord
 from services.inventory.holdings import FOR_GOOD, same
 from tests.support.fakes.barrier import Barrier
 

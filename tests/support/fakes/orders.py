@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from contracts.errors import NotFound, Rejected
 from contracts.events import RecordedEvent
-from contracts.message import Money, Reason, StepKey
+from contracts.message import Money, Reason
 from contracts.orders import (
     BY_HAND,
     AcceptedOrder,
@@ -20,8 +19,10 @@ from contracts.orders import (
     StepNote,
 )
 from contracts.overview import FlowSlice, Intervention, OrderFlow
-from contracts.records import Epoch, StepRecord
-from infrastructure.commands import digest_of
+from contracts.records import Epoch
+from saga.participant import NotFound, Rejected, StepKey
+from saga.participant.digest import digest_of
+from saga.participant.records import StepRecord
 from services.order.aggregate import OrderAggregate, command_of, ends_return
 from services.order.changes import Decision
 from services.order.notes import BY_OPERATOR, begun_by, key_of

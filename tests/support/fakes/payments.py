@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.errors import NotFound, Rejected
-from contracts.message import Money, StepKey
+from contracts.message import Money
 from contracts.names import is_return_of
 from contracts.payments import (
     Captured,
@@ -15,8 +14,10 @@ from contracts.payments import (
     Payment,
     PaymentStatus,
 )
-from contracts.records import Epoch, StepRecord
-from infrastructure.commands import digest_of
+from contracts.records import Epoch
+from saga.participant import NotFound, Rejected, StepKey
+from saga.participant.digest import digest_of
+from saga.participant.records import StepRecord
 from tests.support.fakes.barrier import Barrier
 from tests.support.fakes.sums import summed
 

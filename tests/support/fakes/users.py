@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from contracts.errors import NotFound, Rejected
 from contracts.users import NewUser, User, ValidatedUser, ValidateUser
+from saga.participant import NotFound, Rejected
 
 
 class FakeUsers:

@@ -18,8 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.dml import ReturningInsert
 
-from contracts.message import StepKey
-from contracts.records import Op, State
+from saga.participant.key import StepKey
+from saga.participant.states import Op, State
 
 REUSED = "reused"  # answered instead of the state of a row that is another command's; never stored
 

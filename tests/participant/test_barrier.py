@@ -10,12 +10,12 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.errors import Compensated, KeyReused, Unavailable
-from contracts.message import Message, StepKey
-from infrastructure.barrier import Barrier
+from contracts.message import Message
 from infrastructure.database import Database
 from infrastructure.outbox import Outbox
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Compensated, KeyReused, StepKey, Unavailable
+from saga.participant.barrier import Barrier
 from services.inventory.tables import barrier as table
 from services.inventory.tables import outbox
 from tests.support.waiting import until

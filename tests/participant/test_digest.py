@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from contracts.message import Message, Money
 from contracts.orders import CreateOrder, OrderLine
 from contracts.sagas import PlaceOrderInput
-from infrastructure.commands import digest_of
+from saga.participant.digest import digest_of
 
 ORDER = CreateOrder(
     order_id="ord_1",

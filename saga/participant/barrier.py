@@ -11,51 +11,74 @@ transaction of the effect. A row's state tells what a late, repeated or overtake
 Concurrent attempts meet at the row's lock and see each other's outcome. The idea is dtm's
 "sub-transaction barrier"; unlike it, a repetition gets the first answer, not a bare success.
 
-A repetition says the same. Each row keeps the digest of its command (`infrastructure.commands`),
+A repetition says the same. Each row keeps the digest of its command (`saga.participant.digest`),
 and whoever comes with the same key and another command is refused as KeyReused, and changes
 nothing. A compensation takes its action's command, so it is held to the action's row, too. A fence
 has no command, and a row from before digests were kept has none to compare with.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, Never, TypeVar, overload
 
 from pydantic import BaseModel
 from sqlalchemy import CTE, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
-from contracts.errors import Compensated, KeyReused
-from contracts.message import StepKey
-from contracts.published import DomainEvent
-from contracts.records import Op, State, StepRecord
-from infrastructure.barrier_rows import REUSED, finishing, moving, of_claim, of_row
-from infrastructure.outbox import Outbox
-from infrastructure.telemetry.metrics import counter
+from saga.participant.barrier_table import REUSED, finishing, moving, of_claim, of_row
+from saga.participant.errors import Compensated, KeyReused
+from saga.participant.key import StepKey
+from saga.participant.observer import BarrierEvent, Observer
+from saga.participant.outbox import Outbox
+from saga.participant.records import StepRecord
+from saga.participant.states import Op, State
 
 R = TypeVar("R", bound=BaseModel)
 A = TypeVar("A", bound=BaseModel)
-Events = Callable[[R], Sequence[DomainEvent]]
+E_contra = TypeVar("E_contra", contravariant=True)
 
 
-def no_events(_: BaseModel) -> Sequence[DomainEvent]:
+def no_events(_: BaseModel) -> Sequence[Never]:
     """What an attempt publishes of which nobody needs to know."""
     return ()
 
 
-class Barrier:
+class Barrier(Generic[E_contra]):
     """The barrier of one service. Every method works in the caller's transaction.
 
-    What a finished attempt has to publish goes to the outbox in the statement that finishes it.
+    What a finished attempt has to publish goes to the outbox in the statement that finishes it; a
+    service without one publishes nothing. `observer` is told what attempts meet.
     Statements are made once: putting one together costs as much time as running it.
     """
 
-    def __init__(self, table: Table, outbox: Outbox) -> None:
+    @overload
+    def __init__(
+        self: "Barrier[Never]",
+        table: Table,
+        outbox: None = None,
+        *,
+        observer: Observer | None = None,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self, table: Table, outbox: Outbox[E_contra], *, observer: Observer | None = None
+    ) -> None: ...
+
+    def __init__(
+        self,
+        table: Table,
+        outbox: Outbox[E_contra] | None = None,
+        *,
+        observer: Observer | None = None,
+    ) -> None:
         self._table = table
         self._outbox = outbox
+        self._observer = observer
         self._moves: dict[object, ReturningInsert[tuple[str, Any]]] = {}
         self._claiming = moving(table, State.STARTED, {}).cte("claim")
-        self._finish = outbox.along(finishing(table))
+        finish = finishing(table)
+        self._finish = finish if outbox is None else outbox.along(finish)
 
     async def action(
         self,
@@ -65,7 +88,7 @@ class Barrier:
         effect: Callable[[], Awaitable[R]],
         *,
         digest: str,
-        events: Events[R] = no_events,
+        events: Callable[[R], Sequence[E_contra]] = no_events,
     ) -> R:
         """Run `effect` once, and publish its `events`; a repetition gets the first reply.
 
@@ -87,7 +110,7 @@ class Barrier:
         undo: Callable[[A | None], Awaitable[R]],
         *,
         digest: str | None,
-        events: Events[R] = no_events,
+        events: Callable[[R], Sequence[E_contra]] = no_events,
     ) -> R:
         """Run `undo` once, with the action's reply, or None if the action never took effect.
 
@@ -131,13 +154,13 @@ class Barrier:
     ) -> R | None:
         """What a claim's (state, reply) mean: see `claim`."""
         state, reply = found
-        _same_command(key, state, op)
+        self._same_command(key, state, op)
         if state in {State.COMPENSATED, State.TOMBSTONE}:
-            _counted("saga_barrier_late", "Actions refused, since their step was undone", op)
+            self._observe(BarrierEvent.LATE, op)
             raise Compensated(f"step {key.step} of {key.saga_id} has been compensated")
         if state != State.DONE:
             return None
-        _counted("saga_barrier_duplicates", "Attempts that got the reply of the first", op)
+        self._observe(BarrierEvent.DUPLICATE, op)
         return reply_type.model_validate(reply)
 
     async def finish(
@@ -147,15 +170,14 @@ class Barrier:
         reply: R,
         op: Op = Op.ACTION,
         *,
-        events: Sequence[DomainEvent] = (),
+        events: Sequence[E_contra] = (),
     ) -> R:
         """Store the reply of a claimed attempt, in the transaction of its last effect.
 
         The claim must be of this transaction: it is what holds the lock.
         """
         stored = {"its_reply": reply.model_dump(mode="json")}
-        published = self._outbox.rows(tx, events)
-        await tx.execute(self._finish, of_row(key, op) | stored | published)
+        await tx.execute(self._finish, of_row(key, op) | stored | self._published(tx, events))
         return reply
 
     async def void(
@@ -169,9 +191,9 @@ class Barrier:
         transitions = {State.STARTED: State.TOMBSTONE, State.DONE: State.COMPENSATED}
         claim = of_claim(key, digest)
         state, reply = await self._upsert(tx, claim, State.TOMBSTONE, transitions)
-        _same_command(key, state, Op.ACTION)
+        self._same_command(key, state, Op.ACTION)
         if state == State.TOMBSTONE:
-            _counted("saga_barrier_tombstones", "Steps undone before they took effect", Op.ACTION)
+            self._observe(BarrierEvent.TOMBSTONE, Op.ACTION)
         return action_type.model_validate(reply) if state == State.COMPENSATED else None
 
     async def fence(
@@ -213,14 +235,21 @@ class Barrier:
         found = (await tx.execute(self._moves[kind], dict(claim))).one()
         return found.state, found.reply
 
+    def _same_command(self, key: StepKey, state: str, op: Op) -> None:
+        """KeyReused if the row that was found is another command's."""
+        if state == REUSED:
+            self._observe(BarrierEvent.KEY_REUSED, op)
+            what = f"{key.step} of {key.saga_id}"
+            raise KeyReused(f"{what} was asked for with another command before")
 
-def _same_command(key: StepKey, state: str, op: Op) -> None:
-    """KeyReused if the row that was found is another command's."""
-    if state == REUSED:
-        _counted("saga_barrier_key_reused", "Attempts refused: the key is another command's", op)
-        raise KeyReused(f"{key.step} of {key.saga_id} was asked for with another command before")
+    def _published(self, tx: AsyncConnection, events: Sequence[E_contra]) -> dict[str, Any]:
+        """The outbox's part of what finishes an attempt. TypeError if there is no outbox."""
+        if self._outbox is not None:
+            return self._outbox.rows(tx, events)
+        if events:
+            raise TypeError("there are events to publish, and this barrier has no outbox")
+        return {}
 
-
-def _counted(name: str, description: str, op: Op) -> None:
-    """As it happens: a transaction that is rolled back afterwards has been counted."""
-    counter(name, description).add(1, {"op": op})
+    def _observe(self, event: BarrierEvent, op: Op) -> None:
+        if self._observer is not None:
+            self._observer(event, op)

@@ -10,9 +10,9 @@ from temporalio.worker import (
     Interceptor,
 )
 
-from contracts.errors import CircuitOpen, Conflict, Rejected, Unavailable
-from contracts.message import StepKey
 from saga import HELD_BACK, Call, rejection
+from saga.participant.errors import CircuitOpen, Conflict, Rejected, Unavailable
+from saga.participant.key import StepKey
 
 
 def key_of(call: Call) -> StepKey:
