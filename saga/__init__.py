@@ -10,8 +10,8 @@ from saga.duties import Notice
 from saga.lives import Later
 from saga.parking import Resolution, Resolving, Role
 from saga.runner import Saga
-from saga.step import Kind, Step
-from saga.view import SagaState, SagaView, StepState, StepView
+from saga.step import Kind, Refusal, Step, Waits
+from saga.view import SagaState, SagaView, StepState, StepView, WaitView
 
 __all__ = [
     "HELD_BACK",
@@ -22,6 +22,7 @@ __all__ = [
     "Later",
     "Notice",
     "Outcome",
+    "Refusal",
     "Resolution",
     "Resolving",
     "Role",
@@ -32,5 +33,7 @@ __all__ = [
     "Step",
     "StepState",
     "StepView",
+    "WaitView",
+    "Waits",
     "rejection",
 ]

@@ -14,6 +14,7 @@ from saga.journal import Journal
 from saga.parking import Role
 from saga.step import FORWARD, Kind, Step
 from saga.view import StepState
+from saga.waiting import Answers
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -30,32 +31,46 @@ class StepFailedError(Exception):
 class Actions:
     """Tries actions, and asks after those whose outcome is unknown."""
 
-    def __init__(self, journal: Journal, attempts: Attempts, duties: Duties) -> None:
+    def __init__(
+        self, journal: Journal, attempts: Attempts, duties: Duties, answers: Answers
+    ) -> None:
         self._journal = journal
+        self._answers = answers
         self._attempts = attempts
         self._duties = duties
 
     async def attempt(self, step: Step[C, R], call: Call, command: C) -> R:
         """An action before or at the pivot. StepFailedError, or CancelledError if called off."""
         try:
-            return await self._run(step, call, command)
+            reply = await self._run(step, call, command)
+            if step.waits is not None:
+                await self._answers.wait(step, step.waits)
+        except asyncio.CancelledError:
+            self._journal.mark(step, StepState.FAILED, "cancelled")
+            raise
         except FailureError as error:
-            if is_cancelled_exception(error):
-                self._journal.mark(step, StepState.FAILED, "cancelled")
-                raise asyncio.CancelledError from error
             cause = cause_of(error, step.name)
-            if cause.ending is Ending.TIMED_OUT and step.probe is not None:
-                landed: R | None = await self.insist(step, Role.PROBE, step.probe, call, command)
-                if landed is not None:
-                    return landed
             self._journal.mark(step, StepState.FAILED, cause.detail)
             raise StepFailedError(cause) from error
+        return reply
 
     async def insist(self, step: Step[Any, Any], role: Role, what: What, *args: Any) -> Any:
         """An activity of a step that must succeed in the end."""
         return await self._duties.new(step, role, what, *args).fulfil()
 
     async def _run(self, step: Step[C, R], call: Call, command: C) -> R:
+        try:
+            return await self._try(step, call, command)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from error
+            if step.probe is not None and cause_of(error, step.name).ending is Ending.TIMED_OUT:
+                landed: R | None = await self.insist(step, Role.PROBE, step.probe, call, command)
+                if landed is not None:
+                    return landed
+            raise
+
+    async def _try(self, step: Step[C, R], call: Call, command: C) -> R:
         """Only the pivot is tried without limit."""
         args = (call, command)
         if step.kind is Kind.PIVOT:

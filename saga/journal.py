@@ -7,11 +7,12 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from saga.step import Step, activity_name
-from saga.view import SagaState, SagaView, StepState, StepView
+from saga.view import SagaState, SagaView, StepState, StepView, WaitView
 
 SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
 SAGA_STEP = SearchAttributeKey.for_keyword("SagaStep")
 BEGINNINGS = {StepState.RUNNING, StepState.COMPENSATING}
+FORWARD = {SagaState.RUNNING, SagaState.WAITING}
 ENDS = {StepState.DONE, StepState.FAILED, StepState.COMPENSATED, StepState.SKIPPED}
 
 
@@ -33,17 +34,36 @@ class Journal:
         self._searchable = searchable
         self._unsent: dict[str, SearchAttributeUpdate[Any]] = {}
 
-    def mark(self, step: Step[Any, Any], state: StepState, error: str | None = None) -> None:
+    def mark(
+        self,
+        step: Step[Any, Any],
+        state: StepState,
+        error: str | None = None,
+        waiting: WaitView | None = None,
+    ) -> None:
         """A step's new state."""
         view, now = self._view_of(step), workflow.now().isoformat()
-        view.state, view.error = state, error or view.error
+        view.state, view.error, view.waiting = state, error or view.error, waiting
         if state is StepState.RUNNING:
             view.started_at, view.finished_at = now, None
         elif state in ENDS:
             view.finished_at = now
         if state in BEGINNINGS:
             self._show_own(SAGA_STEP.value_set(step.name))
+        goes_on = state is StepState.DONE and not self.waits()
+        if self.view.state is SagaState.WAITING and (goes_on or state is StepState.RUNNING):
+            self.enter(SagaState.RUNNING)
         self._tell()
+
+    def waits(self) -> bool:
+        """Whether steps wait for somebody, and nothing else is at work."""
+        states = {view.state for view in self.view.steps}
+        going = self.view.state in FORWARD and StepState.RUNNING not in states
+        return going and StepState.WAITING in states
+
+    def state_of(self, name: str) -> StepState:
+        """Where the step of this name stands; one of which nothing is shown yet is pending."""
+        return self._views[name].state if name in self._views else StepState.PENDING
 
     def offer(self, step: Step[Any, Any], role: str | None, words: Sequence[str]) -> None:
         """What of the step is parked, if anything, and what an operator may say of it."""

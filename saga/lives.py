@@ -6,8 +6,8 @@ effects, and operators may have said words, of which this run's history does not
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
 
 from temporalio import workflow
 
@@ -20,24 +20,34 @@ class Later:
 
     `by_temporal`: because Temporal was asked to cancel it. `landed`: the pivot had landed, though
     its store may have forgotten; so it is past it from the start, and all its steps must succeed.
+    `deadline`: when the saga has to be done (ISO 8601). `since`: when each request was opened that
+    a step waits for; `answers`: what each was answered, as JSON has it.
     """
 
     undo: Cause | None = None
     by_temporal: bool = False
     landed: bool = False
+    deadline: str | None = None
+    since: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
 
 
 Renew = Callable[[Later], NoReturn]
 
 
+def has_earlier_run() -> bool:
+    """Whether a run of this workflow came before this one: it was reset, or begun anew."""
+    info = workflow.info()
+    return info.run_id != info.first_execution_run_id
+
+
 def is_later_run(patch: str) -> bool:
-    """Whether a run of this workflow came before this one: it was reset, or begun anew.
+    """Whether there was an earlier run, for a rule that older histories do not know.
 
     `patch` names the rule that needs to know: what an earlier run has on record is replayed as it
     was, so ask as late as can be.
     """
-    info = workflow.info()
-    return info.run_id != info.first_execution_run_id and workflow.patched(patch)
+    return has_earlier_run() and workflow.patched(patch)
 
 
 def lived_before(lived: bool, patch: str) -> bool:

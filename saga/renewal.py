@@ -5,17 +5,20 @@ import asyncio
 from temporalio import workflow
 
 from saga.duties import Duties
+from saga.journal import Journal
 from saga.lives import Later, Renew
 
 
 class Renewal:
     """Tells when it is time, and does it.
 
-    Only what operators say makes it long, so there is nothing to do but for a saga that is blocked.
+    Only what it is sent makes it long, so there is nothing to do but for a saga that is blocked, or
+    that waits for an answer.
     """
 
-    def __init__(self, duties: Duties, renew: Renew | None) -> None:
+    def __init__(self, duties: Duties, journal: Journal, renew: Renew | None) -> None:
         self._duties = duties
+        self._journal = journal
         self._renew = renew
         self._due: asyncio.Task[None] | None = None
 
@@ -40,4 +43,8 @@ class Renewal:
 
     async def _until_due(self) -> None:
         suggested = workflow.info().is_continue_as_new_suggested
-        await workflow.wait_condition(lambda: suggested() and self._duties.is_waiting())
+        await workflow.wait_condition(lambda: suggested() and self._is_idle())
+
+    def _is_idle(self) -> bool:
+        waits = self._journal.waits() and workflow.all_handlers_finished()
+        return waits or self._duties.is_waiting()

@@ -8,8 +8,8 @@ not failures: they pass through and fail the workflow task, and so does eviction
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from temporalio import workflow
@@ -21,17 +21,17 @@ from saga.attempts import Attempts
 from saga.call import Call, Cause, Ending, Outcome, cause_of
 from saga.definition import SagaDefinition
 from saga.duties import Duties, Notify, Recall
-from saga.journal import Journal
+from saga.journal import FORWARD, Journal
 from saga.lives import Later, Renew, lived_before
 from saga.parking import Resolution, Role
 from saga.renewal import Renewal
-from saga.step import UNTIL_DONE, Kind, Step
+from saga.step import UNTIL_DONE, Kind, Refusal, Step
 from saga.undoing import Undoing
 from saga.view import SagaState, SagaView, StepState
+from saga.waiting import SHORTLY, Answers
 
 C = TypeVar("C")
 R = TypeVar("R")
-SHORTLY = timedelta(milliseconds=1)  # any timer ends the workflow's task
 Forward = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -76,14 +76,17 @@ class Saga:
         self._duties = Duties(
             self._journal, self._attempts, notify, recall, later=later is not None
         )
-        self._renewal = Renewal(self._duties, renew)
-        self._actions = Actions(self._journal, self._attempts, self._duties)
+        self._renewal = Renewal(self._duties, self._journal, renew)
+        later = later or Later()
+        self._waits = Answers(self._work, self._journal, later)
+        self._actions = Actions(self._journal, self._attempts, self._duties, self._waits)
         self._undoing = Undoing(self._work, self._journal, self._duties, lived=self._lived)
         self._forward: asyncio.Task[None] | None = None
-        self._abortion: Cause | None = later.undo if later else None
-        self._cancelled_by_temporal = bool(later and later.by_temporal)
+        self._abortion = later.undo
+        self._cancelled_by_temporal = later.by_temporal
         self._cause: Cause | None = None  # why it is being undone
-        self._landed = later is not None and later.landed  # the pivot had, in an earlier life
+        self._landed = later.landed  # the pivot had, in an earlier life
+        self._deadline = later.deadline
         self._committed = self._landed
         self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
@@ -95,7 +98,12 @@ class Saga:
     @property
     def cancellable(self) -> bool:
         """Whether a cancel would still be honoured: neither past the pivot nor being undone."""
-        return not self._committed and self.view.state is SagaState.RUNNING
+        return not self._committed and self.view.state in FORWARD
+
+    @property
+    def answers(self) -> Mapping[str, Any]:
+        """What the steps that wait were answered, by their names."""
+        return self._waits.given
 
     def request_cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible; False if it is too late."""
@@ -119,6 +127,28 @@ class Saga:
     async def resolve(self, resolution: Resolution) -> None:
         """Take an operator's word on a parked step that `check` let pass, till it is on record."""
         await self._duties.resolve(resolution)
+
+    def check_answer(self, step: str, answer: Any) -> None:
+        """ApplicationError if this cannot be answered to this step: for an Update's validator."""
+        self._waits.check(step, answer, over=self._is_undone)
+
+    def answer(self, step: str, answer: Any) -> Refusal | None:
+        """Answer a step that waits: for an Update. What it means: None if the saga goes on.
+
+        The same answer given again gets the first one's result. ApplicationError, which says what
+        to do, for another one, and for what comes before the request or when nobody waits any more.
+        """
+        return self._waits.take(step, answer, over=self._is_undone)
+
+    def answer_by_signal(self, step: str, answer: Any) -> None:
+        """The same for a signal, which cannot be refused: what comes early is kept.
+
+        What cannot be taken is ignored, and in the worker's log.
+        """
+        try:
+            self._waits.take(step, answer, over=self._is_undone, early=True)
+        except Exception as error:  # noqa: BLE001 - nothing that is sent may stop the saga
+            workflow.logger.warning("a signal's answer to step %s is ignored: %s", step, error)
 
     async def run(self, forward: Forward | None = None) -> Outcome:
         """Run all steps in order, or `forward`, which calls `step` for each; or undo what it began.
@@ -216,6 +246,10 @@ class Saga:
         if self._cancelled_by_temporal and outcome.cause is not None and on_record:
             raise asyncio.CancelledError(outcome.cause.detail)
 
+    @property
+    def _is_undone(self) -> bool:
+        return self._abortion is not None or self._journal.phase not in FORWARD
+
     def _abort(self, cause: Cause) -> bool:
         if not self.cancellable:
             return False
@@ -260,7 +294,10 @@ class Saga:
         return cause
 
     async def _expire(self, deadline: timedelta) -> None:
-        await workflow.sleep(deadline, summary="deadline")
+        now = workflow.now()
+        self._deadline = self._deadline or (now + deadline).isoformat()
+        left = max(datetime.fromisoformat(self._deadline) - now, SHORTLY)
+        await workflow.sleep(left, summary="deadline")
         self._abort(Cause(Ending.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}"))
 
     async def _on_record(self) -> None:
@@ -294,11 +331,20 @@ class Saga:
         while not task.done():
             try:
                 if not await self._renewal.wait(task):
-                    by_temporal = self._cancelled_by_temporal
-                    self._renewal.begin(Later(self._cause, by_temporal, landed=self._landed))
+                    self._renewal.begin(self._later())
             except asyncio.CancelledError:
                 if (current := asyncio.current_task()) is not None:
                     current.uncancel()
                 accepted = self.request_cancel("cancelled_by_operator", "cancelled on Temporal")
                 self._cancelled_by_temporal = self._cancelled_by_temporal or accepted
         return task.result()
+
+    def _later(self) -> Later:
+        return Later(
+            self._cause,
+            self._cancelled_by_temporal,
+            self._landed,
+            self._deadline,
+            self._waits.since,
+            self._waits.given,
+        )

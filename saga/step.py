@@ -34,6 +34,33 @@ class Kind(StrEnum):
     RETRIABLE = "retriable"
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that undoes the saga: as rejected, with this code, and what people are told."""
+
+    code: str
+    detail: str
+
+
+def go_on(answer: Any) -> None:
+    """Decide that any answer lets the saga go on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waits:
+    """What a step waits for, `within` so long of the moment when its action opened the request.
+
+    `answer` is the type of an answer; `what` is told to people who see the saga wait. `decide`
+    answers with a Refusal, or with None if the saga goes on. It may raise an ApplicationError for
+    what is no answer at all: that is refused, and another one waited for.
+    """
+
+    answer: type[Any]
+    within: timedelta
+    what: str
+    decide: Callable[[Any], Refusal | None] = go_on
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step(Generic[C, R]):
     """One step. Its activities take a `Call` and the step's command, action and compensation alike.
@@ -50,9 +77,11 @@ class Step(Generic[C, R]):
     `probe`, optional: asks the service whether an action of unknown outcome landed; its reply if
     it did, else None.
     `concludes`: the compensation says that all is undone, so it waits for all others.
+    `waits`: the action only opens a request, which the compensation withdraws; the step is done
+    when it is answered, see `Saga.answer`, and fails when it is refused or when time is up.
 
-    ValueError if a compensatable step lacks a compensation, another step has one, or a pivot
-    lacks a fence.
+    ValueError if a compensatable step lacks a compensation, another step has one or waits, or a
+    pivot lacks a fence.
     """
 
     name: str
@@ -65,6 +94,7 @@ class Step(Generic[C, R]):
     fence: Callable[[Any, Call], Awaitable[bool]] | None = None
     probe: Callable[[Any, Call, C], Awaitable[R | None]] | None = None
     concludes: bool = False
+    waits: Waits | None = None
     summary: Callable[[C], str] | None = None
     does: str = ""
     undoes: str = ""
@@ -86,6 +116,8 @@ class Step(Generic[C, R]):
     def __post_init__(self) -> None:
         if (self.compensation is not None) != (self.kind is Kind.COMPENSATABLE):
             raise ValueError(f"step {self.name}: a compensation goes with kind=compensatable only")
+        if self.waits is not None and self.kind is not Kind.COMPENSATABLE:
+            raise ValueError(f"step {self.name}: what waits goes with kind=compensatable only")
         if (self.fence is not None) != (self.kind is Kind.PIVOT):
             raise ValueError(f"step {self.name}: a fence goes with kind=pivot, and only there")
 

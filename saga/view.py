@@ -8,6 +8,7 @@ class SagaState(StrEnum):
     """Where a saga stands."""
 
     RUNNING = "running"
+    WAITING = "waiting"
     COMPENSATING = "compensating"
     COMPENSATED = "compensated"
     COMPLETED = "completed"
@@ -19,6 +20,7 @@ class StepState(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -28,10 +30,20 @@ class StepState(StrEnum):
 
 
 @dataclass
+class WaitView:
+    """What a step waits for, in words, and since and until when."""
+
+    what: str
+    since: str
+    until: str
+
+
+@dataclass
 class StepView:
     """One step. Times are ISO 8601, of the workflow's clock; `action` names its activity.
 
     While it is blocked: what of it is parked (`role`), and what an operator may say (`words`).
+    `waiting`, while it waits for a person or a partner.
     """
 
     name: str
@@ -44,6 +56,13 @@ class StepView:
     error: str | None = None
     role: str | None = None
     words: list[str] = field(default_factory=list)
+    waiting: WaitView | None = None
+
+    def note(self) -> str:
+        """What it waits for, or what went wrong."""
+        if self.waiting is None:
+            return self.error or ""
+        return f"for {self.waiting.what}, since {self.waiting.since}, until {self.waiting.until}"
 
 
 @dataclass
@@ -66,5 +85,5 @@ class SagaView:
         lines = [f"**{self.state}**" + (f": {self.cause}" if self.cause else ""), ""]
         lines += ["| step | kind | state | |", "|---|---|---|---|"]
         for step in self.steps:
-            lines.append(f"| {step.name} | {step.kind} | {step.state} | {step.error or ''} |")
+            lines.append(f"| {step.name} | {step.kind} | {step.state} | {step.note()} |")
         return "\n".join(lines)

@@ -9,12 +9,14 @@ import pytest
 import pytest_asyncio
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
 from tests.saga import environment
 from tests.saga.toy import FAST
 
 SERVER = str(Path(sys.executable).parent / "temporal-test-server")
+SUGGESTED = "limit.historyCount.suggestContinueAsNew=40"  # events; 4,096 by default
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
 
@@ -41,6 +43,19 @@ async def skipping_alone() -> AsyncIterator[WorkflowEnvironment]:
     """
     async with time_skipping() as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def short_lived() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal that suggests to continue as new early."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        dev_server_extra_args=["--dynamic-config-value", SUGGESTED],
+        search_attributes=[
+            SearchAttributeKey.for_keyword(name) for name in ("SagaState", "SagaStep")
+        ],
+    ) as environment:
+        yield environment
 
 
 @asynccontextmanager

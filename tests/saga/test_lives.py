@@ -1,16 +1,11 @@
 """A later life of a saga: what it is told at its start, and what it must not do again."""
 
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import uuid4
 
-import pytest_asyncio
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
-from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -22,7 +17,6 @@ from tests.saga.toy import LATER, REJECT, UNDO, Script, ToySaga
 from tests.support.waiting import until
 from tests.support.world import World
 
-SUGGESTED = "limit.historyCount.suggestContinueAsNew=40"  # events; 4,096 by default
 DONE = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 NOT_NOW = {"NotBlocked", "AlreadyResolved"}
 
@@ -102,19 +96,6 @@ async def test_a_word_stands_wherever_the_saga_is_reset_to(world: World) -> None
             assert await world.client.get_workflow_handle(started.id).result() == "no"
     assert len(tasks) >= 2
     assert script.calls["undo two"] == 1
-
-
-@pytest_asyncio.fixture(scope="module")
-async def short_lived() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal that suggests to continue as new early."""
-    async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
-        dev_server_extra_args=["--dynamic-config-value", SUGGESTED],
-        search_attributes=[
-            SearchAttributeKey.for_keyword(name) for name in ("SagaState", "SagaStep")
-        ],
-    ) as environment:
-        yield environment
 
 
 async def say(handle: Handle, resolution: Resolution) -> bool:

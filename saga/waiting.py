@@ -1,0 +1,117 @@
+"""Waits for persons and partners, and takes what they answer.
+
+An answer comes when it comes, maybe twice, and maybe again after a reset, when Temporal repeats
+what the earlier run was sent. The first one counts, in every life of the saga.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+from saga.call import rejection
+from saga.definition import Work
+from saga.journal import Journal
+from saga.lives import Later, has_earlier_run
+from saga.step import Refusal, Step, Waits
+from saga.view import SagaState, StepState, WaitView
+
+SHORTLY = timedelta(milliseconds=1)  # any timer ends the workflow's task
+BEGUN = {StepState.RUNNING, StepState.WAITING, StepState.BLOCKED}  # its request may be open
+
+
+class Answers:
+    """What each step that waits was answered (`given`), and since when it waits (`since`)."""
+
+    def __init__(self, work: Mapping[str, Work], journal: Journal, later: Later) -> None:
+        self._waits = {name: step.waits for name, (step, _) in work.items() if step.waits}
+        self._journal = journal
+        self.since = dict(later.since)
+        self.given = {
+            name: _read(later.answers[name], waits)
+            for name, waits in self._waits.items()
+            if name in later.answers
+        }
+
+    def check(
+        self, name: str, answer: Any, *, over: bool, early: bool = False
+    ) -> tuple[Any, Refusal | None]:
+        """The answer, as its type has it, and if it undoes the saga.
+
+        ApplicationError if it cannot be taken. `over`: the saga is being undone. `early`: it is
+        kept if there is no request yet. So is what a run is sent that another one came before,
+        which may have opened it.
+        """
+        if (waits := self._waits.get(name)) is None:
+            those = ", ".join(self._waits) or "none"
+            raise _refused(
+                "NoSuchWait", f"no step {name} waits for an answer; those that do: {those}"
+            )
+        answer, state = _read(answer, waits), self._journal.state_of(name)
+        pending = state is StepState.PENDING
+        if name in self.given:
+            if answer != self.given[name]:
+                detail = f"{name} was answered otherwise, and that counts: cancel the saga instead"
+                raise _refused("AnsweredOtherwise", detail)
+        elif over or not (pending or state in BEGUN):
+            detail = f"{name} does not wait any more: look at how the saga went on"
+            raise _refused("NotWaitingAnyMore", detail)
+        elif pending and not (early or has_earlier_run()):
+            detail = f"{name} does not wait yet: answer again when its request is open"
+            raise _refused("NotWaitingYet", detail)
+        return answer, waits.decide(answer)
+
+    def take(self, name: str, answer: Any, *, over: bool, early: bool = False) -> Refusal | None:
+        """Take an answer that `check` lets pass."""
+        self.given[name], refusal = self.check(name, answer, over=over, early=early)
+        return refusal
+
+    async def wait(self, step: Step[Any, Any], waits: Waits) -> None:
+        """Until the open request is answered. ApplicationError if it is refused, or time is up."""
+        since = self.since.setdefault(step.name, workflow.now().isoformat())
+        until = datetime.fromisoformat(since) + waits.within
+        if step.name not in self.given:
+            wait = WaitView(waits.what, since, until.isoformat())
+            self._journal.mark(step, StepState.WAITING, waiting=wait)
+            await self._until_answered(step.name, until, f"{step.name}: {waits.what}")
+        if step.name not in self.given:
+            raise ApplicationError(f"waited {waits.within} for {waits.what}")
+        if (refusal := waits.decide(self.given[step.name])) is not None:
+            raise rejection(refusal.code, refusal.detail)
+
+    async def _until_answered(self, name: str, until: datetime, summary: str) -> None:
+        """The saga shows that it waits once nothing else is at work, and not twice for one step."""
+        left = max(until - workflow.now(), SHORTLY)
+        timer = asyncio.create_task(workflow.sleep(left, summary=summary))
+
+        def is_over() -> bool:
+            return name in self.given or timer.done()
+
+        try:
+            await workflow.wait_condition(lambda: is_over() or self._journal.waits())
+            if not is_over():
+                self._journal.enter(SagaState.WAITING)
+                self._journal.flush()
+            await workflow.wait_condition(is_over)
+        finally:
+            timer.cancel()
+
+
+def _read(answer: Any, waits: Waits) -> Any:
+    """An answer as its type has it, whoever brought it. ApplicationError if it is none."""
+    try:
+        converter = workflow.payload_converter()
+        raw = isinstance(answer, RawValue)
+        payload = answer.payload if raw else converter.to_payload(answer)
+        return converter.from_payload(payload, waits.answer)
+    except Exception as error:  # whatever a converter raises
+        detail = f"this is no {waits.answer.__name__}: {error}"
+        raise _refused("UnreadableAnswer", detail) from error
+
+
+def _refused(code: str, detail: str) -> ApplicationError:
+    return ApplicationError(detail, type=code, non_retryable=True)
