@@ -29,13 +29,14 @@ OLD = timedelta(seconds=5)  # many times what a healthy saga takes
 LOOK_EVERY = 1.0  # seconds
 LOOK_TIMEOUT = timedelta(seconds=2)
 OPEN = f"{any_of([PLACING.name])} AND ExecutionStatus = 'Running' AND SagaState != 'blocked'"
+OPEN += " AND SagaState != 'waiting'"  # for a person or a partner: it takes nothing of ours
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Open sagas, those that are parked left out, and how many of them are older than OLD."""
+    """Open sagas that neither are parked nor wait for somebody; how many are older than OLD."""
 
     open: int
     old: int
@@ -137,6 +138,8 @@ def _refused(orders: int) -> None:
 
 
 def _tell(seen: Seen, window: Window) -> None:
-    gauge("saga_open", "Sagas of orders that are open, and not blocked").set(seen.open)
+    gauge("saga_open", "Sagas of orders that are open, and neither blocked nor waiting").set(
+        seen.open
+    )
     gauge("saga_open_old", "Those of them that are older than healthy ones get").set(seen.old)
     gauge("saga_admission_window", "How many may be open before new orders wait").set(window.size)

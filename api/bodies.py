@@ -11,7 +11,7 @@ from contracts.inventory import AddStock, NewProduct
 from contracts.message import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku
 from contracts.orders import Order, OrderLine, OrderStatus
 from contracts.users import NewUser
-from saga import Resolving, Role
+from saga import Resolving, Role, WaitView
 from saga.participant.records import StepRecord
 
 MAX_LINES = 100
@@ -157,6 +157,7 @@ class StepOut(BaseModel):
     """A step, or its compensation. `attempts` counts how often its activity was started.
 
     While it is blocked: what of it is (`role`), and the words that it takes, with what each means.
+    `waiting`, while it waits for a person or a partner.
     """
 
     name: str
@@ -168,6 +169,7 @@ class StepOut(BaseModel):
     error: str | None
     role: str | None = None
     words: dict[str, str] = {}
+    waiting: WaitView | None = None
 
 
 class CompensationOut(BaseModel):

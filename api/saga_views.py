@@ -69,6 +69,7 @@ def _saga(view: SagaView, attempts: dict[str, int], links: dict[str, str]) -> Sa
                 error=step.error,
                 role=step.role,
                 words=offered(step, undoing=view.cause is not None),
+                waiting=step.waiting,
             )
             for step in view.steps
         ],

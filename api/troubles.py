@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from temporalio.client import Client, WorkflowHistory
 
@@ -154,7 +155,8 @@ def _queries(late: timedelta | None) -> list[str]:
         f"{TYPES} AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')",
     ]
     if late is not None:
-        queries.append(f"{OPEN} AND StartTime < '{(datetime.now(UTC) - late).isoformat()}'")
+        old = f"{OPEN} AND StartTime < '{(datetime.now(UTC) - late).isoformat()}'"
+        queries += [f"{old} AND SagaState != 'waiting'", f"{old} AND SagaState = 'waiting'"]
     return queries
 
 
@@ -180,7 +182,7 @@ async def judge(saga: Execution, late: timedelta | None) -> Trouble | None:
 
 def _told(saga: Execution) -> Trouble | None:
     """What it is found by."""
-    attributes = {pair.key.name: pair.value for pair in saga.search_attributes}
+    attributes = _attributes(saga)
     if attributes.get("SagaState") == "blocked":
         step = attributes.get("SagaStep", "an unknown step")
         return _trouble(saga, Kind.BLOCKED, f"blocked, last at {step}")
@@ -189,12 +191,28 @@ def _told(saga: Execution) -> Trouble | None:
     return None
 
 
+def _attributes(saga: Execution) -> dict[str, Any]:
+    return {pair.key.name: pair.value for pair in saga.search_attributes}
+
+
 async def _waits(saga: Execution, late: timedelta | None) -> Trouble | None:
     if late is None or saga.start_time > datetime.now(UTC) - late:
         return None
     async for failing in failures(saga):
         return _trouble(saga, Kind.RETRYING, failing)
-    return _trouble(saga, Kind.SLOW, "open for long")
+    if _attributes(saga).get("SagaState") != "waiting":
+        return _trouble(saga, Kind.SLOW, "open for long")
+    if (since := _untaken_since(saga)) is None or since > datetime.now(UTC) - late:
+        return None  # for a person or a partner, whose time is not up
+    why = f"its time is up, or it was answered, and no worker has seen that since {since}"
+    return _trouble(saga, Kind.SLOW, why)
+
+
+def _untaken_since(saga: Execution) -> datetime | None:
+    """Since when there is something for a worker to do. Temporal itself sees to it in time."""
+    if saga.described is None or not saga.described.HasField("pending_workflow_task"):
+        return None
+    return saga.described.pending_workflow_task.original_scheduled_time.ToDatetime(UTC)
 
 
 async def _ended(saga: Execution) -> Trouble:

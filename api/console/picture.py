@@ -6,11 +6,11 @@ from datetime import datetime
 
 from api.console.tries import Result, Try
 from api.words import offered, role_of
-from saga import Kind, Role, SagaView, StepState, StepView
+from saga import Kind, Role, SagaView, StepState, StepView, WaitView
 
 WIDTH = 1000  # of the waterfall, in its own units
 NARROWEST = 4
-OPEN = {StepState.RUNNING, StepState.COMPENSATING, StepState.BLOCKED}
+OPEN = {StepState.RUNNING, StepState.WAITING, StepState.COMPENSATING, StepState.BLOCKED}
 UNDONE = {StepState.COMPENSATED, StepState.SKIPPED}
 
 
@@ -56,6 +56,7 @@ class Node:
     undone_as: int | None  # 1 for the first that was undone
     role: Role
     words: Mapping[str, str]
+    waiting: WaitView | None
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def _node(step: StepView, view: SagaView, tries: Sequence[Try]) -> Node:
         undone_as=view.compensations.index(step.name) + 1 if asked else None,
         role=role_of(step, undoing=view.cause is not None),
         words=offered(step, undoing=view.cause is not None),
+        waiting=step.waiting,
     )
 
 

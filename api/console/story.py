@@ -22,7 +22,10 @@ VERDICTS = {
 STEPS = {step.name: step for saga in SAGAS.values() for step in saga.definition}
 QUESTIONS = {Role.FENCE, Role.PROBE}
 ASK = "asks the service again whether it took effect, which decides how the saga goes on"
-TAKEN = {StepState.RUNNING, StepState.DONE, StepState.FAILED, StepState.BLOCKED}
+TAKEN = {
+    *(StepState.RUNNING, StepState.WAITING, StepState.DONE),
+    *(StepState.FAILED, StepState.BLOCKED),
+}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ STEPS = ("create", "validate", "reserve", "charge", "confirm", "commit")
 GLYPHS = {
     "done": "[green]●[/]",
     "running": "[cyan]◐[/]",
+    "waiting": "[cyan]◔[/]",
     "failed": "[red]✗[/]",
     "compensating": "[yellow]↺[/]",
     "compensated": "[yellow]↩[/]",

@@ -92,8 +92,15 @@ def _step(step: Json) -> str:
         words += f" in {took.total_seconds() * 1000:.0f} ms"
     if step["attempts"] > 1:
         words += f", {step['attempts']} attempts"
+    words += _awaited(step)
     words += f"; {step['error']}" if step["error"] else ""
     return "\n".join([words, *_offered(step)])
+
+
+def _awaited(step: Json) -> str:
+    """For whom or what a step waits."""
+    wait = step.get("waiting")
+    return f" for {wait['what']} since {wait['since']}, until {wait['until']}" if wait else ""
 
 
 def _offered(step: Json) -> Iterator[str]:
@@ -139,5 +146,10 @@ def _stakes(case: Case) -> Iterator[str]:
 def _next(case: Case) -> str:
     status = case.order["status"]
     steps = case.saga["steps"] if case.saga else []
+    waiting = next((step["waiting"] for step in steps if step.get("waiting")), None)
+    if waiting and status == "pending":
+        return (
+            f"Next: nothing to do: it goes on when it is answered, or ends at {waiting['until']}."
+        )
     blocked = next((it["name"] for it in steps if it["state"] == "blocked"), "STEP")
     return "Next: " + NEXT[status].format(id=case.order["id"], step=blocked)

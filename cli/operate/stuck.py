@@ -50,7 +50,10 @@ def stuck(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List sagas that do not get on, most money at stake first. Exit code 1 if there are any."""
+    """List sagas that do not get on, most money at stake first. Exit code 1 if there are any.
+
+    One that waits for a person or a partner is none of them before that one's time is up.
+    """
     with told():
         found = asyncio.run(_find(timedelta(seconds=older)))
         api = Api.at(url)

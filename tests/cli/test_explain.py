@@ -29,7 +29,7 @@ RECORD = {
 class Answering(Api):
     """An API that gives these answers; an answer that is a status is an error."""
 
-    def __init__(self, saga: int) -> None:
+    def __init__(self, saga: int | dict[str, Any]) -> None:
         self._answers: dict[str, Any] = {
             "/v1/orders/ord_1": ORDER,
             "/v1/orders/ord_1/saga": saga,
@@ -56,6 +56,19 @@ def test_an_order_is_explained_from_records_if_its_saga_says_nothing(
     assert told in said
     assert "inventory: reserve_inventory took effect, once" in said
     assert "Stock: 2 pieces are reserved for it." in said
+
+
+def test_a_saga_that_waits_says_for_what_since_when_and_until_when() -> None:
+    wait = {"what": "the customer's approval", "since": "2026-11-24", "until": "2026-11-26"}
+    step = {"name": "approve", "state": "waiting", "attempts": 1, "error": None, "waiting": wait}
+    step |= {"started_at": "2026-11-24", "finished_at": None}
+    saga = {"state": "waiting", "cause": None, "steps": [step], "compensations": []}
+    said = "\n".join(story(case_of(Answering(saga), "ord_1")))
+    assert "Its saga is waiting." in said
+    assert (
+        "approve: waiting for the customer's approval since 2026-11-24, until 2026-11-26\n" in said
+    )
+    assert "it goes on when it is answered, or ends at 2026-11-26." in said
 
 
 def test_an_error_that_is_no_silence_is_told() -> None:

@@ -1,0 +1,65 @@
+"""A saga that waits for somebody is shown as such everywhere, and is in no trouble meanwhile."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+from activities.executions import described
+from api.console.picture import draw
+from api.console.rendering import part
+from api.saga_views import _saga
+from api.troubles import Trouble, judge
+from saga import SagaState, SagaView, StepState, StepView, WaitView
+from tests.saga.test_waiting import in_state
+from tests.saga.toy import Script
+from tests.saga.waiting_toy import WaitingSaga, asking
+from tests.support.waiting import until
+from tests.support.world import World
+
+WAIT = WaitView("the traveller's approval", "2026-11-24T12:00:00", "2026-11-26T12:00:00")
+STEP = StepView("ask", "compensatable", "toy.two", "toy.undo_two", StepState.WAITING, waiting=WAIT)
+VIEW = SagaView("trip-1", SagaState.WAITING, [STEP])
+
+
+async def trouble_of(world: World, saga_id: str) -> Trouble | None:
+    saga = await described(world.client, saga_id, rpc_timeout=timedelta(seconds=5))
+    assert saga is not None
+    return await judge(saga, timedelta(0))
+
+
+async def test_a_saga_that_waits_is_in_no_trouble_until_nobody_takes_its_answer(
+    world: World,
+) -> None:
+    async with asking(world.client, Script(), cached=1) as handle:
+        await in_state(handle, "waiting")
+
+        async def is_found() -> bool:
+            found = await world.client.count_workflows(
+                f"SagaState = 'waiting' AND WorkflowId = '{handle.id}'"
+            )
+            return found.count == 1
+
+        await until(is_found)
+        assert await trouble_of(world, handle.id) is None
+    await handle.signal(WaitingSaga.approval, args=["ask", {"yes": True}])  # no worker is there
+
+    async def is_in_trouble() -> bool:
+        trouble = await trouble_of(world, handle.id)
+        return trouble is not None and "no worker has seen that since" in trouble.why
+
+    await until(is_in_trouble)
+    await handle.terminate("the test is over")
+
+
+def test_the_api_tells_for_what_it_waits() -> None:
+    (step,) = _saga(VIEW, {}, {}).model_dump(mode="json")["steps"]
+    assert step["state"] == "waiting"
+    assert step["waiting"] == {"what": WAIT.what, "since": WAIT.since, "until": WAIT.until}
+
+
+def test_the_console_shows_for_what_it_waits() -> None:
+    drawn = draw("Trip", VIEW, [], datetime.now(UTC))
+    assert drawn.nodes[0].is_now
+    words = SimpleNamespace(temporal={"trip-1": "#"}, trace_url="", does=str, undoes=str)
+    page = part("order_parts.html", "picture", drawn, words)
+    assert "is-waiting" in page
+    assert "for the traveller&#39;s approval, since 2026-11-24T12:00:00" in page
