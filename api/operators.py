@@ -1,9 +1,10 @@
 """`/v1/sagas`: what operators see and do."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import AfterValidator, WithJsonSchema
 
 from api.access import Guarded
 from api.auth import Me
@@ -14,12 +15,26 @@ from api.exposure import exposure as look
 from api.openapi import errors
 from api.paging import IN_DIGITS
 from api.saga_found import SagaFound
+from contracts.names import STEP_RECORDERS
 from saga import Resolution, SagaState
 
 router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=Guarded)
 figures = APIRouter(tags=["sagas"], route_class=Guarded)
 LATE = "Seconds after which an open saga is late"
 Deps = Annotated[Backend, Depends(backend)]
+
+
+def _known(service: str) -> str:
+    if service not in STEP_RECORDERS:
+        raise ValueError(f"must be one of {', '.join(STEP_RECORDERS)}")
+    return service
+
+
+Recorder = Annotated[
+    str,
+    AfterValidator(_known),
+    WithJsonSchema({"enum": list(STEP_RECORDERS), "type": "string"}),
+]
 
 
 @figures.get("/v1/exposure")
@@ -58,20 +73,15 @@ async def list_sagas(
 async def saga_records(
     saga_id: str,
     deps: Deps,
-    only: Annotated[Literal["order", "inventory", "payment"] | None, Query(alias="service")] = None,
+    only: Annotated[Recorder | None, Query(alias="service")] = None,
 ) -> list[ServiceRecord]:
     """What the services have on record of a saga, whatever Temporal knows of it. May be empty.
 
     All are asked, and 503 is the answer if one is down; `service` asks just one.
     """
-    services = deps.services
     found = [
         ServiceRecord(service=name, **record.model_dump())
-        for name, service in (
-            ("order", services.orders),
-            ("inventory", services.inventory),
-            ("payment", services.payments),
-        )
+        for name, service in deps.services.step_recorders().items()
         if only in {None, name}
         for record in await service.recorded(saga_id)
     ]

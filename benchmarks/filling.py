@@ -10,8 +10,8 @@ import asyncpg
 
 from benchmarks.ground import Ground
 from benchmarks.orders import Shop, open_shop
-from cli.stack.databases import OWNER
 from cli.stack.options import HOST, database_variable
+from contracts.names import DATABASES
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import open_services
 from services.migrate import migrate
@@ -79,7 +79,7 @@ async def filled(ground: Ground, orders: int) -> tuple[dict[str, str], Shop]:
     credentials, port = ground.credentials, ground.options.ports.postgres
     urls = {
         service: f"postgresql://{role}:{credentials.roles[role]}@{HOST}:{port}/{role}{suffix}"
-        for service, role in OWNER.items()
+        for service, role in DATABASES.items()
     }
     settings = DatabaseSettings.model_validate(
         {f"{service}_database_url": url for service, url in urls.items()}
@@ -101,7 +101,7 @@ def suffix_of(orders: int) -> str:
 async def _create(ground: Ground, suffix: str) -> None:
     connection = await asyncpg.connect(ground.superuser_url("postgres"), ssl=False)
     try:
-        for role in OWNER.values():
+        for role in DATABASES.values():
             await connection.execute(f"CREATE DATABASE {role}{suffix} OWNER {role}")
     finally:
         await connection.close()

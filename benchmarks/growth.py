@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import asyncpg
 from pydantic import BaseModel
 
-from cli.stack.databases import OWNER
+from contracts.names import DATABASES
 
 COUNTS = """SELECT relname, n_tup_ins - n_tup_del AS rows, coalesce(seq_tup_read, 0) AS read_whole
     FROM pg_stat_user_tables ORDER BY relname"""
@@ -34,4 +34,4 @@ async def counts(urls: Mapping[str, str]) -> dict[str, Counts]:
 
 def databases(suffix: str = "") -> list[str]:
     """The services' databases, or their namesakes with other rows in them."""
-    return [f"{role}{suffix}" for role in OWNER.values()]
+    return [f"{role}{suffix}" for role in DATABASES.values()]

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def own_databases() -> "AsyncIterator[DatabaseSettings]":
     """Migrated databases on a PostgreSQL of their own."""
-    from cli.stack.databases import OWNER  # noqa: PLC0415 - heavy
     from cli.stack.ports import free_port  # noqa: PLC0415 - heavy
     from cli.stack.postgres import Postgres  # noqa: PLC0415 - heavy
+    from contracts.names import DATABASES  # noqa: PLC0415 - heavy
     from infrastructure.settings import DatabaseSettings  # noqa: PLC0415 - heavy
     from services.migrate import migrate  # noqa: PLC0415 - heavy
 
@@ -23,7 +23,7 @@ async def own_databases() -> "AsyncIterator[DatabaseSettings]":
         postgres = Postgres.at(Path(folder), free_port(), fleeting=True)
         await postgres.start()
         try:
-            urls = {f"{it}_database_url": postgres.url(role) for it, role in OWNER.items()}
+            urls = {f"{it}_database_url": postgres.url(role) for it, role in DATABASES.items()}
             settings = DatabaseSettings.model_validate(urls)
             await migrate(settings)
             yield settings

@@ -13,11 +13,10 @@ from typing import Annotated
 import typer
 
 from cli.stack import signing
-from cli.stack.credentials import OWNERS
 from cli.stack.files import StateDir, write_private
+from contracts.names import DATABASES
 from infrastructure.keys import new_key, written
 
-DATABASES = (*OWNERS, "temporal")
 FOLDER = Path(".saga-compose")
 READABLE = ("jwks.json", "service-key.pem", "service-jwks.json")
 
@@ -51,7 +50,9 @@ def dotenv(folder: Path) -> str:
 
     Keys that encrypt are here and not in the folder: their files must be nobody else's.
     """
-    lines = [f"{it.upper()}_PASSWORD={secrets.token_hex(24)}" for it in DATABASES]
+    lines = [
+        f"{it.upper()}_PASSWORD={secrets.token_hex(24)}" for it in (*DATABASES.values(), "temporal")
+    ]
     lines += [f"{name}='{_keys()}'" for name in ("PAYLOAD_KEYS", "USER_KEYS")]
     lines += [
         f"PROVIDER_KEY=sk_test_{secrets.token_hex(24)}",

@@ -1,6 +1,7 @@
-"""Names on Temporal that are part of the public contract, and channels of the databases."""
+"""Names that are known in many places: services, queues and ids on Temporal, databases."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 
 AUDITS = "audits"  # the task queue of audits, beside those of the services
@@ -13,6 +14,25 @@ class Queue(StrEnum):
     USERS = "users"
     INVENTORY = "inventory"
     PAYMENTS = "payments"
+
+
+# Every service and its task queue, after which its database and its role are named, too. Whatever
+# concerns all services reads it here: settings, migrations, the local stack, relays, containers.
+SERVICES: Mapping[str, Queue] = {
+    "user": Queue.USERS,
+    "order": Queue.ORDERS,
+    "inventory": Queue.INVENTORY,
+    "payment": Queue.PAYMENTS,
+}
+
+# Those in which sagas take effect, so that they keep a record of their steps.
+STEP_RECORDERS = tuple(service for service in SERVICES if service != "user")
+
+# All databases and their roles: of the services, and of published events.
+DATABASES: Mapping[str, str] = {
+    **{service: queue.value for service, queue in SERVICES.items()},
+    "event": "events",
+}
 
 
 # NOTIFY in the order database: an order's id, after each transaction that added events to it.

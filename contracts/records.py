@@ -1,6 +1,16 @@
 """What a service has on record of sagas' effects, and in which life of its database."""
 
+from typing import Protocol
+
 from contracts.message import Message
+from saga.participant.records import StepRecord
+
+
+class StepRecorder(Protocol):
+    """A service that keeps a record of sagas' steps."""
+
+    async def recorded(self, saga_id: str) -> list[StepRecord]:
+        """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
 
 
 class Effects(Message):

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 
+from contracts.names import SERVICES
 from infrastructure.keys import FixedKeys, KeyFile, KeyRing, Keys
 from infrastructure.public_http import Network, networks
 
@@ -34,14 +35,41 @@ class DatabaseSettings(BaseSettings):
     event_database_url: DatabaseUrl
 
 
-class AnyDatabaseSettings(BaseSettings):
-    """The same, where not all are known: each process need only know its own."""
+class ServiceDatabaseSettings(BaseSettings):
+    """The same of the services, where not all are known: each process need only know its own."""
 
     user_database_url: DatabaseUrl | None = None
     order_database_url: DatabaseUrl | None = None
     inventory_database_url: DatabaseUrl | None = None
     payment_database_url: DatabaseUrl | None = None
+
+    def databases(self) -> dict[str, str]:
+        """By service, those that are known."""
+        return _set_of(self, "database_url")
+
+
+class ServiceUrlSettings(BaseSettings):
+    """Where services are that run as processes of their own: USER_SERVICE_URL and so on."""
+
+    user_service_url: str | None = None
+    order_service_url: str | None = None
+    inventory_service_url: str | None = None
+    payment_service_url: str | None = None
+
+    def urls(self) -> dict[str, str]:
+        """By service, those that are known."""
+        return _set_of(self, "service_url")
+
+
+class AnyDatabaseSettings(ServiceDatabaseSettings):
+    """All databases, as far as they are known."""
+
     event_database_url: DatabaseUrl | None = None
+
+
+def _set_of(settings: BaseSettings, kind: str) -> dict[str, str]:
+    found = {it: getattr(settings, f"{it}_{kind}") for it in SERVICES}
+    return {service: url for service, url in found.items() if url}
 
 
 class UserKeySettings(BaseSettings):

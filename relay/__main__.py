@@ -37,7 +37,7 @@ async def run(options: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     ready = asyncio.Event()
-    settings, outboxes = EventSettings(), OutboxSettings().urls()
+    settings, outboxes = EventSettings(), OutboxSettings().databases()
     event_url = settings.event_database_url
     async with contextlib.AsyncExitStack() as stack:
         if options.health_port:

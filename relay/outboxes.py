@@ -3,42 +3,30 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from pydantic_settings import BaseSettings
+from sqlalchemy import MetaData
 
+from contracts.names import SERVICES
 from infrastructure.bus import Bus
 from infrastructure.database import Database
 from infrastructure.notices import Notices
-from infrastructure.outbox import CHANNEL, OutboxTables
+from infrastructure.outbox import CHANNEL, OutboxTables, outbox_table, set_aside_table
 from infrastructure.relay import Relay
-from infrastructure.settings import DatabaseUrl
-from services.inventory import tables as inventory
-from services.order import tables as order
-from services.payment import tables as payment
-from services.user import tables as user
+from infrastructure.settings import ServiceDatabaseSettings
 
-OUTBOXES: Mapping[str, OutboxTables] = {
-    "user": OutboxTables(user.outbox, user.set_aside),
-    "order": OutboxTables(order.outbox, order.set_aside),
-    "inventory": OutboxTables(inventory.outbox, inventory.set_aside),
-    "payment": OutboxTables(payment.outbox, payment.set_aside),
-}
+# Each service has its outbox in a database of its own, and all look alike.
+TABLES = OutboxTables(outbox_table(MetaData()), set_aside_table(MetaData()))
+OUTBOXES: Mapping[str, OutboxTables] = dict.fromkeys(SERVICES, TABLES)
 
 
-class OutboxSettings(BaseSettings):
+class OutboxSettings(ServiceDatabaseSettings):
     """USER_DATABASE_URL and so on: those that are set are served."""
 
-    user_database_url: DatabaseUrl | None = None
-    order_database_url: DatabaseUrl | None = None
-    inventory_database_url: DatabaseUrl | None = None
-    payment_database_url: DatabaseUrl | None = None
-
-    def urls(self) -> dict[str, str]:
+    def databases(self) -> dict[str, str]:
         """By service. ValueError if there is none."""
-        found = {service: getattr(self, f"{service}_database_url") for service in OUTBOXES}
-        urls = {service: url for service, url in found.items() if url}
-        if not urls:
+        found = super().databases()
+        if not found:
             raise ValueError("set the database URL of one service or more, as ORDER_DATABASE_URL")
-        return urls
+        return found
 
 
 @asynccontextmanager

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from contracts.inventory import InventoryService
+from contracts.names import DATABASES, SERVICES, STEP_RECORDERS
 from contracts.orders import OrderService
 from contracts.payments import PaymentService
+from contracts.records import StepRecorder
 from contracts.users import UserService
 from infrastructure.breaker import Breaker, Observer, unobserved
 from infrastructure.service_client import ServiceClient, open_client, remote
@@ -40,12 +42,12 @@ LOCAL: Mapping[str, Callable[[str], Opening]] = {
 
 # Seconds for one call, each less than an attempt of the activities that make it: an attempt of a
 # payment has 10 s, all others have 5 s.
-DEADLINES = {"user": 4.5, "order": 4.5, "inventory": 4.5, "payment": 9.5}
+DEADLINES = {**dict.fromkeys(SERVICES, 4.5), "payment": 9.5}
 
 
 @dataclass(frozen=True)
 class Services:
-    """The services, as the rest of the program sees them.
+    """The services, as the rest of the program sees them: each by the name of its task queue.
 
     `probes` tell, by name, whether what a service needs answers: they raise Unavailable if not.
     """
@@ -55,6 +57,10 @@ class Services:
     inventory: InventoryService
     payments: PaymentService
     probes: Mapping[str, Callable[[], Awaitable[None]]]
+
+    def step_recorders(self) -> Mapping[str, StepRecorder]:
+        """Those that keep a record of sagas' steps, by name."""
+        return {service: getattr(self, SERVICES[service]) for service in STEP_RECORDERS}
 
 
 @asynccontextmanager
@@ -82,13 +88,8 @@ async def open_placed(
                 _open(service, places, subject, observe)
             )
             probes[_probe_name(service, places)] = found[service].ready
-        yield Services(
-            users=found["user"].service,
-            orders=found["order"].service,
-            inventory=found["inventory"].service,
-            payments=found["payment"].service,
-            probes=probes,
-        )
+        known = {SERVICES[service].value: opened.service for service, opened in found.items()}
+        yield Services(**known, probes=probes)
 
 
 def _open(service: str, places: Places, subject: str, observe: Observer) -> Opening:
@@ -140,5 +141,4 @@ def _probe_name(service: str, places: Places) -> str:
     """What /health/ready calls it."""
     if service in places.urls:
         return f"{service}_service"
-    plural = {"user": "users", "order": "orders", "payment": "payments"}
-    return f"{plural.get(service, service)}_database"
+    return f"{DATABASES[service]}_database"

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 from pydantic_settings import BaseSettings
 
+from contracts.names import SERVICES
 from infrastructure.database import Database
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.registry.instances import Instance
@@ -17,7 +18,6 @@ from infrastructure.registry.watch import Publish, Watch, health_by
 from infrastructure.settings import DatabaseUrl
 from infrastructure.telemetry.metrics import gauge, serve
 from infrastructure.telemetry.start import telemetry_of
-from services.migrate import SERVICES
 
 
 class Settings(BaseSettings):
@@ -36,9 +36,9 @@ async def run(folder: Path) -> None:
         async with httpx2.AsyncClient(trust_env=False) as http:
             registry = PostgresRegistry(database)
             files = EndpointFiles(folder)
-            files.make(SERVICES)
+            files.make(tuple(SERVICES))
             publish = _counted(files.publish)
-            await Watch(registry, SERVICES, health_by(http), publish).run(stop)
+            await Watch(registry, tuple(SERVICES), health_by(http), publish).run(stop)
     finally:
         await database.close()
 

@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from contracts.names import DATABASES
 from infrastructure.migrations import upgrade
 from infrastructure.registry.postgres import MIGRATIONS as REGISTRY
 from infrastructure.settings import AnyDatabaseSettings, DatabaseSettings, RegistrySettings
-
-SERVICES = ("user", "order", "inventory", "payment")
-DATABASES = (*SERVICES, "event")
 
 
 def migrations_of(service: str) -> Path:

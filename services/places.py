@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import FilePath
-from pydantic_settings import BaseSettings
 
+from contracts.names import SERVICES
 from infrastructure.keys import Keys
 from infrastructure.settings import (
     DatabaseSettings,
-    DatabaseUrl,
     ProviderSettings,
+    ServiceDatabaseSettings,
+    ServiceUrlSettings,
     UserKeySettings,
 )
 from infrastructure.signing import SigningKey
 from infrastructure.tokens import Issuer
-from services.migrate import SERVICES
 
 
 @dataclass(frozen=True)
@@ -52,37 +52,25 @@ class Places:
         return cls(databases, provider=provider)
 
 
-class PlaceSettings(BaseSettings):
+class PlaceSettings(ServiceDatabaseSettings, ServiceUrlSettings):
     """USER_DATABASE_URL or USER_SERVICE_URL, and so on; who we are to services at URLs."""
 
-    user_database_url: DatabaseUrl | None = None
-    order_database_url: DatabaseUrl | None = None
-    inventory_database_url: DatabaseUrl | None = None
-    payment_database_url: DatabaseUrl | None = None
-    user_service_url: str | None = None
-    order_service_url: str | None = None
-    inventory_service_url: str | None = None
-    payment_service_url: str | None = None
     service_auth_issuer: str = ""
     service_auth_key: Path | None = None
     service_tls_authorities: FilePath | None = None
 
     def places(self) -> Places:
         """What was set. ValueError if it makes no whole; OSError if the key cannot be read."""
-        databases = self._set("database")
+        databases = self.databases()
         provider = ProviderSettings() if "payment" in databases else None
         return Places(
             databases,
-            self._set("service"),
+            self.urls(),
             provider,
             self._issuer(),
             self.service_tls_authorities,
             UserKeySettings().keys() if "user" in databases else None,
         )
-
-    def _set(self, kind: str) -> dict[str, str]:
-        found = {it: getattr(self, f"{it}_{kind}_url") for it in SERVICES}
-        return {service: url for service, url in found.items() if url}
 
     def _issuer(self) -> Issuer | None:
         if self.service_auth_key is None or not self.service_auth_issuer:

@@ -23,14 +23,13 @@ from temporalio.converter import DataConverter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig
 from temporalio.testing import TimeSkipper, WorkflowEnvironment
 
-from contracts.names import SEARCH_ATTRIBUTES, Queue
+from contracts.names import SEARCH_ATTRIBUTES, SERVICES, Queue
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from saga.participant.activity_errors import ServiceErrors
 from sandbox.app import create_app
 from services.composition import Services
 from services.inventory.service import Inventory
-from services.migrate import SERVICES
 from services.order.service import Orders
 from services.payment.provider import Provider
 from services.payment.service import Payments

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from cli.stack import state
 from cli.stack.errors import StackError
+from contracts.names import SERVICES
 from infrastructure.settings import EventSettings, with_driver
 
 STATE_DIR = Path(".saga")
-SERVICES = ("user", "order", "inventory", "payment")
 
 
 def order_database(state_dir: Path = STATE_DIR) -> str:

@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any
 
 from cli.client import Api, ApiError
-from contracts.names import order_of
+from contracts.names import STEP_RECORDERS, order_of
 from contracts.sagas import PLACING, type_of
 
 Json = dict[str, Any]
-KEEPERS = ("order", "inventory", "payment")  # the services that have sagas' steps on record
 DOWN = 503
 
 
@@ -91,7 +90,7 @@ def _records(api: Api, path: str) -> tuple[list[Json], list[str]]:
     if not down:
         return found, []
     found, silent = [], []
-    for service in KEEPERS:
+    for service in STEP_RECORDERS:
         records, down = unless_down(partial(api.get, path, service=service))
         found += records or []
         silent += [service] if down else []

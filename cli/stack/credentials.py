@@ -9,9 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from cli.stack.errors import StackError
 from cli.stack.files import write_private
+from contracts.names import DATABASES
 
-OWNERS = ("users", "orders", "inventory", "payments", "events")
-ROLES = (*OWNERS, "registry")
+ROLES = (*DATABASES.values(), "registry")
 
 
 class Credentials(BaseModel, frozen=True):

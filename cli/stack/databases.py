@@ -6,14 +6,11 @@ A role owns the database of its name and cannot log in to another's. Tables are 
 import asyncpg
 
 from cli.stack.child import Check
-from cli.stack.credentials import OWNERS, Credentials
+from cli.stack.credentials import Credentials
 from cli.stack.errors import StartFailed
 
 HOST = "127.0.0.1"
 ATTEMPT = 5.0
-
-# Which role and database each service's URL leads to.
-OWNER = dict(zip(("user", "order", "inventory", "payment", "event"), OWNERS, strict=True))
 
 
 async def _connect(port: int, password: str) -> asyncpg.Connection:

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 
 from cli.stack import signing
 from cli.stack.credentials import Credentials
-from cli.stack.databases import OWNER
 from cli.stack.encryption import PERSONS
 from cli.stack.encryption import VARIABLES as PAYLOADS
 from cli.stack.files import StateDir
 from cli.stack.gateway import SOCKET
-from cli.stack.options import HOST, SERVICES, Given, Options, Ports, database_variable
+from cli.stack.options import HOST, Given, Options, Ports, database_variable
 from cli.stack.signing import BETWEEN_SERVICES
+from contracts.names import DATABASES, SERVICES
 
 REGISTRY = "REGISTRY_DATABASE_URL"
-DATABASES = (*(database_variable(it) for it in OWNER), REGISTRY)
+VARIABLES = (*(database_variable(it) for it in DATABASES), REGISTRY)
 ALLOWED = "WEBHOOK_ALLOWED_NETWORKS"  # receivers are on this machine, if nothing else is said
 EVENTS = database_variable("event")
 VERSION = ("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")  # of the workers' code
@@ -27,7 +27,7 @@ def of_the_stack(
     """What leads a program to the parts of this stack. Holds passwords."""
     ours = {"PYTHONUNBUFFERED": "1"}  # so that a log's last words are in it after a crash
     ours[ALLOWED] = environ.get(ALLOWED, HOST)
-    for service, role in OWNER.items():
+    for service, role in DATABASES.items():
         own = _url(role, options, credentials)
         ours[database_variable(service)] = given.databases.get(service, own)
     if options.split:
@@ -50,7 +50,7 @@ def of_callers(env: Mapping[str, str], ports: Ports, layout: StateDir) -> dict[s
     """Of who calls services that are processes of their own: where they are, and no database."""
     places = {f"{it.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
     key = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_KEY": str(layout.service_key)}
-    return _without(env, DATABASES, PROVIDER, PERSONS) | places | key
+    return _without(env, VARIABLES, PROVIDER, PERSONS) | places | key
 
 
 def with_events(env: Mapping[str, str], whole: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ def with_events(env: Mapping[str, str], whole: Mapping[str, str]) -> dict[str, s
 def of_webhooks(env: Mapping[str, str]) -> dict[str, str]:
     """Of who sends to customers' addresses: no database but that of events, and no provider."""
     own = {EVENTS: env[EVENTS]}
-    return _without(env, DATABASES, PROVIDER, PERSONS) | own
+    return _without(env, VARIABLES, PROVIDER, PERSONS) | own
 
 
 def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[str, str]:
@@ -69,13 +69,13 @@ def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[s
     own = {database_variable(service): env[database_variable(service)], REGISTRY: env[REGISTRY]}
     keys = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_JWKS": str(layout.service_jwks)}
     kept = {"payment": PROVIDER, "user": PERSONS}.get(service)
-    hidden = [it for it in (DATABASES, PAYLOADS, PROVIDER, PERSONS) if it != kept]
+    hidden = [it for it in (VARIABLES, PAYLOADS, PROVIDER, PERSONS) if it != kept]
     return _without(env, *hidden) | own | keys
 
 
 def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
     """Of who watches over the instances."""
-    return _without(env, DATABASES, PAYLOADS, PROVIDER, PERSONS) | {REGISTRY: env[REGISTRY]}
+    return _without(env, VARIABLES, PAYLOADS, PROVIDER, PERSONS) | {REGISTRY: env[REGISTRY]}
 
 
 def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> dict[str, str]:
@@ -101,7 +101,7 @@ def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> di
 
 def of_codec(env: Mapping[str, str]) -> dict[str, str]:
     """Of the codec server: keys of payloads, and no database."""
-    return _without(env, DATABASES, PROVIDER, PERSONS)
+    return _without(env, VARIABLES, PROVIDER, PERSONS)
 
 
 def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:

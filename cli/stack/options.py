@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
-from cli.stack.databases import OWNER
 from cli.stack.errors import StackError
+from contracts.names import DATABASES, SERVICES
 
 HOST = "127.0.0.1"
-SERVICES = ("user", "order", "inventory", "payment")  # as services.migrate, which is slow to load
 MOST_INSTANCES = 9  # of a service
 
 
@@ -43,7 +42,7 @@ class Ports(BaseModel, frozen=True):
 
     def service(self, name: str) -> int:
         """Where a service is called, whichever instance answers."""
-        return self.services_base + SERVICES.index(name)
+        return self.services_base + _number_of(name)
 
     @property
     def discovery(self) -> int:
@@ -52,7 +51,7 @@ class Ports(BaseModel, frozen=True):
 
     def instance(self, service: str, n: int) -> int:
         """Where the n-th instance of a service listens; n counts from 1."""
-        return self.services_base + 10 * (SERVICES.index(service) + 1) + n
+        return self.services_base + 10 * (_number_of(service) + 1) + n
 
     def metrics_of_api(self, workers: int) -> int:
         """The port of the metrics of the API's own worker: the one after the others'."""
@@ -61,6 +60,10 @@ class Ports(BaseModel, frozen=True):
     def health_of_webhooks(self, workers: int) -> int:
         """The port of the health of what sends webhooks: the one after the workers'."""
         return self.health_base + workers + 1
+
+
+def _number_of(service: str) -> int:
+    return list(SERVICES).index(service)
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ class Given:
             raise StackError(
                 "API_AUTH_JWKS is set, so API_AUTH_ISSUER and API_AUTH_AUDIENCE are needed too"
             )
-        urls = {service: environ.get(database_variable(service), "") for service in OWNER}
+        urls = {service: environ.get(database_variable(service), "") for service in DATABASES}
         return cls(
             databases={service: url for service, url in urls.items() if url},
             temporal=environ.get("TEMPORAL_ADDRESS") or None,
@@ -130,7 +133,7 @@ class Given:
 
     def all_databases(self, *, split: bool) -> bool:
         """Whether no PostgreSQL of ours is needed; split services need a registry too."""
-        return len(self.databases) == len(OWNER) and (self.registry is not None or not split)
+        return len(self.databases) == len(DATABASES) and (self.registry is not None or not split)
 
 
 def parse_scale(words: Sequence[str]) -> dict[str, int]:

@@ -11,7 +11,8 @@ from cli.stack import environment, ready
 from cli.stack.child import Child, Lane, Stage
 from cli.stack.errors import StackError
 from cli.stack.files import StateDir
-from cli.stack.options import HOST, SERVICES, Options
+from cli.stack.options import HOST, Options
+from contracts.names import SERVICES
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.envoy.parts import Address
 from infrastructure.envoy.services import ServiceMesh, balancing_by
@@ -48,7 +49,7 @@ class SplitServices:
     def mesh(self) -> ServiceMesh:
         """What Envoy has of them. StackError names a wrong setting."""
         try:
-            balancing = balancing_by(self.env, SERVICES)
+            balancing = balancing_by(self.env, tuple(SERVICES))
         except ValueError as error:
             raise StackError(str(error)) from None
         ports = self.options.ports

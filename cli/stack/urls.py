@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from cli.stack.databases import OWNER
-from cli.stack.options import HOST, SERVICES, Given, Options, database_variable
+from cli.stack.options import HOST, Given, Options, database_variable
+from contracts.names import DATABASES, SERVICES
 
 
 def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict[str, str]:
@@ -27,7 +27,7 @@ def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict
     if not options.separate:
         own = ports.metrics_of_api(options.workers)
         table["api_metrics"] = f"http://{HOST}:{own}/metrics"
-    for service in OWNER:
+    for service in DATABASES:
         table[f"{service}_database"] = without_password(environment[database_variable(service)])
     return table
 

@@ -7,11 +7,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from contracts.names import SERVICES
 from tests.cli.test_metrics import scraped, value
 from tests.cli.test_trace import BACKWARD, FORWARD, Traced, check, placed, traced
 from tests.support.stack import Stack, running_stack
 
-SERVICES = ("user", "order", "inventory", "payment")
 # What each step asks of which service.
 CALLS = {
     "order.create": "order",

@@ -18,12 +18,12 @@ import asyncpg
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from contracts.names import SERVICES
 from contracts.payments import ChargePayment, Payment, PaymentService
 from infrastructure.telemetry.logs import formatter_of, hush
 from infrastructure.telemetry.settings import TelemetrySettings
 from saga.participant import StepKey, Unavailable
 from services.composition import Services
-from services.migrate import SERVICES
 from tests.support.waiting import until
 from tests.support.world import World
 

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 
 from api import __main__ as api
 from api.console.settings import ConsoleSettings
+from contracts.names import SERVICES
 from infrastructure.codec.__main__ import CodecSettings
 from infrastructure.codec.settings import PayloadSettings
 from infrastructure.settings import (
@@ -16,6 +17,8 @@ from infrastructure.settings import (
     EventSettings,
     ProviderSettings,
     RegistrySettings,
+    ServiceDatabaseSettings,
+    ServiceUrlSettings,
     UserKeySettings,
     WebhookSettings,
 )
@@ -49,9 +52,8 @@ READ: Mapping[str, Kinds] = {
     "infrastructure.codec": (CodecSettings, PayloadSettings, TelemetrySettings),
     "services.migrate": (),
     "services.user.sealing": (sealing.Settings, UserKeySettings),
+    **{f"services.{service}": served(service) for service in SERVICES},
     "services.user": (*served("user"), UserKeySettings),
-    "services.order": served("order"),
-    "services.inventory": served("inventory"),
     "services.payment": (*served("payment"), ProviderSettings),
     "sandbox": (),
     "infrastructure.envoy": (),
@@ -59,6 +61,8 @@ READ: Mapping[str, Kinds] = {
 }
 ELSEWHERE: Kinds = (
     DatabaseSettings,  # all services in one process
+    ServiceDatabaseSettings,  # what several others have of it
+    ServiceUrlSettings,
     AnyDatabaseSettings,  # of migrations, each of which has the one that it is told
     discovery.Settings,  # of the registry, which the names of Docker and Kubernetes stand for
 )
@@ -72,6 +76,8 @@ def declared() -> list[tuple[str, str]]:
     for path in sorted(it for folder in folders for it in (ROOT / folder).rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef) and "BaseSettings" in map(ast.unparse, node.bases):
+            if isinstance(node, ast.ClassDef) and any(
+                ast.unparse(base).endswith("Settings") for base in node.bases
+            ):
                 found.append((module, node.name))
     return found

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 
 from api.server import SERVING
+from contracts.names import SERVICES, Queue
 from services.process import GRACE
 from tests.deploy import reach
-from tests.deploy.rendered import SERVICES, Faults, Object, component, named, of_kind, pods
+from tests.deploy.rendered import Faults, Object, component, named, of_kind, pods
 from workers.queues import GRACEFUL_SHUTDOWN
 from workers.webhooks import GRACEFUL
 
 SCALED_BY_LOAD = (*SERVICES, "api")
-QUEUES = ("orders", "users", "inventory", "payments")
+QUEUES = tuple(Queue)
 # Seconds: longer than our clients keep an idle connection (httpx 5 s, Envoy 3 s).
 LONGEST_IDLE = 5
 # Seconds that each kind of process takes to finish what it has begun, and some to end.

@@ -3,9 +3,10 @@
 import ipaddress
 from collections.abc import Iterator
 
-from tests.deploy.rendered import SERVICES, Faults, Object, component, named, of_kind, pods
+from contracts.names import SERVICES, Queue
+from tests.deploy.rendered import Faults, Object, component, named, of_kind, pods
 
-CALLERS = {"api", *(f"worker-{it}" for it in ("orders", "users", "inventory", "payments"))}
+CALLERS = {"api", *(f"worker-{it}" for it in Queue)}
 OUTSIDE = {
     "api",
     "payment",

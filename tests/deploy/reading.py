@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from contracts.names import SERVICES, Queue
 from tests.deploy.rendered import Object, named, pods
 
 # By Deployment, the module that it runs.
 RUNS: Mapping[str, str] = {
     "api": "api",
-    **{f"worker-{it}": "workers" for it in ("orders", "users", "inventory", "payments")},
-    **{it: f"services.{it}" for it in ("user", "order", "inventory", "payment")},
+    **{f"worker-{it}": "workers" for it in Queue},
+    **{it: f"services.{it}" for it in SERVICES},
     "relay": "relay",
     "webhooks": "workers.webhooks",
     "codec": "infrastructure.codec",

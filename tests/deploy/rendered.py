@@ -10,7 +10,6 @@ from tests.deploy.composed import PROGRAMS, ROOT
 
 OVERLAYS = ("local", "production")
 FOLDER = ROOT / "deploy/kubernetes/overlays"
-SERVICES = ("user", "order", "inventory", "payment")
 Object = dict[str, Any]
 Faults = Iterator[str]
 

@@ -11,12 +11,12 @@ import pytest
 
 from cli.stack.cluster import installed_programs
 from contracts.inventory import NewProduct, Price
+from contracts.names import DATABASES
 from contracts.orders import ConfirmOrder, OrderStatus
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Compensated
 from services.inventory.service import Inventory
-from services.migrate import DATABASES
 from services.order.service import Orders
 from tests.deploy.test_deploying import section
 from tests.services import test_inventory as stock

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from contracts import names
 from infrastructure.envoy import __main__ as program
 from infrastructure.envoy.edge import Gateway
 from infrastructure.envoy.keys import KeySource
@@ -18,9 +19,9 @@ from infrastructure.envoy.parts import Address
 from infrastructure.envoy.settings import GatewaySettings
 from tests.deploy.composed import ROOT, config, prepared, read, saga_secrets
 
-DATABASES = {"user-db", "order-db", "inventory-db", "payment-db", "event-db", "temporal-db"}
+DATABASES = {f"{it}-db" for it in (*names.DATABASES, "temporal")}
 JOBS = {"temporal-schema", "temporal-setup", "gateway-config", "seal-user"} | {
-    f"migrate-{it}" for it in ("user", "order", "inventory", "payment", "event")
+    f"migrate-{it}" for it in names.DATABASES
 }
 NO_PROGRAM_TO_ASK_WITH = {"temporal-ui", "nats", "gateway"}
 SEEING = {"prometheus", "grafana", "jaeger"}
@@ -69,7 +70,7 @@ def test_no_two_databases_are_in_one_network(services: Services) -> None:
 
 
 def test_a_service_reaches_its_own_database_only(services: Services) -> None:
-    for service in ("user", "order", "inventory", "payment"):
+    for service in names.SERVICES:
         reached = {db for db in DATABASES if _meet(services[service], services[db])}
         assert reached == {f"{service}-db"}
     for front in ("api", "webhooks"):  # keep webhooks there, and nothing else
@@ -114,7 +115,7 @@ def test_who_depends_on_another_says_until_when(services: Services) -> None:
 
 
 def test_workers_can_be_scaled(services: Services) -> None:
-    for queue in ("orders", "users", "inventory", "payments"):
+    for queue in names.Queue:
         worker = services[f"worker-{queue}"]
         assert "container_name" not in worker
         assert "ports" not in worker

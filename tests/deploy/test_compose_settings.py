@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from contracts.names import SERVICES
 from infrastructure.codec.settings import PayloadSettings
 from tests.deploy.composed import ROOT, prepared, read
 from tests.deploy.kinds import READ
@@ -80,7 +81,7 @@ def test_nothing_is_left_to_a_default_by_oversight(ours: dict[str, Any]) -> None
     served_elsewhere = {"api", *(it for it in ours if it.startswith("worker-"))}
     assert {name for name, field in left if field.endswith("_DATABASE_URL")} <= {
         *served_elsewhere,
-        *("user", "order", "inventory", "payment"),  # REGISTRY_DATABASE_URL
+        *SERVICES,  # REGISTRY_DATABASE_URL
     }
 
 

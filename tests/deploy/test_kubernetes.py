@@ -8,10 +8,11 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
+from contracts.names import SERVICES
 from tests.deploy import crds, policies, reach, rule
 from tests.deploy.composed import ROOT
 from tests.deploy.policies import POLICIES, Policy
-from tests.deploy.rendered import OVERLAYS, SERVICES, Object, named, of_kind, render
+from tests.deploy.rendered import OVERLAYS, Object, named, of_kind, render
 
 VERSION = "1.37"
 NOT_KUBERNETES = ("keda.sh/", "gateway.networking.k8s.io/", "monitoring.coreos.com/")

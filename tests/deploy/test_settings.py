@@ -7,6 +7,7 @@ import pytest
 
 from api.__main__ import EventPlace
 from cli.secrets import make_keys
+from contracts.names import SERVICES
 from infrastructure.codec.settings import PayloadSettings
 from infrastructure.keys import new_key, written
 from infrastructure.settings import UserKeySettings
@@ -69,7 +70,7 @@ def test_keys_are_where_a_process_looks_for_them(found: dict[str, str], process:
         assert PayloadSettings.of().mode == "required"
         PayloadSettings.of().keys()
     if PlaceSettings in reads:
-        assert set(PlaceSettings().places().urls) == {"user", "order", "inventory", "payment"}
+        assert set(PlaceSettings().places().urls) == set(SERVICES)
     if UserKeySettings in reads:
         assert UserKeySettings().keys() is not None
     if EventPlace in reads:

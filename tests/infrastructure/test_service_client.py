@@ -13,6 +13,7 @@ import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from contracts.names import SERVICES
 from contracts.users import NewUser, UserService
 from infrastructure.breaker import Breaker, BreakerState, Limits
 from infrastructure.operations import Operation, operations
@@ -37,7 +38,6 @@ from tests.support.remote import ISSUER, served_service, service_verifier
 from workflows import place_order, return_order
 
 DEADLINE = 0.5
-QUEUE_OF = {"user": "users", "order": "orders", "inventory": "inventory", "payment": "payments"}
 ERRORS: list[ServiceError] = [
     Rejected("out_of_stock", "no more"),
     NotFound("unknown_sku", "there is no such product"),
@@ -249,7 +249,7 @@ def test_the_openapi_document_has_every_method_of_the_protocol(service: str) -> 
 @pytest.mark.parametrize("service", DEADLINES)
 def test_a_call_is_given_up_before_its_activity_is(service: str) -> None:
     steps: list[Step[Any, Any]] = [*place_order.PLACE_ORDER, *return_order.RETURN_ORDER]
-    attempts = [it.attempt.total_seconds() for it in steps if it.queue == QUEUE_OF[service]]
+    attempts = [it.attempt.total_seconds() for it in steps if it.queue == SERVICES[service]]
     assert attempts
     assert min(attempts) > DEADLINES[service]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cli.stack.cluster import installed_programs
 from cli.stack.postgres import Postgres
+from contracts.names import DATABASES
 from infrastructure.settings import DatabaseSettings
-from services.migrate import DATABASES
 from tests.support.databases import Server
 from tests.support.ports import free_port
 

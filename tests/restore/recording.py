@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from contracts.names import DATABASES
 from contracts.orders import OrderStatus
 from infrastructure.settings import DatabaseSettings
-from services.migrate import DATABASES
 from tests.restore.dumps import BUSY, copied_server, dump, name_of, restore
 from tests.restore.events import Ears, listening
 from tests.restore.scheduled import scheduled_audit

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from contracts.audits import AuditReport
-from services.migrate import DATABASES
+from contracts.names import DATABASES
 from tests.restore.conftest import WHOLE
 from tests.restore.events import listening
 from tests.restore.judging import amiss, at_work, stands_now, undone

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack.databases import OWNER
 from cli.stack.postgres import Postgres
+from contracts.names import DATABASES
 from tests.docs.markdown import RUNBOOKS
 from tests.docs.test_operating import Shop, charged, listed, paste, provider, shell
 from tests.restore.conftest import WHOLE
@@ -52,7 +52,7 @@ async def put_back(folder: Path, service: str) -> None:
     postgres = Postgres.at(folder / ".saga", free_port())
     await postgres.start()
     try:
-        role = OWNER[service]
+        role = DATABASES[service]
         await restore(Server(postgres), role, folder / f"{service}.dump", role)
     finally:
         await postgres.stop()

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from contracts.names import SERVICES
 from tests.rolling.parts import Cluster, around
 from tests.support.stack import running_stack
 from tests.webhooks.parts import Receiver
 
-SERVICES = ("user", "order", "inventory", "payment")
 SPLIT = ("--topology", "services", "--separate", *(f"--scale={it}=2" for it in SERVICES))
 
 

@@ -22,8 +22,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from contracts.names import SERVICES
 from tests.chaos.test_chaos import listed, rows
-from tests.rolling.conftest import SERVICES
 from tests.rolling.load import BY_GATEWAY, GOOD, Load, Placed
 from tests.rolling.parts import Cluster, Part
 from tests.support.stack import Stack, client

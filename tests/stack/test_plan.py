@@ -9,7 +9,6 @@ from cli.stack.child import Child, Job
 from cli.stack.errors import PortsTaken, StackError
 from cli.stack.files import StateDir
 from cli.stack.options import (
-    SERVICES,
     Given,
     Options,
     Ports,
@@ -20,7 +19,7 @@ from cli.stack.options import (
 from cli.stack.plan import Plan, Programs, make_plan
 from cli.stack.ports import demand
 from cli.stack.urls import without_password
-from services import migrate
+from contracts.names import SERVICES
 from tests.support.ports import free_port
 from tests.support.stack import remove_elsewhere
 
@@ -231,10 +230,6 @@ def test_services_need_the_gateways_envoy_and_scale_needs_services(tmp_path: Pat
         Options(tmp_path, gateway=False, topology=Topology.SERVICES)
     with pytest.raises(StackError, match="--topology services"):
         Options(tmp_path, scale={"payment": 3})
-
-
-def test_the_services_of_the_stack_are_all_there_are() -> None:
-    assert migrate.SERVICES == SERVICES
 
 
 def test_keys_of_payloads_reach_who_speaks_to_temporal_and_nobody_else(tmp_path: Path) -> None:

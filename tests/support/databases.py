@@ -11,8 +11,9 @@ from sqlalchemy import MetaData
 
 from cli.stack.databases import HOST
 from cli.stack.postgres import Postgres
+from contracts.names import DATABASES
 from infrastructure.settings import DatabaseSettings
-from services.migrate import DATABASES, migrate
+from services.migrate import migrate
 from tests.support.ports import free_port
 
 OF_THE_MIGRATIONS = {"event_epochs"}  # they fill it
