@@ -90,13 +90,13 @@ def called_by_those_who_may(objects: list[Object]) -> Faults:
     Prometheus reads everybody's metrics.
     """
     for name, policy in named(objects, "NetworkPolicy").items():
-        found = set(_callers(policy))
+        found = set(_callers(policy, objects))
         wanted = CALLERS if name in SERVICES else {"gateway"} if name in {"api", "codec"} else set()
         if found != wanted:
             yield f"{name} is called by {sorted(found)}"
 
 
-def _callers(policy: Object) -> Iterator[str]:
+def _callers(policy: Object, objects: list[Object]) -> Iterator[str]:
     """Names of programs, `gateway`, and `any`; Prometheus is left out."""
     for rule in policy["spec"].get("ingress", []):
         for peer in rule.get("from", [{}]):
@@ -107,7 +107,13 @@ def _callers(policy: Object) -> Iterator[str]:
             if spaces == {"order-saga-gateway": "true"}:
                 yield "gateway"
             else:
-                yield pods_.get("app.kubernetes.io/name", "any")
+                yield from _of_labels(pods_, objects) if pods_ else ["any"]
+
+
+def _of_labels(wanted: dict[str, str], objects: list[Object]) -> Iterator[str]:
+    for who, pod in pods(objects):
+        if wanted.items() <= pod["metadata"]["labels"].items():
+            yield who.partition(" ")[2]
 
 
 def nothing_else_outside(objects: list[Object]) -> Faults:

@@ -19,7 +19,7 @@ _BY_URL = "services are called by their URLs"
 _FILE = "the file is set instead, which is read again when it changes"
 # Not set, and rightly so.
 SAFE: Mapping[str, str] = {
-    **{f"{it}_DATABASE_URL": _BY_URL for it in ("USER", "ORDER", "INVENTORY", "PAYMENT")},
+    **{f"{it}_DATABASE_URL": _BY_URL for it in map(str.upper, SERVICES)},
     "API_AUTH_LEEWAY": "clocks of a cluster are kept",
     "API_AUTH_MAX_TOKEN_BYTES": "as large as issuers make them",
     "CONSOLE_REPORTS": "there are none in the image",
