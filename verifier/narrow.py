@@ -5,6 +5,7 @@ The audit itself is the product's. What it may list is narrowed here, by the id 
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 from unittest.mock import patch
@@ -128,10 +129,9 @@ def narrow(services: Services, begun: Mapping[str, datetime]) -> Services:
 
     `begun`: when there was nothing yet of an order, by its id.
     """
-    return Services(
-        users=services.users,
+    return replace(
+        services,
         orders=cast("Any", _Orders(services.orders)),
         inventory=cast("Any", _Inventory(services.inventory, services.orders)),
         payments=cast("Any", _Payments(services.payments, begun)),
-        probes=services.probes,
     )

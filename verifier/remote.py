@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+from contracts.names import SERVICES
 from infrastructure.breaker import Breaker, Limits
 from infrastructure.service_app import create_app
 from infrastructure.service_client import ServiceClient, remote
@@ -52,13 +53,8 @@ async def over_http(services: Services, stack: AsyncExitStack) -> Services:
         )
         return remote(PROTOCOLS[service], client)
 
-    return Services(
-        users=await wrapped("user", services.users),
-        orders=await wrapped("order", services.orders),
-        inventory=await wrapped("inventory", services.inventory),
-        payments=await wrapped("payment", services.payments),
-        probes={},
-    )
+    called = {it.value: await wrapped(name, getattr(services, it)) for name, it in SERVICES.items()}
+    return Services(**called, probes={})
 
 
 async def _ready() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -11,14 +12,10 @@ from pydantic import SecretStr
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import opened_remote
 from services.inventory import opening as inventory
-from services.inventory.http import create_app as inventory_app
 from services.opened import Opened
 from services.order import opening as order
-from services.order.http import create_app as order_app
 from services.payment import opening as payment
-from services.payment.http import create_app as payment_app
 from services.user import opening as user
-from services.user.http import create_app as user_app
 from tests.sandbox.process import KEY, Sandbox, running_sandbox
 from tests.support.fakes.inventory import FakeInventory
 from tests.support.fakes.orders import FakeOrders
@@ -27,18 +24,6 @@ from tests.support.fakes.users import FakeUsers
 from tests.support.remote import ISSUER, served_service, service_verifier
 
 KINDS = ("in_process", "over_http", "in_memory")
-FAKES: dict[str, Callable[[], Any]] = {
-    "user": FakeUsers,
-    "order": FakeOrders,
-    "inventory": FakeInventory,
-    "payment": FakePayments,
-}
-APPS: dict[str, Callable[..., Any]] = {
-    "user": user_app,
-    "order": order_app,
-    "inventory": inventory_app,
-    "payment": payment_app,
-}
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -58,21 +43,21 @@ def kind(request: pytest.FixtureRequest) -> str:
 async def users(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
         opening = user.opened(databases.user_database_url)
-        yield await somewhere(stack, kind, "user", opening)
+        yield await somewhere(stack, kind, "user", opening, FakeUsers)
 
 
 @pytest_asyncio.fixture
 async def orders(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
         opening = order.opened(databases.order_database_url)
-        yield await somewhere(stack, kind, "order", opening)
+        yield await somewhere(stack, kind, "order", opening, FakeOrders)
 
 
 @pytest_asyncio.fixture
 async def stock(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
         opening = inventory.opened(databases.inventory_database_url)
-        yield await somewhere(stack, kind, "inventory", opening)
+        yield await somewhere(stack, kind, "inventory", opening, FakeInventory)
 
 
 @pytest_asyncio.fixture
@@ -82,17 +67,20 @@ async def payments(kind: str, databases: DatabaseSettings, provider: Sandbox) ->
     )
     async with AsyncExitStack() as stack:
         opening = payment.opened(databases.payment_database_url, settings)
-        yield await somewhere(stack, kind, "payment", opening)
+        yield await somewhere(stack, kind, "payment", opening, FakePayments)
 
 
-async def somewhere(stack: AsyncExitStack, kind: str, service: str, opening: Any) -> Any:
+async def somewhere(
+    stack: AsyncExitStack, kind: str, service: str, opening: Any, fake: Callable[[], Any]
+) -> Any:
     """The service, where this run of the suite has it."""
     if kind == "in_memory":
-        return FAKES[service]()
+        return fake()
     opened: Opened[Any] = await stack.enter_async_context(opening)
     if kind == "in_process":
         return opened.service
-    app = APPS[service](opened, service_verifier(service))
+    create_app = import_module(f"services.{service}.http").create_app
+    app = create_app(opened, service_verifier(service))
     url = await stack.enter_async_context(served_service(app))
     remote = opened_remote(service, url, ISSUER, "the-suite")
     return (await stack.enter_async_context(remote)).service
