@@ -1,13 +1,17 @@
 """The engine as a team gets it: its wheel, in an empty folder with an environment of its own."""
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
+from textwrap import indent
 
 import pytest
+
+from tests.support.databases import Server
 
 ROOT = Path(__file__).parents[2]
 ENGINE = ROOT / "saga"
@@ -15,16 +19,22 @@ README = ENGINE / "README.md"
 UV = Path(sys.executable).parent / "uv"
 SERVER = Path(sys.executable).parent / "temporal-test-server"
 OTHERS = 5  # packages that it may bring beside itself
-START = "WorkflowEnvironment.start_time_skipping()"
+START = "WorkflowEnvironment.start_time_skipping({})"
+DATA_CONVERTER = "\n        data_converter=pydantic_data_converter\n    "
 # A thread of Temporal's client may turn the interpreter's own ending into an abort
 # (temporalio/sdk-python issue 300), after all that the page shows.
 ENDING = "\nimport os, sys\n\nsys.stdout.flush()\nos._exit(0)\n"
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     """What it prints. AssertionError with all it said, if it fails."""
     done = subprocess.run(
-        [str(it) for it in command], cwd=cwd, capture_output=True, text=True, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -76,19 +86,57 @@ def test_a_service_with_a_barrier_of_its_own_needs_no_extra(alone: Path) -> None
 
 def test_its_page_can_be_followed(alone: Path, tmp_path: Path) -> None:
     """The saga, the run of it, and what that prints; only where the server is, is said here."""
-    text = README.read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (shown,) = re.findall(r"```text\n(.*?)```", text, re.DOTALL)
-    saga, using = blocks
-    assert using.count(START) == 1
-    ours = f"WorkflowEnvironment.start_time_skipping(test_server_existing_path={str(SERVER)!r})"
+    (saga, using), (shown, _) = blocks("python")[:2], blocks("text")
     (tmp_path / "trip.py").write_text(saga)
-    main = "from trip import Bookings, Trip, TripSaga\n" + using.replace(START, ours) + ENDING
+    main = "from trip import Bookings, Trip, TripSaga\n" + with_server(using, "") + ENDING
     (tmp_path / "main.py").write_text(main)
     printed = run(alone / "python", "main.py", cwd=tmp_path)  # Temporal's SDK warns there, too
     assert printed.endswith(shown)
+    check_types(alone, tmp_path, cache_of(alone), "trip.py", "main.py")
+
+
+async def test_a_service_behind_a_barrier_can_be_made_as_its_page_says(
+    wheel: Path, alone: Path, tmp_path: Path, server: Server
+) -> None:
+    """With the extra, beside what is there; only where the servers are, is said here."""
+    shutil.copytree(alone.parent, tmp_path / "venv", symlinks=True)
+    programs = tmp_path / "venv" / "bin"
+    extra = f"{wheel}[postgres]"
+    run(programs / "python", "-m", "pip", "install", "--quiet", extra, cwd=tmp_path)
+    await server.execute("CREATE DATABASE stays")
+    (hotels, stay), (_, shown) = blocks("python")[2:], blocks("text")
+    (tmp_path / "hotels.py").write_text(hotels)
+    main = with_server(stay, DATA_CONVERTER) + indent(ENDING, "    ")  # where it is the program
+    (tmp_path / "stay.py").write_text(main)
+    url = server.url("stays").replace("://", "+asyncpg://")
+    printed = run(programs / "python", "stay.py", cwd=tmp_path, DATABASE_URL=url)
+    assert printed.endswith(shown)
+    check_types(programs, tmp_path, cache_of(alone), "hotels.py", "stay.py")
+
+
+def blocks(language: str) -> list[str]:
+    """The page's fenced blocks in this language."""
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def with_server(code: str, arguments: str) -> str:
+    """The code with a test server that is here, so that none is fetched."""
+    start = START.format(arguments)
+    assert code.count(start) == 1
+    path = f"test_server_existing_path={str(SERVER)!r}"
+    return code.replace(start, START.format(f"{arguments.rstrip()}, {path}".lstrip(", ")))
+
+
+def cache_of(alone: Path) -> Path:
+    """Where mypy keeps what it knows of the packages: most of them are in both environments."""
+    return alone.parent.parent / "mypy"
+
+
+def check_types(programs: Path, place: Path, cache: Path, *files: str) -> None:
+    """By mypy, strictly, with what is installed there."""
     run(
-        *(sys.executable, "-m", "mypy", "--strict", "--python-executable", alone / "python"),
-        *("trip.py", "main.py"),
-        cwd=tmp_path,
+        *(sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache)),
+        *("--python-executable", programs / "python"),
+        *files,
+        cwd=place,
     )
