@@ -47,7 +47,8 @@ def undo_order(definition: SagaDefinition) -> Sequence[Step[Any, Any]]:
 
 def _label(step: Step[Any, Any]) -> str:
     each = ", once for each" if step.commands is not None else ""
-    return f"<b>{step.name}</b><br/>{step.kind}{each}<br/>{activity_name(step.action)}"
+    waits = f"<br/>waits for {step.waits.what}" if step.waits else ""
+    return f"<b>{step.name}</b><br/>{step.kind}{each}<br/>{activity_name(step.action)}{waits}"
 
 
 def _together(steps: Sequence[Step[Any, Any]]) -> str:

@@ -51,7 +51,8 @@ def _step(step: Step[Any, Any], x: int, y: int) -> Iterator[str]:
     thick = 3 if step.kind is Kind.PIVOT else 1
     yield _box(x, y, f'fill="{fill}" stroke="{stroke}" stroke-width="{thick}"')
     yield _text(x, y + 16, step.name, ' font-weight="bold"')
-    yield _text(x, y + 31, step.kind + (", once for each" if step.commands is not None else ""))
+    each = ", once for each" if step.commands is not None else ""
+    yield _text(x, y + 31, step.kind + each + (", waits" if step.waits else ""))
     yield _text(x, y + 46, activity_name(step.action))
     if step.compensation is not None:
         below = y + HEIGHT + GAP

@@ -10,6 +10,7 @@ import pytest
 from saga import SagaDefinition
 from saga.graph import mermaid, svg
 from tests.saga.toy import BY_STYLE, LAST, ONE, PIVOT, REPEATED, TWO
+from tests.saga.waiting_toy import ASK
 from workflows.place_order import PLACE_ORDER
 from workflows.return_order import RETURN_ORDER
 
@@ -39,3 +40,9 @@ def test_each_step_is_drawn_with_what_it_is_and_what_undoes_it(draw: object) -> 
 def test_a_picture_is_well_formed_whatever_a_step_is_called() -> None:
     picture = svg(SagaDefinition("A & B", (replace(TWO, name="a<b>&"),)))
     assert ElementTree.fromstring(picture).tag.endswith("svg")  # noqa: S314 - it is ours
+
+
+def test_a_step_that_waits_is_drawn_with_what_it_waits_for() -> None:
+    drawn = SagaDefinition("Toy", (ASK,))
+    assert "<br/>waits for the traveller's approval" in mermaid(drawn)
+    assert "compensatable, waits" in svg(drawn)

@@ -1,4 +1,4 @@
-"""However often an operator says "try again", the saga can still be resolved.
+"""However often an operator says "try again", or somebody the same, the saga takes it.
 
 Temporal takes 2,000 Updates and 51,200 events of one run of a workflow, and no more.
 """
@@ -6,12 +6,17 @@ Temporal takes 2,000 Updates and 51,200 events of one run of a workflow, and no 
 import asyncio
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from saga import Resolving
 from tests.saga.environment import Handle, toy
 from tests.saga.test_lives import say
 from tests.saga.test_parking import blocked, word
+from tests.saga.test_waiting import answer, in_state, refusal_of
 from tests.saga.toy import REJECT, Script
+from tests.saga.waiting_toy import YES, Approval, asking
+from tests.saga.waiting_toy import Handle as Asked
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -38,3 +43,27 @@ async def test_a_saga_takes_more_words_than_a_run_has_updates(world: World, path
         ).describe()
     assert script.log[-2:] == ["undo two", "undo one"]
     assert first.raw_description.workflow_execution_info.history_length < 10_000
+
+
+@pytest.mark.words
+async def test_a_saga_that_waits_takes_more_answers_than_a_run_has_updates(world: World) -> None:
+    async with asking(world.client, Script(), "twice", cached=10) as started:
+        await in_state(started, "waiting")
+        handle: Asked = world.client.get_workflow_handle(started.id)  # of whatever run
+
+        async def repeated() -> bool:
+            try:
+                return await answer(handle, YES) is None
+            except RPCError:  # the run that had the Update has ended: it is sent again
+                return False
+
+        for _ in range(MANY):
+            await until(repeated)
+            assert await refusal_of(handle, YES, "nonsense") == "NoSuchWait"
+        await answer(handle, Approval(yes=True, by="bob"), "ask#2")
+        async with asyncio.timeout(30):
+            assert await handle.result() == "completed by ada,bob"
+        first = await world.client.get_workflow_handle(
+            started.id, run_id=started.first_execution_run_id
+        ).describe()
+    assert first.status is WorkflowExecutionStatus.CONTINUED_AS_NEW
