@@ -9,6 +9,7 @@ not failures: they pass through and fail the workflow task, and so does eviction
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -24,7 +25,6 @@ from saga.duties import Duties, Notify, Recall
 from saga.journal import FORWARD, Journal
 from saga.lives import Later, Renew, lived_before
 from saga.parking import Resolution, Role
-from saga.renewal import Renewal
 from saga.step import UNTIL_DONE, Kind, Refusal, Step
 from saga.undoing import Undoing
 from saga.view import SagaState, SagaView, StepState
@@ -76,18 +76,15 @@ class Saga:
         self._duties = Duties(
             self._journal, self._attempts, notify, recall, later=later is not None
         )
-        self._renewal = Renewal(self._duties, self._journal, renew)
-        later = later or Later()
-        self._waits = Answers(self._work, self._journal, later)
+        self._renew = renew
+        self._life = later or Later()  # what a later one has to know by now
+        self._waits = Answers(self._work, self._journal, self._life)
         self._actions = Actions(self._journal, self._attempts, self._duties, self._waits)
         self._undoing = Undoing(self._work, self._journal, self._duties, lived=self._lived)
         self._forward: asyncio.Task[None] | None = None
-        self._abortion = later.undo
-        self._cancelled_by_temporal = later.by_temporal
+        self._abortion = self._life.undo
         self._cause: Cause | None = None  # why it is being undone
-        self._landed = later.landed  # the pivot had, in an earlier life
-        self._deadline = later.deadline
-        self._committed = self._landed
+        self._committed = self._life.landed
         self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
     @property
@@ -165,7 +162,8 @@ class Saga:
             self._undoable = not await self._finish(self._pivot_landed())
             if not self._undoable:
                 # An earlier run of this saga, or of this task, went past the pivot. So must we.
-                self._committed, self._landed, self._abortion, self._cause = True, True, None, None
+                self._committed, self._abortion, self._cause = True, None, None
+                self._life = replace(self._life, landed=True)
                 self._journal.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
         if cause is not None and self._committed:
@@ -173,7 +171,6 @@ class Saga:
             raise ApplicationError(detail, type="UnsoundSaga", non_retryable=True)
         undone = {} if cause is None else await self._finish(self._undoing.all(cause))
         await self._finish(self._duties.told())
-        self._renewal.stop()
         self._journal.enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
 
@@ -189,7 +186,7 @@ class Saga:
         if self._abortion is not None:
             raise asyncio.CancelledError  # an abort that `forward` swallowed
         step, command = self._work[step.repeated(generation).name]
-        if self._landed and step.kind is Kind.READ and workflow.patched("reads-have-no-say"):
+        if self._life.landed and step.kind is Kind.READ and workflow.patched("reads-have-no-say"):
             self._journal.mark(step, StepState.SKIPPED)
             return cast("R", None)
         self._undoing.begun.append(step.name)
@@ -243,7 +240,7 @@ class Saga:
         the saga, or of this task, undid it for another one.
         """
         self._journal.flush()
-        if self._cancelled_by_temporal and outcome.cause is not None and on_record:
+        if self._life.by_temporal and outcome.cause is not None and on_record:
             raise asyncio.CancelledError(outcome.cause.detail)
 
     @property
@@ -295,8 +292,9 @@ class Saga:
 
     async def _expire(self, deadline: timedelta) -> None:
         now = workflow.now()
-        self._deadline = self._deadline or (now + deadline).isoformat()
-        left = max(datetime.fromisoformat(self._deadline) - now, SHORTLY)
+        until = self._life.deadline or (now + deadline).isoformat()
+        self._life = replace(self._life, deadline=until)
+        left = max(datetime.fromisoformat(until) - now, SHORTLY)
         await workflow.sleep(left, summary="deadline")
         self._abort(Cause(Ending.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}"))
 
@@ -330,21 +328,26 @@ class Saga:
         """
         while not task.done():
             try:
-                if not await self._renewal.wait(task):
-                    self._renewal.begin(self._later())
+                await workflow.wait_condition(lambda: task.done() or self._is_to_begin_anew())
+                renew = self._renew
+                if not task.done() and renew is not None:
+                    self._renew = None
+                    if workflow.patched("begins-anew"):
+                        given, since = self._waits.given, self._waits.since
+                        renew(replace(self._life, undo=self._cause, since=since, answers=given))
             except asyncio.CancelledError:
                 if (current := asyncio.current_task()) is not None:
                     current.uncancel()
                 accepted = self.request_cancel("cancelled_by_operator", "cancelled on Temporal")
-                self._cancelled_by_temporal = self._cancelled_by_temporal or accepted
+                self._life = replace(self._life, by_temporal=self._life.by_temporal or accepted)
         return task.result()
 
-    def _later(self) -> Later:
-        return Later(
-            self._cause,
-            self._cancelled_by_temporal,
-            self._landed,
-            self._deadline,
-            self._waits.since,
-            self._waits.given,
-        )
+    def _is_to_begin_anew(self) -> bool:
+        """Whether to go on in a later life: the history is long, and nothing is at work.
+
+        Only what it is sent makes it long. What this life has done is found in the barriers.
+        """
+        if self._renew is None or not workflow.info().is_continue_as_new_suggested():
+            return False
+        waits = self._journal.waits() and workflow.all_handlers_finished()
+        return waits or self._duties.is_waiting()

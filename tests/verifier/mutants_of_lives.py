@@ -1,5 +1,6 @@
 """Mutants without what holds where people, time and others meet a saga."""
 
+from dataclasses import replace
 from typing import Any
 
 from temporalio import workflow
@@ -52,11 +53,12 @@ async def forget_words(self: Duties, step: Any, role: Any, when: str) -> None:
 
 async def ask_all_the_same(self: Saga, step: Step[Any, Any], **options: Any) -> Any:
     """A read is asked, and may refuse, though the pivot has landed."""
-    landed, self._landed = self._landed, False
+    landed = self._life.landed
+    self._life = replace(self._life, landed=False)
     try:
         return await _step(self, step, **options)
     finally:
-        self._landed = landed
+        self._life = replace(self._life, landed=landed)
 
 
 def any_id(kind: SagaType, order_id: str) -> None:
