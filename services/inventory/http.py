@@ -1,4 +1,4 @@
-"""The inventory service over HTTP: products and stock."""
+"""The inventory service over HTTP."""
 
 from fastapi import FastAPI
 

@@ -18,7 +18,7 @@ LEFT: dict[str, str] = {
     **dict.fromkeys(("FAST_PATH", "MOST_OPEN_SAGAS", "PAYMENT_PROVIDER_TIMEOUT"), "tuning"),
     **dict.fromkeys(("CONSOLE_REPORTS", "CONSOLE_ENVOY"), "the image has none"),
     **dict.fromkeys(
-        (f"{it}_DATABASE_URL" for it in ("USER", "ORDER", "INVENTORY", "PAYMENT")),
+        (f"{it}_DATABASE_URL" for it in map(str.upper, SERVICES)),
         "services are at URLs; a service that lacks its own does not start",
     ),
     **dict.fromkeys(
