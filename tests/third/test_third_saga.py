@@ -1,66 +1,37 @@
-"""A third saga of orders: whatever is told of all sagas knows it, by what its own files say."""
+"""A third saga of orders, added by docs/adding-a-saga.md: whatever concerns all sagas knows it."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.third.edits import EDITS
+from tests.docs.markdown import prose
+from tests.support.code_copy import ROOT, copy_of_the_code, run_in, touched
+from tests.support.page import follow
 
-ROOT = Path(__file__).parents[2]
-ADDED = Path(__file__).parent / "added"
-PACKAGES = (
-    *("activities", "api", "cli", "contracts", "infrastructure", "relay", "saga", "sandbox"),
-    *("services", "tests", "verifier", "workers", "workflows"),
-)
+PAGE = ROOT / "docs/adding-a-saga.md"
 MOST_FILES = 6
-
-
-def copy_with_a_third_saga(folder: Path) -> int:
-    """Our code with the saga, in a folder; how many files that took."""
-    for package in PACKAGES:
-        (folder / package).mkdir()
-        for path in (ROOT / package).rglob("*"):
-            if "__pycache__" in path.parts:
-                continue
-            there = folder / path.relative_to(ROOT)
-            if path.is_dir():
-                there.mkdir(exist_ok=True)
-            else:
-                there.write_bytes(path.read_bytes())
-    added = list(ADDED.rglob("*.py.txt"))  # not .py: here nobody can import what they do
-    for path in added:
-        (folder / path.relative_to(ADDED)).with_suffix("").write_bytes(path.read_bytes())
-    for name, edits in EDITS.items():
-        text = (folder / name).read_text()
-        for before, after in edits.items():
-            assert text.count(before) == 1, before
-            text = text.replace(before, after)
-        (folder / name).write_text(text)
-    (folder / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
-    return len(added) + len(EDITS)
+IN_WORDS = {4: "four", 5: "five", 6: "six"}
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code."""
-    folder = tmp_path_factory.mktemp("third")
-    assert copy_with_a_third_saga(folder) <= MOST_FILES
+    """The code with the saga."""
+    folder = copy_of_the_code(tmp_path_factory.mktemp("third"))
+    follow(PAGE, folder, below="## All of a small one")
     return folder
 
 
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A module of that code, as a program."""
-    return subprocess.run(
-        [sys.executable, "-m", *arguments],
-        cwd=tree,
-        env={**os.environ, "PYTHONPATH": str(tree)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_in(tree, sys.executable, "-m", *arguments)
+
+
+def test_it_takes_few_files(tree: Path) -> None:
+    files = len([*touched(tree)])
+    assert files <= MOST_FILES
+    assert f"so {IN_WORDS[files]} files are all it takes" in prose(PAGE)
 
 
 def test_the_linter_knows_it(tree: Path) -> None:
@@ -68,7 +39,7 @@ def test_the_linter_knows_it(tree: Path) -> None:
     assert (linted.returncode, linted.stderr) == (0, "")
     queues = tree / "workers" / "queues.py"
     whole = queues.read_text()
-    queues.write_text(whole.replace("hold.put_back, ", ""))
+    queues.write_text(whole.replace(", hold.put_back]", "]"))
     try:
         linted = run(tree, "workers.lint")
     finally:
