@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from contracts.names import DATABASES, SERVICES
 from infrastructure.database import Database
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import Services, open_services
@@ -23,12 +24,8 @@ from tests.support.waiting import until
 from tests.support.world import World, running_api
 
 CHECKS = {
-    "users_database",
-    "orders_database",
-    "inventory_database",
-    "payments_database",
-    "temporal",
-    "search_attributes",
+    *(f"{DATABASES[service]}_database" for service in SERVICES),
+    *("temporal", "search_attributes"),
 }
 PROVIDER = ProviderSettings.model_validate(
     {"payment_provider_url": "http://127.0.0.1:1", "payment_provider_key": "none"}

@@ -130,7 +130,7 @@ def test_make_targets_exist_and_all_are_described() -> None:
 def test_files_named_in_the_documents_exist() -> None:
     """As far as they look like a path of the repository: a folder of ours, a slash, a name."""
     ours = "|".join(it.name for it in ROOT.iterdir() if it.is_dir() and it.name[0] != ".")
-    path = re.compile(rf"(?<![\w./])((?:{ours})/[\w./]*)(?![\w<*])")
+    path = re.compile(rf"(?<![\w./-])((?:{ours})/[\w./-]*)(?![\w<*$-])")
     for document in DOCUMENTS:
         for text in [
             *CODE.findall(prose(document)),

@@ -9,11 +9,12 @@ import pytest
 
 from tests.docs.markdown import prose, table_rows
 from tests.support.code_copy import ROOT, copy_of_the_code, run_in, touched
-from tests.support.page import follow
+from tests.support.page import follow, run_shell
 
 PAGE = ROOT / "docs/adding-a-service.md"
 NAME = "shipping"
 CACHE = ROOT / ".mypy_cache"
+PROOFS: list[str] = []  # the page's runs of pytest
 PROGRAMS = Path(sys.executable).parent
 TYPED = (
     *("contracts/shipping.py", "contracts/published.py", "infrastructure/settings.py"),
@@ -24,11 +25,11 @@ TYPED = (
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code with the service. The page's own commands have proven it by then."""
+    """The code with the service."""
     folder = copy_of_the_code(tmp_path_factory.mktemp("fifth"))
     if CACHE.exists():  # else all that is imported is checked again, which takes minutes
         shutil.copytree(CACHE, folder / CACHE.name)
-    follow(PAGE, folder)
+    PROOFS[:] = follow(PAGE, folder)
     return folder
 
 
@@ -52,6 +53,12 @@ def test_the_page_lists_every_file_and_counts_them(tree: Path) -> None:
 def test_it_passes_the_checks(tree: Path, check: tuple[str, ...]) -> None:
     ran = run_in(tree, str(PROGRAMS / check[0]), *check[1:])
     assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["its contract", "where it runs"])
+def test_the_pages_own_proofs_pass(tree: Path, number: int) -> None:
+    assert len(PROOFS) == len(("its contract", "where it runs"))
+    run_shell(tree, PROOFS[number])
 
 
 def test_whatever_concerns_all_services_knows_it(tree: Path) -> None:

@@ -250,8 +250,8 @@ def test_the_openapi_document_has_every_method_of_the_protocol(service: str) -> 
 def test_a_call_is_given_up_before_its_activity_is(service: str) -> None:
     steps: list[Step[Any, Any]] = [*place_order.PLACE_ORDER, *return_order.RETURN_ORDER]
     attempts = [it.attempt.total_seconds() for it in steps if it.queue == SERVICES[service]]
-    assert attempts
-    assert min(attempts) > DEADLINES[service]
+    usual = Step.attempt.total_seconds()  # of a service that no saga needs yet
+    assert min(attempts, default=usual) > DEADLINES[service]
 
 
 async def test_a_protocol_without_types_is_refused() -> None:

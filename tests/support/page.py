@@ -10,13 +10,16 @@ from pathlib import Path
 from tests.docs.markdown import FENCED
 from tests.support.code_copy import run_in
 
+PROOF = "-m pytest "
 
-def follow(page: Path, tree: Path, below: str = "") -> None:
+
+def follow(page: Path, tree: Path, below: str = "") -> list[str]:
     """Do all that the page says below a heading, in a copy of the code.
 
-    AssertionError if something cannot be done.
+    AssertionError if something cannot be done. Its runs of pytest are left to the caller, who has
+    them one after the other: shell commands, whole.
     """
-    exported = ""
+    exported, proofs = "", list[str]()
     for language, text in blocks(page, below):
         first, _, rest = text.partition("\n")
         if language == "python" and first.startswith("# "):
@@ -26,10 +29,18 @@ def follow(page: Path, tree: Path, below: str = "") -> None:
         elif language == "diff":
             change(tree / first.removeprefix("--- "), rest)
         elif language == "sh":
-            ran = run_in(tree, "bash", "-euo", "pipefail", "-c", exported + text)
-            assert ran.returncode == 0, f"{text}\n{ran.stdout}\n{ran.stderr}"
+            lines = text.splitlines(keepends=True)
+            proofs += [exported + line for line in lines if PROOF in line]
+            run_shell(tree, exported + "".join(line for line in lines if PROOF not in line))
             if text.startswith("export "):
                 exported += text
+    return proofs
+
+
+def run_shell(tree: Path, commands: str) -> None:
+    """Run commands of a page. AssertionError if one fails."""
+    ran = run_in(tree, "bash", "-euo", "pipefail", "-c", commands)
+    assert ran.returncode == 0, f"{commands}\n{ran.stdout}\n{ran.stderr}"
 
 
 def blocks(page: Path, below: str = "") -> Iterator[tuple[str, str]]:
