@@ -4,9 +4,7 @@ What it runs is heavy to import, so that is done when it is asked for.
 """
 
 import asyncio
-import importlib
 import logging
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,10 +24,9 @@ from cli.stack.options import Topology
 from contracts.sagas import SAGA_TYPES
 
 if TYPE_CHECKING:
-    from infrastructure.settings import DatabaseSettings
-    from verifier.campaign import Asked
-    from verifier.report import Report, Struck
-    from verifier.subject import Subject
+    from saga.verify.campaign import Asked, Environments
+    from saga.verify.report import Report, Struck
+    from saga.verify.subject import Subject
 
 SAGAS = [kind.name for kind in SAGA_TYPES]
 
@@ -62,15 +59,14 @@ def verify(
 ) -> None:
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
     subjects = _subjects(saga)
-    from verifier.campaign import Asked  # noqa: PLC0415 - heavy
-    from verifier.faults import Path as VerifiedPath  # noqa: PLC0415 - heavy
+    from saga.verify.campaign import Asked  # noqa: PLC0415 - heavy
+    from saga.verify.faults import Path as VerifiedPath  # noqa: PLC0415 - heavy
 
     asked = Asked(pairs, triples, seed, only, VerifiedPath(path) if path else None, _shard(shard))
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
     # A local attempt's end and its cancel may cross each other, which is no fault.
     warnings.filterwarnings("ignore", "Cannot find activity to cancel")
-    split = topology is Topology.SERVICES
-    reports = asyncio.run(_verify(subjects, asked, remote=split))
+    reports = asyncio.run(_verify(subjects, asked, remote=topology is Topology.SERVICES))
     if not any(report.results for report in reports):
         raise typer.BadParameter("no schedule is left: loosen --only or --shard")
     _tell(reports, as_json=as_json)
@@ -81,19 +77,15 @@ def verify(
 
 def _subjects(asked: str) -> "Sequence[Subject]":
     """The one that is asked for, or all of ours."""
-    from verifier.subject import Subject  # noqa: PLC0415 - heavy
+    from saga.verify.command import NoSubject as Unnamed  # noqa: PLC0415 - heavy
+    from saga.verify.command import subject_named  # noqa: PLC0415 - heavy
     from verifier.subjects import NoSubject, subjects  # noqa: PLC0415 - heavy
 
-    module, colon, name = asked.partition(":")
-    if colon and module:
-        sys.path.insert(0, "")  # as Python has it where it is asked to run a module
+    if asked.partition(":")[0] and ":" in asked:
         try:
-            found = getattr(importlib.import_module(module), name, None)
-        except ImportError as error:
-            raise typer.BadParameter(f"{module} cannot be imported: {error}") from error
-        if not isinstance(found, Subject):
-            raise typer.BadParameter(f"{asked} is no verifier.subject.Subject")
-        return (found,)
+            return (subject_named(asked),)
+        except Unnamed as error:
+            raise typer.BadParameter(str(error)) from error
     if asked not in {"", *SAGAS}:
         choices = f"{', '.join(SAGAS)}, or package.module:SUBJECT"
         raise typer.BadParameter(f"there is no saga {asked}: choose from {choices}")
@@ -111,31 +103,36 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 async def _verify(subjects: "Sequence[Subject]", asked: "Asked", *, remote: bool) -> "list[Report]":
-    """On a PostgreSQL of its own, which is gone afterwards."""
+    """On a PostgreSQL of its own, which is gone afterwards; or in the world that a subject has."""
+    if len(subjects) == 1 and subjects[0].world is not None:
+        from saga.verify.environment import running_environment  # noqa: PLC0415 - heavy
+
+        return await _campaign(subjects, asked, partial(running_environment, subjects[0]))
     async with own_databases() as settings:
-        return await _campaign(subjects, asked, settings, remote=remote)
+        from infrastructure.codec.converter import converter_of  # noqa: PLC0415 - heavy
+        from infrastructure.codec.settings import PayloadSettings  # noqa: PLC0415 - heavy
+        from verifier.world import running_world  # noqa: PLC0415 - heavy
+
+        converter = converter_of(PayloadSettings.of(), "default")
+        worlds = partial(running_world, settings, remote=remote, converter=converter)
+        return await _campaign(subjects, asked, worlds)
 
 
 async def _campaign(
-    subjects: "Sequence[Subject]", asked: "Asked", settings: "DatabaseSettings", *, remote: bool
+    subjects: "Sequence[Subject]", asked: "Asked", environments: "Environments"
 ) -> "list[Report]":
-    from infrastructure.codec.converter import converter_of  # noqa: PLC0415 - heavy
-    from infrastructure.codec.settings import PayloadSettings  # noqa: PLC0415 - heavy
-    from verifier import campaign  # noqa: PLC0415 - heavy
-    from verifier.world import running_world  # noqa: PLC0415 - heavy
+    from saga.verify import campaign  # noqa: PLC0415 - heavy
 
     with Progress(console=Console(stderr=True)) as bar:
 
         def progress(part: str, size: int) -> Callable[[], None]:
             return partial(bar.advance, bar.add_task(part, total=size))
 
-        converter = converter_of(PayloadSettings.of(), "default")
-        worlds = partial(running_world, settings, remote=remote, converter=converter)
-        return await campaign.run(worlds, subjects, asked, progress)
+        return await campaign.run(environments, subjects, asked, progress)
 
 
 def _tell(reports: "list[Report]", *, as_json: bool) -> None:
-    from verifier.report import as_json as to_json  # noqa: PLC0415 - heavy
+    from saga.verify.report import as_json as to_json  # noqa: PLC0415 - heavy
 
     if as_json:
         typer.echo(to_json(reports))
@@ -158,7 +155,7 @@ def _tell(reports: "list[Report]", *, as_json: bool) -> None:
 
 def _table(where: str, struck: "Counter[Struck]") -> Table:
     """Numbers in the head, so that it fits on a terminal; the caption says what they stand for."""
-    from verifier.report import matrix  # noqa: PLC0415 - heavy
+    from saga.verify.report import matrix  # noqa: PLC0415 - heavy
 
     sites, kinds = matrix(struck)
     table = Table(title=f"{where}: runs in which a fault struck an activity")
@@ -172,6 +169,6 @@ def _table(where: str, struck: "Counter[Struck]") -> Table:
 
 
 def _write(path: Path, reports: "list[Report]") -> None:
-    from verifier.report import page  # noqa: PLC0415 - heavy
+    from saga.verify.report import page  # noqa: PLC0415 - heavy
 
     path.write_text("\n".join(map(page, reports)))

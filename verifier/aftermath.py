@@ -12,19 +12,26 @@ from contracts.orders import OrderStatus
 from saga import Kind as StepKind
 from saga.participant import NotFound
 from saga.step import activity_name
+from saga.verify.faults import Path, Site
+from saga.verify.script import Script, ended
+from saga.verify.subject import Subject
 from verifier.audits import audit
 from verifier.books import QUANTITY, STOCK, ledger_of
-from verifier.faults import Path, Site
+from verifier.cases import OrderCase, OrderEnding
 from verifier.kinds import Kind
-from verifier.script import Script, ended
-from verifier.subject import Case, Ending, Subject
 from verifier.world import World
 
 
 async def judge_aftermath(
-    world: World, subject: Subject, case: Case, script: Script, ending: Ending
+    world: World,
+    subject: Subject,
+    case: OrderCase,
+    script: Script,
+    ending: OrderEnding,
+    *,
+    given_back: int,
 ) -> list[str]:
-    """What is wrong after the audits, in words."""
+    """What is wrong after the audits, in words. `given_back`: how much people gave back by hand."""
     found = await _looked(world, case, script) if script.schedule.path is Path.REGULAR else []
     await _audit(world, case, script, repair=True)
     wrong = await _wrong(world, subject, case, ending)
@@ -33,11 +40,11 @@ async def judge_aftermath(
         if case.order.order_id not in report.model_dump_json():
             found += [f"the audit names nothing, though {it}" for it in wrong]
     if _is_confirmed(subject, script):
-        found += await _taken(world, case, script)
+        found += await _taken(world, case, script, given_back)
     return found
 
 
-async def _looked(world: World, case: Case, script: Script) -> list[str]:
+async def _looked(world: World, case: OrderCase, script: Script) -> list[str]:
     """An audit that only looks changes nothing, however the saga was run."""
     before = await _books(world, case)
     await _audit(world, case, script, repair=False)
@@ -45,13 +52,13 @@ async def _looked(world: World, case: Case, script: Script) -> list[str]:
     return [] if after == before else [f"a dry run of the audit changed {before} to {after}"]
 
 
-async def _audit(world: World, case: Case, script: Script, *, repair: bool) -> AuditReport:
+async def _audit(world: World, case: OrderCase, script: Script, *, repair: bool) -> AuditReport:
     report = await audit(world, case, repair=repair)
     script.say(f"audited{'' if repair else ', dry'}: {report.model_dump_json()}")
     return report
 
 
-async def _books(world: World, case: Case) -> tuple[Any, ...]:
+async def _books(world: World, case: OrderCase) -> tuple[Any, ...]:
     product = await world.services.inventory.get_product(case.order.items[0].sku)
     ledger = await ledger_of(world, case)
     try:
@@ -61,7 +68,7 @@ async def _books(world: World, case: Case) -> tuple[Any, ...]:
     return product, ledger["captured"], ledger["refunded"], status
 
 
-async def _wrong(world: World, subject: Subject, case: Case, ending: Ending) -> list[str]:
+async def _wrong(world: World, subject: Subject, case: OrderCase, ending: OrderEnding) -> list[str]:
     """What the invariants say of how the order stands on record."""
     try:
         status = (await world.services.orders.get(case.order.order_id)).status
@@ -91,13 +98,12 @@ def _landed(script: Script, step: Any) -> bool:
     return script.has_happened(ended(Site(step.name, activity_name(step.action))))
 
 
-async def _taken(world: World, case: Case, script: Script) -> list[str]:
+async def _taken(world: World, case: OrderCase, script: Script, given_back: int) -> list[str]:
     """What somebody took of it who is no person."""
     found = []
     refunded = sum((await ledger_of(world, case))["refunded"].values())
-    if refunded != script.stage.given_back:
-        by_hand = script.stage.given_back
-        found.append(f"of a confirmed order {refunded} is refunded, and {by_hand} by hand")
+    if refunded != given_back:
+        found.append(f"of a confirmed order {refunded} is refunded, and {given_back} by hand")
     product = await world.services.inventory.get_product(case.order.items[0].sku)
     set_back = any(fault.kind is Kind.INVENTORY_SET_BACK for fault in script.faults)
     if not set_back and product.available > STOCK - QUANTITY:

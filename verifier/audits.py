@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from temporalio.client import WorkflowHandle
@@ -12,9 +12,10 @@ from temporalio.client import WorkflowHandle
 from activities.executions import described
 from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
+from saga.verify.subject import Subject
+from verifier.cases import OrderCase, case_of
 from verifier.golden import AUDIT, CHARGE, Story
 from verifier.narrow import PREFIX
-from verifier.subject import Case, Subject
 from verifier.world import World
 from workflows.audit_orders import AuditOrders
 
@@ -29,7 +30,7 @@ async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandl
 
     ValueError if the audit did not find or did not undo it.
     """
-    case = _plainly_named(await subject.make(world, story.fast))
+    case = _plainly_named(cast("OrderCase", await subject.make(world, story.fast)))
     saga = await world.client.start_workflow(
         subject.workflow.run, case.argument, id=case.workflow_id, task_queue=Queue.ORDERS
     )
@@ -49,16 +50,16 @@ async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandl
     return audit if story.saga == AUDIT else world.client.get_workflow_handle(case.workflow_id)
 
 
-def _plainly_named(case: Case) -> Case:
+def _plainly_named(case: OrderCase) -> OrderCase:
     """The order's id without a dash: to an audit, what follows one counts an order's returns."""
     order_id = case.order.order_id.replace("-", "")
     argument = case.argument.model_copy(update={"order_id": order_id})
-    return Case(workflow_id(order_id), argument, argument, case.fast)
+    return case_of(workflow_id(order_id), argument, argument, fast=case.fast)
 
 
 async def audit(
     world: World,
-    case: Case,
+    case: OrderCase,
     *,
     repair: bool = True,
     between: Callable[[], Awaitable[None]] | None = None,
@@ -72,7 +73,7 @@ async def audit(
         await _until(lambda: _listed(world, case, stands.run_id))
     audit_id = f"{PREFIX}{case.order.order_id}~{next(_numbers)}"
     if between is not None:
-        world.injector.between[audit_id] = between
+        world.between.what[audit_id] = between
     report: AuditReport = await world.client.execute_workflow(
         AuditOrders.run,
         AuditRequest(grace=timedelta(), repair=repair, ledger=AGE),
@@ -87,7 +88,7 @@ async def _charging(saga: WorkflowHandle[Any, Any]) -> bool:
     return CHARGE.activity in {it.activity_type.name for it in pending}
 
 
-async def _listed(world: World, case: Case, run_id: str) -> bool:
+async def _listed(world: World, case: OrderCase, run_id: str) -> bool:
     """Whether Temporal lists this run as ended, as it will a moment after it is."""
     run = f"WorkflowId = '{case.workflow_id}' AND RunId = '{run_id}'"
     query = f"{run} AND ExecutionStatus != 'Running'"

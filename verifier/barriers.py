@@ -7,10 +7,11 @@ from sqlalchemy import MetaData, select
 
 from saga import Kind, SagaDefinition, Step
 from saga.participant import Op, State
+from saga.verify.subject import Invariant
 from services.inventory.tables import metadata as inventory
 from services.order.tables import metadata as order
 from services.payment.tables import metadata as payment
-from verifier.subject import Case, Ending, Invariant
+from verifier.cases import OrderCase, OrderEnding
 from verifier.world import World
 
 METADATA: dict[str, MetaData] = {"order": order, "inventory": inventory, "payment": payment}
@@ -36,7 +37,7 @@ def barriers_hold(
     `ended_by_word`: the steps of which a person's word is what undoes them.
     """
 
-    async def invariant(world: World, case: Case, ending: Ending) -> list[str]:
+    async def invariant(world: World, case: OrderCase, ending: OrderEnding) -> list[str]:
         rows = await rows_of(world, case.workflow_id)
         wrong = [
             f"{step} {op} is left started" for (step, op), it in rows.items() if it == "started"

@@ -1,9 +1,11 @@
 """Others who start the same saga, audit it or pay it back, while an attempt is there."""
 
 import asyncio
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, cast
 
-from verifier.behaviours import Attempt, Behaviour
+from saga.verify.behaviours import Attempt, Behaviour
+from saga.verify.kinds import Way
 from verifier.groups import (
     AUDITS,
     BESIDE,
@@ -15,22 +17,25 @@ from verifier.groups import (
     SIGNALS,
     UPDATES,
 )
-from verifier.kinds import Kind, Way
+from verifier.kinds import Kind
+
+if TYPE_CHECKING:
+    from verifier.stage import OrderStage
 
 
 async def foreign(it: Attempt) -> Any:
     """Somebody starts the same under an id that is not its own."""
     if it.fault.kind is Kind.FOREIGN_BEFORE:
-        await _once(it, it.script.stage.start_elsewhere(it.fault.kind))
+        await _once(it, _stage(it).start_elsewhere(it.fault.kind))
         return await it.body()
     reply = await it.body()
-    await _once(it, it.script.stage.start_elsewhere(it.fault.kind))
+    await _once(it, _stage(it).start_elsewhere(it.fault.kind))
     return reply
 
 
 async def looked_at(it: Attempt) -> Any:
     """An audit looks, and leaves a saga alone that goes on by itself."""
-    stage, before = it.script.stage, it.fault.kind is Kind.AUDIT_BEFORE
+    stage, before = _stage(it), it.fault.kind is Kind.AUDIT_BEFORE
     reply = None if before else await it.body()
     if it.is_first_effect:
         it.fire()
@@ -48,7 +53,7 @@ async def audited(it: Attempt) -> Any:
     if it.fault not in it.script.fired:
         it.fire()
         it.script.count_anew()
-        stage, kind = it.script.stage, it.fault.kind
+        stage, kind = _stage(it), it.fault.kind
         if kind is Kind.AUDIT_RESET:
             await stage.end_and_reset_beside_an_audit()
         else:
@@ -61,7 +66,7 @@ async def set_back(it: Attempt) -> Any:
     reply = await it.body()
     if it.fault not in it.script.fired:
         it.fire()
-        await it.script.stage.set_back(it.fault)
+        await _stage(it).set_back(it.fault)
     return reply
 
 
@@ -69,26 +74,26 @@ async def provider_fails(it: Attempt) -> Any:
     """One of the requests that it makes to the provider."""
     if it.number == 1:
         it.fire()
-        await it.script.stage.spoil(*PROVIDER[it.fault.kind])
+        await _stage(it).spoil(*PROVIDER[it.fault.kind])
     return await it.body()
 
 
 async def refunded(it: Attempt) -> Any:
     """Somebody who has the provider's dashboard gives money back."""
     reply = await it.body()
-    await _once(it, it.script.stage.refund_by_hand(part=it.fault.kind is Kind.HAND_PART))
+    await _once(it, _stage(it).refund_by_hand(part=it.fault.kind is Kind.HAND_PART))
     return reply
 
 
 async def hostile_update(it: Attempt) -> Any:
     """A customer cancels with a reason that nothing can keep."""
-    await _once(it, it.script.stage.cancel_for(UPDATES[it.fault.kind]))
+    await _once(it, _stage(it).cancel_for(UPDATES[it.fault.kind]))
     return await it.body()
 
 
 async def hostile_signal(it: Attempt) -> Any:
     """The same by a signal, which nobody can refuse."""
-    await _once(it, it.script.stage.signal_for(SIGNALS[it.fault.kind]))
+    await _once(it, _stage(it).signal_for(SIGNALS[it.fault.kind]))
     return await it.body()
 
 
@@ -97,7 +102,7 @@ async def made_up(it: Attempt) -> Any:
     if it.number == 1 and it.info is not None:
         it.fire()
         result = None if it.fault.kind is Kind.NULL_RESULT else {"status": ["garbage"], "minor": {}}
-        await it.script.stage.complete(it.info, result)
+        await _stage(it).complete(it.info, result)
     return await it.body()
 
 
@@ -106,10 +111,14 @@ async def paused(it: Attempt) -> Any:
     if it.number > 1:
         return await it.body()
     it.fire()
-    await it.script.stage.pause()
+    await _stage(it).pause()
     reply = await it.body()
-    it.script.stage.beside(it.script.stage.look_and_unpause())
+    _stage(it).beside(_stage(it).look_and_unpause())
     return reply
+
+
+def _stage(it: Attempt) -> "OrderStage":
+    return cast("OrderStage", it.script.stage)
 
 
 async def _once(it: Attempt, work: Any) -> None:
@@ -120,7 +129,7 @@ async def _once(it: Attempt, work: Any) -> None:
     await work
 
 
-OTHERS: dict[Kind, Behaviour] = {
+OTHERS: dict[StrEnum, Behaviour] = {
     **dict.fromkeys(FOREIGN, foreign),
     **dict.fromkeys(BESIDE, looked_at),
     **dict.fromkeys(AUDITS, audited),

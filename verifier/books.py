@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -16,17 +17,19 @@ from contracts.users import NewUser
 from services.inventory.tables import products
 from services.order.tables import events
 from services.payment.tables import payments
-from verifier.subject import Case, Ending
+from verifier.cases import OrderCase, OrderEnding
 from verifier.world import World
 
 STOCK, QUANTITY, PRICE = 10, 2, Money(minor=500, currency="EUR")
 TOTAL = PRICE * QUANTITY
 _numbers = count(1)
+A_MOMENT = timedelta(seconds=2)  # by which clocks differ
 
 
 async def new_order(world: World) -> CreateOrder:
     """An order of two pieces, not placed yet, with a customer and a product of its own."""
     unique = f"{uuid4().hex[:12]}{next(_numbers)}"  # what follows a dash counts returns
+    world.begun[f"ord_{unique}"] = datetime.now(UTC) - A_MOMENT
     user = await world.services.users.create(NewUser(name="Test", email="test@example.com"))
     price = Price(minor=PRICE.minor, currency=PRICE.currency)
     product = NewProduct(sku=f"SKU-{unique}", name="Thing", price=price, stock=STOCK)
@@ -41,7 +44,7 @@ async def new_order(world: World) -> CreateOrder:
 
 
 async def stock_is_conserved(
-    world: World, case: Case, *, sold: bool, reserved: bool = False
+    world: World, case: OrderCase, *, sold: bool, reserved: bool = False
 ) -> list[str]:
     """The order's pieces are sold, or back on the shelf, or still reserved; none is gone."""
     product = await world.services.inventory.get_product(case.order.items[0].sku)
@@ -53,14 +56,16 @@ async def stock_is_conserved(
     return [f"stock (stocked, available, reserved, sold) is {found}, not {right}"]
 
 
-async def clear_the_shelf(world: World, case: Case) -> None:
+async def clear_the_shelf(world: World, case: OrderCase) -> None:
     """All pieces but one are gone when somebody looks: less than the order asks for."""
     async with world.databases["inventory"].transaction() as tx:
         sku = products.c.sku == case.order.items[0].sku
         await tx.execute(update(products).where(sku).values(stocked=1, available=1))
 
 
-async def money_is_conserved(world: World, case: Case, ending: Ending, *, kept: bool) -> list[str]:
+async def money_is_conserved(
+    world: World, case: OrderCase, ending: OrderEnding, *, kept: bool
+) -> list[str]:
     """The total is kept, or what was captured is refunded; once at most. The ledger balances."""
     ledger = await ledger_of(world, case)
     kinds = [entry["kind"] for entry in ledger["entries"]]
@@ -79,12 +84,12 @@ async def money_is_conserved(world: World, case: Case, ending: Ending, *, kept: 
     return wrong + await _payment_agrees(world, case, captured, refunded)
 
 
-async def ledger_of(world: World, case: Case) -> Any:
+async def ledger_of(world: World, case: OrderCase) -> Any:
     """What the provider's ledger says of the order."""
     return (await world.provider.get("/ledger", params={"order": case.order.order_id})).json()
 
 
-async def _payment_agrees(world: World, case: Case, captured: int, refunded: int) -> list[str]:
+async def _payment_agrees(world: World, case: OrderCase, captured: int, refunded: int) -> list[str]:
     """The payment's row says what the provider's ledger says."""
     async with world.databases["payment"].transaction() as tx:
         query = select(payments.c.status).where(payments.c.order_id == case.order.order_id)
@@ -98,14 +103,14 @@ async def _payment_agrees(world: World, case: Case, captured: int, refunded: int
     return [f"the payment is {status}, but {captured} was captured and {refunded} refunded"]
 
 
-async def recorded(world: World, case: Case) -> Sequence[str]:
+async def recorded(world: World, case: OrderCase) -> Sequence[str]:
     """The types of the order's events, oldest first."""
     async with world.databases["order"].transaction() as tx:
         query = select(events.c.type).where(events.c.stream_id == case.order.order_id)
         return [row.type for row in await tx.execute(query.order_by(events.c.version))]
 
 
-async def an_accepted_cancel_cancels(_: World, case: Case, ending: Ending) -> list[str]:
+async def an_accepted_cancel_cancels(_: World, case: OrderCase, ending: OrderEnding) -> list[str]:
     """Who was told that the saga will be undone was told the truth.
 
     On the fast path a task that was lost may have undone it before, for another cause; and so may
@@ -118,7 +123,7 @@ async def an_accepted_cancel_cancels(_: World, case: Case, ending: Ending) -> li
     return []
 
 
-async def words_are_on_record(world: World, case: Case, ending: Ending) -> list[str]:
+async def words_are_on_record(world: World, case: OrderCase, ending: OrderEnding) -> list[str]:
     """What a person said and heard no refusal of is told by the order's events, once; nothing else.
 
     If no answer came, it may be on record.

@@ -1,6 +1,7 @@
-"""What others do while a saga runs: operators, auditors, the provider, and who mistakes its id."""
+"""What others do while a saga runs: operators, the provider, and who mistakes its id."""
 
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import uuid4
 
@@ -17,14 +18,16 @@ from contracts.audits import AuditReport
 from contracts.names import Queue, return_id, workflow_id
 from contracts.orphans import Remedy
 from contracts.sagas import CancelOrder
+from saga.verify.faults import Fault, Site
+from saga.verify.raw import raw
+from saga.verify.script import Script
+from saga.verify.stage import Stage
+from saga.verify.subject import Subject
 from verifier.audits import audit
-from verifier.faults import Fault, Site
+from verifier.cases import OrderCase
 from verifier.groups import SET_BACK
 from verifier.kinds import Kind
-from verifier.raw import raw
 from verifier.restores import Moment, before_all, moment_of, set_back
-from verifier.script import Script
-from verifier.subject import Case, Subject
 from verifier.world import World
 from workflows.order_saga import FOREIGN
 
@@ -32,22 +35,19 @@ PART = 300  # of what an order costs
 A_WHILE = timedelta(seconds=60)
 
 
-class Bystanders:
-    """One run, seen by who is not of it. `handle` is of the workflow's newest run."""
+class Bystanders(Stage):
+    """One run, seen by who is not of it."""
 
-    handle: WorkflowHandle[Any, Any]
+    case: OrderCase
 
-    def __init__(self, world: World, subject: Subject, case: Case, script: Script) -> None:
+    def __init__(self, world: World, subject: Subject, case: OrderCase, script: Script) -> None:
+        super().__init__(world, subject, case, script)
         self.world = world
-        self.case = case
-        self.accepted = False
         self.given_back = 0
         self.refunds_by_hand = 0
-        self._subject = subject
-        self._script = script
         self._moments: dict[Fault, Moment] = {}
 
-    async def start_elsewhere(self, kind: Kind) -> None:
+    async def start_elsewhere(self, kind: StrEnum) -> None:
         """The same input under an id that is not its saga's: it must fail, and do nothing."""
         cancelled = kind is Kind.FOREIGN_CANCELLED
         handle = await self._start(self.case.argument, self._other_id(kind), cancelled=cancelled)
@@ -60,7 +60,7 @@ class Bystanders:
         else:
             self._script.wrong.append(f"a start under {handle.id} ran, and ended as {ended}")
 
-    async def start_again(self, kind: Kind) -> None:
+    async def start_again(self, kind: StrEnum) -> None:
         """Start the saga anew when it has ended, under its id; of what comes of it, wait the end.
 
         Its content may be another: one of the same order, and of more pieces.
@@ -92,7 +92,7 @@ class Bystanders:
             start_signal_args=[CancelOrder()] if cancelled else [],
         )
 
-    def _other_id(self, kind: Kind) -> str:
+    def _other_id(self, kind: StrEnum) -> str:
         order_id = self.case.order.order_id
         if kind is Kind.FOREIGN_ORDER:
             return self.case.workflow_id.replace(order_id, f"ord_{uuid4().hex}")
@@ -121,7 +121,7 @@ class Bystanders:
         moment = self._moments.get(fault) or before_all(service)
         await set_back(self.world, self.case, service, moment)
 
-    def remembers(self, site: Site) -> list[Fault]:
+    def _remembered(self, site: Site) -> list[Fault]:
         """The faults that set a database back to before this site's effect."""
         kinds = set(SET_BACK) - {Kind.USER_SET_BACK}
         return [it for it in self._script.faults if it.kind in kinds and it.then == site]

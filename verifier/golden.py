@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from contracts.sagas import PLACING, RETURNING
-from verifier.faults import Fault, Mode, Schedule, Site
-from verifier.kinds import Kind
-from verifier.resets import FIRST
+from saga.verify.faults import Fault, Mode, Schedule, Site
+from saga.verify.kinds import Kind
+from saga.verify.resets import FIRST
 
 CREATE = Site("create_order", "order.create")
 VALIDATE = Site("validate_user", "user.validate")

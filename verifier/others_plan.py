@@ -1,10 +1,13 @@
 """Schedules in which others meet the saga: who starts it elsewhere, audits it, pays it back."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from verifier.faults import AT_THE_END, Fault, Path, Schedule, Site
+from saga.verify.faults import AT_THE_END, Fault, Path, Schedule, Site
+from saga.verify.groups import EVIDENCE
+from saga.verify.kinds import Kind as OfAll
+from saga.verify.recording import CANCELLED, REJECTED, Calls, Triggers, at
 from verifier.groups import (
     AGAIN,
     AUDITS,
@@ -12,7 +15,6 @@ from verifier.groups import (
     BY_HAND,
     CONFIRM,
     CREATE,
-    EVIDENCE,
     FOREIGN,
     REFUND,
     RESULTS,
@@ -21,7 +23,6 @@ from verifier.groups import (
     UPDATES,
 )
 from verifier.kinds import Kind
-from verifier.recording import CANCELLED, REJECTED, Recording, Triggers, at
 
 SERVICES = {service: kind for kind, service in SET_BACK.items()}
 NOTHING: frozenset[str] = frozenset()
@@ -29,20 +30,14 @@ CHARGES, REFUNDS = {"payment.charge"}, {"payment.refund", "payment.give_back"}
 
 
 class Others:
-    """`before`: the calls before the pivot; `refusable`: those reads that a service may refuse."""
+    """Every single fault that is not of the saga's own making."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        before: Sequence[Site],
-        refusable: Set[Site],
-        completed: frozenset[str],
-    ) -> None:
-        self._recording = recording
-        self._before = before
-        self._refusable = refusable
-        self._completed = completed
-        self._ends = completed | CANCELLED
+    def __init__(self, calls: Calls) -> None:
+        self._recording = calls.recording
+        self._before = calls.before
+        self._refusable = calls.refusable
+        self._completed = calls.completed
+        self._ends = calls.completed | CANCELLED
 
     def all(self, triggers: Triggers, path: Path) -> Iterator[Schedule]:
         """Forward; and for the first trigger, undone."""
@@ -96,12 +91,12 @@ class Others:
         fence = self._recording.undoing[0]
         for site in self._recording.forward:
             expects = CANCELLED if site in self._before else self._completed
-            for kind in (Kind.ENDED_QUESTION, Kind.ENDED_QUESTION_DOWN):
+            for kind in (OfAll.ENDED_QUESTION, OfAll.ENDED_QUESTION_DOWN):
                 yield Schedule((Fault(site, kind, fence),), expects=expects)
         for read in self._refusable:
             for site in self._recording.forward[self._recording.forward.index(read) + 1 :]:
                 expects = REJECTED if site in self._before else self._completed
-                fault = Fault(site, Kind.ENDED_REFUSED, read)
+                fault = Fault(site, OfAll.ENDED_REFUSED, read)
                 yield Schedule((fault,), expects=expects)
 
     def _undone(self, trigger: Fault, status: frozenset[str], path: Path) -> Iterator[Schedule]:

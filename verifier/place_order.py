@@ -4,6 +4,7 @@ import workflows.place_order as module
 from contracts.names import workflow_id
 from contracts.orders import OrderStatus
 from contracts.sagas import CancelOrder, OrderOutcome, PlaceOrderInput
+from saga.verify.subject import Subject
 from services.order.aggregate import CLOSING
 from verifier.barriers import barriers_hold
 from verifier.books import (
@@ -15,7 +16,8 @@ from verifier.books import (
     stock_is_conserved,
     words_are_on_record,
 )
-from verifier.subject import Case, Ending, Subject
+from verifier.cases import OrderCase, OrderEnding, case_of
+from verifier.extension import OrderExtension
 from verifier.world import World
 from workflows.place_order import CREATE_ORDER
 
@@ -23,31 +25,37 @@ CONFIRMED = OrderStatus.CONFIRMED.value
 TERMINAL = {"OrderConfirmed", *CLOSING.values()}
 
 
-async def make(world: World, fast: bool) -> Case:
+async def make(world: World, fast: bool) -> OrderCase:
     """An order that is about to be placed."""
     order = await new_order(world)
     argument = PlaceOrderInput(**dict(order), fast_path=fast)
-    return Case(workflow_id(order.order_id), argument, order, fast)
+    return case_of(workflow_id(order.order_id), argument, order, fast=fast)
 
 
-async def close_the_account(world: World, case: Case) -> None:
+async def close_the_account(world: World, case: OrderCase) -> None:
     """The customer's account is deactivated."""
     await world.services.users.deactivate(case.order.customer_id)
 
 
-async def stock_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
+async def stock_is_where_the_status_says(
+    world: World, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """Sold if the order is confirmed, else back on the shelf; reserved if left to people."""
     left = not ending.left.isdisjoint({"reserve_inventory", "commit_inventory"})
     return await stock_is_conserved(world, case, sold=ending.status == CONFIRMED, reserved=left)
 
 
-async def money_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
+async def money_is_where_the_status_says(
+    world: World, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """Kept if the order is confirmed, else refunded, unless that is left to people."""
     kept = ending.status == CONFIRMED or "charge_payment" in ending.left
     return await money_is_conserved(world, case, ending, kept=kept)
 
 
-async def the_record_says_the_truth(world: World, case: Case, ending: Ending) -> list[str]:
+async def the_record_says_the_truth(
+    world: World, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """The order has the workflow's status, was placed once, and ended once.
 
     It is left open if people said that they close it; if they did close it, they said why.
@@ -88,5 +96,6 @@ PLACE_ORDER = Subject(
         words_are_on_record,
         barriers_hold(module.PLACE_ORDER, CONFIRMED),
     ),
+    extension=OrderExtension(),
     refusals={"inventory.reserve": clear_the_shelf, "user.validate": close_the_account},
 )

@@ -7,20 +7,21 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from temporalio.client import WorkflowHandle, WorkflowHistory
 
 from contracts.sagas import PlaceOrderInput
 from saga import SagaDefinition
+from saga.verify.faults import Mode
+from saga.verify.run import Run
+from saga.verify.subject import HASTE, Subject
 from verifier.audits import audited
-from verifier.faults import Mode
+from verifier.cases import OrderCase
 from verifier.golden import Story
 from verifier.place_order import PLACE_ORDER
 from verifier.return_order import RETURN_ORDER
-from verifier.run import Run
-from verifier.subject import HASTE, Case, Subject
 from verifier.world import World
 from workflows.place_order import PlaceOrder
 
@@ -90,8 +91,8 @@ def _subject(story: Story) -> Subject:
     """The subject, whose order is placed as the story tells."""
     plain = SUBJECTS.get(story.saga, PLACE_ORDER)
 
-    async def make(world: World, _: bool) -> Case:
-        case = await plain.make(world, story.fast)
+    async def make(world: World, _: bool) -> OrderCase:
+        case = cast("OrderCase", await plain.make(world, story.fast))
         method = {"payment_method": story.method or "pm_card_visa"}
         order, argument = case.order.model_copy(update=method), case.argument
         if isinstance(argument, PlaceOrderInput):

@@ -23,7 +23,7 @@ from services.inventory.tables import metadata as inventory
 from services.order.tables import metadata as order
 from services.payment.tables import metadata as payment
 from services.user.tables import metadata as user
-from verifier.subject import Case
+from verifier.cases import OrderCase
 from verifier.world import World
 
 METADATA: dict[str, MetaData] = {
@@ -38,7 +38,7 @@ Rows = list[dict[str, Any]]
 Moment = dict[str, Rows]
 
 
-async def moment_of(world: World, case: Case, service: str) -> Moment:
+async def moment_of(world: World, case: OrderCase, service: str) -> Moment:
     """The rows of an order in a service's database, as they are now."""
     found: Moment = {}
     async with world.databases[service].transaction() as tx:
@@ -54,7 +54,7 @@ def before_all(service: str) -> Moment:
     return {table.name: [] for table in METADATA[service].sorted_tables}
 
 
-async def set_back(world: World, case: Case, service: str, moment: Moment) -> None:
+async def set_back(world: World, case: OrderCase, service: str, moment: Moment) -> None:
     """Put the rows back that were there then, and take away the others."""
     async with world.databases[service].transaction() as tx:
         for table, its in _its(case, service):
@@ -64,7 +64,7 @@ async def set_back(world: World, case: Case, service: str, moment: Moment) -> No
                 await tx.execute(insert(table), rows)
 
 
-def _its(case: Case, service: str) -> list[tuple[Table, ColumnElement[bool]]]:
+def _its(case: OrderCase, service: str) -> list[tuple[Table, ColumnElement[bool]]]:
     order_id = case.order.order_id
     values = {
         "saga_id": (workflow_id(order_id), return_id(order_id), case.workflow_id),

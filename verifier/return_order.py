@@ -7,6 +7,7 @@ from contracts.orders import RETURN_ABANDONED, ConfirmOrder, CreateOrder, OrderS
 from contracts.payments import ChargePayment
 from contracts.sagas import CancelOrder, ReturnOrderInput, ReturnOutcome
 from saga.participant import StepKey
+from saga.verify.subject import Subject
 from verifier.barriers import barriers_hold
 from verifier.books import (
     an_accepted_cancel_cancels,
@@ -16,20 +17,21 @@ from verifier.books import (
     stock_is_conserved,
     words_are_on_record,
 )
-from verifier.subject import Case, Ending, Subject
+from verifier.cases import OrderCase, OrderEnding, case_of
+from verifier.extension import OrderExtension
 from verifier.world import World
 
 RETURNED = OrderStatus.RETURNED.value
 
 
-async def make(world: World, fast: bool) -> Case:
+async def make(world: World, fast: bool) -> OrderCase:
     """An order that is confirmed and about to be returned."""
     order = await new_order(world)
     await _confirm(world, order)
     start = ReturnOrderInput(
         order_id=order.order_id, items=order.items, total=order.total, fast_path=fast
     )
-    return Case(return_id(order.order_id), start, order, fast)
+    return case_of(return_id(order.order_id), start, order, fast=fast)
 
 
 async def _confirm(world: World, order: CreateOrder) -> None:
@@ -48,7 +50,9 @@ async def _confirm(world: World, order: CreateOrder) -> None:
     await services.inventory.commit(StepKey(saga_id=placing, step="commit_inventory"), stock)
 
 
-async def stock_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
+async def stock_is_where_the_status_says(
+    world: World, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """Back on the shelf if the order is returned, else sold as before.
 
     It stays so if people said that they restock it.
@@ -57,12 +61,16 @@ async def stock_is_where_the_status_says(world: World, case: Case, ending: Endin
     return await stock_is_conserved(world, case, sold=sold)
 
 
-async def money_is_where_the_status_says(world: World, case: Case, ending: Ending) -> list[str]:
+async def money_is_where_the_status_says(
+    world: World, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """Refunded if the order is returned, else kept as before."""
     return await money_is_conserved(world, case, ending, kept=ending.status != RETURNED)
 
 
-async def the_record_says_the_truth(world: World, case: Case, ending: Ending) -> list[str]:
+async def the_record_says_the_truth(
+    world: World, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """Returned or confirmed, as the workflow says; one return, and it has ended.
 
     Its end is not on record if people said that they put it there.
@@ -105,4 +113,5 @@ RETURN_ORDER = Subject(
         words_are_on_record,
         barriers_hold(module.RETURN_ORDER, RETURNED, ended_by_word={module.BEGIN_RETURN.name}),
     ),
+    extension=OrderExtension(),
 )

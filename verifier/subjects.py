@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import import_module
 
-from verifier.subject import Subject
+from saga.verify.subject import Subject
 from workflows.order_saga import OrderSaga
 from workflows.sagas import SAGAS
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from saga.verify import campaign
+from saga.verify.plan import Plan
 from tests.support.databases import Server
-from verifier import campaign
 from verifier.place_order import PLACE_ORDER
-from verifier.plan import Plan
 from verifier.return_order import RETURN_ORDER
 from verifier.world import World, running_world
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from verifier.faults import Path
+from saga.verify.faults import Path
+from saga.verify.subject import Subject
 from verifier.place_order import PLACE_ORDER
-from verifier.subject import Subject
 from verifier.world import World
 
 

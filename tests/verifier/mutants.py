@@ -14,10 +14,10 @@ from saga.parking import Duty
 from saga.participant import Conflict, Op, State, StepKey
 from saga.participant.barrier import Barrier
 from saga.step import FORWARD
+from saga.verify.faults import Path
 from services.inventory import moves
 from services.inventory.tables import products
 from tests.verifier.mutant import Mutant
-from verifier.faults import Path
 from verifier.return_order import RETURN_ORDER
 from verifier.world import World
 

@@ -15,6 +15,7 @@ from saga.participant import Unavailable
 from saga.participant.barrier import Barrier
 from saga.runner import Saga
 from saga.step import reply_type
+from saga.verify.kinds import Kind as OfAll
 from services.payment import provider_errors
 from tests.verifier.mutant import Mutant
 from verifier.kinds import Kind
@@ -107,7 +108,7 @@ MUTANTS = (
         Duty,
         "words",
         any_word,
-        f"{CONFIRM} {Kind.ENDED_QUESTION} at {FENCE}",
+        f"{CONFIRM} {OfAll.ENDED_QUESTION} at {FENCE}",
         "confirm_order of a saga that is undone: action done",
     ),
     Mutant(

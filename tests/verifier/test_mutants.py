@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from saga.verify import campaign, run
+from saga.verify.faults import Mode
+from saga.verify.plan import Plan
+from saga.verify.report import Report
 from tests.verifier import mutants, mutants_of_lives
 from tests.verifier.conftest import GONE
 from tests.verifier.mutant import Mutant
-from verifier import campaign, run
-from verifier.faults import Mode
-from verifier.plan import Plan
-from verifier.report import Report
 from verifier.world import World
 
 # Longer than the slowest of these runs takes; what a mutant leaves open is open for good.

@@ -3,12 +3,15 @@
 import pytest
 
 from saga import Resolving
+from saga.verify.faults import AT_THE_END, Path, Schedule
+from saga.verify.groups import WORDS
+from saga.verify.kinds import Kind as OfAll
+from saga.verify.kinds import Life
+from saga.verify.plan import Plan
+from saga.verify.words_plan import RESETS
 from tests.verifier.conftest import GONE
-from verifier.faults import AT_THE_END, Path, Schedule
-from verifier.groups import FOREIGN, SET_BACK, WORDS
-from verifier.kinds import Kind, Life
-from verifier.plan import Plan
-from verifier.words_plan import RESETS
+from verifier.groups import FOREIGN, SET_BACK
+from verifier.kinds import Kind
 
 pytestmark = [pytest.mark.verifier, pytest.mark.filterwarnings(GONE)]
 
@@ -54,10 +57,10 @@ async def test_a_question_is_parked_in_every_life_and_whether_the_pivot_landed_o
     lives = {
         it.faults[0].life
         for it in at(plans[saga], fence, path)
-        if it.faults[0].kind is Kind.ONLY_RETRY
+        if it.faults[0].kind is OfAll.ONLY_RETRY
     }
     assert lives == set(LIVES[path])
-    later = [it for it in plans[saga].singles() if it.faults[0].kind is Kind.ENDED_QUESTION]
+    later = [it for it in plans[saga].singles() if it.faults[0].kind is OfAll.ENDED_QUESTION]
     ended = {it.faults[0].site for it in later if it.path is path}
     assert {it.activity for it in ended} >= PASSED[saga]
 
@@ -83,5 +86,5 @@ async def test_the_same_is_started_elsewhere_at_every_moment(plans: dict[str, Pl
     for plan in plans.values():
         singles = plan.singles()
         struck = {it.faults[0].site for it in singles if it.faults[0].kind in FOREIGN}
-        calls = {it.faults[0].site for it in singles if it.faults[0].kind is Kind.TWICE}
+        calls = {it.faults[0].site for it in singles if it.faults[0].kind is OfAll.TWICE}
         assert {it for it in calls if not it.step.startswith("note")} <= struck

@@ -7,16 +7,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from saga.participant.barrier import Barrier
+from saga.verify import campaign
+from saga.verify.campaign import Asked
+from saga.verify.faults import Fault, Path, Schedule, Site
+from saga.verify.groups import TASK_LOST
+from saga.verify.kinds import Kind
+from saga.verify.plan import Plan
+from saga.verify.report import Report, page
 from tests.verifier import mutants
 from tests.verifier.conftest import GONE
-from verifier import campaign
-from verifier.campaign import Asked
-from verifier.faults import Fault, Path, Schedule, Site
-from verifier.groups import TASK_LOST
-from verifier.kinds import Kind
 from verifier.place_order import PLACE_ORDER
-from verifier.plan import Plan
-from verifier.report import Report, page
 from verifier.return_order import RETURN_ORDER
 from verifier.world import World
 

@@ -17,7 +17,7 @@ from temporalio.bridge.proto.workflow_activation import (
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
-from verifier.kinds import Way
+from saga.verify.kinds import Way
 
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
 Asked = dict[int, str]  # what a workflow has asked for: the activity's name, by its number

@@ -1,8 +1,9 @@
 """How an attempt fares of which people speak: until they do, or though it needs nobody."""
 
+from enum import StrEnum
 from typing import Any
 
-from verifier.behaviours import (
+from saga.verify.behaviours import (
     Attempt,
     Behaviour,
     done_by_hand,
@@ -10,9 +11,9 @@ from verifier.behaviours import (
     is_rejected,
     replies_lost,
 )
-from verifier.groups import EARLY, EVIDENCE
-from verifier.kinds import Kind
-from verifier.operator import say
+from saga.verify.groups import EARLY, EVIDENCE
+from saga.verify.kinds import Kind
+from saga.verify.operator import say
 
 
 async def told_early(it: Attempt) -> Any:
@@ -23,7 +24,7 @@ async def told_early(it: Attempt) -> Any:
     return await it.body()
 
 
-SPOKEN: dict[Kind, Behaviour] = {
+SPOKEN: dict[StrEnum, Behaviour] = {
     **dict.fromkeys((Kind.MARKED_UNDONE, Kind.SKIPPED_UNDONE, Kind.RETRIED_IN_VAIN), is_rejected),
     **dict.fromkeys((Kind.FAILS_SKIPPED, Kind.FAILS_ONLY_RETRY), fails_for_ever),
     **dict.fromkeys((Kind.TWO_RETRIES, Kind.RETRY_AND_DONE, Kind.DONE_AND_RETRY), done_by_hand),

@@ -3,19 +3,18 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from contracts.orders import StepNote
-from verifier.faults import Fault
-from verifier.groups import PARKED, SAID
-from verifier.script import Script
+from saga.verify.faults import Fault
+from saga.verify.groups import PARKED, SAID
+from saga.verify.script import Script
 
 
 def ends(script: Script, args: Sequence[Any]) -> Fault | None:
     """The fault with which the saga's life ends in this attempt; None if it does not."""
-    fault, note = script.ending, args[-1]
-    if fault is None or not isinstance(note, StepNote) or note.step != fault.site.step:
+    fault = script.ending
+    if fault is None or (note := script.stage.note_in(args)) is None:
         return None
-    parked = note.blocked is not None and note.action is None
-    return fault if parked is (fault.life in PARKED) else None
+    ended = note.step == fault.site.step and note.parked is (fault.life in PARKED)
+    return fault if ended else None
 
 
 async def ended_life(script: Script, fault: Fault, body: Callable[[], Awaitable[Any]]) -> Any:

@@ -5,18 +5,18 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from unittest.mock import patch
 
-from saga import Kind as StepKind
-from verifier.faults import Fault, Mode, Path, Schedule, Site
-from verifier.kinds import Kind
-from verifier.plan import Plan
-from verifier.recording import Recording
-from verifier.report import Report, never_reached
-from verifier.run import Result, Run
-from verifier.subject import HASTE, Subject
-from verifier.world import World
+from saga.verify.environment import Environment, running_environment
+from saga.verify.faults import Fault, Mode, Path, Schedule, Site
+from saga.verify.kinds import Kind
+from saga.verify.plan import Plan
+from saga.verify.recording import Recording
+from saga.verify.report import Report, never_reached
+from saga.verify.run import Result, Run
+from saga.verify.subject import HASTE, Subject
 
 # Enough of others beside held attempts, which wait for their real time-out and cost nothing.
 # With 40 the server failed to skip time now and then, for minutes, and all took a third longer.
@@ -28,7 +28,7 @@ SHORTENED = 3
 # A server takes the longer for each schedule the more it has had: after so many, a third.
 FRESH = 900
 
-Worlds = Callable[[], AbstractAsyncContextManager[World]]
+Environments = Callable[[], AbstractAsyncContextManager[Environment]]
 Advance = Callable[[], None]
 Progress = Callable[[str, int], Advance]
 
@@ -49,16 +49,19 @@ class Asked:
     shard: tuple[int, int] = (1, 1)
 
 
+EVERYTHING = Asked()
+
+
 async def run(
-    worlds: Worlds, subjects: Sequence[Subject], asked: Asked, progress: Progress
+    environments: Environments, subjects: Sequence[Subject], asked: Asked, progress: Progress
 ) -> list[Report]:
     """Verify all subjects: first every single fault, then the combinations.
 
-    `worlds` makes a fresh world for each FRESH schedules. `progress` is told of each part's name
-    and size, and gives what to call after each schedule.
+    `environments` makes a fresh one for each FRESH schedules. `progress` is told of each part's
+    name and size, and gives what to call after each schedule.
     """
-    async with worlds() as world:
-        plans = [await plan(world, subject) for subject in subjects]
+    async with environments() as environment:
+        plans = [await plan(environment, subject) for subject in subjects]
     singles = [select(it.singles(), asked) for it in plans]
     several = [
         select(
@@ -78,20 +81,29 @@ async def run(
             advance, turns = progress(part, number), -(-number // FRESH)
             for turn in range(turns):
                 jobs = [them[turn::turns] for them in lists]
-                async with worlds() as world:
-                    found = await _verify_all(world, subjects, jobs, advance)
+                async with environments() as environment:
+                    found = await _verify_all(environment, subjects, jobs, advance)
                 for report, results in zip(reports, found, strict=True):
                     report.results += results
                     report.seconds[part] = time.monotonic() - began
     if any(report.failures for report in reports):
-        async with worlds() as world:
+        async with environments() as environment:
             for subject, report in zip(subjects, reports, strict=True):
-                await _shorten(world, subject, report)
+                await _shorten(environment, subject, report)
     return reports
 
 
+async def verify_subject(
+    subject: Subject, asked: Asked = EVERYTHING, progress: Progress = lambda _, __: lambda: None
+) -> Report:
+    """Verify a saga in the world that its subject has. RuntimeError if it fails without a fault."""
+    environments = partial(running_environment, subject)
+    (report,) = await run(environments, [subject], asked, progress)
+    return report
+
+
 async def _verify_all(
-    world: World,
+    environment: Environment,
     subjects: Sequence[Subject],
     lists: Sequence[Sequence[Schedule]],
     advance: Advance,
@@ -99,31 +111,32 @@ async def _verify_all(
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
     jobs = zip(subjects, lists, strict=True)
     return await asyncio.gather(
-        *(verify(world, subject, them, advance, slots) for subject, them in jobs)
+        *(verify(environment, subject, them, advance, slots) for subject, them in jobs)
     )
 
 
-async def record(world: World, subject: Subject) -> Recording:
+async def record(environment: Environment, subject: Subject) -> Recording:
     """What it calls when nothing goes wrong, and what besides in two runs with a fault."""
-    forward = await _calls(world, subject, Schedule(()))
-    pivots = {step.name for step in subject.steps if step.kind is StepKind.PIVOT}
-    pivot = next(site for site in forward if site.step in pivots)
-    refused = await _calls(world, subject, Schedule((Fault(pivot, Kind.REJECTED),)))
-    blocked = await _calls(world, subject, Schedule((Fault(forward[-1], Kind.REJECTED),)))
+    forward = await _calls(environment, subject, Schedule(()))
+    told = Plan(subject, Recording(forward, (), ()))
+    refused = await _calls(environment, subject, Schedule((told.triggers()[0][0],)))
+    blocked: Sequence[Site] = ()
+    if told.can_block:
+        blocked = await _calls(environment, subject, Schedule((Fault(forward[-1], Kind.REJECTED),)))
     undoing, notes = ([it for it in calls if it not in forward] for calls in (refused, blocked))
     return Recording(forward, undoing, notes)
 
 
-async def _calls(world: World, subject: Subject, schedule: Schedule) -> list[Site]:
-    result = await Run(world, subject, schedule).result()
+async def _calls(environment: Environment, subject: Subject, schedule: Schedule) -> list[Site]:
+    result = await Run(environment, subject, schedule).result()
     if result.violations:
         raise RuntimeError(f"{subject.name}, {schedule.name}: {result.violations}")
     return result.calls
 
 
-async def plan(world: World, subject: Subject) -> Plan:
+async def plan(environment: Environment, subject: Subject) -> Plan:
     """The subject's plan, after its recording runs."""
-    return Plan(subject, await record(world, subject))
+    return Plan(subject, await record(environment, subject))
 
 
 def select(schedules: Sequence[Schedule], asked: Asked) -> list[Schedule]:
@@ -134,7 +147,7 @@ def select(schedules: Sequence[Schedule], asked: Asked) -> list[Schedule]:
 
 
 async def verify(
-    world: World,
+    environment: Environment,
     subject: Subject,
     schedules: Sequence[Schedule],
     ended: Advance = lambda: None,
@@ -145,32 +158,34 @@ async def verify(
 
     async def one(schedule: Schedule) -> Result:
         async with slots:
-            result = await Run(world, subject, schedule).result()
+            result = await Run(environment, subject, schedule).result()
         ended()
         return result
 
     # Two phases, since the deadline is one for the whole process.
     hurried = [it for it in schedules if it.mode is Mode.HASTY]
     results = await asyncio.gather(*(one(it) for it in schedules if it.mode is not Mode.HASTY))
+    if not hurried:
+        return results
     hasty = replace(subject.definition, deadline=HASTE)
     with patch.object(subject.workflow, "definition", hasty):
         return [*results, *await asyncio.gather(*map(one, hurried))]
 
 
-async def _shorten(world: World, subject: Subject, report: Report) -> None:
+async def _shorten(environment: Environment, subject: Subject, report: Report) -> None:
     """Put the shortest failing parts in the place of the first failing combinations."""
     failing = [it for it in report.failures if len(it.schedule.faults) > 1]
     for result in failing[:SHORTENED]:
-        report.results[report.results.index(result)] = await shortest(world, subject, result)
+        report.results[report.results.index(result)] = await shortest(environment, subject, result)
 
 
-async def shortest(world: World, subject: Subject, failed: Result) -> Result:
+async def shortest(environment: Environment, subject: Subject, failed: Result) -> Result:
     """The failing result with the fewest faults that are part of this one's; it, if none is."""
     whole = failed.schedule
     for size in range(1, len(whole.faults)):
         for faults in combinations(whole.faults, size):
             part = replace(whole, faults=faults, expects=frozenset())
-            result = await Run(world, subject, part).result()
+            result = await Run(environment, subject, part).result()
             if result.violations and not never_reached(result):
                 return replace(result, cut_from=whole)
     return failed

@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from temporalio.activity import Info
 from temporalio.exceptions import ApplicationError
 
 from saga import rejection
-from verifier.faults import Fault
-from verifier.groups import AFTER, BEFORE, LATE
-from verifier.kinds import Kind, Way
-from verifier.script import END, Script, begun, ended, healed
+from saga.verify.faults import Fault
+from saga.verify.groups import AFTER, BEFORE, LATE
+from saga.verify.kinds import Kind, Way
+from saga.verify.script import END, Script, begun, ended, healed
 
 Body = Callable[[], Awaitable[Any]]
 HOUR = timedelta(hours=1)
@@ -194,7 +195,7 @@ async def late_refused(it: Attempt) -> Any:
 async def late(it: Attempt) -> Any:
     """The customer cancels while the attempt is on its way; it lands all the same."""
     if it.number == 1:
-        await it.script.stage.ask(Way.CUSTOMER)
+        await it.script.stage.ask(it.script.stage.usual_way)
         await it.held(_milestone(it))
     return await it.body()
 
@@ -227,7 +228,7 @@ async def _ask(it: Attempt, ways: Sequence[Way]) -> None:
             await it.script.stage.ask(way)
 
 
-BEHAVIOURS: dict[Kind, Behaviour] = {
+BEHAVIOURS: dict[StrEnum, Behaviour] = {
     Kind.FAILS_ONCE: fails_once,
     Kind.FAILS_AN_HOUR: fails_an_hour,
     Kind.FAILS_FOR_EVER: fails_for_ever,

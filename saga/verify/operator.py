@@ -11,13 +11,12 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from saga import Kind as StepKind
 from saga import Resolving, SagaState, SagaView, StepState, StepView
-from verifier.faults import Fault
-from verifier.groups import EVIDENCE, SET_BACK, UNDONE, WORDS
-from verifier.kinds import Kind
-from verifier.raw import raw
-from verifier.script import Script, Word
+from saga.verify.faults import Fault
+from saga.verify.groups import EVIDENCE, UNDONE, WORDS
+from saga.verify.kinds import Kind
+from saga.verify.raw import raw
+from saga.verify.script import Script, Word
 
 LOOK = 0.5
 IN_VAIN = 2
@@ -31,7 +30,7 @@ async def operate(script: Script) -> None:
         await asyncio.sleep(LOOK)
         lasting = {it.site.step: it for it in script.faults if it.kind in WORDS}
         foreseen = not script.fired.isdisjoint(lasting.values())
-        if not (foreseen or script.unforeseen) or script.waits:
+        if not (foreseen or script.stage.may_park) or script.waits:
             continue
         with contextlib.suppress(RPCError, WorkflowQueryFailedError):
             if not await script.stage.is_open():
@@ -40,24 +39,23 @@ async def operate(script: Script) -> None:
             for step in view.steps if view.state is SagaState.BLOCKED else ():
                 if step.state is StepState.BLOCKED and step.name in lasting:
                     await _say_next(script, lasting[step.name])
-                elif step.state is StepState.BLOCKED and script.unforeseen:
+                elif step.state is StepState.BLOCKED and script.stage.may_park:
                     await _help(script, step, unforeseen)
 
 
 async def _help(script: Script, step: StepView, tried: Counter[str]) -> None:
     """Try again what nobody has foreseen; then a person answers for it.
 
-    A pivot whose database was set back takes no such word: then the saga is ended, and left to an
-    audit (docs/runbooks/restored.md).
+    What takes no such word, and can only be tried in vain, is ended, and left to recovery.
     """
     tried[step.name] += 1
     if tried[step.name] <= IN_VAIN:
         await say(script, step.name, Resolving.RETRY)
     elif Resolving.MARK_DONE in step.words:
         await say(script, step.name, Resolving.MARK_DONE)
-    elif step.kind == StepKind.PIVOT and any(it.kind in SET_BACK for it in script.faults):
+    elif script.stage.can_only_be_ended(step):
         script.say(f"{step.name} can only be tried in vain: an operator ends the saga")
-        await script.stage.handle.terminate("its order was lost")
+        await script.stage.handle.terminate("it can only be tried in vain")
         script.given_up = True
 
 

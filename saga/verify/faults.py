@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from verifier.kinds import Kind, Life
+from saga.verify.kinds import Life
 
 
 class Path(StrEnum):
@@ -44,7 +44,7 @@ class Fault:
     """
 
     site: Site
-    kind: Kind
+    kind: StrEnum
     then: Site | None = None
     life: Life = Life.FIRST
 

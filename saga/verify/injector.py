@@ -10,45 +10,34 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from saga import Call
-from verifier.behaviours import BEHAVIOURS, Attempt
-from verifier.beside import OTHERS
-from verifier.earlier import EARLIER
-from verifier.faults import Site
-from verifier.lives import ended_life, ends
-from verifier.script import Script, begun, ended
-from verifier.spoken import SPOKEN
+from saga.verify.behaviours import Attempt
+from saga.verify.faults import Site
+from saga.verify.lives import ended_life, ends
+from saga.verify.script import Script, begun, ended
 
-ALL = BEHAVIOURS | EARLIER | OTHERS | SPOKEN
-REPAIRS = {"audit.begin", "audit.repair"}  # of this release and of those before
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Injector(Interceptor):
-    """Strikes activities of the workflows that have a script; others pass.
-
-    `between`, by an audit's workflow id: what happens when it has found, and not repaired yet.
-    """
+    """Strikes activities of the workflows that have a script; others pass."""
 
     def __init__(self) -> None:
         self.scripts: dict[str, Script] = {}
-        self.between: dict[str, Callable[[], Awaitable[None]]] = {}
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
         """Wrap the activity."""
-        return _Struck(next, self)
+        return _Struck(next, self.scripts)
 
 
 class _Struck(ActivityInboundInterceptor):
-    def __init__(self, inner: ActivityInboundInterceptor, injector: Injector) -> None:
+    def __init__(self, inner: ActivityInboundInterceptor, scripts: dict[str, Script]) -> None:
         super().__init__(inner)
-        self._scripts, self._between = injector.scripts, injector.between
+        self._scripts = scripts
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
         script = self._scripts.get(info.workflow_id or "")
         call = input.args[0] if input.args else None
-        if (between := self._between.get(info.workflow_id or "")) and info.activity_type in REPAIRS:
-            await between()
         if script is None or not isinstance(call, Call):
             return await super().execute_activity(input)
         # A note is of one run of the workflow; to a schedule it is the same in each.
@@ -78,10 +67,9 @@ async def _attempt(
     script.reach(begun(site, number))
     now = at or NEVER
     first = script.first.setdefault(site, now) if at else now
-    for fault in script.stage.remembers(site):
-        await script.stage.note_moment(fault)
+    await script.stage.prepare(site)
     for fault in reversed(script.of(site)):
-        if (behaviour := ALL.get(fault.kind)) is not None:
+        if (behaviour := script.behaviours.get(fault.kind)) is not None:
             local = script.local[site]
             attempt = Attempt(script, fault, number, local, now, first, body, info)
             body = partial(behaviour, attempt)

@@ -5,14 +5,15 @@ and resets begins anew. Either way the saga lives a second time beside what it h
 first, and is cancelled, refused or fails at a place that is earlier than how far it had come.
 """
 
+from enum import StrEnum
 from typing import Any
 
-from verifier.behaviours import Attempt, Behaviour
-from verifier.groups import ENDED, TASK_LOST
-from verifier.kinds import Kind
+from saga.verify.behaviours import Attempt, Behaviour
+from saga.verify.groups import ENDED, TASK_LOST
+from saga.verify.kinds import Kind
 
 # What strikes at a fault's other site, in the second life.
-SECOND = {
+SECOND: dict[StrEnum, StrEnum] = {
     Kind.TASK_LOST_DOWN: Kind.FAILS_FOR_EVER,
     Kind.ENDED_CANCEL: Kind.CANCEL_BEFORE,
     Kind.ENDED_CUSTOMER: Kind.CUSTOMER_BEFORE,
@@ -58,7 +59,7 @@ def _second_life(it: Attempt) -> None:
         it.script.begin_again(SECOND[it.fault.kind], it.fault.then)
 
 
-EARLIER: dict[Kind, Behaviour] = {
+EARLIER: dict[StrEnum, Behaviour] = {
     **dict.fromkeys(TASK_LOST, task_lost),
     **dict.fromkeys(ENDED, ended),
 }

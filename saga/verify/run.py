@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any
 
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
@@ -12,21 +13,21 @@ from temporalio.exceptions import TerminatedError
 from temporalio.service import RPCError
 
 from saga.step import activity_name
-from verifier.aftermath import judge_aftermath
-from verifier.faults import AT_THE_END, Fault, Mode, Path, Schedule, Site
-from verifier.groups import AGAIN, AUDITED_AFTER, SET_BACK
-from verifier.kinds import Kind
-from verifier.operator import operate
-from verifier.resets import failed_tasks, reset
-from verifier.script import END, Script
-from verifier.stage import Stage
-from verifier.subject import Case, Ending, Subject
-from verifier.world import World
+from saga.verify import behaviours as attempts
+from saga.verify.behaviours import Behaviour
+from saga.verify.earlier import EARLIER
+from saga.verify.environment import Environment
+from saga.verify.faults import Fault, Mode, Path, Schedule, Site
+from saga.verify.kinds import Kind
+from saga.verify.operator import operate
+from saga.verify.resets import failed_tasks, reset
+from saga.verify.script import END, Script
+from saga.verify.spoken import SPOKEN
+from saga.verify.subject import Case, Ending, Subject
 
 PATIENCE = 180.0
 GIVEN_UP = "the workflow was terminated"
 TASK_TIMEOUT = timedelta(seconds=5)  # as the API has it
-A_MOMENT = timedelta(seconds=2)  # by which clocks differ
 SOON = timedelta(seconds=2)  # of a task that will be lost, a dozen times on the fast path
 
 
@@ -49,13 +50,13 @@ class Result:
 class Run:
     """One run of a subject under a schedule."""
 
-    def __init__(self, world: World, subject: Subject, schedule: Schedule) -> None:
-        self._world = world
+    def __init__(self, environment: Environment, subject: Subject, schedule: Schedule) -> None:
+        self._environment = environment
         self._subject = subject
         undoing = {
             it.name: activity_name(it.compensation) for it in subject.steps if it.compensation
         }
-        self._script = Script(schedule, undoing)
+        self._script = Script(schedule, undoing, {**BEHAVIOURS, **subject.extension.behaviours})
 
     @property
     def handle(self) -> WorkflowHandle[Any, Any]:
@@ -75,11 +76,11 @@ class Run:
         return Result(schedule, violations, unreached, script.diary, script.calls, seconds)
 
     async def _violations(self) -> list[str]:
-        script, began = self._script, datetime.now(UTC) - A_MOMENT
-        case = await self._subject.make(self._world, script.schedule.path is Path.FAST)
-        self._world.begun[case.order.order_id] = began
-        self._world.injector.scripts[case.workflow_id] = script
-        stage = script.stage = Stage(self._world, self._subject, case, script)
+        script, environment = self._script, self._environment
+        case = await self._subject.make(environment.world, script.schedule.path is Path.FAST)
+        environment.injector.scripts[case.workflow_id] = script
+        stage = self._subject.extension.stage(environment, self._subject, case, script)
+        script.stage = stage
         stage.handle = await self._start(case)
         operator = asyncio.create_task(operate(script))
         try:
@@ -91,15 +92,14 @@ class Run:
                 found += [f"when all has landed: {it}" for it in landed]
             for fault in script.schedule.faults:
                 found += await self._after(case, fault)
-            if any(fault.kind in AUDITED_AFTER for fault in script.faults):
-                judged = judge_aftermath(self._world, self._subject, case, script, self._ended)
-                found += [f"in the end: {it}" for it in await judged]
+            if stage.judges_at_last:
+                found += [f"in the end: {it}" for it in await stage.judge_at_last(self._ended)]
             found += script.wrong
         finally:
             operator.cancel()
             script.reach(END)
             stage.leave()
-            self._world.injector.scripts.pop(case.workflow_id)
+            environment.injector.scripts.pop(case.workflow_id)
         return list(dict.fromkeys(found))
 
     async def _judged(self, case: Case, when: str) -> list[str]:
@@ -107,17 +107,17 @@ class Run:
         return [f"{when}: {it}" for it in await self._judge(case, self._ended)]
 
     def _note_losses(self, case: Case) -> None:
-        if self._world.losses.count[case.workflow_id] >= len(self._script.calls):
+        if self._environment.losses.count[case.workflow_id] >= len(self._script.calls):
             for fault in self._script.schedule.faults:
                 if fault.kind is Kind.WORKER_LOST:
                     self._script.fire(fault)
 
     async def _start(self, case: Case) -> WorkflowHandle[Any, Any]:
-        return await self._world.client.start_workflow(
+        return await self._environment.client.start_workflow(
             self._subject.workflow.run,
             case.argument,
             id=case.workflow_id,
-            task_queue=self._world.queue(self._script.schedule.mode),
+            task_queue=self._environment.queue(self._script.schedule.mode),
             task_timeout=SOON if self._script.schedule.mode is Mode.LOST else TASK_TIMEOUT,
         )
 
@@ -157,44 +157,32 @@ class Run:
     def _said(self, status: str | None, how: str) -> Ending:
         script = self._script
         script.say(f"the workflow ended: {how}, {status}")
-        return Ending(
-            status,
-            how,
-            script.stage.accepted,
-            words=tuple(script.words),
-            left=script.left,
-            lives=bool(script.over),
-            by_hand=script.stage.refunds_by_hand,
-            set_back={SET_BACK[it.kind] for it in script.faults if it.kind in SET_BACK},
-        )
+        return script.stage.ending(status, how)
 
     async def _judge(self, case: Case, ending: Ending) -> list[str]:
         was_ended = self._script.given_up and ending.how == GIVEN_UP
         found = [] if ending.status or was_ended else [ending.how]
-        if any(fault.kind in AUDITED_AFTER for fault in self._script.faults):
-            return found  # whatever else is wrong an audit has to find out
+        if self._script.stage.judges_at_last:
+            return found
         expected = self._script.schedule.expects
         if expected and self._script.stage.unheard:  # it was done before it heard of a cancel
             expected = expected | {self._subject.completed}
         if ending.status and expected and ending.status not in expected:
             found.append(f"ended as {ending.status}, not as {' or '.join(sorted(expected))}")
         for invariant in self._subject.invariants:
-            found += await invariant(self._world, case, ending)
+            found += await invariant(self._environment.world, case, ending)
         return found
 
     async def _after(self, case: Case, fault: Fault) -> list[str]:
         """What a fault does that strikes after the end; all must be as before."""
         script, stage = self._script, self._script.stage
         if fault.kind is Kind.RESET:
-            stage.handle = await reset(self._world.client, stage.handle, fault.site.activity)
+            stage.handle = await reset(self._environment.client, stage.handle, fault.site.activity)
             script.fire(fault)
             return await self._judged(case, "after the reset")
-        if fault.kind in AGAIN:
-            script.fire(fault)
-            await stage.start_again(fault.kind)
-            found = await self._judge(case, self._ended)
-            return [f"when it was started again: {it}" for it in found]
-        if fault.site == AT_THE_END and fault.kind in AUDITED_AFTER:
-            script.fire(fault)
-            await (stage.set_back(fault) if fault.kind in SET_BACK else stage.fail_refund())
+        if again := await stage.strike_after(fault):
+            return [f"{again}: {it}" for it in await self._judge(case, self._ended)]
         return []
+
+
+BEHAVIOURS: dict[StrEnum, Behaviour] = {**attempts.BEHAVIOURS, **EARLIER, **SPOKEN}

@@ -1,29 +1,24 @@
 """Schedules in which a saga runs again beside what it has done before, unknown to its history."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator
 from dataclasses import replace
 
-from verifier.faults import Fault, Mode, Schedule, Site
-from verifier.kinds import Kind
-from verifier.recording import CANCELLED, REJECTED, TIMED_OUT, Recording, Triggers, at
+from saga.verify.faults import Fault, Mode, Schedule, Site
+from saga.verify.kinds import Kind
+from saga.verify.recording import CANCELLED, REJECTED, TIMED_OUT, Calls, Triggers, at
 
 LOST = (Kind.TASK_LOST, Kind.TASK_LOST_CANCEL, Kind.TASK_LOST_CUSTOMER)
 
 
 class SecondLives:
-    """`before`: the calls before the pivot; `refusable`: those reads that a service may refuse."""
+    """Every place at which a saga may have to begin anew."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        before: Sequence[Site],
-        refusable: Set[Site],
-        completed: frozenset[str],
-    ) -> None:
-        self._recording = recording
-        self._before = before
-        self._refusable = refusable
-        self._completed = completed
+    def __init__(self, calls: Calls) -> None:
+        self._recording = calls.recording
+        self._before = calls.before
+        self._refusable = calls.refusable
+        self._completed = calls.completed
+        self._undone_again = calls.undone_again
 
     def task_lost(self, triggers: Triggers) -> Iterator[Schedule]:
         """The task of the fast path is lost after a call's effect, and then something comes."""
@@ -32,7 +27,7 @@ class SecondLives:
             yield from at(site, LOST[1:], self._or_completed(site, CANCELLED))
         for trigger, status in triggers:
             for site in self._recording.undoing:
-                for schedule in at(site, LOST, status | CANCELLED):
+                for schedule in at(site, LOST, status | CANCELLED | self._undone_again):
                     yield replace(schedule, trigger=trigger)
         yield from self._down()
         yield from self._refused()

@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
-from typing import Any
 
 from saga import Kind as StepKind
-from saga import Step
-from verifier.faults import Fault, Path, Schedule, Site
-from verifier.groups import AUDITED, EARLY, LATER
-from verifier.kinds import Kind, Life
-from verifier.recording import CANCELLED, REJECTED, Recording, Triggers, at
+from saga.verify.faults import Fault, Path, Schedule, Site
+from saga.verify.groups import AUDITED, EARLY, LATER
+from saga.verify.kinds import Kind, Life
+from saga.verify.recording import CANCELLED, REJECTED, Calls, Triggers, at
 
 # What may be said of what is done or not, and by two at once; and what only of a question.
 ALONE = (
@@ -29,30 +27,27 @@ RESETS = tuple(life for life in LATER if life not in AUDITED)
 
 
 class Words:
-    """`binding`: the calls from the pivot on."""
+    """What may be said of every step that can be parked."""
 
-    def __init__(
-        self,
-        recording: Recording,
-        steps: dict[str, Step[Any, Any]],
-        binding: Sequence[Site],
-        completed: frozenset[str],
-    ) -> None:
-        self._recording = recording
-        self._steps = steps
-        self._binding = binding
-        self._completed = completed
+    def __init__(self, calls: Calls, *, recovers: bool) -> None:
+        self._calls = calls
+        self._recording = calls.recording
+        self._binding = calls.binding
+        self._completed = calls.completed
+        self._recovers = recovers
 
     def all(self, triggers: Triggers, path: Path) -> Iterator[Schedule]:
         """Forward, and undone for each of the triggers; at once and in later lives for one."""
-        lives = LATER if path is Path.REGULAR else RESETS
+        lives = LATER if path is Path.REGULAR and self._recovers else RESETS
+        if not self._recording.notes:  # a life ends when what is parked is put on record
+            lives = ()
         yield from self._forward(lives)
         yield from self._undoing(triggers, lives)
         yield from self._early(triggers)
 
     def _forward(self, lives: Sequence[Life]) -> Iterator[Schedule]:
         for site in self._binding:
-            pivot = self._steps[site.step].kind is StepKind.PIVOT
+            pivot = self._calls.step(site).kind is StepKind.PIVOT
             kinds = (Kind.FAILS_ONLY_RETRY,) if pivot else (*ALONE, *AT_ONCE)
             yield from at(site, kinds, self._completed)
             for later in _in_each(lives, site, kinds if pivot else None):
@@ -62,7 +57,7 @@ class Words:
     def _undoing(self, triggers: Triggers, lives: Sequence[Life]) -> Iterator[Schedule]:
         turn = cycle(triggers)
         for site in self._recording.undoing:
-            asked = site.step in {it.step for it in self._binding}
+            asked = self._calls.step(site).kind is StepKind.PIVOT
             for trigger, status in triggers:
                 for single in at(site, QUESTIONED if asked else ALONE, status):
                     yield replace(single, trigger=trigger)

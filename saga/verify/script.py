@@ -3,17 +3,19 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from saga import Resolving
-from verifier.faults import Fault, Schedule, Site
-from verifier.groups import PARKED, UNDONE, UNFORESEEN
-from verifier.kinds import Kind, Life
+from saga.verify.faults import Fault, Schedule, Site
+from saga.verify.groups import PARKED, UNDONE
+from saga.verify.kinds import Life
 
 if TYPE_CHECKING:
-    from verifier.stage import Stage
+    from saga.verify.stage import Stage
 
 END = "the end"
 BOUND = 45.0
@@ -40,12 +42,18 @@ class Word:
 
 
 class Script:
-    """One run's faults and its diary. Its stage, which is set once it runs, carries them out."""
+    """One run's faults and its diary. Its stage, which is set once it runs, carries them out.
+
+    `behaviours`: what each kind of fault does to an attempt.
+    """
 
     stage: "Stage"
 
-    def __init__(self, schedule: Schedule, undoing: dict[str, str]) -> None:
+    def __init__(
+        self, schedule: Schedule, undoing: dict[str, str], behaviours: Mapping[StrEnum, Any]
+    ) -> None:
         self.schedule = schedule
+        self.behaviours = behaviours
         self.faults = list(schedule.all)
         self.fired: set[Fault] = set()
         self.calls: list[Site] = []
@@ -61,7 +69,7 @@ class Script:
         self.given_up = False  # an operator has ended it, as it could not go on
         self._undoing = undoing
         self._healed: set[Site] = set()
-        self._next: Kind | None = None
+        self._next: StrEnum | None = None
         self._milestones: dict[str, asyncio.Event] = {}
         self._began = time.monotonic()
 
@@ -83,7 +91,7 @@ class Script:
             self._next = None
         return [fault for fault in self.faults if fault.site == site]
 
-    def begin_again(self, kind: Kind, site: Site | None) -> None:
+    def begin_again(self, kind: StrEnum, site: Site | None) -> None:
         """The saga's second life, in which this is to strike; attempts are counted anew.
 
         Without a site it strikes what is called first.
@@ -125,11 +133,6 @@ class Script:
         return self.ending is not None and self.ending.life in PARKED
 
     @property
-    def unforeseen(self) -> bool:
-        """Whether steps may be parked that no fault strikes."""
-        return any(fault.kind in UNFORESEEN for fault in self.faults)
-
-    @property
     def left(self) -> frozenset[str]:
         """The steps of which a person said that they need not be done, or are; and nobody did."""
         undone = {fault.site.step for fault in self.faults if fault.kind in UNDONE}
@@ -148,7 +151,7 @@ class Script:
 
     def undoing_of(self, site: Site) -> Site:
         """Where the effect of a site's step is undone."""
-        return Site(site.step, self._undoing[site.step])
+        return Site(site.step, self._undoing[site.step.partition("#")[0]])
 
     def reach(self, milestone: str) -> None:
         """Somebody may wait for this."""

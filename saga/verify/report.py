@@ -5,13 +5,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
-from verifier.faults import Path, Site
-from verifier.kinds import Kind
-from verifier.run import Result
+from saga.verify.faults import Path, Site
+from saga.verify.kinds import Kind
+from saga.verify.run import Result
 
-Struck = tuple[Site, Kind]
+Struck = tuple[Site, StrEnum]
 
 
 @dataclass
@@ -19,7 +20,8 @@ class Report:
     """The results of one subject, and what combinations were asked for.
 
     `seconds`: how long each part took, together with that of the other subjects. Of several faults
-    one may keep the saga from reaching the others; a single one must strike.
+    one may keep the saga from reaching the others; a single one must strike. `command` verifies the
+    subject again.
     """
 
     subject: str
@@ -28,6 +30,7 @@ class Report:
     seed: int = 1
     results: list[Result] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    command: str = ""
 
     @property
     def failures(self) -> list[Result]:
@@ -87,7 +90,7 @@ class Report:
         schedule = result.cut_from or result.schedule
         seeded = f" --pairs {self.pairs} --triples {self.triples} --seed {self.seed}"
         several = seeded if len(schedule.faults) > 1 else ""
-        return f"saga verify {self.subject}{several} --only '{schedule.name}'"
+        return f"{self.command or f'saga verify {self.subject}'}{several} --only '{schedule.name}'"
 
     def story(self, result: Result) -> str:
         """A failure as a person can follow it: what is wrong, step by step how, and how again."""
@@ -105,11 +108,12 @@ def never_reached(result: Result) -> list[str]:
     return [f"never reached: {fault}" for fault in result.unreached]
 
 
-def matrix(struck: Counter[Struck]) -> tuple[list[Site], list[Kind]]:
+def matrix(struck: Counter[Struck]) -> tuple[list[Site], list[StrEnum]]:
     """The sites and the kinds that were struck, in order of appearance and definition."""
     sites = list(dict.fromkeys(site for site, _ in struck))
-    kinds = {kind for _, kind in struck}
-    return sites, [kind for kind in Kind if kind in kinds]
+    kinds = dict.fromkeys(kind for _, kind in struck)
+    ours: dict[StrEnum, int] = {kind: place for place, kind in enumerate(Kind)}
+    return sites, sorted(kinds, key=lambda kind: ours.get(kind, len(ours)))
 
 
 STYLE = """body{font:14px system-ui;margin:2em}td,th{border:1px solid #ccc;padding:3px 6px}
@@ -137,7 +141,7 @@ def _matrix(report: Report, path: Path) -> str:
     return f"{title}<table><tr><th></th>{head}</tr>{rows}</table>" if sites else ""
 
 
-def _cell(report: Report, path: Path, site: Site, kind: Kind) -> str:
+def _cell(report: Report, path: Path, site: Site, kind: StrEnum) -> str:
     runs = [
         it
         for it in report.results

@@ -6,15 +6,22 @@ from dataclasses import replace
 from itertools import chain, cycle
 
 from saga import Kind as StepKind
-from verifier.faults import Fault, Mode, Path, Schedule, Site
-from verifier.groups import AGAIN, AUDITED_AFTER, AUDITS, CANCELS, ENDED, LATE, TASK_LOST
-from verifier.kinds import Kind, Life
-from verifier.others_plan import Others
-from verifier.recording import CANCELLED, REJECTED, TIMED_OUT, Recording, Triggers, at
-from verifier.resets import LAST
-from verifier.second_lives import SecondLives
-from verifier.subject import Subject
-from verifier.words_plan import Words
+from saga.verify.faults import Fault, Mode, Path, Schedule, Site
+from saga.verify.groups import BY_CUSTOMER, CANCELS, ENDED, LATE, TASK_LOST
+from saga.verify.kinds import Kind, Life
+from saga.verify.recording import (
+    CANCELLED,
+    REJECTED,
+    TIMED_OUT,
+    Calls,
+    Recording,
+    Triggers,
+    at,
+)
+from saga.verify.resets import LAST
+from saga.verify.second_lives import SecondLives
+from saga.verify.subject import Subject
+from saga.verify.words_plan import Words
 
 # Whatever happens to an attempt here, its retry mends it.
 MENDED = (
@@ -35,23 +42,29 @@ class Plan:
     """All schedules of a subject."""
 
     def __init__(self, subject: Subject, recording: Recording) -> None:
-        self._steps = {step.name: step for step in subject.steps}
-        self._completed = frozenset({subject.completed})
-        self._refusals = subject.refusals
+        self._subject = subject
         self._recording = recording
-        kinds = [self._steps[site.step].kind for site in recording.forward]
-        pivot = kinds.index(StepKind.PIVOT) if StepKind.PIVOT in kinds else 0
-        self._before, self._binding = recording.forward[:pivot], recording.forward[pivot:]
-        reads = {it.name for it in subject.steps if it.kind is StepKind.READ}
-        refused = {it for it in self._before if it.step in reads and it.activity in self._refusals}
-        self._again = SecondLives(recording, self._before, refused, self._completed)
-        self._words = Words(recording, self._steps, self._binding, self._completed)
-        self._others = Others(recording, self._before, refused, self._completed)
+        self._calls = calls = _told_apart(subject, recording)
+        self._before, self._binding, self._completed = calls.before, calls.binding, calls.completed
+        self._refusals = subject.refusals
+        # Without a word of an operator, what is refused past the pivot is so for ever.
+        self._parked = PARKED if subject.resolves else PARKED[:1]
+        self._resolved = RESOLVED if subject.resolves else ()
+        self._again = SecondLives(calls)
+        self._words = Words(calls, recovers=subject.extension.recovers)
 
     def singles(self) -> list[Schedule]:
         """Every single fault at every call, in each way in which the saga may get there."""
-        every = [*self._regular(), *self._fast()]
+        fast = self._fast() if self._subject.fast_path else ()
+        every = [it for it in (*self._regular(), *fast) if self._is_possible(it)]
         return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
+
+    def _is_possible(self, schedule: Schedule) -> bool:
+        """Whether the saga knows what it needs: a deadline to shorten, a customer's cancel."""
+        if schedule.mode is Mode.HASTY and not self._subject.can_be_hurried:
+            return False
+        kinds = {fault.kind for fault in schedule.all}
+        return self._subject.cancel is not None or kinds.isdisjoint(BY_CUSTOMER)
 
     def _regular(self) -> Iterator[Schedule]:
         """Every activity on its queue.
@@ -65,8 +78,13 @@ class Plan:
         triggers = self.triggers()
         yield from chain(self._noted(), self._undone(triggers), self._resets(), self._again.ended())
         yield from chain(self._deadlines(triggers), self._every_task_lost(triggers))
-        yield from self._words.all(triggers, Path.REGULAR)
-        yield from self._others.all(triggers, Path.REGULAR)
+        yield from self._people(triggers, Path.REGULAR)
+
+    def _people(self, triggers: Triggers, path: Path) -> Iterator[Schedule]:
+        """Operators, and whoever else the application knows of."""
+        if self._subject.resolves:
+            yield from self._words.all(triggers, path)
+        yield from self._subject.extension.schedules(self._calls, triggers, path)
 
     def _fast(self) -> Iterator[Schedule]:
         """Every activity on the fast path first, and by both kinds of worker in turn.
@@ -77,13 +95,13 @@ class Plan:
         forward = chain(self._undoable(), self._bound(), self._noted(), self._again.ended())
         undone = chain(self._undone(triggers), self._fast_resets(triggers))
         lost = chain(self._again.task_lost(triggers), self._every_task_lost(self.triggers()))
-        people = chain(*(it.all(triggers, Path.FAST) for it in (self._words, self._others)))
+        people = self._people(triggers, Path.FAST)
         modes = cycle((Mode.CACHED, Mode.EVICTED))
         for it in chain(forward, undone, lost, self._deadlines(triggers), people):
             kind = it.faults[0].kind
             # A worker without a cache works on one task at a time, and breaks it up if it is late.
             mode = next(modes) if it.mode is Mode.CACHED and kind not in TASK_LOST else it.mode
-            expects = it.expects | self._completed if _is_raced(it) else it.expects
+            expects = it.expects | self._completed if self._is_raced(it) else it.expects
             if kind in CANCELS and it.trigger:  # of a task that is lost by itself, nothing is left
                 expects = expects | CANCELLED
             yield replace(it, mode=mode, path=Path.FAST, expects=expects)
@@ -107,46 +125,53 @@ class Plan:
         """The single faults that can go together, by path and by what has the saga undo itself."""
         together: dict[tuple[Fault | None, Path], dict[Fault, None]] = {}
         for single in self.singles():
-            if single.mode in {Mode.CACHED, Mode.EVICTED} and not _is_alone(single.faults[0]):
+            if single.mode in {Mode.CACHED, Mode.EVICTED} and not self._is_alone(single.faults[0]):
                 key = single.trigger, single.path
                 together.setdefault(key, {})[single.faults[0]] = None
         return [Schedule(tuple(it), trigger, path=path) for (trigger, path), it in together.items()]
 
     def triggers(self) -> Triggers:
-        """The pivot is refused; or a cancel comes just before it, in both ways."""
+        """The pivot is refused; or a cancel comes just before it, in both ways.
+
+        Without a pivot, the last step that can be refused stands for it.
+        """
         if not self._before:
             return []
-        pivot, last = self._binding[0], self._before[-1]
+        refused, last = pivot_of(self._calls), self._before[-1]
+        ways = [(Fault(last, Kind.CUSTOMER_AFTER), CANCELLED)]
         return [
-            (Fault(pivot, Kind.REJECTED), REJECTED),
-            (Fault(last, Kind.CUSTOMER_AFTER), CANCELLED),
+            (Fault(refused, Kind.REJECTED), REJECTED),
+            *(ways if self._subject.cancel is not None else ()),
             (Fault(last, Kind.CANCEL_AFTER), CANCELLED),
         ]
 
     def _undoable(self) -> Iterator[Schedule]:
         for site in self._before:
             yield from at(site, MENDED, self._completed)
+            if self._calls.step(site).kind is StepKind.RETRIABLE:  # of a saga without a pivot
+                yield from at(site, CANCELS, self._completed | CANCELLED)
+                continue
             yield from at(site, GIVEN_UP, TIMED_OUT)
             yield from at(site, (Kind.REJECTED,), REJECTED)
             if site.activity in self._refusals:
                 yield from at(site, (Kind.REFUSED,), REJECTED)
-            compensated = self._steps[site.step].compensation is not None
+            compensated = self._calls.step(site).compensation is not None
             yield from at(site, LATE if compensated else (Kind.LATE_END,), CANCELLED)
             yield from at(site, CANCELS, CANCELLED)
 
     def _bound(self) -> Iterator[Schedule]:
         """From the pivot on: it must complete, save that the pivot may be refused."""
         for site in self._binding:
-            yield from at(site, (*MENDED, *CANCELS, *PARKED), self._completed)
-            if self._steps[site.step].kind is StepKind.PIVOT:
+            yield from at(site, (*MENDED, *CANCELS, *self._parked), self._completed)
+            if self._calls.step(site).kind is StepKind.PIVOT:
                 yield from at(site, (Kind.REJECTED, Kind.LATE_REFUSED), REJECTED)
             else:
-                yield from at(site, RESOLVED, self._completed)
+                yield from at(site, self._resolved, self._completed)
 
     def _noted(self) -> Iterator[Schedule]:
         """While it is put on record that the last step is blocked, and that it is so no longer."""
-        trigger = Fault(self._binding[-1], Kind.REJECTED)
         for site in self._recording.notes:
+            trigger = Fault(self._binding[-1], Kind.REJECTED)
             for schedule in at(site, (*MENDED, *CANCELS, Kind.FAILS_AN_HOUR), self._completed):
                 yield replace(schedule, trigger=trigger)
 
@@ -154,9 +179,10 @@ class Plan:
         modes = (Mode.CACHED, Mode.EVICTED, Mode.CACHED)
         for (trigger, status), mode in zip(triggers, modes, strict=False):
             for site in self._recording.undoing:
-                asked = site.step == self._binding[0].step  # a fence can only be asked again
-                resolved = (Kind.REJECTED,) if asked else RESOLVED
-                for schedule in at(site, (*MENDED, *PARKED, *resolved, *CANCELS), status):
+                # A fence can only be asked again.
+                asked = self._calls.step(site).kind is StepKind.PIVOT
+                resolved = self._resolved[:1] if asked else self._resolved
+                for schedule in at(site, (*MENDED, *self._parked, *resolved, *CANCELS), status):
                     yield replace(schedule, trigger=trigger, mode=mode)
 
     def _deadlines(self, triggers: Triggers) -> Iterator[Schedule]:
@@ -178,40 +204,66 @@ class Plan:
             for site in (*self._recording.forward, last):
                 for schedule in at(site, (Kind.RESET,), self._completed):
                     yield replace(schedule, mode=mode)
-        for site in (*self._recording.forward, *first_note, last):
+        for site in (*self._recording.forward, *first_note, last) if self.can_block else ():
             for schedule in at(site, (Kind.RESET,), self._completed):
                 yield replace(schedule, trigger=Fault(self._binding[-1], Kind.REJECTED))
         for trigger, status in self.triggers():
             pivots = self._binding[:1] if trigger.kind is Kind.REJECTED else ()
+            ends = status | self._calls.undone_again
             for site in (*self._before, *pivots, *self._recording.undoing, last):
-                for schedule in at(site, (Kind.RESET,), status):
+                for schedule in at(site, (Kind.RESET,), ends):
                     yield replace(schedule, trigger=trigger)
 
     def _fast_resets(self, triggers: Triggers) -> Iterator[Schedule]:
         """Where nothing fails there is one task; its calls are in it."""
         yield from at(self._recording.forward[-1], (Kind.RESET,), self._completed)
         for trigger, status in triggers:
-            for schedule in at(self._recording.undoing[-1], (Kind.RESET,), status):
+            ends = status | self._calls.undone_again
+            for schedule in at(self._recording.undoing[-1], (Kind.RESET,), ends):
                 yield replace(schedule, trigger=trigger)
 
     def _every_task_lost(self, triggers: Triggers) -> Iterator[Schedule]:
         """With a worker that is lost at every task: forward, blocked, and undone in each way."""
-        blocked = Fault(self._binding[-1], Kind.REJECTED)
-        for trigger, status in ((None, self._completed), (blocked, self._completed), *triggers):
+        ways: list[tuple[Fault | None, frozenset[str]]] = [(None, self._completed), *triggers]
+        if self.can_block:
+            ways.append((Fault(self._binding[-1], Kind.REJECTED), self._completed))
+        for trigger, status in ways:
             for schedule in at(EVERY_TASK, (Kind.WORKER_LOST,), status):
                 yield replace(schedule, trigger=trigger, mode=Mode.LOST)
 
+    @property
+    def can_block(self) -> bool:
+        """Whether its last step can be refused until an operator has it tried again."""
+        return bool(self._binding) and self._subject.resolves
 
-def _is_alone(fault: Fault) -> bool:
-    """Whether it goes with no other: it takes more than one run of the workflow, or two sites."""
-    several = fault.then is not None or fault.life is not Life.FIRST
-    alone = {Kind.RESET, Kind.TASK_LOST_DOWN, *ENDED, *AGAIN, *AUDITS, *AUDITED_AFTER}
-    return several or fault.kind in alone
+    def _is_alone(self, fault: Fault) -> bool:
+        """Whether it goes with no other: it takes several runs of the workflow, or two sites."""
+        several = fault.then is not None or fault.life is not Life.FIRST
+        alone = {Kind.RESET, Kind.TASK_LOST_DOWN, *ENDED, *self._subject.extension.alone}
+        return several or fault.kind in alone
+
+    def _is_raced(self, schedule: Schedule) -> bool:
+        """Whether a run that was ended on the fast path goes on beside the new one, maybe to its
+
+        end: it has not heard of its own.
+        """
+        return schedule.faults[0].kind in {*ENDED, *self._subject.extension.raced}
 
 
-def _is_raced(schedule: Schedule) -> bool:
-    """Whether a run that was ended on the fast path goes on beside the new one, maybe to its end:
+def _told_apart(subject: Subject, recording: Recording) -> Calls:
+    steps = {step.name: step for step in subject.steps}
+    kinds = [steps[site.step.partition("#")[0]].kind for site in recording.forward]
+    pivot = kinds.index(StepKind.PIVOT) if StepKind.PIVOT in kinds else len(kinds)
+    before, binding = recording.forward[:pivot], recording.forward[pivot:]
+    reads = {site for site, kind in zip(before, kinds, strict=False) if kind is StepKind.READ}
+    refusable = {site for site in reads if site.activity in subject.refusals}
+    completed = frozenset({subject.completed})
+    return Calls(recording, before, binding, refusable, completed, steps)
 
-    it has not heard of its end.
-    """
-    return schedule.faults[0].kind in {*ENDED, *AUDITS}
+
+def pivot_of(calls: Calls) -> Site:
+    """The pivot; without one, the last call that its service can refuse."""
+    if calls.binding:
+        return calls.binding[0]
+    kinds = {StepKind.READ, StepKind.COMPENSATABLE}
+    return [site for site in calls.before if calls.step(site).kind in kinds][-1]

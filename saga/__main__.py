@@ -1,0 +1,24 @@
+"""`python -m saga verify`: the commands of the engine."""
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command that is asked for; 2 if there is none of that name."""
+    command, *arguments = sys.argv[1:] or [""]
+    if command == "verify":
+        from saga.verify.command import main as verify  # noqa: PLC0415 - of an extra
+
+        return verify(arguments)
+    print("usage: python -m saga verify package.module:SUBJECT", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A thread of Temporal's client may turn the interpreter's own ending into an abort
+    # (temporalio/sdk-python issue 300).
+    os._exit(code)

@@ -1,0 +1,19 @@
+"""Breaks a saga at every point, and checks what it promises: see `Subject`."""
+
+from saga.verify.campaign import Asked, verify_subject
+from saga.verify.environment import Environment, running_environment
+from saga.verify.extension import Extension
+from saga.verify.report import Report
+from saga.verify.subject import Case, Ending, Subject
+
+__all__ = [
+    "Asked",
+    "Case",
+    "Ending",
+    "Environment",
+    "Extension",
+    "Report",
+    "Subject",
+    "running_environment",
+    "verify_subject",
+]

@@ -1,0 +1,82 @@
+"""`python -m saga verify package.module:SUBJECT`: verifies a saga, and tells what came of it."""
+
+import argparse
+import asyncio
+import importlib
+import logging
+import sys
+import warnings
+from collections.abc import Sequence
+
+from saga.verify.campaign import Asked, verify_subject
+from saga.verify.report import Report
+from saga.verify.subject import Subject
+
+
+class NoSubject(Exception):
+    """There is no such subject; the message says what to write."""
+
+
+def subject_named(name: str) -> Subject:
+    """The subject that `package.module:NAME` names. NoSubject."""
+    module, colon, attribute = name.partition(":")
+    if not (module and colon and attribute):
+        raise NoSubject(f"{name} names no subject: write package.module:SUBJECT")
+    sys.path.insert(0, "")  # as Python has it where it is asked to run a module
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ImportError as error:
+        raise NoSubject(f"{module} cannot be imported: {error}") from error
+    if not isinstance(found, Subject):
+        raise NoSubject(f"{name} is no saga.verify.Subject")
+    return found
+
+
+def command_of(subject: Subject) -> str:
+    """The command that verifies it again, by the module in which it is found."""
+    for module_name, module in list(sys.modules.items()):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is subject:
+                return f"python -m saga verify {module_name}:{name}"
+    return f"python -m saga verify package.module:{subject.name}"
+
+
+def verified(subject: Subject, asked: Asked) -> Report:
+    """Verify it, with nothing in the log of what it suffers."""
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
+    # A local attempt's end and its cancel may cross each other, which is no fault.
+    warnings.filterwarnings("ignore", "Cannot find activity to cancel")
+    report = asyncio.run(verify_subject(subject, asked))
+    report.command = command_of(subject)
+    return report
+
+
+def story_of(report: Report) -> str:
+    """What came of it, in words: a line that counts, and every failure."""
+    singles = sum(len(result.schedule.faults) == 1 for result in report.results)
+    several = len(report.results) - singles
+    counted = f"{report.subject}: {singles} single faults, {several} combinations"
+    failures = [report.story(failure) for failure in report.failures]
+    return "\n".join([*failures, f"{counted}, {len(failures)} failures, seed {report.seed}"])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 1 if a promise does not hold, 2 if nothing could be verified."""
+    parser = argparse.ArgumentParser("python -m saga verify", description=__doc__)
+    parser.add_argument("subject", help="package.module:SUBJECT")
+    parser.add_argument("--pairs", type=int, default=0, help="also this many pairs of faults")
+    parser.add_argument("--triples", type=int, default=0, help="… and this many triples")
+    parser.add_argument("--seed", type=int, default=1, help="chooses the pairs and triples")
+    parser.add_argument("--only", default="", help="only schedules whose name contains this")
+    asked = parser.parse_args(arguments)
+    try:
+        subject = subject_named(asked.subject)
+    except NoSubject as error:
+        print(error, file=sys.stderr)
+        return 2
+    report = verified(subject, Asked(asked.pairs, asked.triples, asked.seed, asked.only))
+    if not report.results:
+        print("no schedule is left: loosen --only", file=sys.stderr)
+        return 2
+    print(story_of(report))
+    return 1 if report.failures else 0

@@ -1,0 +1,58 @@
+"""The plugin of pytest: `def test_trips(verify_saga): verify_saga(TRIPS)`.
+
+What it runs is heavy to import, so that is done when it is used.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from saga.verify.report import Report
+    from saga.verify.subject import Subject
+
+
+class VerifySaga(Protocol):
+    """Verifies a subject, and fails the test with the shortest schedules that break a promise.
+
+    It runs every single fault, or every n-th only if `every` is n, and so many seeded pairs and
+    triples. `only` is contained in a schedule's name.
+    """
+
+    def __call__(
+        self,
+        subject: "Subject",
+        *,
+        pairs: int = 0,
+        triples: int = 0,
+        seed: int = 1,
+        only: str = "",
+        every: int = 1,
+    ) -> "Report":
+        """What came of it."""
+
+
+@pytest.fixture
+def verify_saga() -> VerifySaga:
+    """See `VerifySaga`."""
+    from saga.verify.campaign import Asked  # noqa: PLC0415 - heavy
+    from saga.verify.command import story_of, verified  # noqa: PLC0415 - heavy
+
+    def verify(
+        subject: "Subject",
+        *,
+        pairs: int = 0,
+        triples: int = 0,
+        seed: int = 1,
+        only: str = "",
+        every: int = 1,
+    ) -> "Report":
+        report = verified(subject, Asked(pairs, triples, seed, only, shard=(1, every)))
+        if not report.results:
+            pytest.fail("no schedule is left: loosen `only` or `every`", pytrace=False)
+        if report.failures:
+            pytest.fail(story_of(report), pytrace=False)
+        print(story_of(report))
+        return report
+
+    return verify

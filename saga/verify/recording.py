@@ -1,0 +1,62 @@
+"""What a plan is made of: the calls that were recorded, what has a saga undone, single faults."""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from saga import Step
+from saga.verify.faults import Fault, Schedule, Site
+
+REJECTED, TIMED_OUT, CANCELLED = (frozenset({it}) for it in ("rejected", "timed_out", "cancelled"))
+
+# What makes the saga undo all its steps, and the status that it then has.
+Triggers = Sequence[tuple[Fault, frozenset[str]]]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was called, in order: by a run that completed; by one that was undone at its pivot;
+
+    and for the record, when the last step of all was blocked for a while.
+    """
+
+    forward: Sequence[Site]
+    undoing: Sequence[Site]
+    notes: Sequence[Site]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """A recording, told apart: `before` are the calls before the pivot, `binding` those from it on.
+
+    `refusable`: those reads before it that their service may be made to refuse. `completed`: the
+    status of a saga that is not undone.
+    """
+
+    recording: Recording
+    before: Sequence[Site]
+    binding: Sequence[Site]
+    refusable: Set[Site]
+    completed: frozenset[str]
+    steps: Mapping[str, Step[Any, Any]]
+
+    @property
+    def undone_again(self) -> frozenset[str]:
+        """How else a saga may end that begins anew though an earlier run of it undid all.
+
+        Its actions are refused then, since they are undone. Only a compensation that concludes the
+        saga knows why that was.
+        """
+        concludes = any(step.concludes for step in self.steps.values())
+        return frozenset() if concludes else REJECTED
+
+    def step(self, site: Site) -> Step[Any, Any]:
+        """The step that is called there, whichever time."""
+        return self.steps[site.step.partition("#")[0]]
+
+
+def at(site: Site, kinds: Sequence[StrEnum], expects: frozenset[str]) -> Iterator[Schedule]:
+    """Each kind of fault at a site, alone."""
+    for kind in kinds:
+        yield Schedule((Fault(site, kind),), expects=expects)

@@ -1,0 +1,31 @@
+"""A saga of an order that is verified, and how it ended."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.orders import CreateOrder
+from saga.verify.subject import Case, Ending
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderCase(Case):
+    """Likewise, with its order."""
+
+    order: CreateOrder
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderEnding(Ending):
+    """Likewise. `by_hand`: how many refunds people made at the provider.
+
+    `set_back`: the services whose database was set back.
+    """
+
+    by_hand: int = 0
+    set_back: Set[str] = frozenset()
+
+
+def case_of(workflow_id: str, argument: Any, order: CreateOrder, *, fast: bool) -> OrderCase:
+    """A fresh saga of this order."""
+    return OrderCase(workflow_id, argument, fast, order=order)
