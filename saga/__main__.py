@@ -1,4 +1,4 @@
-"""`python -m saga verify`: the commands of the engine."""
+"""`python -m saga new` and `verify`: the commands of the engine."""
 
 import os
 import sys
@@ -11,7 +11,11 @@ def main() -> int:
         from saga.verify.command import main as verify  # noqa: PLC0415 - of an extra
 
         return verify(arguments)
-    print("usage: python -m saga verify package.module:SUBJECT", file=sys.stderr)
+    if command == "new":
+        from saga.new import main as new  # noqa: PLC0415 - only if it is asked for
+
+        return new(arguments)
+    print("usage: python -m saga new NAME | verify package.module:SUBJECT", file=sys.stderr)
     return 2
 
 

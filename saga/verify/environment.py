@@ -151,7 +151,8 @@ async def running_environment(subject: "Subject") -> AsyncIterator[Environment]:
     injector, losses = Injector(), Losses()
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(subject.world())
-        client = await stack.enter_async_context(temporal_server())
+        converter = getattr(world, "converter", None)
+        client = await stack.enter_async_context(temporal_server(converter=converter))
         interceptors = tuple(getattr(world, "interceptors", ()))
         options = worker_options(injector, losses, interceptors) | {
             "activities": list(world.activities),

@@ -53,8 +53,8 @@ class Subject:
     """One saga. An invariant answers with what is violated, in words; nothing if it holds.
 
     It is given the world, the case and its ending. `world` opens what all runs share: an object
-    with `activities` (bound, those of every queue), and if need be `interceptors` of workers and
-    further `workflows`.
+    with `activities` (bound, those of every queue), and if need be `interceptors` of workers,
+    further `workflows`, and the data `converter`.
     `make` starts nothing; its second argument is whether the saga takes the fast path, which is
     False if there is no `fast_path`. `status` reads what the workflow's outcome claims: `completed`
     after a run without a fault, else `rejected`, `cancelled` or `timed_out`.
