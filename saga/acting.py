@@ -87,15 +87,15 @@ class Actions:
 async def side_by_side(steps: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     """The replies of all, in order. If one fails the others are cancelled, and it is raised."""
     tasks = [asyncio.create_task(step) for step in steps]
-    interrupted: asyncio.CancelledError | None = None
+    interrupted = False
     try:
         await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-    except asyncio.CancelledError as error:  # no `finally`: a workflow that leaves the cache
-        interrupted = error  # is closed here, and can wait for nothing any more
+    except asyncio.CancelledError:  # no `finally`: a workflow that leaves the cache is closed
+        interrupted = True  # here, and can wait for nothing any more
     for task in tasks:
         task.cancel()
     await workflow.wait(tasks)
-    if interrupted is not None:
-        raise interrupted
+    if interrupted:
+        raise asyncio.CancelledError
     failed = [task for task in tasks if not task.cancelled() and task.exception()]
     return [task.result() for task in (*failed, *tasks)]

@@ -75,7 +75,8 @@ def test_it_brings_few_packages_and_shadows_no_name_of_the_user(alone: Path) -> 
     listed = run(alone / "pip", "show", "--files", "temporal-saga", cwd=alone)
     files = listed.partition("Files:\n")[2].split()
     brought = {file for file in files if "dist-info" not in file and "__pycache__" not in file}
-    ours = {path.relative_to(ROOT).as_posix() for path in ENGINE.rglob("*.py")}
+    sources = (*ENGINE.rglob("*.py"), *ENGINE.rglob("*.tmpl"))
+    ours = {path.relative_to(ROOT).as_posix() for path in sources}
     assert brought == {*ours, "saga/py.typed"}
 
 
