@@ -5,9 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 import pytest
 
@@ -83,6 +85,17 @@ def test_it_brings_few_packages_and_shadows_no_name_of_the_user(alone: Path) -> 
 def test_a_service_with_a_barrier_of_its_own_needs_no_extra(alone: Path) -> None:
     module = "saga.participant.activity_errors"
     run(alone / "python", "-c", f"from {module} import ServiceErrors, key_of", cwd=alone)
+
+
+def test_its_extra_asks_for_no_other_versions_than_the_application() -> None:
+    extra = read(ENGINE)["optional-dependencies"]["postgres"]
+    assert set(extra) <= set(read(ROOT)["dependencies"])
+
+
+def read(place: Path) -> dict[str, Any]:
+    """The project's table of the `pyproject.toml` there."""
+    project: dict[str, Any] = tomllib.loads((place / "pyproject.toml").read_text())["project"]
+    return project
 
 
 def test_its_page_can_be_followed(alone: Path, tmp_path: Path) -> None:
