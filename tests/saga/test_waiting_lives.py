@@ -1,6 +1,7 @@
 """A saga that waits long, is asked often, is reset or begins anew waits for the same answer."""
 
 import asyncio
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from tests.saga.test_waiting import answer, in_state, refusal_of
 from tests.saga.toy import REJECT, Script
-from tests.saga.waiting_toy import NO, YES, Approval, Handle, WaitingSaga, asking
+from tests.saga.waiting_toy import NO, WITHIN, YES, Approval, Handle, WaitingSaga, asking
 from tests.support.waiting import until
 
 DONE = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
@@ -41,6 +42,9 @@ async def test_a_saga_that_is_asked_often_goes_on_in_another_run_until_the_same_
     """Signals cannot be refused, so each is in the history, whatever it says."""
     script = Script()
     async with asking(short_lived.client, script, "deadline") as started:
+        await in_state(started, "waiting")
+        # A query may be ahead of the task that notes since when it waits; an Update is not.
+        assert await refusal_of(started, Approval(yes=True, by="")) == "Nobody"
         first = (await in_state(started, "waiting")).steps[1].waiting
         handle: Handle = short_lived.client.get_workflow_handle(started.id)  # of whatever run
 
@@ -53,6 +57,8 @@ async def test_a_saga_that_is_asked_often_goes_on_in_another_run_until_the_same_
         run = (await handle.describe()).run_id
         assert await refusal_of(handle, Approval(yes=True, by="")) == "Nobody"
         assert (await handle.describe()).run_id == run
+        deadline, wait = await timers(handle)
+        assert (deadline < timedelta(days=1), wait < WITHIN) == (True, True)
         await answer(handle, YES)
         assert await handle.result() == "completed by ada"
         begun = await short_lived.client.get_workflow_handle(
@@ -128,6 +134,16 @@ async def tasks(handle: Handle) -> list[int]:
     """The workflow's tasks that it can be reset to."""
     history = await handle.fetch_history()
     return [event.event_id for event in history.events if event.event_type == DONE]
+
+
+async def timers(handle: Handle) -> list[timedelta]:
+    """How long each timer of the run was set to."""
+    history = await handle.fetch_history()
+    return [
+        event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
+        for event in history.events
+        if event.HasField("timer_started_event_attributes")
+    ]
 
 
 async def reset(environment: WorkflowEnvironment, handle: Handle, task: int) -> Handle:
