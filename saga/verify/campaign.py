@@ -116,7 +116,7 @@ async def _verify_all(
 
 
 async def record(environment: Environment, subject: Subject) -> Recording:
-    """What it calls when nothing goes wrong, and what besides in two runs with a fault."""
+    """What it calls when nothing goes wrong, and what besides in runs with a fault."""
     forward = await _calls(environment, subject, Schedule(()))
     told = Plan(subject, Recording(forward, (), ()))
     refused = await _calls(environment, subject, Schedule((told.triggers()[0][0],)))
@@ -124,7 +124,11 @@ async def record(environment: Environment, subject: Subject) -> Recording:
     if told.can_block:
         blocked = await _calls(environment, subject, Schedule((Fault(forward[-1], Kind.REJECTED),)))
     undoing, notes = ([it for it in calls if it not in forward] for calls in (refused, blocked))
-    return Recording(forward, undoing, notes)
+    probes = {}
+    for action in told.probed:
+        calls = await _calls(environment, subject, Schedule((Fault(action, Kind.REPLIES_LOST),)))
+        probes[action] = next(it for it in calls if it not in forward)
+    return Recording(forward, undoing, notes, probes)
 
 
 async def _calls(environment: Environment, subject: Subject, schedule: Schedule) -> list[Site]:

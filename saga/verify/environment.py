@@ -157,7 +157,7 @@ async def running_environment(subject: "Subject") -> AsyncIterator[Environment]:
         options = worker_options(injector, losses, interceptors) | {
             "activities": list(world.activities),
         }
-        workflows = [subject.workflow, *getattr(world, "workflows", ())]
+        workflows = list(dict.fromkeys((subject.workflow, *getattr(world, "workflows", ()))))
 
         def make(**more: Any) -> Worker:
             return Worker(client, workflows=workflows, **more)

@@ -80,6 +80,7 @@ async def _attempt(
         raise
     script.say(f"{site} attempt {number} done")
     script.reach(ended(site))
+    await script.stage.answer_after(site)
     return reply
 
 

@@ -28,7 +28,7 @@ MENDED = (
     *(Kind.FAILS_ONCE, Kind.REPLY_LOST, Kind.TWICE, Kind.AT_ONCE),
     *(Kind.SLOW_BEFORE, Kind.SLOW_AFTER, Kind.OVERTAKEN),
 )
-GIVEN_UP = (Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST, Kind.LATE_PATIENCE)
+GIVEN_UP = (Kind.FAILS_FOR_EVER, Kind.LATE_PATIENCE)
 PARKED = (Kind.FAILS_AN_HOUR, Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST)
 RESOLVED = (Kind.REJECTED, Kind.MARKED_DONE, Kind.SKIPPED)
 
@@ -76,7 +76,8 @@ class Plan:
         yield from forward
         yield from (replace(it, mode=Mode.EVICTED) for it in forward)
         triggers = self.triggers()
-        yield from chain(self._noted(), self._undone(triggers), self._resets(), self._again.ended())
+        yield from chain(self._noted(), self._asked(), self._undone(triggers))
+        yield from chain(self._resets(), self._again.ended())
         yield from chain(self._deadlines(triggers), self._every_task_lost(triggers))
         yield from self._people(triggers, Path.REGULAR)
 
@@ -92,12 +93,13 @@ class Plan:
         Undone for one trigger: what is undone on the fast path is so without another task.
         """
         triggers = self.triggers()[:1]
-        forward = chain(self._undoable(), self._bound(), self._noted(), self._again.ended())
+        forward = chain(self._undoable(), self._bound(), self._noted(), self._asked())
+        again = self._again.ended()
         undone = chain(self._undone(triggers), self._fast_resets(triggers))
         lost = chain(self._again.task_lost(triggers), self._every_task_lost(self.triggers()))
         people = self._people(triggers, Path.FAST)
         modes = cycle((Mode.CACHED, Mode.EVICTED))
-        for it in chain(forward, undone, lost, self._deadlines(triggers), people):
+        for it in chain(forward, again, undone, lost, self._deadlines(triggers), people):
             kind = it.faults[0].kind
             # A worker without a cache works on one task at a time, and breaks it up if it is late.
             mode = next(modes) if it.mode is Mode.CACHED and kind not in TASK_LOST else it.mode
@@ -151,6 +153,9 @@ class Plan:
             if self._calls.step(site).kind is StepKind.RETRIABLE:  # of a saga without a pivot
                 yield from at(site, CANCELS, self._completed | CANCELLED)
                 continue
+            # Where the service is asked then, the saga goes on: it has landed.
+            lost = self._completed if site in self.probed else TIMED_OUT
+            yield from at(site, (Kind.REPLIES_LOST,), lost)
             yield from at(site, GIVEN_UP, TIMED_OUT)
             yield from at(site, (Kind.REJECTED,), REJECTED)
             if site.activity in self._refusals:
@@ -158,6 +163,20 @@ class Plan:
             compensated = self._calls.step(site).compensation is not None
             yield from at(site, LATE if compensated else (Kind.LATE_END,), CANCELLED)
             yield from at(site, CANCELS, CANCELLED)
+
+    @property
+    def probed(self) -> list[Site]:
+        """The actions before the pivot whose service can be asked whether they landed."""
+        return [it for it in self._before if self._calls.step(it).probe is not None]
+
+    def _asked(self) -> Iterator[Schedule]:
+        """While a service is asked whether an action landed, every reply of which was lost."""
+        for action, probe in self._recording.probes.items():
+            trigger = Fault(action, Kind.REPLIES_LOST)
+            for schedule in at(probe, (*MENDED, *self._parked), self._completed):
+                yield replace(schedule, trigger=trigger)
+            for schedule in at(probe, CANCELS, CANCELLED):
+                yield replace(schedule, trigger=trigger)
 
     def _bound(self) -> Iterator[Schedule]:
         """From the pivot on: it must complete, save that the pivot may be refused."""

@@ -1,7 +1,7 @@
 """What a plan is made of: the calls that were recorded, what has a saga undone, single faults."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -18,12 +18,14 @@ Triggers = Sequence[tuple[Fault, frozenset[str]]]
 class Recording:
     """What was called, in order: by a run that completed; by one that was undone at its pivot;
 
-    and for the record, when the last step of all was blocked for a while.
+    and for the record, when the last step of all was blocked for a while. `probes`, by the action
+    that they ask after: when every reply of that was lost.
     """
 
     forward: Sequence[Site]
     undoing: Sequence[Site]
     notes: Sequence[Site]
+    probes: Mapping[Site, Site] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

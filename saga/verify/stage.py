@@ -10,6 +10,8 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowU
 from temporalio.service import RPCError, RPCStatusCode
 
 from saga import StepView
+from saga.step import activity_name
+from saga.verify.answering import answer, skip_time
 from saga.verify.faults import Fault, Site
 from saga.verify.groups import AUDITED
 from saga.verify.kinds import Way
@@ -69,6 +71,18 @@ class Stage:
 
     async def prepare(self, site: Site) -> None:
         """Before each attempt at a site: an extension may have to remember something."""
+
+    async def answer_after(self, site: Site) -> None:
+        """After each attempt that succeeds: if it opened a request, have that answered."""
+        actions = {it.name: activity_name(it.action) for it in self._subject.steps if it.waits}
+        if actions.get(site.step) == site.activity and site.step in self._subject.answers:
+            client, workflow_id = self.environment.client, self.case.workflow_id
+            await skip_time(client, workflow_id, enabled=False)
+            said = self._subject.answers[site.step](self.case)
+            self.beside(self._say(answer(client, workflow_id, site.step, said)))
+
+    async def _say(self, words: Coroutine[Any, Any, str]) -> None:
+        self._script.say(await words)
 
     def note_in(self, args: Sequence[Any]) -> NoteOfStep | None:
         """What an attempt with these arguments puts on record of a parked step, if it does."""
