@@ -1,0 +1,13 @@
+"""The saga is broken at a part of all points. `make verify-travel` breaks it at each of them."""
+
+import pytest
+
+from saga.verify.plugin import VerifySaga
+from travel.subject import SUBJECT
+
+PART = 60  # of so many schedules, one
+
+
+@pytest.mark.verifier
+def test_a_trip_survives_a_part_of_all_faults(verify_saga: VerifySaga) -> None:
+    verify_saga(SUBJECT, pairs=5, every=PART)

@@ -1,0 +1,1 @@
+"""A travel agency's saga on `temporal-saga`: a whole trip is booked, or nothing of it."""

@@ -1,0 +1,3 @@
+"""The one task queue of the example."""
+
+QUEUE = "travel"
