@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-restore test-words test-verifier verify verify-travel test-bench test-storm test-crowd test-console measure-console console-images build test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-restore test-words test-verifier verify verify-travel why test-bench test-storm test-crowd test-console measure-console console-images build test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format openapi asyncapi lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ verify: setup-dev ## Break both sagas at every point, and by 500 pairs of faults
 
 verify-travel: setup-dev ## Break the travel agency's saga at every point, and by 500 pairs of faults
 	cd examples/travel && ../../$(BIN)/python -m saga verify travel.subject:SUBJECT --pairs 500
+
+why: setup-dev ## Count the faults by which a saga as it is mostly written loses something; ours beside it
+	cd examples/textbook && ../../$(BIN)/python -m textbook
 
 test-bench: setup-bench ## See that `saga bench` works, in about a minute; asserts no time
 	$(BIN)/python -m pytest -m bench $(LONG) -s

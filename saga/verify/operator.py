@@ -70,7 +70,9 @@ async def _say_next(script: Script, fault: Fault) -> None:
         script.stage.hold_until_updates(len(words))
     accepted = await asyncio.gather(*(say(script, fault, word) for word in words))
     if mends and any(accepted):
-        script.heal(fault.site)
+        # What is left to people stays broken: an attempt that is on its way would do it.
+        if fault.kind not in UNDONE:
+            script.heal(fault.site)
         if fault.kind is Kind.SAID_AGAIN:
             await say(script, fault, words[0])
     elif mends and not script.is_settled(fault):  # it was not blocked any more: look again
