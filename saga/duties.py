@@ -167,10 +167,10 @@ class Duties:
             notice = Notice(number, duty.step.name, duty.role, duty.parked, blocked, said)
             telling = self._tell(self._notify, notice, self._notices[-1:])
             self._notices.append(asyncio.create_task(telling))
-        elif duty.parked and workflow.patched("a-parked-step-leaves-an-event"):
+        elif workflow.patched("a-parked-step-leaves-an-event"):
             # A task that leaves none is handed to a worker that has forgotten the workflow together
             # with the next, and of one task Updates come first: a word would never find it parked.
-            workflow.upsert_memo({"SagaBlocked": duty.step.name})
+            workflow.upsert_memo({"SagaBlocked": duty.step.name if duty.parked else None})
 
     async def _tell(
         self, notify: Notify, notice: Notice, earlier: list[asyncio.Task[None]]

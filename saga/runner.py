@@ -45,8 +45,8 @@ class Saga:
     `searchable`: the workflow is found by `SagaState` and `SagaStep`, which the namespace must know
     (`saga.lint.check_search_attributes`): where it does not, Temporal fails all its tasks.
     `recall` answers with what operators have said in earlier lives of the saga instead of work.
-    `renew` continues the workflow as new: a saga that operators have spoken to often, and that is
-    blocked still, goes on as a later life before its history is as long as may be.
+    `renew` continues the workflow as new: a saga that was sent much, and that is blocked or waits
+    still, goes on as a later life before its history is as long as may be.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Saga:
 
     def check_answer(self, step: str, answer: Any) -> None:
         """ApplicationError if this cannot be answered to this step: for an Update's validator."""
-        self._waits.check(step, answer, over=self._is_undone)
+        self._waits.check(step, answer, over=self._is_over)
 
     def answer(self, step: str, answer: Any) -> Refusal | None:
         """Answer a step that waits: for an Update. What it means: None if the saga goes on.
@@ -135,7 +135,7 @@ class Saga:
         The same answer given again gets the first one's result. ApplicationError, which says what
         to do, for another one, and for what comes before the request or when nobody waits any more.
         """
-        return self._waits.take(step, answer, over=self._is_undone)
+        return self._waits.take(step, answer, over=self._is_over)
 
     def answer_by_signal(self, step: str, answer: Any) -> None:
         """The same for a signal, which cannot be refused: what comes early is kept.
@@ -143,7 +143,7 @@ class Saga:
         What cannot be taken is ignored, and in the worker's log.
         """
         try:
-            self._waits.take(step, answer, over=self._is_undone, early=True)
+            self._waits.take(step, answer, over=self._is_over, early=True)
         except Exception as error:  # noqa: BLE001 - nothing that is sent may stop the saga
             workflow.logger.warning("a signal's answer to step %s is ignored: %s", step, error)
 
@@ -244,8 +244,10 @@ class Saga:
             raise asyncio.CancelledError(outcome.cause.detail)
 
     @property
-    def _is_undone(self) -> bool:
-        return self._abortion is not None or self._journal.phase not in FORWARD
+    def _is_over(self) -> bool:
+        """Whether nobody is waited for any more: it is undone, or its pivot has landed."""
+        undone = self._abortion is not None or self._journal.phase not in FORWARD
+        return undone or self._life.landed
 
     def _abort(self, cause: Cause) -> bool:
         if not self.cancellable:

@@ -53,12 +53,18 @@ class Waits:
     `answer` is the type of an answer; `what` is told to people who see the saga wait. `decide`
     answers with a Refusal, or with None if the saga goes on. It may raise an ApplicationError for
     what is no answer at all: that is refused, and another one waited for.
+
+    ValueError if there is no time to answer in.
     """
 
     answer: type[Any]
     within: timedelta
     what: str
     decide: Callable[[Any], Refusal | None] = go_on
+
+    def __post_init__(self) -> None:
+        if self.within <= timedelta():
+            raise ValueError(f"waiting for {self.what}: give it more time than {self.within}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ class Answers:
         self._journal = journal
         self.since = dict(later.since)
         self.given = {
-            name: _read(later.answers[name], waits)
+            name: _carried(name, later.answers[name], waits)
             for name, waits in self._waits.items()
             if name in later.answers
         }
@@ -109,8 +109,16 @@ def _read(answer: Any, waits: Waits) -> Any:
         payload = answer.payload if raw else converter.to_payload(answer)
         return converter.from_payload(payload, waits.answer)
     except Exception as error:  # whatever a converter raises
-        detail = f"this is no {waits.answer.__name__}: {error}"
+        detail = f"this is no {getattr(waits.answer, '__name__', waits.answer)}: {error}"
         raise _refused("UnreadableAnswer", detail) from error
+
+
+def _carried(name: str, answer: Any, waits: Waits) -> Any:
+    """What an earlier life was answered. ValueError, which ends the task and not the saga."""
+    try:
+        return _read(answer, waits)
+    except ApplicationError as error:
+        raise ValueError(f"{name} was answered in an earlier life, and {error}") from error
 
 
 def _refused(code: str, detail: str) -> ApplicationError:

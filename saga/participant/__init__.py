@@ -1,6 +1,6 @@
 """What a service imports to be a correct participant of a saga.
 
-This package itself needs the standard library alone: a step's key, what a service may answer
+This package uses the standard library alone: a step's key, what a service may answer
 instead of a result, and the states of a barrier's rows. Its modules:
 
     barrier, barrier_table   the barrier in a service's own PostgreSQL; with them go
@@ -8,7 +8,8 @@ instead of a result, and the states of a barrier's rows. Its modules:
     outbox, observer         what the service may give its barrier: events to publish, counters
     activity_errors          for activities: the key of a call, and which errors Temporal retries
 
-A service imports all but the last, and so reaches neither Temporal nor the kernel by its imports.
+A service imports all but the last. None of those uses Temporal or the kernel; but Python imports
+the package `saga` with them, and so Temporal's SDK, some 13 MB.
 """
 
 from saga.participant.errors import (

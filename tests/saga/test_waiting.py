@@ -320,7 +320,9 @@ async def test_a_later_life_knows_what_was_answered_and_since_when_it_waits(
     assert script.log == ["one", "two", *UNDONE]
 
 
-async def test_a_saga_whose_pivot_has_landed_asks_nobody(skipping: WorkflowEnvironment) -> None:
+async def test_a_saga_whose_pivot_has_landed_waits_for_nobody(
+    skipping: WorkflowEnvironment,
+) -> None:
     script = Script()
     async with asking(skipping.client, script, "", Later(landed=True)) as handle:
         assert await handle.result() == "completed by "
