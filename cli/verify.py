@@ -105,6 +105,8 @@ def _shard(text: str) -> tuple[int, int]:
 async def _verify(subjects: "Sequence[Subject]", asked: "Asked", *, remote: bool) -> "list[Report]":
     """On a PostgreSQL of its own, which is gone afterwards; or in the world that a subject has."""
     if len(subjects) == 1 and subjects[0].world is not None:
+        if remote:
+            raise typer.BadParameter("a subject with its own world says itself where services are")
         from saga.verify.environment import running_environment  # noqa: PLC0415 - heavy
 
         return await _campaign(subjects, asked, partial(running_environment, subjects[0]))

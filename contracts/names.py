@@ -17,7 +17,8 @@ class Queue(StrEnum):
 
 
 # Every service and its task queue, after which its database and its role are named, too. Whatever
-# concerns all services reads it here: settings, migrations, the local stack, relays, containers.
+# concerns all services reads it here (migrations, the local stack, relays), or is compared with it
+# by a test (settings, containers, manifests).
 SERVICES: Mapping[str, Queue] = {
     "user": Queue.USERS,
     "order": Queue.ORDERS,

@@ -2,11 +2,12 @@
 
 import os
 import sys
+from collections.abc import Sequence
 
 
-def main() -> int:
+def main(words: Sequence[str]) -> int:
     """Run the command that is asked for; 2 if there is none of that name."""
-    command, *arguments = sys.argv[1:] or [""]
+    command, *arguments = words or [""]
     if command == "verify":
         from saga.verify.command import main as verify  # noqa: PLC0415 - of an extra
 
@@ -20,7 +21,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
+    code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
     # A thread of Temporal's client may turn the interpreter's own ending into an abort

@@ -18,7 +18,7 @@ from saga.verify.subject import Subject
 from verifier.audits import audit
 from verifier.books import QUANTITY, STOCK, ledger_of
 from verifier.cases import OrderCase, OrderEnding
-from verifier.kinds import Kind
+from verifier.kinds import set_back_kind
 from verifier.world import World
 
 
@@ -105,7 +105,7 @@ async def _taken(world: World, case: OrderCase, script: Script, given_back: int)
     if refunded != given_back:
         found.append(f"of a confirmed order {refunded} is refunded, and {given_back} by hand")
     product = await world.services.inventory.get_product(case.order.items[0].sku)
-    set_back = any(fault.kind is Kind.INVENTORY_SET_BACK for fault in script.faults)
+    set_back = any(fault.kind is set_back_kind("inventory") for fault in script.faults)
     if not set_back and product.available > STOCK - QUANTITY:
         found.append(f"of a confirmed order goods are back on the shelf: {product.available}")
     return found

@@ -3,26 +3,24 @@
 from collections.abc import Set
 from typing import Any
 
-from sqlalchemy import MetaData, select
+from sqlalchemy import select
 
+from contracts.names import STEP_RECORDERS
 from saga import Kind, SagaDefinition, Step
 from saga.participant import Op, State
 from saga.verify.subject import Invariant
-from services.inventory.tables import metadata as inventory
-from services.order.tables import metadata as order
-from services.payment.tables import metadata as payment
 from verifier.cases import OrderCase, OrderEnding
+from verifier.restores import METADATA
 from verifier.world import World
 
-METADATA: dict[str, MetaData] = {"order": order, "inventory": inventory, "payment": payment}
 Rows = dict[tuple[str, Op], State]
 
 
 async def rows_of(world: World, saga_id: str) -> Rows:
     """The state of every action and compensation of a saga."""
     found: Rows = {}
-    for service, metadata in METADATA.items():
-        table = metadata.tables["barrier"]
+    for service in STEP_RECORDERS:
+        table = METADATA[service].tables["barrier"]
         async with world.databases[service].transaction() as tx:
             for row in await tx.execute(select(table).where(table.c.saga_id == saga_id)):
                 found[row.step, Op(row.op)] = State(row.state)

@@ -26,7 +26,7 @@ from saga.verify.subject import Subject
 from verifier.audits import audit
 from verifier.cases import OrderCase
 from verifier.groups import SET_BACK
-from verifier.kinds import Kind
+from verifier.kinds import Kind, set_back_kind
 from verifier.restores import Moment, before_all, moment_of, set_back
 from verifier.world import World
 from workflows.order_saga import FOREIGN
@@ -123,7 +123,7 @@ class Bystanders(Stage):
 
     def _remembered(self, site: Site) -> list[Fault]:
         """The faults that set a database back to before this site's effect."""
-        kinds = set(SET_BACK) - {Kind.USER_SET_BACK}
+        kinds = set(SET_BACK) - {set_back_kind("user")}
         return [it for it in self._script.faults if it.kind in kinds and it.then == site]
 
     async def spoil(self, operation: str, kind: str) -> None:

@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 
+from contracts.names import SERVICES
 from saga.verify.groups import HALF, HUGE, NUL
-from verifier.kinds import Kind
+from verifier.kinds import Kind, set_back_kind
 
 UPDATES: dict[StrEnum, str] = {
     Kind.NUL_UPDATE: NUL,
@@ -31,12 +32,7 @@ FOREIGN = (
 AGAIN = (Kind.AGAIN, Kind.AGAIN_CANCELLED, Kind.AGAIN_OTHER)
 BESIDE = (Kind.AUDIT_BEFORE, Kind.AUDIT_AFTER, Kind.AUDIT_CANCEL)
 AUDITS = (Kind.AUDIT_ENDED, Kind.AUDIT_TWICE, Kind.AUDIT_RESET)
-SET_BACK: dict[StrEnum, str] = {
-    Kind.USER_SET_BACK: "user",
-    Kind.ORDER_SET_BACK: "order",
-    Kind.INVENTORY_SET_BACK: "inventory",
-    Kind.PAYMENT_SET_BACK: "payment",
-}
+SET_BACK: dict[StrEnum, str] = {set_back_kind(service): service for service in SERVICES}
 CREATE, CONFIRM, REFUND = (
     {Kind[f"{operation}_{name}"]: kind for name, kind in FAULTS.items()}
     for operation in ("CREATE", "CONFIRM", "REFUND")

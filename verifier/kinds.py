@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from contracts.names import SERVICES
+
 
 class Kind(StrEnum):
     """What happens beside the saga while an attempt is there, or when all is over."""
@@ -21,11 +23,6 @@ class Kind(StrEnum):
     AUDIT_ENDED = "terminated and audited"
     AUDIT_TWICE = "terminated and audited by two"
     AUDIT_RESET = "terminated, and reset while an audit looks"
-    # A database that is set back to an earlier moment.
-    USER_SET_BACK = "the user database is set back to before"
-    ORDER_SET_BACK = "the order database is set back to before"
-    INVENTORY_SET_BACK = "the inventory database is set back to before"
-    PAYMENT_SET_BACK = "the payment database is set back to before"
     # The payment provider, and who has its dashboard.
     CREATE_STORED = "creating its intent is a 500 that is kept"
     CREATE_DONE = "creating its intent is done, and a 500 that is kept"
@@ -58,3 +55,15 @@ class Kind(StrEnum):
     NULL_RESULT = "is completed by hand with null"
     GARBAGE_RESULT = "is completed by hand with garbage"
     PAUSED = "the workflow is paused and goes on"
+
+
+# The database of a service is as it was at an earlier moment.
+SetBack = StrEnum(  # type: ignore[misc]  # its members are the services
+    "SetBack",
+    {name.upper(): f"the {name} database is set back to before" for name in SERVICES},
+)
+
+
+def set_back_kind(service: str) -> StrEnum:
+    """The kind of fault that sets back the database of this service."""
+    return SetBack[service.upper()]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from contracts.names import SERVICES, Queue
 from saga.verify.faults import AT_THE_END, Fault, Path, Schedule, Site
 from saga.verify.groups import EVIDENCE
 from saga.verify.kinds import Kind as OfAll
@@ -24,7 +25,7 @@ from verifier.groups import (
 )
 from verifier.kinds import Kind
 
-SERVICES = {service: kind for kind, service in SET_BACK.items()}
+KINDS = {SERVICES[service]: kind for kind, service in SET_BACK.items()}  # by task queue
 NOTHING: frozenset[str] = frozenset()
 CHARGES, REFUNDS = {"payment.charge"}, {"payment.refund", "payment.give_back"}
 
@@ -33,6 +34,7 @@ class Others:
     """Every single fault that is not of the saga's own making."""
 
     def __init__(self, calls: Calls) -> None:
+        self._calls = calls
         self._recording = calls.recording
         self._before = calls.before
         self._refusable = calls.refusable
@@ -46,7 +48,8 @@ class Others:
             *(self._refunded_forward, self._second_lives),
         ]
         yield from chain.from_iterable(part() for part in parts)
-        yield from set_backs(self._recording.forward, self._recording.forward, path)
+        forward = self._recording.forward
+        yield from set_backs(self._calls, forward, forward, path)
         if path is Path.REGULAR:
             for site in self._recording.forward:
                 yield from at(site, (*RESULTS, Kind.PAUSED), self._completed)
@@ -115,19 +118,21 @@ class Others:
                 singles += at(site, (*EVIDENCE,), status)
             if path is Path.REGULAR:
                 singles += at(site, (*RESULTS, Kind.PAUSED), status)
-        singles += set_backs(calls, undoing, path)
+        singles += set_backs(self._calls, calls, undoing, path)
         for single in singles:
             yield replace(single, trigger=trigger)
 
 
-def set_backs(calls: Sequence[Site], strike: Sequence[Site], path: Path) -> Iterator[Schedule]:
+def set_backs(
+    calls: Calls, made: Sequence[Site], strike: Sequence[Site], path: Path
+) -> Iterator[Schedule]:
     """Each database, back to before each call that may have changed it, from each later call.
 
-    On the fast path all of them are within one task, so from the end.
+    `made`: the calls, in order; it strikes at `strike`. On the fast path all of them are within one
+    task, so from the end.
     """
-    for number, then in enumerate(calls):
-        service = then.activity.partition(".")[0]
-        later = [site for site in calls[number:] if site in strike]
+    for number, then in enumerate(made):
+        kind = KINDS[Queue(calls.step(then).queue)]
+        later = [site for site in made[number:] if site in strike]
         for site in (*(later if path is Path.REGULAR else ()), AT_THE_END):
-            fault = Fault(site, SERVICES[service], then)
-            yield Schedule((fault,), expects=NOTHING)
+            yield Schedule((Fault(site, kind, then),), expects=NOTHING)

@@ -4,6 +4,7 @@ What a restore does to all rows, this does to the rows of one order: its sagas',
 its customer's. What was written since is gone.
 """
 
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import (
@@ -18,19 +19,12 @@ from sqlalchemy import (
     select,
 )
 
-from contracts.names import return_id, workflow_id
-from services.inventory.tables import metadata as inventory
-from services.order.tables import metadata as order
-from services.payment.tables import metadata as payment
-from services.user.tables import metadata as user
+from contracts.names import SERVICES, return_id, workflow_id
 from verifier.cases import OrderCase
 from verifier.world import World
 
 METADATA: dict[str, MetaData] = {
-    "user": user,
-    "order": order,
-    "inventory": inventory,
-    "payment": payment,
+    service: import_module(f"services.{service}.tables").metadata for service in SERVICES
 }
 # Nobody relays in the verifier; and what has been published is not called back by a restore.
 LEFT_ALONE = {"outbox"}

@@ -9,8 +9,10 @@ from pathlib import Path
 
 TEMPLATE = Path(__file__).parent / "template"
 SUFFIX = ".tmpl"
-NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-TAKEN = {"saga", "temporalio", "tests"}
+NAME = re.compile(r"[a-z]([a-z0-9_]{0,38}[a-z0-9])?")
+# What the project imports, and what its own modules call something else.
+TAKEN = {"asyncpg", "pydantic", "pytest", "saga", "sqlalchemy", "temporalio", "tests"}
+TAKEN |= {"completed", "free"}
 
 
 class CannotMake(Exception):

@@ -33,6 +33,10 @@ Advance = Callable[[], None]
 Progress = Callable[[str, int], Advance]
 
 
+class Unsound(Exception):
+    """The saga breaks a promise before anything is done to it; the message tells how."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What to run: every single fault, and of each saga so many seeded pairs and triples.
@@ -96,7 +100,7 @@ async def run(
 async def verify_subject(
     subject: Subject, asked: Asked = EVERYTHING, progress: Progress = lambda _, __: lambda: None
 ) -> Report:
-    """Verify a saga in the world that its subject has. RuntimeError if it fails without a fault."""
+    """Verify a saga in the world that its subject has. Unsound if it fails without a fault."""
     environments = partial(running_environment, subject)
     (report,) = await run(environments, [subject], asked, progress)
     return report
@@ -117,9 +121,12 @@ async def _verify_all(
 
 async def record(environment: Environment, subject: Subject) -> Recording:
     """What it calls when nothing goes wrong, and what besides in runs with a fault."""
-    forward = await _calls(environment, subject, Schedule(()))
+    completed = frozenset({subject.completed})
+    forward = await _calls(environment, subject, Schedule((), expects=completed))
     told = Plan(subject, Recording(forward, (), ()))
-    refused = await _calls(environment, subject, Schedule((told.triggers()[0][0],)))
+    refused: Sequence[Site] = ()
+    for trigger, _ in told.triggers()[:1]:
+        refused = await _calls(environment, subject, Schedule((trigger,)))
     blocked: Sequence[Site] = ()
     if told.can_block:
         blocked = await _calls(environment, subject, Schedule((Fault(forward[-1], Kind.REJECTED),)))
@@ -134,7 +141,8 @@ async def record(environment: Environment, subject: Subject) -> Recording:
 async def _calls(environment: Environment, subject: Subject, schedule: Schedule) -> list[Site]:
     result = await Run(environment, subject, schedule).result()
     if result.violations:
-        raise RuntimeError(f"{subject.name}, {schedule.name}: {result.violations}")
+        diary = "\n".join(result.diary)
+        raise Unsound(f"{subject.name}, {schedule.name}: {result.violations}\n{diary}")
     return result.calls
 
 

@@ -8,9 +8,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from saga.verify.campaign import Asked, verify_subject
+from saga.verify.campaign import Asked, Unsound, verify_subject
+from saga.verify.environment import NoServer, Unfit
+from saga.verify.postgres import NoPostgres
 from saga.verify.report import Report
+from saga.verify.run import Result
 from saga.verify.subject import Subject
+
+FEW = 3  # schedules of which all is told, though none fails
 
 
 class NoSubject(Exception):
@@ -34,8 +39,9 @@ def subject_named(name: str) -> Subject:
 
 def command_of(subject: Subject) -> str:
     """The command that verifies it again, by the module in which it is found."""
-    for module_name, module in list(sys.modules.items()):
-        for name, value in list(getattr(module, "__dict__", {}).items()):
+    its_own = getattr(subject.make, "__module__", "")
+    for module_name in (its_own, *list(sys.modules)):  # not where somebody imports it first
+        for name, value in list(getattr(sys.modules.get(module_name), "__dict__", {}).items()):
             if value is subject:
                 return f"python -m saga verify {module_name}:{name}"
     return f"python -m saga verify package.module:{subject.name}"
@@ -43,10 +49,16 @@ def command_of(subject: Subject) -> str:
 
 def verified(subject: Subject, asked: Asked) -> Report:
     """Verify it, with nothing in the log of what it suffers."""
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
-    # A local attempt's end and its cancel may cross each other, which is no fault.
-    warnings.filterwarnings("ignore", "Cannot find activity to cancel")
-    report = asyncio.run(verify_subject(subject, asked))
+    logger = logging.getLogger("temporalio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # faults are what we make
+    try:
+        with warnings.catch_warnings():
+            # A local attempt's end and its cancel may cross each other, which is no fault.
+            warnings.filterwarnings("ignore", "Cannot find activity to cancel")
+            report = asyncio.run(verify_subject(subject, asked))
+    finally:
+        logger.setLevel(level)
     report.command = command_of(subject)
     return report
 
@@ -57,7 +69,14 @@ def story_of(report: Report) -> str:
     several = len(report.results) - singles
     counted = f"{report.subject}: {singles} single faults, {several} combinations"
     failures = [report.story(failure) for failure in report.failures]
-    return "\n".join([*failures, f"{counted}, {len(failures)} failures, seed {report.seed}"])
+    if len(report.results) <= FEW and not failures:
+        failures = [diary_of(result) for result in report.results]
+    return "\n".join([*failures, f"{counted}, {len(report.failures)} failures, seed {report.seed}"])
+
+
+def diary_of(result: Result) -> str:
+    """A schedule, and how it went."""
+    return "\n".join([result.schedule.name, *(f"  {line}" for line in result.diary), ""])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -71,10 +90,10 @@ def main(arguments: Sequence[str]) -> int:
     asked = parser.parse_args(arguments)
     try:
         subject = subject_named(asked.subject)
-    except NoSubject as error:
+        report = verified(subject, Asked(asked.pairs, asked.triples, asked.seed, asked.only))
+    except (NoSubject, NoServer, NoPostgres, Unfit, Unsound) as error:
         print(error, file=sys.stderr)
         return 2
-    report = verified(subject, Asked(asked.pairs, asked.triples, asked.seed, asked.only))
     if not report.results:
         print("no schedule is left: loosen --only", file=sys.stderr)
         return 2

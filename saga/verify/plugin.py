@@ -1,15 +1,13 @@
-"""The plugin of pytest: `def test_trips(verify_saga): verify_saga(TRIPS)`.
+"""The plugin of pytest: `def test_trips(verify_saga): verify_saga(TRIPS)`."""
 
-What it runs is heavy to import, so that is done when it is used.
-"""
-
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import pytest
 
-if TYPE_CHECKING:
-    from saga.verify.report import Report
-    from saga.verify.subject import Subject
+from saga.verify.campaign import Asked
+from saga.verify.command import story_of, verified
+from saga.verify.report import Report
+from saga.verify.subject import Subject
 
 
 class VerifySaga(Protocol):
@@ -21,32 +19,30 @@ class VerifySaga(Protocol):
 
     def __call__(
         self,
-        subject: "Subject",
+        subject: Subject,
         *,
         pairs: int = 0,
         triples: int = 0,
         seed: int = 1,
         only: str = "",
         every: int = 1,
-    ) -> "Report":
+    ) -> Report:
         """What came of it."""
 
 
 @pytest.fixture
 def verify_saga() -> VerifySaga:
     """See `VerifySaga`."""
-    from saga.verify.campaign import Asked  # noqa: PLC0415 - heavy
-    from saga.verify.command import story_of, verified  # noqa: PLC0415 - heavy
 
     def verify(
-        subject: "Subject",
+        subject: Subject,
         *,
         pairs: int = 0,
         triples: int = 0,
         seed: int = 1,
         only: str = "",
         every: int = 1,
-    ) -> "Report":
+    ) -> Report:
         report = verified(subject, Asked(pairs, triples, seed, only, shard=(1, every)))
         if not report.results:
             pytest.fail("no schedule is left: loosen `only` or `every`", pytrace=False)

@@ -34,7 +34,7 @@ async def temporary_postgres() -> AsyncIterator[str]:
     """
     if url := os.environ.get(SERVER):
         async with _database_on(url.replace("+asyncpg", "")) as named:
-            yield named.replace("postgresql:", "postgresql+asyncpg:", 1)
+            yield "postgresql+asyncpg:" + named.partition(":")[2]
         return
     folder = Path(tempfile.mkdtemp(prefix="saga-postgres-", dir="/tmp"))
     try:
@@ -52,8 +52,10 @@ async def _database_on(server: str) -> AsyncIterator[str]:
     connection = await asyncpg.connect(server)
     try:
         await connection.execute(f"CREATE DATABASE {name}")
-        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        finally:
+            await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await connection.close()
 

@@ -75,10 +75,11 @@ class Stage:
     async def answer_after(self, site: Site) -> None:
         """After each attempt that succeeds: if it opened a request, have that answered."""
         actions = {it.name: activity_name(it.action) for it in self._subject.steps if it.waits}
-        if actions.get(site.step) == site.activity and site.step in self._subject.answers:
+        step = site.step.partition("#")[0]
+        if actions.get(step) == site.activity and step in self._subject.answers:
             client, workflow_id = self.environment.client, self.case.workflow_id
             await skip_time(client, workflow_id, enabled=False)
-            said = self._subject.answers[site.step](self.case)
+            said = self._subject.answers[step](self.case)
             self.beside(self._say(answer(client, workflow_id, site.step, said)))
 
     async def _say(self, words: Coroutine[Any, Any, str]) -> None:

@@ -74,8 +74,8 @@ class Subject:
     invariants: Sequence[Invariant]
     world: Callable[[], AbstractAsyncContextManager[Any]] | None = None
     cancel: Any = None
-    resolves: bool = True
-    fast_path: bool = True
+    resolves: bool = False
+    fast_path: bool = False
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     answers: Mapping[str, Callable[[Case], Any]] = field(default_factory=dict)
     queue: str = ""

@@ -29,17 +29,18 @@ RESETS = tuple(life for life in LATER if life not in AUDITED)
 class Words:
     """What may be said of every step that can be parked."""
 
-    def __init__(self, calls: Calls, *, recovers: bool) -> None:
+    def __init__(self, calls: Calls, *, tells_lives: bool, recovers: bool) -> None:
         self._calls = calls
         self._recording = calls.recording
         self._binding = calls.binding
         self._completed = calls.completed
+        self._tells_lives = tells_lives and bool(calls.recording.notes)
         self._recovers = recovers
 
     def all(self, triggers: Triggers, path: Path) -> Iterator[Schedule]:
         """Forward, and undone for each of the triggers; at once and in later lives for one."""
         lives = LATER if path is Path.REGULAR and self._recovers else RESETS
-        if not self._recording.notes:  # a life ends when what is parked is put on record
+        if not self._tells_lives:  # a life ends when what is parked is put on record
             lives = ()
         yield from self._forward(lives)
         yield from self._undoing(triggers, lives)

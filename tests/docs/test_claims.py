@@ -19,6 +19,7 @@ from infrastructure.envoy.settings import PREFIX, GatewaySettings
 from infrastructure.jwks import MAX_AGE, MIN_INTERVAL
 from infrastructure.settings import ProviderSettings
 from infrastructure.tokens import MAX_LEEWAY
+from saga.__main__ import main as run_engine
 from sandbox.methods import METHODS
 from services.composition import DEADLINES
 from tests.docs.markdown import (
@@ -75,8 +76,19 @@ def commands_of(program: str) -> set[str]:
     """Every call of this program in the documents, in blocks and in running text."""
     blocks = [block.commands for document in DOCUMENTS for block in shell_blocks(document)]
     inline = [code for document in DOCUMENTS for code in CODE.findall(prose(document))]
-    call = re.compile(rf"(?<![\w/.-]){program} ([a-z-][^|;)\n]*)")
+    # `python -m saga` is the engine's program, and has other commands.
+    call = re.compile(rf"(?<![\w/.-])(?<!-m ){program} ([a-z-][^|;)\n]*)")
     return {found.strip() for text in [*blocks, *inline] for found in call.findall(text)}
+
+
+def test_the_commands_of_the_engine_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    calls = {call.split()[0] for call in commands_of("python -m saga")}
+    assert calls >= {"new", "verify"}
+    for command in calls:
+        with pytest.raises(SystemExit) as ended:
+            run_engine([command, "--help"])
+        assert ended.value.code == 0, command
+        assert f"python -m saga {command}" in capsys.readouterr().out
 
 
 def row_of(name: str) -> list[str]:

@@ -178,8 +178,6 @@ def subject(*, tombstones: bool) -> Subject:
         completed="booked",
         invariants=(all_or_nothing_is_booked,),
         world=world,
-        resolves=False,
-        fast_path=False,
     )
 
 

@@ -18,7 +18,7 @@ from saga.step import reply_type
 from saga.verify.kinds import Kind as OfAll
 from services.payment import provider_errors
 from tests.verifier.mutant import Mutant
-from verifier.kinds import Kind
+from verifier.kinds import set_back_kind
 from workflows import order_saga, place_order
 from workflows.tallying import Tallying
 
@@ -164,7 +164,7 @@ MUTANTS = (
         Diagnoses,
         "_landed",
         nothing_has_landed,
-        f"workflow:its end {Kind.ORDER_SET_BACK} at create_order:order.create",
+        f"workflow:its end {set_back_kind('order')} at create_order:order.create",
         "of a confirmed order 1000 is refunded, and 0 by hand",
     ),
     Mutant(
@@ -172,7 +172,7 @@ MUTANTS = (
         Tallying,
         "admit",
         repair_all_the_same,
-        f"workflow:its end {Kind.ORDER_SET_BACK} at create_order:order.create",
+        f"workflow:its end {set_back_kind('order')} at create_order:order.create",
         "a dry run of the audit changed",
     ),
     Mutant(

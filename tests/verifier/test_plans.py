@@ -11,7 +11,7 @@ from saga.verify.plan import Plan
 from saga.verify.words_plan import RESETS
 from tests.verifier.conftest import GONE
 from verifier.groups import FOREIGN, SET_BACK
-from verifier.kinds import Kind
+from verifier.kinds import set_back_kind
 
 pytestmark = [pytest.mark.verifier, pytest.mark.filterwarnings(GONE)]
 
@@ -73,10 +73,10 @@ async def test_each_database_is_set_back_from_each_later_call_and_from_the_end(p
     }
     assert {kind for kind, _, _ in struck} == set(SET_BACK)
     for kind, activity in (
-        (Kind.ORDER_SET_BACK, "order.create"),
-        (Kind.ORDER_SET_BACK, "order.confirm"),
-        (Kind.INVENTORY_SET_BACK, "inventory.reserve"),
-        (Kind.PAYMENT_SET_BACK, "payment.charge"),
+        (set_back_kind("order"), "order.create"),
+        (set_back_kind("order"), "order.confirm"),
+        (set_back_kind("inventory"), "inventory.reserve"),
+        (set_back_kind("payment"), "payment.charge"),
     ):
         sites = {site.activity for it, before, site in struck if (it, before) == (kind, activity)}
         assert {"inventory.commit", AT_THE_END.activity} <= sites

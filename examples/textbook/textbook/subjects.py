@@ -58,8 +58,6 @@ def subject(name: str) -> Subject:
         completed=BOOKED,
         invariants=(nothing_is_stranded, no_money_is_lost),
         world=world,
-        resolves=False,
-        fast_path=False,
     )
 
 
