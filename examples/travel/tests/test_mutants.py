@@ -56,8 +56,8 @@ async def test_a_mistake_is_found(
         and (schedule.mode, schedule.path) == (Mode.CACHED, Path.REGULAR)
     ]
     assert schedules
+    monkeypatch.setattr(run, "PATIENCE", STUCK)  # of the sound saga, too: else slowness is a find
     assert await violations(environment, schedules) == []
-    monkeypatch.setattr(run, "PATIENCE", STUCK)
     monkeypatch.setattr(mutant.owner, mutant.name, mutant.replacement)
     found = await violations(environment, schedules)
     assert any(mutant.says in violation for violation in found), found

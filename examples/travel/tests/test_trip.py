@@ -18,7 +18,7 @@ from travel.trip import APPROVAL, BookTrip
 from travel.world import World
 
 Handle = WorkflowHandle[BookTrip, TripRecord]
-LONGEST = 20  # seconds
+LONGEST = 60  # seconds
 
 
 @pytest.fixture
@@ -47,7 +47,8 @@ async def answer(saga: Handle, approved: bool) -> None:
 
 async def judged(world: World, case: Case, saga: Handle) -> TripRecord:
     """How it ended, if all that must be true is so."""
-    ended = await saga.result()
+    async with asyncio.timeout(LONGEST):
+        ended = await saga.result()
     for holds in INVARIANTS:
         assert await holds(world, case, Ending(ended.status, how="")) == []
     return ended

@@ -21,7 +21,7 @@ async def book(world: World, client: Client, approved: bool) -> SagaView:
     """Start the saga of a trip, answer for the traveller, and wait for its end."""
     trip = (await make_trip(world, fast=False)).argument
     saga = await client.start_workflow(BookTrip.run, trip, id=trip.trip_id, task_queue=QUEUE)
-    while (await saga.query(BookTrip.saga)).state is not SagaState.WAITING:
+    while (await saga.query(BookTrip.saga)).state is SagaState.RUNNING:
         await asyncio.sleep(0.1)
     answer = [APPROVAL.name, Approval(approved=approved)]
     await saga.execute_update(BookTrip.answer, args=answer)

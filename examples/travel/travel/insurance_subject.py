@@ -59,5 +59,5 @@ SUBJECT = Subject(
     status=_status,
     completed=INSURED,
     invariants=(it_is_paid_and_valid_or_neither, its_barriers_hold),
-    fast_path=False,
+    resolves=True,
 )

@@ -103,6 +103,8 @@ SUBJECT = Subject(
     completed=Status.BOOKED,
     invariants=INVARIANTS,
     cancel=Cancel(reason="changed my mind"),
+    resolves=True,
+    fast_path=True,
     answers={trip.APPROVAL.name: lambda _: Approval(approved=True)},
     refusals={
         "flights.book_outbound": sell_out_the_flight_there,

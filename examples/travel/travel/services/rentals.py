@@ -11,7 +11,12 @@ from travel.rental_company import CarRefused, Rental, RentalCompany
 
 
 class Rentals:
-    """What we make of the rental company."""
+    """What we make of the rental company.
+
+    Two things must be true of a third party for this: it keeps a key for longer than any attempt or
+    compensation may take, and it binds a refusal to its key, too. Of one that forgets, cancel by
+    the stored rental's id, and put a barrier of your own before it.
+    """
 
     def __init__(self, company: RentalCompany) -> None:
         self._company = company

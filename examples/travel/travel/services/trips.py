@@ -1,6 +1,7 @@
 """The record of trips: each is pending, then booked, or called off with the reason for it."""
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from saga.participant import Rejected, StepKey
@@ -26,8 +27,11 @@ class Trips(Participant):
         """Undo `open`: record why the trip is not booked. What is on record, now or already."""
 
         async def undo(tx: AsyncConnection) -> TripRecord:
-            row = trips.c.trip_id == command.trip_id
-            await tx.execute(update(trips).where(row).values(why.model_dump()))
+            row = {"trip_id": command.trip_id, "saga_id": key.saga_id, **why.model_dump()}
+            closed = insert(trips).values(row)  # if `open` never took effect, too
+            await tx.execute(
+                closed.on_conflict_do_update(index_elements=["trip_id"], set_=why.model_dump())
+            )
             return why
 
         return await self._undo(key, command, undo, why)
