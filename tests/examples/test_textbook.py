@@ -36,7 +36,8 @@ async def test_each_row_of_the_page_is_true_of_a_schedule(column: int, name: str
     async with running_environment(subject) as environment:
         singles = (await campaign.plan(environment, subject)).singles()
         for is_alone in (True, False):
-            left = TOLD.keys() - lost
+            # What has the saga undone may lose something by itself: of the engine's it does not.
+            left = (TOLD.keys() if is_alone or not told else told) - lost
             results = await campaign.verify(
                 environment,
                 subject,

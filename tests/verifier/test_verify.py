@@ -16,6 +16,7 @@ from saga.verify.plan import Plan
 from saga.verify.report import Report, page
 from tests.verifier import mutants
 from tests.verifier.conftest import GONE
+from verifier.groups import SET_BACK
 from verifier.kinds import Kind as KindOfOrders
 from verifier.place_order import PLACE_ORDER
 from verifier.return_order import RETURN_ORDER
@@ -59,7 +60,7 @@ async def test_there_are_three_thousand_single_faults_a_third_of_them_on_the_fas
     by_path = Counter(it.path for it in singles)
     assert by_path[Path.REGULAR] >= 2000
     assert by_path[Path.FAST] >= 1000
-    assert {it.faults[0].kind for it in singles} == {*Kind, *KindOfOrders}
+    assert {it.faults[0].kind for it in singles} == {*Kind, *KindOfOrders, *SET_BACK}
 
 
 async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passed(
