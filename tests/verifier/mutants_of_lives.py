@@ -164,7 +164,7 @@ MUTANTS = (
         Diagnoses,
         "_landed",
         nothing_has_landed,
-        f"workflow:its end {set_back_kind('order')} at create_order:order.create",
+        f"workflow:its end {set_back_kind('order')} at confirm_order:order.confirm",
         "of a confirmed order 1000 is refunded, and 0 by hand",
     ),
     Mutant(
