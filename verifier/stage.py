@@ -61,10 +61,10 @@ class OrderStage(Bystanders):
         set_back = any(fault.kind in SET_BACK for fault in self._script.faults)
         return set_back and step.kind == StepKind.PIVOT
 
-    async def is_open(self) -> bool:
+    async def _newest_is_open(self) -> bool:
         """Likewise; a workflow that is paused is open, which the SDK does not know."""
         stands = await described(self.world.client, self.handle.id)
-        return not self._ended_once or (stands is not None and stands.is_open)
+        return stands is not None and stands.is_open
 
     async def prepare(self, site: Site) -> None:
         """Remember the databases that will be set back to before this site's effect."""

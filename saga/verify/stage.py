@@ -130,8 +130,9 @@ class Stage:
 
     async def is_open(self) -> bool:
         """Whether its newest run can be spoken to: it may have been ended, and not begun again."""
-        if not self._ended_once:
-            return True
+        return not self._ended_once or await self._newest_is_open()
+
+    async def _newest_is_open(self) -> bool:
         newest: WorkflowHandle[Any, Any] = self.environment.client.get_workflow_handle(
             self.handle.id
         )
