@@ -4,8 +4,6 @@ What it runs is heavy to import, so that is done when it is asked for.
 """
 
 import asyncio
-import logging
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -60,13 +58,12 @@ def verify(
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
     subjects = _subjects(saga)
     from saga.verify.campaign import Asked  # noqa: PLC0415 - heavy
+    from saga.verify.command import expecting_faults  # noqa: PLC0415 - heavy
     from saga.verify.faults import Path as VerifiedPath  # noqa: PLC0415 - heavy
 
     asked = Asked(pairs, triples, seed, only, VerifiedPath(path) if path else None, _shard(shard))
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
-    # A local attempt's end and its cancel may cross each other, which is no fault.
-    warnings.filterwarnings("ignore", "Cannot find activity to cancel")
-    reports = asyncio.run(_verify(subjects, asked, remote=topology is Topology.SERVICES))
+    with expecting_faults():
+        reports = asyncio.run(_verify(subjects, asked, remote=topology is Topology.SERVICES))
     if not any(report.results for report in reports):
         raise typer.BadParameter("no schedule is left: loosen --only or --shard")
     _tell(reports, as_json=as_json)

@@ -13,7 +13,7 @@ from activities.executions import described
 from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
 from saga.verify.subject import Subject
-from verifier.cases import OrderCase, case_of
+from verifier.cases import OrderCase
 from verifier.golden import AUDIT, CHARGE, Story
 from verifier.narrow import PREFIX
 from verifier.world import World
@@ -54,7 +54,7 @@ def _plainly_named(case: OrderCase) -> OrderCase:
     """The order's id without a dash: to an audit, what follows one counts an order's returns."""
     order_id = case.order.order_id.replace("-", "")
     argument = case.argument.model_copy(update={"order_id": order_id})
-    return case_of(workflow_id(order_id), argument, argument, fast=case.fast)
+    return OrderCase(workflow_id(order_id), argument, case.fast, order=argument)
 
 
 async def audit(

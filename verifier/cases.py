@@ -2,7 +2,6 @@
 
 from collections.abc import Set
 from dataclasses import dataclass
-from typing import Any
 
 from contracts.orders import CreateOrder
 from saga.verify.subject import Case, Ending
@@ -24,8 +23,3 @@ class OrderEnding(Ending):
 
     by_hand: int = 0
     set_back: Set[str] = frozenset()
-
-
-def case_of(workflow_id: str, argument: Any, order: CreateOrder, *, fast: bool) -> OrderCase:
-    """A fresh saga of this order."""
-    return OrderCase(workflow_id, argument, fast, order=order)

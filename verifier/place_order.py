@@ -16,7 +16,7 @@ from verifier.books import (
     stock_is_conserved,
     words_are_on_record,
 )
-from verifier.cases import OrderCase, OrderEnding, case_of
+from verifier.cases import OrderCase, OrderEnding
 from verifier.extension import OrderExtension
 from verifier.world import World
 from workflows.place_order import CREATE_ORDER
@@ -29,7 +29,7 @@ async def make(world: World, fast: bool) -> OrderCase:
     """An order that is about to be placed."""
     order = await new_order(world)
     argument = PlaceOrderInput(**dict(order), fast_path=fast)
-    return case_of(workflow_id(order.order_id), argument, order, fast=fast)
+    return OrderCase(workflow_id(order.order_id), argument, fast, order=order)
 
 
 async def close_the_account(world: World, case: OrderCase) -> None:

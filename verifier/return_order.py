@@ -17,7 +17,7 @@ from verifier.books import (
     stock_is_conserved,
     words_are_on_record,
 )
-from verifier.cases import OrderCase, OrderEnding, case_of
+from verifier.cases import OrderCase, OrderEnding
 from verifier.extension import OrderExtension
 from verifier.world import World
 
@@ -31,7 +31,7 @@ async def make(world: World, fast: bool) -> OrderCase:
     start = ReturnOrderInput(
         order_id=order.order_id, items=order.items, total=order.total, fast_path=fast
     )
-    return case_of(return_id(order.order_id), start, order, fast=fast)
+    return OrderCase(return_id(order.order_id), start, fast, order=order)
 
 
 async def _confirm(world: World, order: CreateOrder) -> None:

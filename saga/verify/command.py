@@ -6,7 +6,8 @@ import importlib
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from saga.verify.campaign import Asked, Unsound, verify_subject
 from saga.verify.environment import NoServer, Unfit
@@ -47,18 +48,25 @@ def command_of(subject: Subject) -> str:
     return f"python -m saga verify package.module:{subject.name}"
 
 
-def verified(subject: Subject, asked: Asked) -> Report:
-    """Verify it, with nothing in the log of what it suffers."""
+@contextmanager
+def expecting_faults() -> Iterator[None]:
+    """Keep what is suffered meanwhile out of the log: faults are what we make."""
     logger = logging.getLogger("temporalio")
     level = logger.level
-    logger.setLevel(logging.CRITICAL)  # faults are what we make
+    logger.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             # A local attempt's end and its cancel may cross each other, which is no fault.
             warnings.filterwarnings("ignore", "Cannot find activity to cancel")
-            report = asyncio.run(verify_subject(subject, asked))
+            yield
     finally:
         logger.setLevel(level)
+
+
+def verified(subject: Subject, asked: Asked) -> Report:
+    """Verify it, with nothing in the log of what it suffers."""
+    with expecting_faults():
+        report = asyncio.run(verify_subject(subject, asked))
     report.command = command_of(subject)
     return report
 
