@@ -78,8 +78,8 @@ class Saga:
         )
         self._renew = renew
         self._life = later or Later()  # what a later one has to know by now
-        self._waits = Answers(self._work, self._journal, self._life)
-        self._actions = Actions(self._journal, self._attempts, self._duties, self._waits)
+        self._answers = Answers(self._work, self._journal, self._life)
+        self._actions = Actions(self._journal, self._attempts, self._duties, self._answers)
         self._undoing = Undoing(self._work, self._journal, self._duties, lived=self._lived)
         self._forward: asyncio.Task[None] | None = None
         self._abortion = self._life.undo
@@ -100,7 +100,7 @@ class Saga:
     @property
     def answers(self) -> Mapping[str, Any]:
         """What the steps that wait were answered, by their names."""
-        return self._waits.given
+        return self._answers.given
 
     def request_cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible; False if it is too late."""
@@ -127,7 +127,7 @@ class Saga:
 
     def check_answer(self, step: str, answer: Any) -> None:
         """ApplicationError if this cannot be answered to this step: for an Update's validator."""
-        self._waits.check(step, answer, over=self._is_over)
+        self._answers.check(step, answer, over=self._is_over)
 
     def answer(self, step: str, answer: Any) -> Refusal | None:
         """Answer a step that waits: for an Update. What it means: None if the saga goes on.
@@ -135,7 +135,7 @@ class Saga:
         The same answer given again gets the first one's result. ApplicationError, which says what
         to do, for another one, and for what comes before the request or when nobody waits any more.
         """
-        return self._waits.take(step, answer, over=self._is_over)
+        return self._answers.take(step, answer, over=self._is_over)
 
     def answer_by_signal(self, step: str, answer: Any) -> None:
         """The same for a signal, which cannot be refused: what comes early is kept.
@@ -143,7 +143,7 @@ class Saga:
         What cannot be taken is ignored, and in the worker's log.
         """
         try:
-            self._waits.take(step, answer, over=self._is_over, early=True)
+            self._answers.take(step, answer, over=self._is_over, early=True)
         except Exception as error:  # noqa: BLE001 - nothing that is sent may stop the saga
             workflow.logger.warning("a signal's answer to step %s is ignored: %s", step, error)
 
@@ -335,7 +335,7 @@ class Saga:
                 if not task.done() and renew is not None:
                     self._renew = None
                     if workflow.patched("begins-anew"):
-                        given, since = self._waits.given, self._waits.since
+                        given, since = self._answers.given, self._answers.since
                         renew(replace(self._life, undo=self._cause, since=since, answers=given))
             except asyncio.CancelledError:
                 if (current := asyncio.current_task()) is not None:
