@@ -8,6 +8,7 @@ from sqlalchemy import select
 from contracts.names import STEP_RECORDERS
 from saga import Kind, SagaDefinition, Step
 from saga.participant import Op, State
+from saga.verify.barriers import is_right
 from saga.verify.subject import Invariant
 from verifier.cases import OrderCase, OrderEnding
 from verifier.restores import METADATA
@@ -55,14 +56,7 @@ def barriers_hold(
 def _judge(step: Step[Any, Any], rows: Rows, *, whole: bool) -> list[str]:
     action = rows.get((step.name, Op.ACTION))
     compensation = rows.get((step.name, Op.COMPENSATION))
-    if whole:
-        right = action is State.DONE and compensation is None
-    elif step.kind is Kind.COMPENSATABLE:
-        undone = action in {State.COMPENSATED, State.TOMBSTONE} and compensation is State.DONE
-        right = undone or (action is None and compensation is None)
-    else:
-        right = action in {None, State.TOMBSTONE}
-    if right:
+    if is_right(step.kind, action, compensation, whole=whole):
         return []
     how = "completed" if whole else "undone"
     return [f"{step.name} of a saga that is {how}: action {action}, compensation {compensation}"]

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, Table, func, select
 
-from saga import Kind
 from saga.definition import Work
 from saga.participant import Op, State
 from saga.verify import Case, Ending
+from saga.verify.barriers import is_right
 from travel import insurance, trip
 from travel.insurance import INSURED
 from travel.messages import Insurance, Status, Trip
@@ -165,17 +165,9 @@ async def wrong_barrier_rows(
     wrong = []
     for name, (step, _) in work.items():
         action, undo = rows.get((name, Op.ACTION)), rows.get((name, Op.COMPENSATION))
-        if name in whole and not _is_right(step.kind, action, undo, whole=whole[name]):
+        if name in whole and not is_right(step.kind, action, undo, whole=whole[name]):
             wrong.append(f"{saga_id} {name}: action {action}, compensation {undo}")
     return wrong
-
-
-def _is_right(kind: Kind, action: State | None, undo: State | None, *, whole: bool) -> bool:
-    if whole:
-        return (action, undo) == (State.DONE, None)
-    if kind is Kind.COMPENSATABLE and (action or undo):
-        return action in {State.COMPENSATED, State.TOMBSTONE} and undo is State.DONE
-    return action in {None, State.TOMBSTONE} and undo is None
 
 
 def _of(table: Table, case: Case, step: str) -> tuple[ColumnElement[bool], ...]:
