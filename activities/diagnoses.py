@@ -5,7 +5,7 @@ that was restored, so others are asked too: how the workflow ended, what its his
 the stock is sold. Where they contradict each other, only a person can know.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from temporalio.client import Client
 
@@ -19,10 +19,21 @@ from activities.evidence import (
     words_of,
 )
 from activities.executions import Execution, Status, described
+from activities.missing_steps import (
+    BEGUN,
+    BINDING,
+    CLOSED,
+    OPEN,
+    RESERVED,
+    RESTOCKED,
+    SOLD,
+    missing_of_order,
+    missing_of_return,
+)
 from contracts.inventory import InventoryService
 from contracts.message import Money
 from contracts.names import order_of, workflow_id
-from contracts.orders import BY_HAND, Order, OrderService, OrderStatus
+from contracts.orders import BY_HAND, Order, OrderService
 from contracts.orphans import Orphan, Remedy, Why
 from contracts.payments import PaymentService
 from contracts.sagas import PLACING, RETURNING, SagaType, type_of
@@ -33,15 +44,6 @@ BAD_ENDS = {
     Status.TIMED_OUT: Why.TIMED_OUT,
     Status.FAILED: Why.FAILED,
 }
-OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
-BINDING = (OrderStatus.CONFIRMED, OrderStatus.RETURNED)
-CLOSED = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.TIMED_OUT)
-
-# The steps whose traces tell how far a saga came (workflows/place_order.py, return_order.py).
-CREATED, RESERVED, CHARGED = "create_order", "reserve_inventory", "charge_payment"
-CONFIRMED, SOLD = "confirm_order", "commit_inventory"
-BEGUN, GIVEN_BACK = "begin_return", "refund_payment"
-RESTOCKED, RETURNED = "restock", "mark_returned"
 
 TRACED = {PLACING: SOLD, RETURNING: RESTOCKED}  # what stands in the stock past the pivot
 
@@ -214,35 +216,6 @@ class Diagnoses:
 
     async def _accepted(self, execution: Execution | None) -> Money | None:
         return None if execution is None else (await first_command(execution)).total
-
-
-def missing_of_order(
-    status: OrderStatus, steps: Collection[str], *, captured: bool
-) -> Sequence[str]:
-    """The steps of an order's saga of which something is not as this status says.
-
-    `steps` are those that stand in the inventory, `captured` whether money is.
-    """
-    if status in OPEN:
-        return (CREATED, CONFIRMED)
-    if status is OrderStatus.CONFIRMED:
-        return () if SOLD in steps else (SOLD,)
-    if status is OrderStatus.RETURNED:
-        return (SOLD,) if RESERVED in steps and SOLD not in steps else ()
-    held = (RESERVED,) if RESERVED in steps else ()
-    return (*held, CHARGED) if captured else held
-
-
-def missing_of_return(
-    status: OrderStatus, steps: Collection[str], *, sold: bool, captured: bool
-) -> Sequence[str]:
-    """The same for a return that ended with everything given back.
-
-    `sold`: so says the inventory of the order. What it does not sell it need not take back.
-    """
-    unmarked = () if status is OrderStatus.RETURNED else (RETURNED,)
-    gone = (RESTOCKED,) if sold and RESTOCKED not in steps else ()
-    return (*unmarked, *gone, *((GIVEN_BACK,) if captured else ()))
 
 
 def _why(execution: Execution | None) -> Why:

@@ -13,7 +13,8 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 
 from activities import executions
-from activities.diagnoses import (
+from activities.executions import Execution
+from activities.missing_steps import (
     BINDING,
     CLOSED,
     OPEN,
@@ -21,7 +22,6 @@ from activities.diagnoses import (
     missing_of_order,
     missing_of_return,
 )
-from activities.executions import Execution
 from contracts.inventory import InventoryService
 from contracts.names import order_of, workflow_id
 from contracts.orders import OrderFilter, OrderService, OrderStatus
