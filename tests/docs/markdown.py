@@ -9,9 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 README = ROOT / "README.md"
+TUTORIAL = ROOT / "docs/tutorial.md"
+LOCAL_STACK = ROOT / "docs/local-stack.md"
+ERRORS = ROOT / "docs/reference/errors.md"
+PAYMENT_METHODS = ROOT / "docs/reference/payment-methods.md"
+PORTS = ROOT / "docs/reference/ports.md"
+INDEX = ROOT / "docs/README.md"
 AUTHENTICATION = ROOT / "docs/authentication.md"
 OPERATING = ROOT / "docs/operating.md"
 RUNBOOKS = ROOT / "docs/runbooks"
+DECISIONS = ROOT / "docs/adr"
 GATEWAY = ROOT / "docs/gateway.md"
 CONSOLE = ROOT / "docs/console.md"
 WEBHOOKS = ROOT / "docs/webhooks.md"

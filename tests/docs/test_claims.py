@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from api.__main__ import AuthSettings
 from api.auth import Scope
 from cli.main import app
+from cli.stack.options import Ports
 from contracts.names import SEARCH_ATTRIBUTES
 from contracts.orders import OrderStatus
 from infrastructure.breaker import Limits
@@ -28,6 +29,8 @@ from tests.docs.markdown import (
     CONTRIBUTING,
     DOCUMENTS,
     GATEWAY,
+    PAYMENT_METHODS,
+    PORTS,
     README,
     ROOT,
     anchors,
@@ -98,9 +101,9 @@ def row_of(name: str) -> list[str]:
     return rows[0]
 
 
-def first_column(header: str) -> set[str]:
-    """What is in code type in the first column of the README's table with this header."""
-    rows = [row for row in table_rows(README) if len(row) == 2]
+def first_column(document: Path, header: str) -> set[str]:
+    """What is in code type in the first column of the document's table with this header."""
+    rows = [row for row in table_rows(document) if len(row) == 2]
     begin = next(number for number, row in enumerate(rows) if row[0] == header) + 2
     names: set[str] = set()
     for cell, _ in rows[begin:]:
@@ -152,16 +155,23 @@ def test_files_named_in_the_documents_exist() -> None:
                 assert (ROOT / named).exists(), f"{document.name}: {named}"
 
 
-def test_the_readme_lists_all_payment_methods() -> None:
-    assert first_column("method") == set(METHODS)
+def test_the_page_on_payment_methods_lists_all() -> None:
+    assert first_column(PAYMENT_METHODS, "method") == set(METHODS)
     for name, how in METHODS.items():
         if how.decline:
-            row = next(row for row in table_rows(README) if f"`{name}`" in row[0])
+            row = next(row for row in table_rows(PAYMENT_METHODS) if f"`{name}`" in row[0])
             assert row[1] == f"rejected: `{how.decline.decline_code}`"
 
 
 def test_the_readme_lists_all_statuses() -> None:
-    assert first_column("status") == set(OrderStatus)
+    assert first_column(README, "status") == set(OrderStatus)
+
+
+def test_the_page_on_ports_has_those_of_the_local_stack() -> None:
+    rows = [row for row in table_rows(PORTS) if row[0].isdecimal()]
+    told = {flag.strip("`"): int(port) for port, flag, _ in rows}
+    fields = Ports.model_fields.items()
+    assert told == {f"--{name.replace('_', '-')}-port": it.default for name, it in fields}
 
 
 def test_search_attributes_are_listed() -> None:

@@ -12,9 +12,12 @@ import pytest
 from tests.docs.markdown import (
     AUTHENTICATION,
     CONSOLE,
+    ERRORS,
     GATEWAY,
+    LOCAL_STACK,
     METRICS,
     README,
+    TUTORIAL,
     Block,
     shell_blocks,
 )
@@ -55,7 +58,7 @@ def script(stack: Stack, blocks: list[Block]) -> str:
 
 
 def usual_ports(stack: Stack) -> dict[str, str]:
-    """Where the README says that something is, and where it is in this stack."""
+    """Where the pages say that something is, and where it is in this stack."""
     ports = stack.state.ports
     usual = {
         8000: ports.api,
@@ -106,32 +109,27 @@ def shown_wrong(blocks: list[Block], output: str) -> dict[int, dict[str, str]]:
     }
 
 
-@pytest.fixture(scope="module")
-def blocks() -> list[Block]:
-    return shell_blocks(README)
+# In this order, each in a shell of its own. The last one's last command removes the stack.
+PAGES = (AUTHENTICATION, GATEWAY, METRICS, CONSOLE, README, TUTORIAL, ERRORS, LOCAL_STACK)
 
 
-@pytest.mark.skipif(which("curl") is None, reason="the README's tour needs curl")
-async def test_the_readme_can_be_pasted_from_top_to_bottom(
-    blocks: list[Block], tmp_path: Path
-) -> None:
-    chosen = [block for block in blocks if pasted(block)]
+@pytest.mark.skipif(which("curl") is None, reason="the commands need curl")
+async def test_the_pages_can_be_pasted_from_top_to_bottom(tmp_path: Path) -> None:
     async with running_stack(tmp_path) as stack:
         usual = usual_ports(stack)
-        run(stack, script(stack, shell_blocks(AUTHENTICATION)))
-        for page in (GATEWAY, METRICS, CONSOLE):
-            edge = [block for block in shell_blocks(page) if pasted(block)]
-            assert shown_wrong(edge, run(stack, script(stack, edge))) == {}
-        output = run(stack, script(stack, chosen))
-        assert not stack.state_dir.exists()  # the last command removes it
-    for place, ours in usual.items():
-        output = output.replace(ours, place)
-    assert shown_wrong(chosen, output) == {}
+        for page in PAGES:
+            chosen = [block for block in shell_blocks(page) if pasted(block)]
+            assert chosen, page
+            output = run(stack, script(stack, chosen))
+            for place, ours in usual.items():
+                output = output.replace(ours, place)
+            assert shown_wrong(chosen, output) == {}, page
+        assert not stack.state_dir.exists()
 
 
-def test_few_commands_are_not_pasted(blocks: list[Block]) -> None:
-    left_out = [block.commands.strip() for block in blocks if not pasted(block)]
-    assert left_out == [
+def test_few_commands_are_not_pasted() -> None:
+    blocks = [block for page in PAGES for block in shell_blocks(page)]
+    assert [block.commands.strip() for block in blocks if not pasted(block)] == [
         "make run",
         "make test",
         "TEMPORAL_ADDRESS=temporal.example.com:7233 saga up",
