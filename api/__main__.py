@@ -1,4 +1,4 @@
-"""`python -m api`: serves the REST front end."""
+"""`saga-api`: serves the REST front end."""
 
 import argparse
 import contextlib
@@ -153,7 +153,7 @@ def _give_up() -> None:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m api", description=__doc__)
+    parser = argparse.ArgumentParser(prog="saga-api", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8000, type=int)
     parser.add_argument("--work", action="store_true", help="work on all task queues here too")

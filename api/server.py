@@ -1,4 +1,4 @@
-"""How the app is served: the HTTP server's settings, for `python -m api` and for tests."""
+"""How the app is served: the HTTP server's settings, for `saga-api` and for tests."""
 
 import resource
 import sys

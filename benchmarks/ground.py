@@ -8,6 +8,7 @@ server's own settings.
 
 import os
 import random
+import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -24,9 +25,10 @@ from cli.stack.credentials import Credentials, load_or_make
 from cli.stack.errors import StackError
 from cli.stack.files import StateDir
 from cli.stack.options import HOST, Given, Options, Ports
-from cli.stack.plan import PYTHON, Plan, Programs, make_plan
+from cli.stack.plan import Plan, make_plan
 from cli.stack.ports import free_port, why_not
 from cli.stack.process import run_to_end
+from cli.stack.programs import Programs
 from cli.stack.runner import Quiet, Runner
 from cli.stack.supervisor import Supervisor
 
@@ -112,7 +114,14 @@ class Ground:
         """Start `count` processes of a program; the ports to ask them on."""
         children, ports = [], [free_port() for _ in range(count)]
         for number, port in enumerate(ports, start=1):
-            argv = (*PYTHON, f"benchmarks.programs.{module}", str(port), *arguments)
+            argv = (
+                sys.executable,
+                "-P",
+                "-m",
+                f"benchmarks.programs.{module}",
+                str(port),
+                *arguments,
+            )
             check = ready.accepts(HOST, port)
             where = self.environment | env
             children.append(Child(f"{name}-{number}", argv, where, check, grace=25.0, rank=4))

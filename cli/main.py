@@ -33,7 +33,7 @@ from cli.stack.down import down as stop_stack
 from cli.stack.environment import VERSION
 from cli.stack.errors import StackError, StartFailed
 from cli.stack.options import Given, Options, Ports, Topology, parse_scale
-from cli.stack.plan import Programs
+from cli.stack.programs import Programs
 from cli.stack.up import up as run_stack
 from cli.token import token
 from cli.trace import trace

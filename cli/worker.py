@@ -10,7 +10,7 @@ from cli.client import STATE_DIR
 from cli.stack import state
 from cli.stack.environment import VERSION
 from cli.stack.errors import StackError
-from cli.stack.plan import Programs
+from cli.stack.programs import Programs
 
 
 def worker(

@@ -67,7 +67,7 @@ async def check(database: Database, migrations: Path) -> None:
     except ProgrammingError:  # there is no such table
         found = None
     if found is None or found in older:
-        detail = f"schema is {found or 'missing'}, not {newest}: run python -m services.migrate"
+        detail = f"schema is {found or 'missing'}, not {newest}: run saga-migrate"
         raise Unavailable(detail)
 
 

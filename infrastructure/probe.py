@@ -1,4 +1,4 @@
-"""`python -m infrastructure.probe URL`: whether something answers 200 there; for health checks.
+"""`saga-healthcheck URL`: whether something answers 200 there; for health checks.
 
 An image without curl needs it, and it must start fast: it loads nothing but the standard library.
 """
@@ -25,5 +25,10 @@ def answers(url: str) -> bool:
         connection.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Entry point: exit code 0 if it answers."""
     sys.exit(0 if answers(sys.argv[1]) else 1)
+
+
+if __name__ == "__main__":
+    main()

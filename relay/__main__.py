@@ -1,4 +1,4 @@
-"""`python -m relay`: relays events until it is told to stop (SIGTERM, SIGINT).
+"""`saga-relay`: relays events until it is told to stop (SIGTERM, SIGINT).
 
 It serves the outbox of each service whose database URL is set.
 """
@@ -23,7 +23,7 @@ log = logging.getLogger("relay")
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m relay", description=__doc__)
+    parser = argparse.ArgumentParser(prog="saga-relay", description=__doc__)
     parser.add_argument("--health-port", type=int, help="serve /health/live and /health/ready")
     parser.add_argument(
         "--observed-from", default="127.0.0.1", help="health listens on this address"

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: run the provider until it is stopped."""
+"""`saga-sandbox`: run the provider until it is stopped."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""`python -m services.discovery`: keeps Envoy's files of endpoints as the registry has them."""
+"""`saga-discovery`: keeps Envoy's files of endpoints as the registry has them."""
 
 import argparse
 import asyncio
@@ -63,7 +63,7 @@ def _counted(publish: Publish) -> Publish:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m services.discovery", description=__doc__)
+    parser = argparse.ArgumentParser(prog="saga-discovery", description=__doc__)
     parser.add_argument("--endpoints", type=Path, required=True, help="the folder of the files")
     parser.add_argument("--metrics-port", type=int, help="serve Prometheus metrics on loopback")
     options = parser.parse_args()

@@ -1,6 +1,6 @@
 """Brings databases to their newest schema: all, or those that are named.
 
-`python -m services.migrate` needs the URLs of all; `python -m services.migrate user` only
+`saga-migrate` needs the URLs of all; `saga-migrate user` only
 USER_DATABASE_URL, so that a job need reach no database but its own.
 """
 
@@ -51,7 +51,7 @@ async def run(names: Sequence[str]) -> None:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m services.migrate")
+    parser = argparse.ArgumentParser(prog="saga-migrate")
     parser.add_argument("database", nargs="*", metavar="|".join(DATABASES), help="default: all")
     names = parser.parse_args().database
     if wrong := set(names) - set(DATABASES):

@@ -140,9 +140,9 @@ def _config(app: FastAPI, tls: TlsSettings) -> uvicorn.Config:
     )
 
 
-def main(service: str, serving: Serving) -> None:
-    """Entry point of `python -m services.<service>`."""
-    parser = argparse.ArgumentParser(prog=f"python -m services.{service}")
+def serve(service: str, serving: Serving) -> None:
+    """Serve one service as its program does, with the options of the command line."""
+    parser = argparse.ArgumentParser(prog=f"saga-service-{service}")
     parser.add_argument("--host", default="127.0.0.1", help="listen here")
     parser.add_argument("--port", default=8000, type=int)
     parser.add_argument("--instance", help="its name in the registry")

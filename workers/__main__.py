@@ -1,4 +1,4 @@
-"""`python -m workers`: runs workers until it is told to stop (SIGTERM, SIGINT)."""
+"""`saga-worker`: runs workers until it is told to stop (SIGTERM, SIGINT)."""
 
 import argparse
 import asyncio
@@ -32,7 +32,7 @@ log = logging.getLogger("workers")
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser = argparse.ArgumentParser(prog="saga-worker", description=__doc__)
     parser.add_argument(
         "--queue",
         action="append",

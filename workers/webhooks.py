@@ -1,4 +1,4 @@
-"""`python -m workers.webhooks`: sends orders' events to customers' webhooks, until told to stop.
+"""`saga-webhooks`: sends orders' events to customers' webhooks, until told to stop.
 
 It subscribes to the bus, and works on the deliveries' workflows. It is a process of its own, since
 it speaks to addresses that strangers chose: it needs the event database, the bus and Temporal, and
@@ -83,7 +83,7 @@ def worker_of(client: Client, deliveries: Deliveries) -> Worker:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m workers.webhooks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="saga-webhooks", description=__doc__)
     parser.add_argument("--health-port", type=int, help="serve /health/live and /health/ready")
     parser.add_argument(
         "--observed-from", default="127.0.0.1", help="health listens on this address"

@@ -1,4 +1,4 @@
-"""Waits for Temporal and registers our search attributes: `python -m cli.stack.attributes`.
+"""Waits for Temporal and registers our search attributes: `saga-search-attributes`.
 
 With `--make-namespace` it makes the namespace first, for a server that begins with none.
 
@@ -92,7 +92,7 @@ async def register(client: Client) -> None:
                 raise
 
 
-async def main(days: int | None) -> str | None:
+async def set_up(days: int | None) -> str | None:
     """Wait and register; why not, in one line. `days` makes the namespace, too."""
     try:
         if days is not None:
@@ -103,12 +103,17 @@ async def main(days: int | None) -> str | None:
     return None
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m cli.stack.attributes")
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="saga-search-attributes", description=__doc__)
     parser.add_argument("--make-namespace", type=int, metavar="DAYS", help="keep histories so long")
-    problem = asyncio.run(main(parser.parse_args().make_namespace))
+    problem = asyncio.run(set_up(parser.parse_args().make_namespace))
     sys.stderr.write(f"{problem}\n" if problem else "")
     sys.stderr.flush()
     # Without the interpreter's own ending, which a thread of the client may turn into an abort
     # (temporalio/sdk-python issue 300).
     os._exit(1 if problem else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,6 @@
 The programs of ours are a parameter, so that a test can run a stack of other ones.
 """
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,29 +15,10 @@ from cli.stack.files import StateDir
 from cli.stack.options import HOST, Given, Options
 from cli.stack.postgres import Postgres
 from cli.stack.process import run_to_end
+from cli.stack.programs import Programs
 from cli.stack.services import SplitServices
 from cli.stack.urls import urls
 from infrastructure.tokens import Issuer
-
-# -P: a folder `api` or `workers` where the user happens to be is not ours.
-PYTHON = (sys.executable, "-P", "-m")
-
-
-@dataclass(frozen=True)
-class Programs:
-    """How our own programs are started; their arguments follow."""
-
-    migrations: tuple[str, ...] = (*PYTHON, "services.migrate")
-    sealing: tuple[str, ...] = (*PYTHON, "services.user.sealing")
-    attributes: tuple[str, ...] = (*PYTHON, "cli.stack.attributes")
-    provider: tuple[str, ...] = (*PYTHON, "sandbox")
-    api: tuple[str, ...] = (*PYTHON, "api")
-    worker: tuple[str, ...] = (*PYTHON, "workers")
-    relay: tuple[str, ...] = (*PYTHON, "relay")
-    webhooks: tuple[str, ...] = (*PYTHON, "workers.webhooks")
-    codec: tuple[str, ...] = (*PYTHON, "infrastructure.codec")
-    service: tuple[str, ...] = (*PYTHON, "services")  # a dot and the service's name follow
-    discovery: tuple[str, ...] = (*PYTHON, "services.discovery")
 
 
 class Plan(NamedTuple):
@@ -104,7 +84,7 @@ class _Planner:
 
     def _databases(self, programs: Programs) -> Lane:
         migrations = self._job("migrations", programs.migrations)
-        sealing = self._job("personal data", programs.sealing)
+        sealing = self._job("personal data", programs.encryption)
         if self.given.all_databases(split=self.options.split):
             return (migrations, sealing)
         place = cluster.locate(self.layout.path)

@@ -62,7 +62,7 @@ class SplitServices:
         place = ("--host", HOST, "--port", str(port), "--instance", name)
         return Child(
             name,
-            (*argv[:-1], f"{argv[-1]}.{service}", *place),
+            (*argv[:-1], f"{argv[-1]}-{service}", *place),
             environment.of_service(self.env, service, self.layout),
             ready.answers(HOST, port, "/health/ready"),
             grace=20.0,

@@ -13,7 +13,8 @@ from cli.stack import encryption, leftovers, lock, ports, state
 from cli.stack.console import Reporter
 from cli.stack.files import StateDir
 from cli.stack.options import Given, Options, wanted_ports
-from cli.stack.plan import Plan, Programs, make_plan
+from cli.stack.plan import Plan, make_plan
+from cli.stack.programs import Programs
 from cli.stack.session import Session
 from cli.stack.state import Phase
 

@@ -1,4 +1,4 @@
-"""`python -m infrastructure.codec`: the codec server, until it is told to stop."""
+"""`saga-codec-server`: the codec server, until it is told to stop."""
 
 import argparse
 import asyncio
@@ -46,7 +46,7 @@ async def serve(host: str, port: int) -> None:
 
 def main() -> None:
     """Entry point."""
-    parser = argparse.ArgumentParser(prog="python -m infrastructure.codec", description=__doc__)
+    parser = argparse.ArgumentParser(prog="saga-codec-server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8234, type=int)
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""`python -m infrastructure.envoy`: writes the gateway's configuration, for an Envoy elsewhere.
+"""`saga-gateway-config`: writes the gateway's configuration, for an Envoy elsewhere.
 
 It is the one of the local stack (docs/gateway.md): GATEWAY_* and API_AUTH_* say the same.
 """
@@ -25,7 +25,7 @@ STDOUT = Path("/dev/stdout")
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m infrastructure.envoy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="saga-gateway-config", description=__doc__)
     parser.add_argument("--listen", type=Address.parse, default=Address("0.0.0.0", 8080))  # noqa: S104
     parser.add_argument("--metrics", type=Address.parse, default=Address("0.0.0.0", 9901))  # noqa: S104
     told = "host:port of the API; may be repeated, and a name may have several addresses"

@@ -1,4 +1,4 @@
-"""`python -m services.order`: the order service as a process of its own."""
+"""`saga-service-order`: the order service as a process of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from infrastructure.settings import DatabaseUrl
 from infrastructure.tokens import Verifier
 from services.order.http import create_app
 from services.order.opening import opened
-from services.process import POOL_SIZE, main
+from services.process import POOL_SIZE, serve
 
 
 class Settings(BaseSettings):
@@ -26,5 +26,10 @@ async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
         yield create_app(found, verifier)
 
 
+def main() -> None:
+    """Entry point of `saga-service-order`."""
+    serve("order", serving)
+
+
 if __name__ == "__main__":
-    main("order", serving)
+    main()

@@ -1,4 +1,4 @@
-"""`python -m services.payment`: the payment service as a process of its own."""
+"""`saga-service-payment`: the payment service as a process of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +11,7 @@ from infrastructure.telemetry.breakers import observed
 from infrastructure.tokens import Verifier
 from services.payment.http import create_app
 from services.payment.opening import PROVIDER, opened
-from services.process import POOL_SIZE, main
+from services.process import POOL_SIZE, serve
 
 
 class Settings(BaseSettings):
@@ -29,5 +29,10 @@ async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
         yield create_app(found, verifier)
 
 
+def main() -> None:
+    """Entry point of `saga-service-payment`."""
+    serve("payment", serving)
+
+
 if __name__ == "__main__":
-    main("payment", serving)
+    main()

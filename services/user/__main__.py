@@ -1,4 +1,4 @@
-"""`python -m services.user`: the user service as a process of its own."""
+"""`saga-service-user`: the user service as a process of its own."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings
 
 from infrastructure.settings import DatabaseUrl, UserKeySettings
 from infrastructure.tokens import Verifier
-from services.process import POOL_SIZE, main
+from services.process import POOL_SIZE, serve
 from services.user.http import create_app
 from services.user.opening import opened
 
@@ -27,5 +27,10 @@ async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
         yield create_app(found, verifier)
 
 
+def main() -> None:
+    """Entry point of `saga-service-user`."""
+    serve("user", serving)
+
+
 if __name__ == "__main__":
-    main("user", serving)
+    main()

@@ -1,4 +1,4 @@
-"""`python -m services.user.sealing`: seals personal data of the release before there were keys.
+"""`saga-encrypt-users`: seals personal data of the release before there were keys.
 
 Once no process of that release runs.
 """

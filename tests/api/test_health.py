@@ -67,7 +67,7 @@ async def test_a_database_without_its_schema_is_named_until_it_is_migrated(
     async with open_services(settings, PROVIDER) as services:
         found = await checks(world.client, services)
         assert wrong(found) == {"orders_database"}
-        assert "run python -m services.migrate" in found["orders_database"]
+        assert "run saga-migrate" in found["orders_database"]
         await migrate(settings)
         assert wrong(await checks(world.client, services)) == set()
 

@@ -1,4 +1,4 @@
-"""`python -m api` as a process: it does not start where nobody could be told from anybody else."""
+"""`saga-api` as a process: it does not start where nobody could be told from anybody else."""
 
 import os
 import signal
@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from cli.stack.programs import program
 from infrastructure.settings import DatabaseSettings
 from tests.support.ports import free_port
 from tests.support.tokens import AUDIENCE, ISSUER, bearer
@@ -21,7 +22,7 @@ START = 60.0
 
 
 def command(port: int, host: str = "127.0.0.1") -> list[str]:
-    return [sys.executable, "-m", "api", "--host", host, "--port", str(port)]
+    return [*program("saga-api", "--host", host, "--port", str(port))]
 
 
 def environment(**auth: str) -> dict[str, str]:

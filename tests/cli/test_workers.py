@@ -1,15 +1,15 @@
-"""`python -m workers` by hand: any queues, many side by side, stopped gracefully or killed."""
+"""`saga-worker` by hand: any queues, many side by side, stopped gracefully or killed."""
 
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import httpx2
 
+from cli.stack.programs import program
 from contracts.names import Queue
 from tests.support.ports import quiet_block
 from tests.support.stack import Stack
@@ -21,7 +21,7 @@ def worker(stack: Stack, name: str, port: int, *queues: Queue) -> Iterator[subpr
     """A worker of these queues beside the stack's own; killed at the end if it still runs."""
     flags = [f"--queue={queue}" for queue in queues]
     process = subprocess.Popen(
-        [sys.executable, "-m", "workers", f"--identity={name}", f"--health-port={port}", *flags],
+        program("saga-worker", f"--identity={name}", f"--health-port={port}", *flags),
         env={**os.environ, **stack.state.environment},
         stderr=subprocess.PIPE,
         text=True,
@@ -70,7 +70,7 @@ async def test_a_taken_health_port_ends_the_worker_at_once(stack: Stack) -> None
 
 def test_an_unknown_queue_is_refused_with_the_ones_that_are() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "workers", "--queue", "nonsense"],
+        program("saga-worker", "--queue", "nonsense"),
         capture_output=True,
         text=True,
         check=False,

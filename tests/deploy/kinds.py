@@ -39,25 +39,25 @@ def served(service: str) -> Kinds:
     return (own, process.AuthSettings, process.TlsSettings, RegistrySettings, TelemetrySettings)
 
 
-# By module that is run. Envoy's configuration, the sandbox and the set-up of Temporal have no such
+# By program. Envoy's configuration, the sandbox and the set-up of Temporal have no such
 # classes: their own tests have them run on compose's environment.
 READ: Mapping[str, Kinds] = {
-    "api": (
+    "saga-api": (
         *(api.ApiSettings, api.EventPlace, api.AuthSettings, ConsoleSettings, WebhookSettings),
         *(PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
     ),
-    "workers": (PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
-    "workers.webhooks": (EventSettings, WebhookSettings, PayloadSettings, TelemetrySettings),
-    "relay": (OutboxSettings, EventSettings, TelemetrySettings),
-    "infrastructure.codec": (CodecSettings, PayloadSettings, TelemetrySettings),
-    "services.migrate": (),
-    "services.user.sealing": (sealing.Settings, UserKeySettings),
-    **{f"services.{service}": served(service) for service in SERVICES},
-    "services.user": (*served("user"), UserKeySettings),
-    "services.payment": (*served("payment"), ProviderSettings),
-    "sandbox": (),
-    "infrastructure.envoy": (),
-    "cli.stack.attributes": (),
+    "saga-worker": (PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
+    "saga-webhooks": (EventSettings, WebhookSettings, PayloadSettings, TelemetrySettings),
+    "saga-relay": (OutboxSettings, EventSettings, TelemetrySettings),
+    "saga-codec-server": (CodecSettings, PayloadSettings, TelemetrySettings),
+    "saga-migrate": (),
+    "saga-encrypt-users": (sealing.Settings, UserKeySettings),
+    **{f"saga-service-{service}": served(service) for service in SERVICES},
+    "saga-service-user": (*served("user"), UserKeySettings),
+    "saga-service-payment": (*served("payment"), ProviderSettings),
+    "saga-sandbox": (),
+    "saga-gateway-config": (),
+    "saga-search-attributes": (),
 }
 ELSEWHERE: Kinds = (
     DatabaseSettings,  # all services in one process

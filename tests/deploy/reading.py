@@ -6,14 +6,14 @@ from pathlib import Path
 from contracts.names import SERVICES, Queue
 from tests.deploy.rendered import Object, named, pods
 
-# By Deployment, the module that it runs.
+# By Deployment, the program that it runs.
 RUNS: Mapping[str, str] = {
-    "api": "api",
-    **{f"worker-{it}": "workers" for it in Queue},
-    **{it: f"services.{it}" for it in SERVICES},
-    "relay": "relay",
-    "webhooks": "workers.webhooks",
-    "codec": "infrastructure.codec",
+    "api": "saga-api",
+    **{f"worker-{it}": "saga-worker" for it in Queue},
+    **{it: f"saga-service-{it}" for it in SERVICES},
+    "relay": "saga-relay",
+    "webhooks": "saga-webhooks",
+    "codec": "saga-codec-server",
 }
 _BY_URL = "services are called by their URLs"
 _FILE = "the file is set instead, which is read again when it changes"

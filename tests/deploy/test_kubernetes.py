@@ -214,7 +214,7 @@ WRONG: tuple[tuple[Policy, Wrong], ...] = (
     ),
     (policies.restricted, lambda it: _pod(it).update(hostNetwork=True)),
     (policies.stops_in_peace, lambda it: _pod(it).update(terminationGracePeriodSeconds=20)),
-    (policies.drains, lambda it: _container(it).update(args=["api"])),
+    (policies.drains, lambda it: _container(it).update(args=["saga-api"])),
     (
         policies.scaled_by_load,
         lambda it: named(it, "Deployment")["api"]["spec"].update(replicas=3),

@@ -7,7 +7,6 @@ worker for each task queue.
 
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ import httpx2
 from cli.stack import environment, gateway, ready
 from cli.stack.child import Child, Job
 from cli.stack.files import StateDir
+from cli.stack.programs import program
 from cli.stack.runner import ChildState, Runner, running
 from contracts.names import Queue
 from infrastructure.envoy.edge import Gateway
@@ -31,7 +31,6 @@ from tests.support.waiting import until
 HOST = "127.0.0.1"
 DRAIN = 5  # seconds, as in deploy/kubernetes
 BACK_WITHIN = 90.0  # to finish what is begun, and to start again on a busy machine
-PYTHON = (sys.executable, "-P", "-m")
 AMPLE = GatewaySettings(rate_burst=100_000, rate_per_second=100_000)
 
 Begin = Callable[[Child], Awaitable["Part"]]
@@ -122,7 +121,7 @@ async def around(stack: Stack, folder: Path) -> AsyncIterator[Cluster]:
 
         apis = free_ports(2)
         for n, port in enumerate(apis, 1):
-            argv = (*PYTHON, "api", "--port", str(port), "--drain", str(DRAIN))
+            argv = program("saga-api", "--port", str(port), "--drain", str(DRAIN))
             check = ready.answers(HOST, port, "/health/ready")
             env = environment.with_events(calling, whole)
             cluster.apis.append(await begin(Child(f"our-api-{n}", argv, env, check, grace=40.0)))
@@ -135,7 +134,7 @@ async def around(stack: Stack, folder: Path) -> AsyncIterator[Cluster]:
 
 def _worker(queue: Queue, env: dict[str, str]) -> Child:
     port, name = free_port(), f"our-worker-{queue}"
-    argv = (*PYTHON, "workers", "--queue", queue, "--identity", name, "--health-port", str(port))
+    argv = program("saga-worker", "--queue", queue, "--identity", name, "--health-port", str(port))
     return Child(name, argv, env, ready.answers(HOST, port, "/health/ready"), grace=25.0)
 
 

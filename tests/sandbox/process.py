@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from cli.stack.programs import program
 from sandbox.methods import METHODS
 from tests.support.ports import quiet_block
 from tests.support.waiting import until
@@ -20,7 +20,7 @@ KEY = "sk_test_of_the_tests"
 
 
 class Sandbox:
-    """One `python -m sandbox` on a free port; may be killed and started again."""
+    """One `saga-sandbox` on a free port; may be killed and started again."""
 
     def __init__(self, directory: Path) -> None:
         self.key = KEY
@@ -36,7 +36,7 @@ class Sandbox:
         """Start it and wait until it answers."""
         arguments = ("--port", str(self.port), "--database", str(self.database))
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sandbox", *arguments), env={**os.environ, "SANDBOX_KEY": KEY}
+            *program("saga-sandbox", *arguments), env={**os.environ, "SANDBOX_KEY": KEY}
         )
         await until(self._answers, within=30)
 

@@ -2,12 +2,12 @@
 
 import os
 import subprocess
-import sys
 from typing import Any
 
 import httpx2
 import pytest
 
+from cli.stack.programs import program
 from sandbox.methods import METHODS
 from tests.sandbox.process import Sandbox
 
@@ -208,7 +208,7 @@ async def test_only_the_key_opens_the_door(sandbox: Sandbox, authorization: str)
 def test_it_refuses_to_start_without_a_key(tmp_path: Any) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "SANDBOX_KEY"}
     ended = subprocess.run(
-        [sys.executable, "-m", "sandbox", "--database", str(tmp_path / "x.db")],
+        program("saga-sandbox", "--database", str(tmp_path / "x.db")),
         env=environment,
         capture_output=True,
         timeout=30,

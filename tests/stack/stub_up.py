@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from cli.main import main
-from cli.stack.plan import Programs
+from cli.stack.programs import Programs
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub.py")))
 
@@ -22,7 +22,7 @@ if __name__ == "__main__":
     main(
         Programs(
             migrations=nothing,
-            sealing=nothing,
+            encryption=nothing,
             provider=STUB,
             api=api,
             worker=STUB,

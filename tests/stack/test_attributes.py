@@ -1,7 +1,6 @@
 """Search attributes are registered on a server that was not started for us."""
 
 import os
-import sys
 from pathlib import Path
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
@@ -10,6 +9,7 @@ from temporalio.client import Client
 from cli.stack import temporal
 from cli.stack.child import Child
 from cli.stack.process import run_to_end
+from cli.stack.programs import program
 from cli.stack.runner import running
 from contracts.names import SEARCH_ATTRIBUTES
 from tests.support.ports import free_ports
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 def registration(port: int) -> Child:
     env = {**os.environ, "TEMPORAL_ADDRESS": f"127.0.0.1:{port}", "PYTHONPATH": str(ROOT)}
-    return Child("attributes", (sys.executable, "-m", "cli.stack.attributes"), env)
+    return Child("attributes", program("saga-search-attributes"), env)
 
 
 async def test_missing_ones_are_added_and_repeating_is_safe(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from cli.stack.options import (
     parse_scale,
     wanted_ports,
 )
-from cli.stack.plan import Plan, Programs, make_plan
+from cli.stack.plan import Plan, make_plan
 from cli.stack.ports import demand
+from cli.stack.programs import Programs
 from cli.stack.urls import without_password
 from contracts.names import DATABASES, SERVICES
 from tests.support.ports import free_port

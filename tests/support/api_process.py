@@ -12,6 +12,7 @@ import httpx2
 import psutil
 
 from cli.stack.child import Child
+from cli.stack.programs import program
 from cli.stack.ready import answers
 from cli.stack.runner import Runner, running
 from tests.support.ports import quiet_block
@@ -21,7 +22,7 @@ from tests.support.world import PROVIDER_KEY, World
 
 @dataclass
 class ApiProcess:
-    """One `python -m api`; started again on the same port when it dies."""
+    """One `saga-api`; started again on the same port when it dies."""
 
     port: int
     runner: Runner
@@ -63,7 +64,7 @@ async def running_api_process(world: World, folder: Path) -> AsyncIterator[ApiPr
         "API_AUTH_JWKS": str(keys),
         "PYTHONPATH": ":".join(sys.path),
     }
-    argv = (sys.executable, "-m", "api", "--port", str(port))
+    argv = program("saga-api", "--port", str(port))
     child = Child("api", argv, environment, answers("127.0.0.1", port, "/health/ready"))
     async with running(child, folder / "api.log") as runner:
         yield ApiProcess(port, runner)

@@ -124,7 +124,7 @@ def request(
 
 @asynccontextmanager
 async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[Serving]:
-    """Serve the app as `python -m api` does, but for these settings."""
+    """Serve the app as `saga-api` does, but for these settings."""
     port = free_port()
     config = uvicorn.Config(app, port=port, **(SERVING | {"log_config": None} | settings))
     server = uvicorn.Server(config)

@@ -25,6 +25,7 @@ from api.app import create_app
 from api.backend import Backend
 from cli.stack import attributes, temporal
 from cli.stack.child import Child
+from cli.stack.programs import program
 from cli.stack.ready import answers
 from cli.stack.runner import Runner, running
 from contracts.names import Queue, workflow_id
@@ -193,7 +194,7 @@ async def running_provider(directory: Path) -> AsyncIterator[Provider]:
     place = ("--port", str(port), "--database", str(database))
     child = Child(
         name="provider",
-        argv=(sys.executable, "-m", "sandbox", *place),
+        argv=program("saga-sandbox", *place),
         env={"SANDBOX_KEY": PROVIDER_KEY, "PYTHONPATH": ":".join(sys.path)},
         ready=answers("127.0.0.1", port, "/health"),
     )

@@ -4,7 +4,6 @@ Only places change: addresses, ports, and files that are mounted. Everything els
 """
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from cli.stack import ready
 from cli.stack.child import Child
+from cli.stack.programs import program
 from tests.deploy.composed import ROOT
 from tests.support.ports import free_port
 
@@ -71,7 +71,7 @@ class Temporal:
         """The one-off job that makes namespace and search attributes."""
         job = self.services["temporal-setup"]
         env = moved(job["environment"], {"TEMPORAL_ADDRESS": address})
-        argv = (sys.executable, "-P", "-m", *job["command"])
+        argv = program(*job["command"])
         return Child("setup", argv, {**self._with_path(env), "PYTHONPATH": str(ROOT)})
 
     def _with_path(self, env: Mapping[str, str]) -> dict[str, str]:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -14,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from cli.operate.deploy.deployment import API, UNVERSIONED, NoVersion
 from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
 from cli.operate.deploy.sagas import move
+from cli.stack.programs import program
 from contracts.names import Queue, workflow_id
 from saga.participant.activity_errors import ServiceErrors
 from tests.support.gates import AFTER, BEFORE, EVERY, Gates
@@ -168,7 +168,7 @@ async def test_beside_an_api_that_begins_orders_itself_nothing_is_promoted(
 
 def test_an_api_with_a_worker_of_its_own_has_no_version() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "api", "--work"],
+        program("saga-api", "--work"),
         env={**os.environ, "TEMPORAL_WORKER_BUILD_ID": "1"},
         capture_output=True,
         text=True,

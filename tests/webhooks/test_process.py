@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.stack.child import Child
+from cli.stack.programs import program
 from cli.stack.ready import answers
 from cli.stack.runner import Runner, running
 from contracts.webhooks import Delivery, DeliveryState, WebhookWithSecret
@@ -23,9 +24,9 @@ from tests.webhooks.parts import Receiver, event_of, receiving
 
 @asynccontextmanager
 async def sending(folder: Path, env: Mapping[str, str]) -> AsyncIterator[Runner]:
-    """`python -m workers.webhooks`, which is started again when it ends."""
+    """`saga-webhooks`, which is started again when it ends."""
     port = free_port()
-    argv = (sys.executable, "-m", "workers.webhooks", "--health-port", str(port))
+    argv = program("saga-webhooks", "--health-port", str(port))
     path = {"PYTHONPATH": ":".join(sys.path)}
     check = answers("127.0.0.1", port, "/health/ready")
     child = Child(name="webhooks", argv=argv, env={**env, **path}, ready=check)

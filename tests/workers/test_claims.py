@@ -17,6 +17,7 @@ from temporalio.client import (
     ScheduleState,
 )
 
+from cli.stack.programs import program
 from contracts.audits import AuditRequest
 from contracts.names import AUDITS, Queue
 from contracts.orders import OrderService
@@ -96,11 +97,10 @@ async def test_neither_workers_nor_api_of_a_second_installation_start(
 ) -> None:
     await claim(world.client, world.services.orders)
     environment = environment_of(world, await server.databases(), tmp_path / "jwks.json")
-    for program in ("workers", "api"):
-        options = ("--port", "0") if program == "api" else ()
+    for name in ("saga-worker", "saga-api"):
+        options = ("--port", "0") if name == "saga-api" else ()
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", program, *options),
+            *program(name, *options),
             env=environment,
             stderr=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """Personal data, sealed under a key of its own for each person.
 
 Only adds. Code of the release before goes on: what it writes in the clear is sealed by the next
-`python -m services.user.sealing`; of accounts that are sealed it sees an empty name. A later
+`saga-encrypt-users`; of accounts that are sealed it sees an empty name. A later
 release drops the two columns.
 """
 

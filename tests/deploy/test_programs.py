@@ -1,0 +1,42 @@
+"""Each process is started by a console script, so that a deployment names no module of ours."""
+
+import re
+import tomllib
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from cli.stack.programs import Programs
+from tests.deploy.composed import ROOT
+from tests.deploy.kinds import READ
+from tests.deploy.reading import RUNS
+
+DECLARED: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+    "scripts"
+]
+FILES = ("Dockerfile", "docker-compose.yml", *sorted((ROOT / "deploy").rglob("*.yaml")))
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_each_program_is_installed_and_loads(name: str) -> None:
+    found = [script for script in entry_points(group="console_scripts") if script.name == name]
+    assert [script.value for script in found] == [DECLARED[name]]
+    assert callable(found[0].load())
+
+
+def test_containers_and_pods_run_programs() -> None:
+    assert {*READ, *RUNS.values()} <= DECLARED.keys()
+
+
+def test_the_local_stack_runs_programs() -> None:
+    for name, command in vars(Programs()).items():
+        programs = [Path(command[0])]
+        if name == "service":
+            programs = [Path(f"{command[0]}-{service}") for service in ("user", "payment")]
+        assert all(program.name in DECLARED and program.exists() for program in programs)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: Path(file).name)
+def test_no_module_is_run(file: str | Path) -> None:
+    assert not re.search(r"python3?\W+(-P\W+)?-m\W+(?!venv|tests)", (ROOT / file).read_text())
