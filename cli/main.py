@@ -89,6 +89,9 @@ def up(
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help="Encrypt payloads on Temporal; stays on once it is")
     ] = False,
+    durable: Annotated[
+        bool, typer.Option(help="Flush to disk; without, faster, and lost if the machine crashes")
+    ] = True,
     gateway_port: Port = DEFAULT.gateway,
     api_port: Port = DEFAULT.api,
     temporal_port: Port = DEFAULT.temporal,
@@ -132,6 +135,7 @@ def up(
         tracing,
         separate or VERSION[1] in os.environ,  # an API that works goes by no version
         encrypt,
+        durable,
     )
     programs = context.find_object(Programs) or Programs()
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))

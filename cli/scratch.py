@@ -20,7 +20,7 @@ async def own_databases() -> "AsyncIterator[DatabaseSettings]":
     from services.migrate import migrate  # noqa: PLC0415 - heavy
 
     with tempfile.TemporaryDirectory() as folder:
-        postgres = Postgres.at(Path(folder), free_port(), fleeting=True)
+        postgres = Postgres.at(Path(folder), free_port(), durable=False)
         await postgres.start()
         try:
             urls = {f"{it}_database_url": postgres.url(role) for it, role in DATABASES.items()}

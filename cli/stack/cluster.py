@@ -60,10 +60,13 @@ def locate(state_dir: Path) -> Cluster:
     return Cluster(home, accounts.reachable(programs, home, account, version), account)
 
 
-async def make(cluster: Cluster, credentials: Credentials, log: Path) -> str | None:
+async def make(
+    cluster: Cluster, credentials: Credentials, log: Path, *, durable: bool = True
+) -> str | None:
     """Make the cluster where there is none that these credentials open; a note for the user.
 
-    It is made under another name, so that a half-made one is never taken for one.
+    It is made under another name, so that a half-made one is never taken for one. Not `durable`:
+    it is not flushed to disk.
     """
     existed = (cluster.data / "PG_VERSION").exists()
     if existed and _fingerprint(cluster) == credentials.fingerprint:
@@ -75,19 +78,21 @@ async def make(cluster: Cluster, credentials: Credentials, log: Path) -> str | N
             shutil.rmtree(old)
     draft.mkdir(mode=0o700)
     _lend(draft, cluster.account)
-    await _initdb(cluster, draft, credentials, log)
+    await _initdb(cluster, draft, credentials, log, () if durable else ("--no-sync",))
     (draft / FINGERPRINT).write_text(credentials.fingerprint)
     draft.rename(cluster.data)
     return REMADE if existed else None
 
 
-async def _initdb(cluster: Cluster, data: Path, credentials: Credentials, log: Path) -> None:
+async def _initdb(
+    cluster: Cluster, data: Path, credentials: Credentials, log: Path, options: tuple[str, ...]
+) -> None:
     password = cluster.home / "password.new"
     password.unlink(missing_ok=True)
     password.touch(mode=0o600)
     _lend(password, cluster.account)
     password.write_text(credentials.superuser)
-    argv = cluster.command("initdb", "-D", data, f"--pwfile={password}", *INITDB)
+    argv = cluster.command("initdb", "-D", data, f"--pwfile={password}", *INITDB, *options)
     child = Child("initdb", argv, ENVIRONMENT, account=cluster.account, cwd=cluster.home)
     try:
         await run_to_end(child, log)

@@ -79,6 +79,7 @@ class Options:
     tracing: bool = True
     separate: bool = False  # whether the API leaves all work to the workers
     encrypt: bool = False  # payloads on Temporal
+    durable: bool = True  # whether what is stored survives a crash of the machine
 
     def __post_init__(self) -> None:
         if self.topology is Topology.MONOLITH and self.scale:

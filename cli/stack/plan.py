@@ -89,7 +89,8 @@ class _Planner:
             return (migrations, sealing)
         place = cluster.locate(self.layout.path)
         log = self.layout.log("postgres")
-        postgres = Postgres(place, self.options.ports.postgres, self.credentials, log)
+        port, durable = self.options.ports.postgres, self.options.durable
+        postgres = Postgres(place, port, self.credentials, log, durable=durable)
         make = Job("database files", postgres.initialise)
         return (make, postgres.child, Job("databases", postgres.provision), migrations, sealing)
 
@@ -100,7 +101,10 @@ class _Planner:
         ports = self.options.ports
         file, env = self.layout.temporal, self._keyless
         codec = f"http://{HOST}:{ports.codec}" if self.options.encrypt else None
-        server = temporal.server(ports.temporal, ports.temporal_ui, file, env, codec)
+        durable = self.options.durable
+        server = temporal.server(
+            ports.temporal, ports.temporal_ui, file, env, codec, durable=durable
+        )
         return ((server,), (attributes,))  # side by side: its client takes a second to load
 
     def _provider(self, programs: Programs) -> Stage:

@@ -28,8 +28,8 @@ SETTINGS = {
     "log_checkpoints": "off",
 }
 
-# A server whose data nobody needs after it need not survive a crash of the machine.
-FLEETING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# What is committed survives the server's crash, but not the machine's.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
 
 class Postgres:
@@ -42,21 +42,22 @@ class Postgres:
         credentials: Credentials,
         log: Path,
         *,
-        fleeting: bool = False,
+        durable: bool = True,
     ) -> None:
         self.cluster = cluster
         self.port = port
         self.credentials = credentials
         self._log = log
-        self._settings = SETTINGS | FLEETING if fleeting else SETTINGS
+        self._durable = durable
+        self._settings = SETTINGS if durable else SETTINGS | NOT_DURABLE
         self._runner: Runner | None = None
 
     @classmethod
-    def at(cls, directory: Path, port: int, *, fleeting: bool = False) -> "Postgres":
-        """One of its own: folder, passwords and log. `fleeting`: faster, and lost in a crash."""
+    def at(cls, directory: Path, port: int, *, durable: bool = True) -> "Postgres":
+        """One of its own: folder, passwords and log. Not `durable`: faster, see `NOT_DURABLE`."""
         credentials = load_or_make(directory / "secrets.json")
         log = directory / "postgres.log"
-        return cls(clusters.locate(directory), port, credentials, log, fleeting=fleeting)
+        return cls(clusters.locate(directory), port, credentials, log, durable=durable)
 
     def url(self, role: str) -> str:
         """The URL of a role's own database, which has its name."""
@@ -86,7 +87,7 @@ class Postgres:
     async def initialise(self) -> str | None:
         """Make the cluster where there is none that our passwords open; a note for the user."""
         self.tidy()
-        return await clusters.make(self.cluster, self.credentials, self._log)
+        return await clusters.make(self.cluster, self.credentials, self._log, durable=self._durable)
 
     async def provision(self) -> None:
         """Make roles and databases where they are missing. The server must be up."""

@@ -61,7 +61,10 @@ async def copied_server(source: Path, directory: Path) -> AsyncIterator[Server]:
     """A server on a copy of the files of one that is stopped: the same in all that it knows."""
     directory.mkdir()  # noqa: ASYNC240 - at once
     shutil.copy(source / "secrets.json", directory / "secrets.json")
-    old, postgres = Postgres.at(source, free_port()), Postgres.at(directory, free_port())
+    old, postgres = (
+        Postgres.at(source, free_port(), durable=False),
+        Postgres.at(directory, free_port(), durable=False),
+    )
     await _run_plain("cp", "-a", old.cluster.data, postgres.cluster.data)
     await postgres.start()
     try:

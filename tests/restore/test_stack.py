@@ -49,7 +49,7 @@ async def moved(stack: Stack, order_id: str) -> tuple[int, int]:
 
 async def put_back(folder: Path, service: str) -> None:
     """The stack's database of this service becomes what was dumped; the stack is stopped."""
-    postgres = Postgres.at(folder / ".saga", free_port())
+    postgres = Postgres.at(folder / ".saga", free_port(), durable=False)
     await postgres.start()
     try:
         role = DATABASES[service]

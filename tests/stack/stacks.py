@@ -65,7 +65,7 @@ class Stack:
     def begin(self) -> subprocess.Popen[bytes]:
         """Run `saga up`, without waiting."""
         with self.output.open("ab") as output:
-            command = self._command("up", "--workers=1", *self.flags)
+            command = self._command("up", "--no-durable", "--workers=1", *self.flags)
             self.process = subprocess.Popen(command, env=self.environ, stdout=output, stderr=output)
         return self.process
 

@@ -29,7 +29,7 @@ def mode(path: Path) -> int:
 
 
 async def started(directory: Path) -> Postgres:
-    postgres = Postgres.at(directory, free_port())
+    postgres = Postgres.at(directory, free_port(), durable=False)
     await postgres.start()
     return postgres
 

@@ -55,6 +55,19 @@ def test_the_api_works_too_unless_it_is_to_be_separate(tmp_path: Path, separate:
     assert (own in {it.port for it in wanted_ports(options, Given.by({}))}) is not separate
 
 
+def test_what_is_stored_is_flushed_unless_it_need_not_be(tmp_path: Path) -> None:
+    """PostgreSQL's own defaults flush, and the last setting of a name holds."""
+    for durable in (True, False):
+        plan = make_plan(Options(tmp_path, durable=durable), Given.by({}), {}, Programs())
+        remove_elsewhere(tmp_path)
+        postgres, temporal = (child(plan, name).argv for name in ("postgres", "temporal"))
+        settings = dict(it.split("=") for it in postgres if it.startswith(("fsync", "full_page")))
+        assert settings.get("fsync") == ("on" if durable else "off")
+        assert settings.get("full_page_writes", "on") == ("on" if durable else "off")
+        assert ("synchronous=full" in temporal) is durable
+        assert "synchronous_commit=on" in postgres  # what it said survives its own crash
+
+
 def test_everything_is_started_where_nothing_runs(tmp_path: Path) -> None:
     plan = plan_for(tmp_path, {})
     for name in ("postgres", "temporal", "provider", "api", "gateway", "worker-1", "worker-2"):

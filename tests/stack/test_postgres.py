@@ -17,8 +17,8 @@ from tests.support.ports import free_port
 
 
 @asynccontextmanager
-async def started(directory: Path) -> AsyncIterator[Postgres]:
-    postgres = Postgres.at(directory, free_port())
+async def started(directory: Path, *, durable: bool = False) -> AsyncIterator[Postgres]:
+    postgres = Postgres.at(directory, free_port(), durable=durable)
     await postgres.start()
     try:
         yield postgres
@@ -29,8 +29,8 @@ async def started(directory: Path) -> AsyncIterator[Postgres]:
 
 @pytest_asyncio.fixture(scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Postgres]:
-    """For tests that change nothing."""
-    async with started(tmp_path_factory.mktemp("postgres")) as postgres:
+    """For tests that change nothing, as users have it."""
+    async with started(tmp_path_factory.mktemp("postgres"), durable=True) as postgres:
         yield postgres
 
 
@@ -93,10 +93,10 @@ async def test_starts_over_the_lock_of_a_killed_server_and_its_busy_backend(
 
 
 async def test_deleted_passwords_mean_new_databases(tmp_path: Path) -> None:
-    first = Postgres.at(tmp_path, free_port())
+    first = Postgres.at(tmp_path, free_port(), durable=False)
     assert await first.initialise() is None
     (tmp_path / "secrets.json").unlink()
-    second = Postgres.at(tmp_path, free_port())
+    second = Postgres.at(tmp_path, free_port(), durable=False)
     try:
         note = await second.initialise()
         assert note is not None

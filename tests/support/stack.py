@@ -99,7 +99,7 @@ async def running_stack(
     stack = Stack(folder / ".saga", folder / "up.log")
     with stack.output.open("w") as output:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-            [str(SAGA), "up", f"--workers={workers}", *flags, *options],
+            [str(SAGA), "up", "--no-durable", f"--workers={workers}", *flags, *options],
             cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,

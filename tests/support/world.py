@@ -206,7 +206,8 @@ async def running_provider(directory: Path) -> AsyncIterator[Provider]:
 async def running_temporal(directory: Path) -> AsyncIterator[tuple[str, Runner]]:
     """The Temporal dev server with our search attributes: its address, and its runner."""
     port, ui_port = free_ports(2)
-    plain = temporal.server(port, ui_port, directory / "temporal.db", {"HOME": str(directory)})
+    env = {"HOME": str(directory)}
+    plain = temporal.server(port, ui_port, directory / "temporal.db", env, durable=False)
     child = replace(plain, argv=(*plain.argv, "--dynamic-config-value", PAUSABLE))
     async with running(child, directory / "temporal.log") as runner:
         address = f"127.0.0.1:{port}"

@@ -44,7 +44,7 @@ class StackOnServer(Stack):
 async def serving(folder: Path) -> AsyncIterator[Served]:
     """Set up as compose does, and serve. The schema's job runs twice, as it does by each `up`."""
     services = read(prepared(folder))["services"]
-    postgres = Postgres.at(folder, free_port())
+    postgres = Postgres.at(folder, free_port(), durable=False)
     temporal = Temporal(services, postgres.port)
     await postgres.initialise()
     try:
