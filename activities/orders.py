@@ -12,7 +12,7 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
-from saga import Call, Cause
+from saga import Call, FailureCause
 from saga.participant.activity_errors import key_of
 
 
@@ -70,13 +70,13 @@ class OrderActivities:
         return await self._orders.words(call.saga_id)
 
 
-def _cause(call: Call) -> Cause:
+def _cause(call: Call) -> FailureCause:
     if call.cause is None:
         raise ValueError(f"{call.step}: the call of a compensation must have a cause")
     return call.cause
 
 
-def _reason(cause: Cause) -> Reason:
+def _reason(cause: FailureCause) -> Reason:
     """As it can be put on record: what went wrong is told in somebody else's words."""
     return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))
 

@@ -6,7 +6,7 @@ service knows the answer, and a word in its place would be read as one.
 
 from collections.abc import Iterable, Mapping
 
-from saga import Kind, Resolving, Role, StepState, StepView
+from saga import Resolving, Role, StepKind, StepState, StepView
 
 AGAIN = "ask the service again, now; if it is refused again, it waits again"
 ASK = {Resolving.RETRY: "ask the service again whether the step took effect; nobody else knows"}
@@ -32,7 +32,7 @@ def role_of(step: StepView, *, undoing: bool) -> Role:
         return Role(step.role)
     if not undoing:
         return Role.ACTION
-    return Role.FENCE if step.kind == Kind.PIVOT else Role.COMPENSATION
+    return Role.FENCE if step.kind == StepKind.PIVOT else Role.COMPENSATION
 
 
 def offered(step: StepView, *, undoing: bool) -> dict[str, str]:
@@ -42,5 +42,5 @@ def offered(step: StepView, *, undoing: bool) -> dict[str, str]:
     meanings = MEANINGS[role_of(step, undoing=undoing)]
     said: Iterable[str] = step.words
     if not step.words:
-        said = [Resolving.RETRY] if step.kind == Kind.PIVOT else [*Resolving]
+        said = [Resolving.RETRY] if step.kind == StepKind.PIVOT else [*Resolving]
     return {word: text for word, text in meanings.items() if word in said}

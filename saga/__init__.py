@@ -4,23 +4,23 @@ It knows Temporal and nothing of orders. A `SagaDefinition` says what there is t
 runs it by `Saga.run`; activities raise `rejection` for a business "no".
 """
 
-from saga.call import HELD_BACK, Call, Cause, Ending, Outcome, rejection
 from saga.definition import SagaDefinition
-from saga.duties import Notice
-from saga.lives import Later
-from saga.parking import Resolution, Resolving, Role
-from saga.runner import Saga
-from saga.step import Kind, Refusal, Step, Waits
+from saga.earlier_runs import EarlierRuns
+from saga.executor import Saga
+from saga.messages import HELD_BACK, Call, FailureCause, FailureKind, Outcome, rejection
+from saga.retriable import Resolution, Resolving, Role
+from saga.retriable_calls import BlockedStepEvent
+from saga.step import AwaitedAnswer, Refusal, Step, StepKind
 from saga.view import SagaState, SagaView, StepState, StepView, WaitView
 
 __all__ = [
     "HELD_BACK",
+    "AwaitedAnswer",
+    "BlockedStepEvent",
     "Call",
-    "Cause",
-    "Ending",
-    "Kind",
-    "Later",
-    "Notice",
+    "EarlierRuns",
+    "FailureCause",
+    "FailureKind",
     "Outcome",
     "Refusal",
     "Resolution",
@@ -31,9 +31,9 @@ __all__ = [
     "SagaState",
     "SagaView",
     "Step",
+    "StepKind",
     "StepState",
     "StepView",
     "WaitView",
-    "Waits",
     "rejection",
 ]

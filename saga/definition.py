@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from saga.step import Kind, Step
+from saga.step import Step, StepKind
 
 Work = tuple[Step[Any, Any], Any]  # a step as it is done once, and its command
 
@@ -31,12 +31,12 @@ class SagaDefinition:
     def __post_init__(self) -> None:
         names: set[str] = set()
         past = False
-        has_pivot = any(step.kind is Kind.PIVOT for step in self)
+        has_pivot = any(step.kind is StepKind.PIVOT for step in self)
         for stage in self.stages():
             if not stage:
                 raise ValueError(f"saga {self.name}: a tuple of steps is empty: take it out")
             for step in stage:
-                if step.kind is Kind.PIVOT and (len(stage) > 1 or step.commands is not None):
+                if step.kind is StepKind.PIVOT and (len(stage) > 1 or step.commands is not None):
                     self._refuse(step, "runs beside others, or several times: a pivot is alone")
         for step in self:
             if (step.command is None) == (step.commands is None):
@@ -45,14 +45,14 @@ class SagaDefinition:
                 self._refuse(step, "has a name that a generation could have: take out the #")
             if step.name in names:
                 self._refuse(step, "has the name of an earlier step: give it its own name")
-            if past and step.kind is Kind.PIVOT:
+            if past and step.kind is StepKind.PIVOT:
                 self._refuse(step, "is a second pivot: a saga has one point of no return")
-            if past and step.kind is Kind.COMPENSATABLE:
+            if past and step.kind is StepKind.COMPENSATABLE:
                 self._refuse(step, "comes after the pivot: move it before, or make it retriable")
-            if has_pivot and not past and step.kind is Kind.RETRIABLE:
+            if has_pivot and not past and step.kind is StepKind.RETRIABLE:
                 self._refuse(step, "comes before the pivot: move it, or give it a compensation")
             names.add(step.name)
-            past = past or step.kind is Kind.PIVOT
+            past = past or step.kind is StepKind.PIVOT
 
     def __iter__(self) -> Iterator[Step[Any, Any]]:
         """All its steps, in order."""

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from temporalio import activity
 from temporalio.common import RetryPolicy
 
-from saga.call import Call
+from saga.messages import Call
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ UNTIL_DONE = RetryPolicy(
 )
 
 
-class Kind(StrEnum):
+class StepKind(StrEnum):
     """What a step means for undoing the saga."""
 
     READ = "read"
@@ -47,7 +47,7 @@ def go_on(answer: Any) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Waits:
+class AwaitedAnswer:
     """What a step waits for, `within` so long of the moment when its action opened the request.
 
     `answer` is the type of an answer; `what` is told to people who see the saga wait. `decide`
@@ -83,7 +83,7 @@ class Step(Generic[C, R]):
     `probe`, optional: asks the service whether an action of unknown outcome landed; its reply if
     it did, else None.
     `concludes`: the compensation says that all is undone, so it waits for all others.
-    `waits`: the action only opens a request, which the compensation withdraws; the step is done
+    `awaits`: the action only opens a request, which the compensation withdraws; the step is done
     when it is answered, see `Saga.answer`, and fails when it is refused or when time is up.
 
     ValueError if a compensatable step lacks a compensation, another step has one or waits, or a
@@ -91,7 +91,7 @@ class Step(Generic[C, R]):
     """
 
     name: str
-    kind: Kind
+    kind: StepKind
     queue: str
     action: Callable[[Any, Call, C], Awaitable[R]]
     command: Callable[[Any], C] | None = None
@@ -100,7 +100,7 @@ class Step(Generic[C, R]):
     fence: Callable[[Any, Call], Awaitable[bool]] | None = None
     probe: Callable[[Any, Call, C], Awaitable[R | None]] | None = None
     concludes: bool = False
-    waits: Waits | None = None
+    awaits: AwaitedAnswer | None = None
     summary: Callable[[C], str] | None = None
     does: str = ""
     undoes: str = ""
@@ -120,11 +120,11 @@ class Step(Generic[C, R]):
         return [(self.repeated(n), command) for n, command in enumerate(commands, 1)]
 
     def __post_init__(self) -> None:
-        if (self.compensation is not None) != (self.kind is Kind.COMPENSATABLE):
+        if (self.compensation is not None) != (self.kind is StepKind.COMPENSATABLE):
             raise ValueError(f"step {self.name}: a compensation goes with kind=compensatable only")
-        if self.waits is not None and self.kind is not Kind.COMPENSATABLE:
+        if self.awaits is not None and self.kind is not StepKind.COMPENSATABLE:
             raise ValueError(f"step {self.name}: what waits goes with kind=compensatable only")
-        if (self.fence is not None) != (self.kind is Kind.PIVOT):
+        if (self.fence is not None) != (self.kind is StepKind.PIVOT):
             raise ValueError(f"step {self.name}: a fence goes with kind=pivot, and only there")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.audits import AuditReport
 from contracts.orders import OrderStatus
-from saga import Kind as StepKind
+from saga import StepKind
 from saga.participant import NotFound
 from saga.step import activity_name
 from saga.verify.faults import Path, Site

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from contracts.names import STEP_RECORDERS
-from saga import Kind, SagaDefinition, Step
+from saga import SagaDefinition, Step, StepKind
 from saga.participant import Op, State
 from saga.verify.barriers import is_right
 from saga.verify.subject import Invariant
@@ -46,7 +46,7 @@ def barriers_hold(
                 continue
             if step.name in ending.left:
                 wrong += _left_alone(step, rows, whole=ending.status == completed)
-            elif step.kind is not Kind.READ:
+            elif step.kind is not StepKind.READ:
                 wrong += _judge(step, rows, whole=ending.status == completed)
         return wrong
 

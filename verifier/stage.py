@@ -6,8 +6,7 @@ from typing import Any, cast
 
 from activities.executions import described
 from contracts.orders import StepNote
-from saga import Kind as StepKind
-from saga import StepView
+from saga import StepKind, StepView
 from saga.verify.faults import AT_THE_END, Fault, Site
 from saga.verify.resets import FIRST, reset
 from saga.verify.stage import NoteOfStep

@@ -4,7 +4,7 @@ import sys
 from typing import Any, cast
 
 from contracts.names import Queue
-from saga import Kind
+from saga import StepKind
 from saga.lint import Finding, lint
 from saga.step import activity_name
 from services.composition import Services
@@ -24,7 +24,7 @@ def findings() -> list[Finding]:
     found = []
     for kind, saga in SAGAS.items():
         found += lint(sys.modules[saga.__module__], known)
-        pivots = {activity_name(it.action) for it in saga.definition if it.kind is Kind.PIVOT}
+        pivots = {activity_name(it.action) for it in saga.definition if it.kind is StepKind.PIVOT}
         if (saga.definition.name, pivots) != (kind.name, {kind.pivot} - {""}):
             what = f"the saga {saga.definition.name} has the pivot {pivots}, and {kind} does not"
             found.append(Finding("contracts/sagas.py", 1, what, "Say there what its SagaType is"))

@@ -27,11 +27,10 @@ with workflow.unsafe.imports_passed_through():
         Undo,
     )
     from saga import (
-        Cause,
-        Ending,
-        Kind,
-        Later,
-        Notice,
+        BlockedStepEvent,
+        EarlierRuns,
+        FailureCause,
+        FailureKind,
         Resolution,
         Resolving,
         Role,
@@ -39,11 +38,12 @@ with workflow.unsafe.imports_passed_through():
         SagaDefinition,
         SagaView,
         Step,
+        StepKind,
     )
     from workflows.texts import demand_fit, wish_of
 
 # No step of the sagas is in a table for this: it is a note for the record, in the order's history.
-NOTE = Step(name="note", kind=Kind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
+NOTE = Step(name="note", kind=StepKind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
 
 FOREIGN = "ForeignWorkflowId"  # an order's saga under an id that is not the order's
 
@@ -64,12 +64,12 @@ class OrderSaga:
         self._saga = Saga(
             self.definition,
             order,
-            notify=self._note,
-            recall=self._recall,
-            renew=self._renew,
-            fast=order.fast_path,
+            on_blocked=self._note,
+            load_resolutions=self._recall,
+            continue_as_new=self._renew,
+            fast_path=order.fast_path,
             own_queue=order.own_queue,
-            later=_later(order),
+            earlier_runs=_later(order),
             searchable=True,
         )
 
@@ -113,9 +113,9 @@ class OrderSaga:
         demand_fit("step", resolution.step, MAX_NAME)
         demand_fit("evidence", resolution.evidence, MAX_EVIDENCE)
         demand_fit("who", resolution.who, MAX_WHO)
-        self._saga.check(resolution)
+        self._saga.check_resolution(resolution)
 
-    async def _note(self, notice: Notice) -> None:
+    async def _note(self, notice: BlockedStepEvent) -> None:
         said = notice.resolution
         note = StepNote(
             order_id=self._input.order_id,
@@ -144,7 +144,7 @@ class OrderSaga:
             if word.action
         ]
 
-    def _renew(self, later: Later) -> NoReturn:
+    def _renew(self, later: EarlierRuns) -> NoReturn:
         """Go on in a new run, whose input says that there was this one."""
         undo = None
         if (cause := later.undo) is not None:
@@ -162,7 +162,7 @@ class OrderSaga:
 
     def _show(self, status: OrderStatus) -> None:
         """Have the workflow found by the order's status."""
-        self._saga.show(ORDER_STATUS.value_set(status))
+        self._saga.upsert_search_attribute(ORDER_STATUS.value_set(status))
 
 
 def check_id(kind: SagaType, order_id: str) -> None:
@@ -176,15 +176,15 @@ def check_id(kind: SagaType, order_id: str) -> None:
         raise ApplicationError(detail, type=FOREIGN, non_retryable=True)
 
 
-def _later(how: SagaInput) -> Later | None:
+def _later(how: SagaInput) -> EarlierRuns | None:
     if not how.earlier_life and how.undo is None and not how.landed:
         return None
     if how.landed or (undo := how.undo) is None:
-        return Later(landed=how.landed)
-    cause = Cause(Ending(undo.ending), undo.code, undo.detail, undo.step)
-    return Later(cause, undo.by_temporal)
+        return EarlierRuns(landed=how.landed)
+    cause = FailureCause(FailureKind(undo.ending), undo.code, undo.detail, undo.step)
+    return EarlierRuns(cause, undo.by_temporal)
 
 
-def reason_of(cause: Cause) -> Reason:
+def reason_of(cause: FailureCause) -> Reason:
     """Why a saga was undone, as callers of the API are told, and as it is on record."""
     return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))

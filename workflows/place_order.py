@@ -16,13 +16,13 @@ with workflow.unsafe.imports_passed_through():
     from contracts.names import Queue
     from contracts.orders import Order, OrderStatus
     from contracts.sagas import PLACING, OrderOutcome, PlaceOrderInput
-    from saga import Kind, Notice, Outcome, SagaDefinition, Step
+    from saga import BlockedStepEvent, Outcome, SagaDefinition, Step, StepKind
     from workflows import commands
     from workflows.order_saga import OrderSaga, check_id, reason_of
 
 CREATE_ORDER = Step(
     name="create_order",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=Queue.ORDERS,
     command=commands.the_order,
     action=OrderActivities.create,
@@ -33,7 +33,7 @@ CREATE_ORDER = Step(
 )
 VALIDATE_USER = Step(
     name="validate_user",
-    kind=Kind.READ,
+    kind=StepKind.READ,
     queue=Queue.USERS,
     command=commands.validate,
     action=UserActivities.validate,
@@ -41,7 +41,7 @@ VALIDATE_USER = Step(
 )
 RESERVE_INVENTORY = Step(
     name="reserve_inventory",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=Queue.INVENTORY,
     command=commands.stock_of,
     summary=commands.pieces,
@@ -52,7 +52,7 @@ RESERVE_INVENTORY = Step(
 )
 CHARGE_PAYMENT = Step(
     name="charge_payment",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=Queue.PAYMENTS,
     command=commands.charge,
     summary=commands.money,
@@ -64,7 +64,7 @@ CHARGE_PAYMENT = Step(
 )
 CONFIRM_ORDER = Step(
     name="confirm_order",
-    kind=Kind.PIVOT,
+    kind=StepKind.PIVOT,
     queue=Queue.ORDERS,
     command=commands.confirm,
     action=OrderActivities.confirm,
@@ -73,7 +73,7 @@ CONFIRM_ORDER = Step(
 )
 COMMIT_INVENTORY = Step(
     name="commit_inventory",
-    kind=Kind.RETRIABLE,
+    kind=StepKind.RETRIABLE,
     queue=Queue.INVENTORY,
     command=commands.stock_of,
     action=InventoryActivities.commit,
@@ -116,7 +116,7 @@ class PlaceOrder(OrderSaga):
         self._saga.close(outcome, on_record=cause is None or result.reason == reason_of(cause))
         return result
 
-    async def _note(self, notice: Notice) -> None:
+    async def _note(self, notice: BlockedStepEvent) -> None:
         self._show(OrderStatus.BLOCKED if notice.still_blocked else OrderStatus.PENDING)
         await super()._note(notice)
 

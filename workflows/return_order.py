@@ -19,13 +19,13 @@ with workflow.unsafe.imports_passed_through():
     from contracts.names import Queue
     from contracts.orders import OrderStatus
     from contracts.sagas import RETURNING, ReturnOrderInput, ReturnOutcome
-    from saga import Kind, SagaDefinition, Step
+    from saga import SagaDefinition, Step, StepKind
     from workflows import commands
     from workflows.order_saga import OrderSaga, check_id, reason_of
 
 BEGIN_RETURN = Step(
     name="begin_return",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=Queue.ORDERS,
     command=commands.the_return,
     action=OrderActivities.begin_return,
@@ -36,7 +36,7 @@ BEGIN_RETURN = Step(
 )
 REFUND_PAYMENT = Step(
     name="refund_payment",
-    kind=Kind.PIVOT,
+    kind=StepKind.PIVOT,
     queue=Queue.PAYMENTS,
     command=commands.give_back,
     action=PaymentActivities.give_back,
@@ -46,7 +46,7 @@ REFUND_PAYMENT = Step(
 )
 RESTOCK = Step(
     name="restock",
-    kind=Kind.RETRIABLE,
+    kind=StepKind.RETRIABLE,
     queue=Queue.INVENTORY,
     command=commands.stock_of,
     action=InventoryActivities.restock,
@@ -54,7 +54,7 @@ RESTOCK = Step(
 )
 MARK_RETURNED = Step(
     name="mark_returned",
-    kind=Kind.RETRIABLE,
+    kind=StepKind.RETRIABLE,
     queue=Queue.ORDERS,
     command=commands.the_return,
     action=OrderActivities.complete_return,

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from api.console.tries import Result, Try
 from api.words import offered, role_of
-from saga import Kind, Role, SagaView, StepState, StepView, WaitView
+from saga import Role, SagaView, StepKind, StepState, StepView, WaitView
 
 WIDTH = 1000  # of the waterfall, in its own units
 NARROWEST = 4
@@ -48,7 +48,7 @@ class Node:
     """A step in the picture. While it is blocked: what of it is, and what may be said of it."""
 
     name: str
-    kind: Kind
+    kind: StepKind
     action: Half
     undo: Half | None
     error: str | None
@@ -145,7 +145,7 @@ def _node(step: StepView, view: SagaView, tries: Sequence[Try]) -> Node:
     )
     return Node(
         name=step.name,
-        kind=Kind(step.kind),
+        kind=StepKind(step.kind),
         action=action,
         undo=_undo(step, tries, asked=asked) if step.compensation else None,
         error=step.error,

@@ -7,7 +7,7 @@ from api.console.case import Case
 from api.console.picture import Node, Picture
 from api.console.rendering import money, words
 from contracts.orders import Order, OrderStatus
-from saga import Kind, Role, StepState
+from saga import Role, StepKind, StepState
 from workflows.sagas import SAGAS
 
 VERDICTS = {
@@ -74,7 +74,7 @@ def cancelling(case: Case) -> Plan:
         return Plan(refusal=f"The order is {words(order.status)}; there is nothing to cancel.")
     if saga is None:
         return Plan(refusal="Temporal does not know its saga any more.")
-    if any(it.kind is Kind.PIVOT and it.action.state in TAKEN for it in saga.nodes):
+    if any(it.kind is StepKind.PIVOT and it.action.state in TAKEN for it in saga.nodes):
         return Plan(refusal="It is past the pivot: what is left will be carried out.")
     if saga.cause is not None:
         return Plan(refusal="It is being undone already.")

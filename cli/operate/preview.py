@@ -91,7 +91,7 @@ def steps_again(history: WorkflowHistory, point: int, known: dict[str, str]) -> 
 
 def _begun_from(history: WorkflowHistory, point: int) -> dict[str, bool]:
     """Steps whose action was begun at or after this event; whether each has no effect."""
-    from saga import Kind  # noqa: PLC0415 - heavy
+    from saga import StepKind  # noqa: PLC0415 - heavy
     from saga.step import activity_name  # noqa: PLC0415 - heavy
     from workflows.sagas import SAGAS  # noqa: PLC0415 - heavy
 
@@ -99,7 +99,7 @@ def _begun_from(history: WorkflowHistory, point: int) -> dict[str, bool]:
     kind = type_named(started.workflow_type.name)
     steps = {activity_name(it.action): it for it in SAGAS[kind].definition} if kind else {}
     begun = [steps[it] for it in _activities(history, point) if it in steps]
-    return {it.name: it.kind is Kind.READ for it in begun}
+    return {it.name: it.kind is StepKind.READ for it in begun}
 
 
 def _activities(history: WorkflowHistory, point: int) -> Iterator[str]:

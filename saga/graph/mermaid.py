@@ -5,13 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 from saga.definition import SagaDefinition
-from saga.step import Kind, Step, activity_name
+from saga.step import Step, StepKind, activity_name
 
 STYLES = {
-    Kind.READ: "fill:#eef2f7,stroke:#64748b,color:#0f172a",
-    Kind.COMPENSATABLE: "fill:#e0f2fe,stroke:#0369a1,color:#0f172a",
-    Kind.PIVOT: "fill:#fef3c7,stroke:#b45309,color:#0f172a,stroke-width:3px",
-    Kind.RETRIABLE: "fill:#dcfce7,stroke:#15803d,color:#0f172a",
+    StepKind.READ: "fill:#eef2f7,stroke:#64748b,color:#0f172a",
+    StepKind.COMPENSATABLE: "fill:#e0f2fe,stroke:#0369a1,color:#0f172a",
+    StepKind.PIVOT: "fill:#fef3c7,stroke:#b45309,color:#0f172a,stroke-width:3px",
+    StepKind.RETRIABLE: "fill:#dcfce7,stroke:#15803d,color:#0f172a",
 }
 UNDO = "fill:#fff,stroke:#b91c1c,color:#0f172a,stroke-dasharray:4"
 
@@ -47,7 +47,7 @@ def undo_order(definition: SagaDefinition) -> Sequence[Step[Any, Any]]:
 
 def _label(step: Step[Any, Any]) -> str:
     each = ", once for each" if step.commands is not None else ""
-    waits = f"<br/>waits for {step.waits.what}" if step.waits else ""
+    waits = f"<br/>waits for {step.awaits.what}" if step.awaits else ""
     return f"<b>{step.name}</b><br/>{step.kind}{each}<br/>{activity_name(step.action)}{waits}"
 
 

@@ -5,14 +5,14 @@ from html import escape
 from typing import Any
 
 from saga.definition import SagaDefinition
-from saga.step import Kind, Step, activity_name
+from saga.step import Step, StepKind, activity_name
 
 WIDTH, HEIGHT, GAP, MARGIN = 158, 54, 34, 16  # of a box, and between boxes, in pixels
 FILLS = {
-    Kind.READ: ("#eef2f7", "#64748b"),
-    Kind.COMPENSATABLE: ("#e0f2fe", "#0369a1"),
-    Kind.PIVOT: ("#fef3c7", "#b45309"),
-    Kind.RETRIABLE: ("#dcfce7", "#15803d"),
+    StepKind.READ: ("#eef2f7", "#64748b"),
+    StepKind.COMPENSATABLE: ("#e0f2fe", "#0369a1"),
+    StepKind.PIVOT: ("#fef3c7", "#b45309"),
+    StepKind.RETRIABLE: ("#dcfce7", "#15803d"),
 }
 UNDO = "#b91c1c"
 HEAD = (
@@ -48,11 +48,11 @@ def _top(row: int) -> int:
 
 def _step(step: Step[Any, Any], x: int, y: int) -> Iterator[str]:
     fill, stroke = FILLS[step.kind]
-    thick = 3 if step.kind is Kind.PIVOT else 1
+    thick = 3 if step.kind is StepKind.PIVOT else 1
     yield _box(x, y, f'fill="{fill}" stroke="{stroke}" stroke-width="{thick}"')
     yield _text(x, y + 16, step.name, ' font-weight="bold"')
     each = ", once for each" if step.commands is not None else ""
-    yield _text(x, y + 31, step.kind + each + (", waits" if step.waits else ""))
+    yield _text(x, y + 31, step.kind + each + (", waits" if step.awaits else ""))
     yield _text(x, y + 46, activity_name(step.action))
     if step.compensation is not None:
         below = y + HEIGHT + GAP

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from saga.journal import SAGA_STATE, SAGA_STEP
+from saga.progress import SAGA_STATE, SAGA_STEP
 
 SEARCH_ATTRIBUTES = (SAGA_STATE.name, SAGA_STEP.name)  # all of type Keyword
 PATIENCE = 30.0  # seconds; a server knows what was just registered a little later

@@ -108,7 +108,7 @@ def check_fit(subject: "Subject") -> None:
     if subject.resolves and "saga" not in definition.queries:
         raise Unfit(f"{subject.name} has no query 'saga': add it, as operators look at it")
     for step in subject.steps:
-        if step.waits is not None and step.name not in subject.answers:
+        if step.awaits is not None and step.name not in subject.answers:
             raise Unfit(f"step {step.name} waits: say what it is answered, Subject(answers=...)")
 
 

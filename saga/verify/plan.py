@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, cycle
 
-from saga import Kind as StepKind
+from saga import StepKind
 from saga.verify.faults import Fault, Mode, Path, Schedule, Site
 from saga.verify.groups import BY_CUSTOMER, CANCELS, ENDED, LATE, TASK_LOST
 from saga.verify.kinds import Kind, Life

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
 
-from saga import Kind as StepKind
+from saga import StepKind
 from saga.verify.faults import Fault, Path, Schedule, Site
 from saga.verify.groups import AUDITED, EARLY, LATER
 from saga.verify.kinds import Kind, Life

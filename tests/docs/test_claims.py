@@ -54,7 +54,7 @@ TIMES = {
     "STICKY_TIMEOUT": "workers.queues:STICKY_TIMEOUT",
     "GRACEFUL_SHUTDOWN": "workers.queues:GRACEFUL_SHUTDOWN",
     "CONCURRENT_ACTIVITIES": "workers.queues:CONCURRENT_ACTIVITIES",
-    "SHORT": "saga.attempts:SHORT",
+    "SHORT": "saga.activity_execution:SHORT",
     "TASK_TIMEOUT": "api.saga_options:TASK_TIMEOUT",
     "LOCAL_ACTIVITIES": "workers.queues:LOCAL_ACTIVITIES",
     "RPC_TIMEOUT": "api.sagas:RPC_TIMEOUT",

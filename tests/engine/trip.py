@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio import activity, workflow
 
-from saga import Call, Kind, Saga, SagaDefinition, SagaView, Step, rejection
+from saga import Call, Saga, SagaDefinition, SagaView, Step, StepKind, rejection
 from saga.verify import Case, Ending, Subject
 
 FREE = 3
@@ -99,7 +99,7 @@ TRIP = SagaDefinition(
         (
             Step(
                 name="flight",
-                kind=Kind.COMPENSATABLE,
+                kind=StepKind.COMPENSATABLE,
                 queue="flights",
                 command=flight,
                 action=Bookings.book_flight,
@@ -107,7 +107,7 @@ TRIP = SagaDefinition(
             ),
             Step(
                 name="hotel",
-                kind=Kind.COMPENSATABLE,
+                kind=StepKind.COMPENSATABLE,
                 queue="hotels",
                 command=hotel,
                 action=Bookings.book_hotel,
@@ -116,7 +116,7 @@ TRIP = SagaDefinition(
         ),
         Step(
             name="guide",
-            kind=Kind.COMPENSATABLE,
+            kind=StepKind.COMPENSATABLE,
             queue="hotels",
             commands=guides,
             action=Bookings.book_guide,

@@ -14,7 +14,6 @@ from temporalio.worker import Worker
 
 from saga import (
     Call,
-    Kind,
     Resolution,
     Resolving,
     Saga,
@@ -22,6 +21,7 @@ from saga import (
     SagaState,
     SagaView,
     Step,
+    StepKind,
     rejection,
 )
 from tests.support.waiting import until
@@ -62,7 +62,7 @@ FORGOTTEN = SagaDefinition(
     steps=(
         Step(
             name="hold",
-            kind=Kind.COMPENSATABLE,
+            kind=StepKind.COMPENSATABLE,
             queue=QUEUE,
             command=what,
             action=Refused.hold,
@@ -95,7 +95,7 @@ class ForgottenSaga:
 
     @resolve.validator
     def check_resolution(self, resolution: Resolution) -> None:
-        self._saga.check(resolution)
+        self._saga.check_resolution(resolution)
 
 
 async def resolved(client: Client) -> str:

@@ -10,7 +10,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from saga import Kind, Step
+from saga import Step, StepKind
 from tests.saga.environment import toy
 from tests.saga.toy import FAIL, QUEUE, REJECT, Script, Toy, ToySaga
 from tests.support.waiting import until
@@ -229,15 +229,15 @@ async def test_the_view_tells_each_step_and_why(skipping: WorkflowEnvironment) -
 @pytest.mark.parametrize(
     ("kind", "compensation", "fence"),
     [
-        (Kind.COMPENSATABLE, None, None),
-        (Kind.READ, Toy.undo_one, None),
-        (Kind.RETRIABLE, Toy.undo_one, None),
-        (Kind.PIVOT, None, None),
-        (Kind.READ, None, Toy.fence),
+        (StepKind.COMPENSATABLE, None, None),
+        (StepKind.READ, Toy.undo_one, None),
+        (StepKind.RETRIABLE, Toy.undo_one, None),
+        (StepKind.PIVOT, None, None),
+        (StepKind.READ, None, Toy.fence),
     ],
 )
 def test_a_step_that_contradicts_its_kind_cannot_be_made(
-    kind: Kind, compensation: object, fence: object
+    kind: StepKind, compensation: object, fence: object
 ) -> None:
     with pytest.raises(ValueError, match="step wrong"):
         Step(

@@ -11,7 +11,7 @@ from temporalio.converter import default
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
-from saga import Kind, Later, Resolution, Resolving, SagaView, Step, Waits
+from saga import AwaitedAnswer, EarlierRuns, Resolution, Resolving, SagaView, Step, StepKind
 from tests.saga.toy import FAIL, QUEUE, REJECT, Script, Toy
 from tests.saga.waiting_toy import NO, WITHIN, YES, Approval, Handle, WaitingSaga, asking
 from tests.support.waiting import until
@@ -310,12 +310,12 @@ async def test_each_generation_has_an_answer_of_its_own(skipping: WorkflowEnviro
 async def test_a_later_life_knows_what_was_answered_and_since_when_it_waits(
     skipping: WorkflowEnvironment,
 ) -> None:
-    answered = Later(answers={"ask": YES})
+    answered = EarlierRuns(answers={"ask": YES})
     async with asking(skipping.client, Script(), "", answered) as handle:
         assert await handle.result() == "completed by ada"
     long_ago = (datetime.now().astimezone() - 2 * WITHIN).isoformat()
     script = Script()
-    async with asking(skipping.client, script, "", Later(since={"ask": long_ago})) as handle:
+    async with asking(skipping.client, script, "", EarlierRuns(since={"ask": long_ago})) as handle:
         assert await handle.result() == "ask_timed_out"
     assert script.log == ["one", "two", *UNDONE]
 
@@ -324,19 +324,19 @@ async def test_a_saga_whose_pivot_has_landed_waits_for_nobody(
     skipping: WorkflowEnvironment,
 ) -> None:
     script = Script()
-    async with asking(skipping.client, script, "", Later(landed=True)) as handle:
+    async with asking(skipping.client, script, "", EarlierRuns(landed=True)) as handle:
         assert await handle.result() == "completed by "
     assert script.log == ["one", "two", "pivot", "last"]
 
 
-@pytest.mark.parametrize("kind", [Kind.READ, Kind.PIVOT, Kind.RETRIABLE])
-def test_only_what_can_be_withdrawn_waits(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [StepKind.READ, StepKind.PIVOT, StepKind.RETRIABLE])
+def test_only_what_can_be_withdrawn_waits(kind: StepKind) -> None:
     with pytest.raises(ValueError, match="step wrong: what waits"):
         Step(
             name="wrong",
             kind=kind,
             queue=QUEUE,
             action=Toy.one,
-            fence=Toy.fence if kind is Kind.PIVOT else None,
-            waits=Waits(answer=Approval, within=WITHIN, what="an approval"),
+            fence=Toy.fence if kind is StepKind.PIVOT else None,
+            awaits=AwaitedAnswer(answer=Approval, within=WITHIN, what="an approval"),
         )

@@ -14,17 +14,17 @@ from temporalio.exceptions import ApplicationError
 
 from saga import (
     HELD_BACK,
+    BlockedStepEvent,
     Call,
-    Cause,
-    Ending,
-    Kind,
-    Later,
-    Notice,
+    EarlierRuns,
+    FailureCause,
+    FailureKind,
     Resolution,
     Saga,
     SagaDefinition,
     SagaView,
     Step,
+    StepKind,
     rejection,
 )
 
@@ -130,7 +130,7 @@ def command(style: str) -> str:
 
 ONE = Step(
     name="one",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=command,
     action=Toy.one,
@@ -139,7 +139,7 @@ ONE = Step(
 )
 TWO = Step(
     name="two",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=command,
     action=Toy.two,
@@ -149,14 +149,14 @@ PROBED = replace(TWO, name="two", probe=Toy.probe)
 REPEATED = replace(TWO, command=None, commands=lambda _: ("c", "d"))
 PIVOT = Step(
     name="pivot",
-    kind=Kind.PIVOT,
+    kind=StepKind.PIVOT,
     queue=QUEUE,
     command=command,
     action=Toy.pivot,
     fence=Toy.fence,
 )
 IMPATIENT = replace(PIVOT, park_after=timedelta(seconds=1))
-LAST = Step(name="last", kind=Kind.RETRIABLE, queue=QUEUE, command=command, action=Toy.last)
+LAST = Step(name="last", kind=StepKind.RETRIABLE, queue=QUEUE, command=command, action=Toy.last)
 
 PLAIN = SagaDefinition("ToySaga", (ONE, TWO, PIVOT, LAST))
 BY_STYLE = {
@@ -182,16 +182,16 @@ class ToySaga:
         self._saga = Saga(
             BY_STYLE.get(style, PLAIN),
             style,
-            notify=self._notify,
-            recall=self._recall,
-            renew=self._renew,
-            fast=fast,
-            later=later,
+            on_blocked=self._notify,
+            load_resolutions=self._recall,
+            continue_as_new=self._renew,
+            fast_path=fast,
+            earlier_runs=later,
             searchable=True,
         )
         self._style = style
         self._mended = False
-        self._notices: list[Notice] = []
+        self._notices: list[BlockedStepEvent] = []
 
     @workflow.run
     async def run(self, style: str) -> str:
@@ -228,15 +228,15 @@ class ToySaga:
         words: list[Resolution] = await self._saga.ask(LAST, Toy.words)
         return words
 
-    def _renew(self, later: Later) -> NoReturn:
+    def _renew(self, later: EarlierRuns) -> NoReturn:
         path = FAST if self._input.startswith(FAST) else ""
         workflow.continue_as_new(path + (UNDO if later.undo else LATER) + self._style)
 
-    async def _notify(self, notice: Notice) -> None:
+    async def _notify(self, notice: BlockedStepEvent) -> None:
         self._notices.append(notice)
 
     @workflow.query
-    def notices(self) -> list[Notice]:
+    def notices(self) -> list[BlockedStepEvent]:
         """What was told for the record."""
         return self._notices
 
@@ -247,7 +247,7 @@ class ToySaga:
 
     @resolve.validator
     def _check(self, resolution: Resolution) -> None:
-        self._saga.check(resolution)
+        self._saga.check_resolution(resolution)
 
     @workflow.query
     def saga(self) -> SagaView:
@@ -265,7 +265,9 @@ class ToySaga:
         return await self._saga.cancel("by_customer", "no more")
 
 
-def _later(style: str) -> Later | None:
+def _later(style: str) -> EarlierRuns | None:
     if style.startswith(UNDO):
-        return Later(Cause(Ending.CANCELLED, "by_audit", "its workflow had ended"))
-    return Later() if style.startswith(LATER) else None
+        return EarlierRuns(
+            FailureCause(FailureKind.CANCELLED, "by_audit", "its workflow had ended")
+        )
+    return EarlierRuns() if style.startswith(LATER) else None

@@ -13,7 +13,17 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from saga import Kind, Later, Refusal, Resolution, Saga, SagaDefinition, SagaView, Step, Waits
+from saga import (
+    AwaitedAnswer,
+    EarlierRuns,
+    Refusal,
+    Resolution,
+    Saga,
+    SagaDefinition,
+    SagaView,
+    Step,
+    StepKind,
+)
 from tests.saga import environment
 from tests.saga.toy import LAST, ONE, PIVOT, QUEUE, Script, Toy
 
@@ -37,7 +47,7 @@ class Wish:
 
     style: str = ""
     fast: bool = False
-    later: Later | None = None
+    later: EarlierRuns | None = None
 
 
 def command(wish: Wish) -> str:
@@ -54,12 +64,14 @@ def decide(approval: Approval) -> Refusal | None:
 
 ASK = Step(
     name="ask",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=command,
     action=Toy.two,
     compensation=Toy.undo_two,
-    waits=Waits(answer=Approval, within=WITHIN, what="the traveller's approval", decide=decide),
+    awaits=AwaitedAnswer(
+        answer=Approval, within=WITHIN, what="the traveller's approval", decide=decide
+    ),
 )
 PLAIN = SagaDefinition("WaitingSaga", (ONE, ASK, PIVOT, LAST))
 BY_STYLE = {
@@ -81,9 +93,9 @@ class WaitingSaga:
         self._saga = Saga(
             BY_STYLE.get(wish.style, PLAIN),
             wish,
-            renew=self._renew,
-            fast=wish.fast,
-            later=wish.later,
+            continue_as_new=self._renew,
+            fast_path=wish.fast,
+            earlier_runs=wish.later,
             searchable=True,
         )
 
@@ -95,7 +107,7 @@ class WaitingSaga:
         said = ",".join(it.by for it in self._saga.answers.values())
         return f"completed by {said}" if outcome.cause is None else outcome.cause.code
 
-    def _renew(self, later: Later) -> NoReturn:
+    def _renew(self, later: EarlierRuns) -> NoReturn:
         workflow.continue_as_new(replace(self._wish, later=later))
 
     @workflow.update
@@ -133,7 +145,12 @@ Handle = WorkflowHandle[WaitingSaga, str]
 
 @asynccontextmanager
 async def asking(
-    client: Client, script: Script, style: str = "", later: Later | None = None, *, cached: int = 0
+    client: Client,
+    script: Script,
+    style: str = "",
+    later: EarlierRuns | None = None,
+    *,
+    cached: int = 0,
 ) -> AsyncIterator[Handle]:
     """The saga, started, with its worker. Nothing is cached, so that everything is replayed."""
     worker = Worker(

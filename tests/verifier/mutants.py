@@ -8,11 +8,11 @@ from sqlalchemy import text, update
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from saga import Saga, SagaState, Step, runner, undoing
-from saga.journal import Journal
-from saga.parking import Duty
+from saga import Saga, SagaState, Step, compensation, executor
 from saga.participant import Conflict, Op, State, StepKey
 from saga.participant.barrier import Barrier
+from saga.progress import Journal
+from saga.retriable import RetriableCall
 from saga.step import FORWARD
 from saga.verify.faults import Path
 from services.inventory import moves
@@ -21,7 +21,7 @@ from tests.verifier.mutant import Mutant
 from verifier.return_order import RETURN_ORDER
 from verifier.world import World
 
-_step, _judged, _init, _try = Saga.step, Barrier.judged, Journal.__init__, Duty._try
+_step, _judged, _init, _try = Saga.step, Barrier.judged, Journal.__init__, RetriableCall._try
 
 
 def remember_nothing(
@@ -64,7 +64,7 @@ async def finish_without_a_shield(self: Saga, work: Any) -> Any:
     return await work
 
 
-async def give_up(self: Duty) -> Any:
+async def give_up(self: RetriableCall) -> Any:
     """A compensation that keeps failing is given up, logged and forgotten."""
     try:
         return await _once(self)
@@ -74,7 +74,7 @@ async def give_up(self: Duty) -> Any:
         return None
 
 
-async def forget_what_is_refused(self: Duty) -> Any:
+async def forget_what_is_refused(self: RetriableCall) -> Any:
     """A compensation that is refused is logged and forgotten."""
     while True:
         try:
@@ -85,7 +85,7 @@ async def forget_what_is_refused(self: Duty) -> Any:
             return None
 
 
-async def _once(duty: Duty) -> Any:
+async def _once(duty: RetriableCall) -> Any:
     step, run = duty.step, duty.attempts.at
     return await run(step, duty.what, duty.args, retry=FORWARD, patience=step.patience)
 
@@ -161,7 +161,7 @@ RESERVE, RELEASE, CHARGE = (
 )
 NOT_RELEASED = "reserve_inventory of a saga that is undone: action done, compensation None"
 
-LIVED = "lived_before"
+LIVED = "may_have_untracked_effects"
 
 MUTANTS = (
     Mutant(
@@ -206,7 +206,7 @@ MUTANTS = (
     ),
     Mutant(
         "unlimited retries of compensations",
-        Duty,
+        RetriableCall,
         "fulfil",
         give_up,
         f"{RELEASE} fails for an hour",
@@ -257,7 +257,7 @@ MUTANTS = (
     ),
     Mutant(
         "parking",
-        Duty,
+        RetriableCall,
         "_try",
         forget_what_is_refused,
         f"{RELEASE} is rejected",
@@ -265,7 +265,7 @@ MUTANTS = (
     ),
     Mutant(
         "undoing what a lost task did",
-        undoing,
+        compensation,
         LIVED,
         know_of_no_earlier_life,
         f"{CHARGE} its task is lost, then Temporal cancels",
@@ -274,7 +274,7 @@ MUTANTS = (
     ),
     Mutant(
         "undoing what the run before a reset did",
-        undoing,
+        compensation,
         LIVED,
         know_of_no_earlier_life,
         f"{CHARGE} terminated and reset, then Temporal cancels",
@@ -282,7 +282,7 @@ MUTANTS = (
     ),
     Mutant(
         "fence before a cancel is accepted",
-        runner,
+        executor,
         LIVED,
         know_of_no_earlier_life,
         "confirm_order:order.confirm terminated and reset, then the customer cancels",

@@ -8,12 +8,12 @@ from temporalio import workflow
 from activities.diagnoses import Diagnoses
 from contracts.orphans import Orphan
 from contracts.sagas import SagaInput, SagaType
-from saga import Later, Resolution, Resolving, Step, attempts
-from saga.duties import Duties
-from saga.parking import Duty
+from saga import EarlierRuns, Resolution, Resolving, Step, activity_execution
+from saga.executor import Saga
 from saga.participant import Unavailable
 from saga.participant.barrier import Barrier
-from saga.runner import Saga
+from saga.retriable import RetriableCall
+from saga.retriable_calls import RetriableCalls
 from saga.step import reply_type
 from saga.verify.kinds import Kind as OfAll
 from services.payment import provider_errors
@@ -22,21 +22,21 @@ from verifier.kinds import set_back_kind
 from workflows import order_saga, place_order
 from workflows.tallying import Tallying
 
-_check, _step, _admit = Duties.check, Saga.step, Tallying.admit
+_check, _step, _admit = RetriableCalls.check, Saga.step, Tallying.admit
 
 
-def any_word(self: Duty) -> list[Resolving]:
+def any_word(self: RetriableCall) -> list[Resolving]:
     """A question is answered by whoever feels like it."""
     return [] if self.parked is None else list(Resolving)
 
 
-async def believe_at_once(self: Duties, resolution: Resolution) -> None:
+async def believe_at_once(self: RetriableCalls, resolution: Resolution) -> None:
     """Whoever said a word is told that it was taken before it is on record."""
     if (duty := self._parked(resolution)) is not None:
         duty.word = resolution
 
 
-def overhear(self: Duties, resolution: Resolution) -> None:
+def overhear(self: RetriableCalls, resolution: Resolution) -> None:
     """Two words of one step are taken, and the second is forgotten over the first."""
     duty = self._parked(resolution)
     if duty is None:
@@ -48,7 +48,7 @@ def overhear(self: Duties, resolution: Resolution) -> None:
         duty.word = word
 
 
-async def forget_words(self: Duties, step: Any, role: Any, when: str) -> None:
+async def forget_words(self: RetriableCalls, step: Any, role: Any, when: str) -> None:
     """What was said in an earlier life is not asked for."""
 
 
@@ -75,9 +75,9 @@ def same_whatever_it_says(*_: Any) -> None:
     """Another command gets the reply of the first."""
 
 
-def forget_the_undo(how: SagaInput) -> Later:
+def forget_the_undo(how: SagaInput) -> EarlierRuns:
     """What an audit starts again goes forward, as if nothing had happened."""
-    return Later()
+    return EarlierRuns()
 
 
 async def nothing_has_landed(self: Diagnoses, *_: Any, **__: Any) -> bool:
@@ -105,7 +105,7 @@ CONFIRM, FENCE = "confirm_order:order.confirm", "confirm_order:order.fence_confi
 MUTANTS = (
     Mutant(
         "retry only, of a question",
-        Duty,
+        RetriableCall,
         "words",
         any_word,
         f"{CONFIRM} {OfAll.ENDED_QUESTION} at {FENCE}",
@@ -113,7 +113,7 @@ MUTANTS = (
     ),
     Mutant(
         "words on record before the answer",
-        Duties,
+        RetriableCalls,
         "resolve",
         believe_at_once,
         f"{COMMIT} is refused and marked as done, ended when a word was said, and reset",
@@ -121,7 +121,7 @@ MUTANTS = (
     ),
     Mutant(
         "one word at a time",
-        Duties,
+        RetriableCalls,
         "check",
         overhear,
         f"{RELEASE} is refused, mark_done and skip are said at once",
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         "words of earlier lives",
-        Duties,
+        RetriableCalls,
         "_said_before",
         forget_words,
         f"{COMMIT} is refused and marked as done, ended when the word was on record, and reset",
@@ -185,7 +185,7 @@ MUTANTS = (
     ),
     Mutant(
         "replies that can be read",
-        attempts,
+        activity_execution,
         "_read",
         read_as_it_comes,
         "reserve_inventory:inventory.reserve is completed by hand with garbage",

@@ -10,7 +10,7 @@ from temporalio import activity, workflow
 from temporalio.common import Priority
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from saga.parking import URGENT
+from saga.retriable import URGENT
 from tests.support.gates import AFTER
 from tests.support.waiting import until
 from tests.support.world import World

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from saga import Kind, SagaDefinition, Step
+from saga import SagaDefinition, Step, StepKind
 from textbook.bookings import Bookings, Trip
 
 QUEUE = "trips"
@@ -31,7 +31,7 @@ def define(name: str) -> SagaDefinition:
         steps=(
             Step(
                 name="flight",
-                kind=Kind.COMPENSATABLE,
+                kind=StepKind.COMPENSATABLE,
                 queue=QUEUE,
                 command=flight,
                 action=Bookings.book_flight,
@@ -39,7 +39,7 @@ def define(name: str) -> SagaDefinition:
             ),
             Step(
                 name="hotel",
-                kind=Kind.COMPENSATABLE,
+                kind=StepKind.COMPENSATABLE,
                 queue=QUEUE,
                 command=hotel,
                 action=Bookings.book_hotel,
@@ -47,7 +47,7 @@ def define(name: str) -> SagaDefinition:
             ),
             Step(
                 name="payment",
-                kind=Kind.COMPENSATABLE,
+                kind=StepKind.COMPENSATABLE,
                 queue=QUEUE,
                 command=account,
                 action=Bookings.charge,

@@ -150,7 +150,7 @@ MUTANTS = (
     Mutant(
         "a child saga is not undone",
         insurance,
-        "Later",
+        "EarlierRuns",
         know_of_no_earlier_life,
         UNDONE,
         "the trip has paid 5000, not 0 and 0",

@@ -12,7 +12,17 @@ from temporalio.client import WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from saga import Call, Cause, Ending, Kind, Later, Saga, SagaDefinition, Step, rejection
+from saga import (
+    Call,
+    EarlierRuns,
+    FailureCause,
+    FailureKind,
+    Saga,
+    SagaDefinition,
+    Step,
+    StepKind,
+    rejection,
+)
 
 with workflow.unsafe.imports_passed_through():
     from travel.activities import Activities
@@ -21,7 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from travel.workflow import SagaWorkflow
 
 INSURED = "insured"
-CALLED_OFF = Cause(Ending.CANCELLED, "called_off", "the trip is called off")
+CALLED_OFF = FailureCause(FailureKind.CANCELLED, "called_off", "the trip is called off")
 
 
 def premium(given: Insurance) -> Charge:
@@ -36,7 +46,7 @@ def policy(given: Insurance) -> Document:
 
 PREMIUM = Step(
     name="premium",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=premium,
     action=Activities.charge,
@@ -46,7 +56,7 @@ PREMIUM = Step(
 )
 POLICY = Step(
     name="policy",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=policy,
     action=Activities.issue_policy,
@@ -63,8 +73,8 @@ class InsureTrip(SagaWorkflow):
 
     @workflow.init
     def __init__(self, given: Insurance) -> None:
-        later = Later(undo=CALLED_OFF) if given.undo else None
-        self._saga = Saga(INSURANCE, given, later=later)
+        later = EarlierRuns(undo=CALLED_OFF) if given.undo else None
+        self._saga = Saga(INSURANCE, given, earlier_runs=later)
 
     @workflow.run
     async def run(self, given: Insurance) -> InsuranceOutcome:

@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from saga import Kind, Outcome, Refusal, Saga, SagaDefinition, Step, Waits
+    from saga import AwaitedAnswer, Outcome, Refusal, Saga, SagaDefinition, Step, StepKind
     from travel import commands
     from travel.activities import Activities
     from travel.insurance import InsuranceActivities
@@ -23,7 +23,7 @@ DECLINED = Refusal("declined", "the traveller does not want the trip as it is")
 
 RECORD = Step(
     name="trip",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.the_trip,
     action=Activities.open_trip,
@@ -34,7 +34,7 @@ RECORD = Step(
 )
 OUTBOUND = Step(
     name="outbound",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.outbound_seats,
     action=Activities.book_outbound,
@@ -44,7 +44,7 @@ OUTBOUND = Step(
 )
 INBOUND = Step(
     name="inbound",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.inbound_seats,
     action=Activities.book_inbound,
@@ -54,7 +54,7 @@ INBOUND = Step(
 )
 HOTEL = Step(
     name="hotel",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.rooms,
     action=Activities.book_hotel,
@@ -64,7 +64,7 @@ HOTEL = Step(
 )
 CAR = Step(
     name="car",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.car,
     action=Activities.rent_car,
@@ -75,7 +75,7 @@ CAR = Step(
 )
 VOUCHER = Step(
     name="voucher",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     commands=commands.vouchers,
     action=Activities.issue_voucher,
@@ -85,7 +85,7 @@ VOUCHER = Step(
 )
 INSURANCE = Step(
     name="insurance",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.insurance,
     action=InsuranceActivities.buy,
@@ -96,12 +96,12 @@ INSURANCE = Step(
 )
 APPROVAL = Step(
     name="approval",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.approval_request,
     action=Activities.request_approval,
     compensation=Activities.withdraw_request,
-    waits=Waits(
+    awaits=AwaitedAnswer(
         answer=Approval,
         within=timedelta(days=2),
         what="the traveller's approval",
@@ -112,7 +112,7 @@ APPROVAL = Step(
 )
 PAYMENT = Step(
     name="payment",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=commands.payment,
     action=Activities.charge,
@@ -122,7 +122,7 @@ PAYMENT = Step(
 )
 CONFIRMATION = Step(
     name="confirmation",
-    kind=Kind.PIVOT,
+    kind=StepKind.PIVOT,
     queue=QUEUE,
     command=commands.the_trip,
     action=Activities.confirm_trip,
@@ -131,7 +131,7 @@ CONFIRMATION = Step(
 )
 ITINERARY = Step(
     name="itinerary",
-    kind=Kind.RETRIABLE,
+    kind=StepKind.RETRIABLE,
     queue=QUEUE,
     command=commands.itinerary,
     action=Activities.send_itinerary,
@@ -162,7 +162,7 @@ class BookTrip(SagaWorkflow):
 
     @workflow.init
     def __init__(self, trip: Trip) -> None:
-        self._saga = Saga(self.definition, trip, fast=trip.fast)
+        self._saga = Saga(self.definition, trip, fast_path=trip.fast)
 
     @workflow.run
     async def run(self, trip: Trip) -> TripRecord:

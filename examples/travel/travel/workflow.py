@@ -29,4 +29,4 @@ class SagaWorkflow:
 
     @resolve.validator
     def _can_be_resolved(self, resolution: Resolution) -> None:
-        self._saga.check(resolution)
+        self._saga.check_resolution(resolution)

@@ -4,7 +4,7 @@ from typing import Any
 
 from temporalio import activity
 
-from saga import Call, Kind, SagaDefinition, Step
+from saga import Call, SagaDefinition, Step, StepKind
 from tests.saga.toy import QUEUE, Toy, command
 
 
@@ -19,7 +19,7 @@ class Other:
 UNDO: Any = Other.undo
 ONE = Step(
     name="one",
-    kind=Kind.COMPENSATABLE,
+    kind=StepKind.COMPENSATABLE,
     queue=QUEUE,
     command=command,
     action=Toy.one,

@@ -7,21 +7,21 @@ from typing import Any, cast
 
 from temporalio import workflow
 
-from saga.attempts import What
-from saga.call import Call, Cause
+from saga.activity_execution import What
 from saga.definition import Work
-from saga.duties import Duties, results
-from saga.journal import Journal
-from saga.lives import lived_before
-from saga.parking import URGENT, Duty, Resolving, Role
+from saga.earlier_runs import may_have_untracked_effects
+from saga.messages import Call, FailureCause
+from saga.progress import Journal
+from saga.retriable import URGENT, Resolving, RetriableCall, Role
+from saga.retriable_calls import RetriableCalls, results
 from saga.view import StepState
 
 
-class Undoing:
+class Compensator:
     """Knows which steps to compensate, of all `work` that the saga may have done in some life."""
 
     def __init__(
-        self, work: Mapping[str, Work], journal: Journal, duties: Duties, *, lived: bool
+        self, work: Mapping[str, Work], journal: Journal, duties: RetriableCalls, *, lived: bool
     ) -> None:
         self._undoable = {name: it for name, it in work.items() if it[0].compensation}
         self._journal = journal
@@ -29,7 +29,7 @@ class Undoing:
         self._lived = lived
         self.begun: list[str] = []  # in this run
 
-    async def all(self, cause: Cause) -> dict[str, Any]:
+    async def all(self, cause: FailureCause) -> dict[str, Any]:
         """Undo, last first, past what is parked; the compensations' replies by step."""
         self._journal.undoing(f"{cause.code}: {cause.detail}")
         tasks: dict[str, asyncio.Task[Any]] = {}
@@ -50,12 +50,12 @@ class Undoing:
     def _in_order(self) -> list[Work]:
         """The last begun first, a concluding one last, whether or not it was begun."""
         begun = [name for name in self.begun if name in self._undoable]
-        every = lived_before(self._lived, "undo-earlier-runs")
+        every = may_have_untracked_effects(self._lived, "undo-earlier-runs")
         more = [name for name, (step, _) in self._undoable.items() if every or step.concludes]
         last_first = [self._undoable[name] for name in reversed(dict.fromkeys(begun + more))]
         return sorted(last_first, key=lambda it: it[0].concludes)
 
-    async def _undo(self, duty: Duty) -> Any:
+    async def _undo(self, duty: RetriableCall) -> Any:
         """Undo one step. One that this run had not begun shows as skipped: it mostly never was."""
         reply = await duty.fulfil()
         skipped = duty.resolution is not None and duty.resolution.action is Resolving.SKIP
@@ -64,5 +64,5 @@ class Undoing:
         return reply
 
 
-def _done_or_set_aside(task: asyncio.Task[Any], duty: Duty) -> bool:
+def _done_or_set_aside(task: asyncio.Task[Any], duty: RetriableCall) -> bool:
     return task.done() or duty.set_aside

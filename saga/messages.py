@@ -12,7 +12,7 @@ REJECTED = "Rejected"
 HELD_BACK = "HeldBack"
 
 
-class Ending(StrEnum):
+class FailureKind(StrEnum):
     """How a saga that did not complete ended."""
 
     REJECTED = "rejected"
@@ -21,10 +21,10 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
-class Cause:
+class FailureCause:
     """Why a saga is undone. `step` is where it happened; empty if it came from outside."""
 
-    ending: Ending
+    ending: FailureKind
     code: str
     detail: str
     step: str = ""
@@ -34,7 +34,7 @@ class Cause:
 class Outcome:
     """How a saga ended: completed if there is no cause. `undone` has each compensation's reply."""
 
-    cause: Cause | None
+    cause: FailureCause | None
     undone: dict[str, Any] = field(default_factory=dict)
 
 
@@ -47,7 +47,7 @@ class Call:
 
     saga_id: str
     step: str
-    cause: Cause | None = None
+    cause: FailureCause | None = None
 
 
 def rejection(code: str, detail: str) -> ApplicationError:
@@ -83,13 +83,15 @@ def is_final(error: BaseException) -> bool:
     return isinstance(failure, ApplicationError) and failure.non_retryable
 
 
-def cause_of(error: BaseException, step: str) -> Cause:
+def cause_of(error: BaseException, step: str) -> FailureCause:
     """The cause that a failed step is: rejected if it says so, else it ran out of its time."""
     failure = _failure(error)
     if isinstance(failure, ApplicationError) and failure.type == REJECTED:
         code = str(failure.details[0]) if failure.details else "rejected"
-        return Cause(Ending.REJECTED, code, failure.message, step)
-    return Cause(Ending.TIMED_OUT, f"{step}_timed_out", f"{step} did not succeed: {failure}", step)
+        return FailureCause(FailureKind.REJECTED, code, failure.message, step)
+    return FailureCause(
+        FailureKind.TIMED_OUT, f"{step}_timed_out", f"{step} did not succeed: {failure}", step
+    )
 
 
 def _failure(error: BaseException) -> BaseException:

@@ -13,11 +13,11 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from saga.call import rejection
 from saga.definition import Work
-from saga.journal import Journal
-from saga.lives import Later, has_earlier_run
-from saga.step import Refusal, Step, Waits
+from saga.earlier_runs import EarlierRuns, has_earlier_run
+from saga.messages import rejection
+from saga.progress import Journal
+from saga.step import AwaitedAnswer, Refusal, Step
 from saga.view import SagaState, StepState, WaitView
 
 SHORTLY = timedelta(milliseconds=1)  # any timer ends the workflow's task
@@ -27,8 +27,8 @@ BEGUN = {StepState.RUNNING, StepState.WAITING, StepState.BLOCKED}  # its request
 class Answers:
     """What each step that waits was answered (`given`), and since when it waits (`since`)."""
 
-    def __init__(self, work: Mapping[str, Work], journal: Journal, later: Later) -> None:
-        self._waits = {name: step.waits for name, (step, _) in work.items() if step.waits}
+    def __init__(self, work: Mapping[str, Work], journal: Journal, later: EarlierRuns) -> None:
+        self._waits = {name: step.awaits for name, (step, _) in work.items() if step.awaits}
         self._journal = journal
         self.since = dict(later.since)
         self.given = {
@@ -70,7 +70,7 @@ class Answers:
         self.given[name], refusal = self.check(name, answer, over=over, early=early)
         return refusal
 
-    async def wait(self, step: Step[Any, Any], waits: Waits) -> None:
+    async def wait(self, step: Step[Any, Any], waits: AwaitedAnswer) -> None:
         """Until the open request is answered. ApplicationError if it is refused, or time is up."""
         since = self.since.setdefault(step.name, workflow.now().isoformat())
         until = datetime.fromisoformat(since) + waits.within
@@ -101,7 +101,7 @@ class Answers:
             timer.cancel()
 
 
-def _read(answer: Any, waits: Waits) -> Any:
+def _read(answer: Any, waits: AwaitedAnswer) -> Any:
     """An answer as its type has it, whoever brought it. ApplicationError if it is none."""
     try:
         converter = workflow.payload_converter()
@@ -113,7 +113,7 @@ def _read(answer: Any, waits: Waits) -> Any:
         raise _refused("UnreadableAnswer", detail) from error
 
 
-def _carried(name: str, answer: Any, waits: Waits) -> Any:
+def _carried(name: str, answer: Any, waits: AwaitedAnswer) -> Any:
     """What an earlier life was answered. ValueError, which ends the task and not the saga."""
     try:
         return _read(answer, waits)

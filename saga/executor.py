@@ -17,18 +17,18 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError, FailureError
 
-from saga.acting import Actions, StepFailedError, side_by_side
-from saga.attempts import Attempts
-from saga.call import Call, Cause, Ending, Outcome, cause_of
+from saga.actions import Actions, StepFailedError, gather_or_cancel
+from saga.activity_execution import Attempts
+from saga.answers import SHORTLY, Answers
+from saga.compensation import Compensator
 from saga.definition import SagaDefinition
-from saga.duties import Duties, Notify, Recall
-from saga.journal import FORWARD, Journal
-from saga.lives import Later, Renew, lived_before
-from saga.parking import Resolution, Role
-from saga.step import UNTIL_DONE, Kind, Refusal, Step
-from saga.undoing import Undoing
+from saga.earlier_runs import ContinueAsNew, EarlierRuns, may_have_untracked_effects
+from saga.messages import Call, FailureCause, FailureKind, Outcome, cause_of
+from saga.progress import FORWARD, Journal
+from saga.retriable import Resolution, Role
+from saga.retriable_calls import LoadResolutions, OnBlocked, RetriableCalls
+from saga.step import UNTIL_DONE, Refusal, Step, StepKind
 from saga.view import SagaState, SagaView, StepState
-from saga.waiting import SHORTLY, Answers
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -38,15 +38,16 @@ Forward = Callable[[], Coroutine[Any, Any, None]]
 class Saga:
     """One run of a saga, inside a workflow. Make it in `@workflow.init`, with the input `given`.
 
-    `notify`, if given, is awaited for every Notice, side by side with the saga, and before its end.
-    `fast`: try each activity where the workflow runs first. `own_queue`: run those that are not on
-    the workflow's queue, and not on their step's. `later`: the saga has lived before. These must
-    come from the workflow's input.
+    `on_blocked`, if given, is awaited for every BlockedStepEvent, side by side with the saga, and
+    before its end.
+    `fast_path`: try each activity where the workflow runs first. `own_queue`: run those that are
+    not on the workflow's queue, and not on their step's. `earlier_runs`: the saga has run before.
+    These must come from the workflow's input.
     `searchable`: the workflow is found by `SagaState` and `SagaStep`, which the namespace must know
     (`saga.lint.check_search_attributes`): where it does not, Temporal fails all its tasks.
-    `recall` answers with what operators have said in earlier lives of the saga instead of work.
-    `renew` continues the workflow as new: a saga that was sent much, and that is blocked or waits
-    still, goes on as a later life before its history is as long as may be.
+    `load_resolutions` answers with how operators resolved steps in earlier runs of the saga.
+    `continue_as_new` continues the workflow as new: a saga that was sent much, and that is blocked
+    or waits still, goes on in another run before its history is as long as may be.
     """
 
     def __init__(
@@ -54,12 +55,12 @@ class Saga:
         definition: SagaDefinition,
         given: Any,
         *,
-        notify: Notify | None = None,
-        recall: Recall | None = None,
-        renew: Renew | None = None,
-        fast: bool = False,
+        on_blocked: OnBlocked | None = None,
+        load_resolutions: LoadResolutions | None = None,
+        continue_as_new: ContinueAsNew | None = None,
+        fast_path: bool = False,
         own_queue: bool = False,
-        later: Later | None = None,
+        earlier_runs: EarlierRuns | None = None,
         searchable: bool = False,
     ) -> None:
         self._definition = definition
@@ -67,23 +68,27 @@ class Saga:
         self._journal = Journal(
             workflow.info().workflow_id,
             [*definition],
-            batched=fast or own_queue,
+            batched=fast_path or own_queue,
             searchable=searchable,
         )
-        self._lived = fast or later is not None
-        self._attempts = Attempts(fast, self._journal.flush, own_queue=own_queue)
-        self._pivots = [step for step in definition if step.kind is Kind.PIVOT]
-        self._duties = Duties(
-            self._journal, self._attempts, notify, recall, later=later is not None
+        self._lived = fast_path or earlier_runs is not None
+        self._attempts = Attempts(fast_path, self._journal.flush, own_queue=own_queue)
+        self._pivots = [step for step in definition if step.kind is StepKind.PIVOT]
+        self._duties = RetriableCalls(
+            self._journal,
+            self._attempts,
+            on_blocked,
+            load_resolutions,
+            later=earlier_runs is not None,
         )
-        self._renew = renew
-        self._life = later or Later()  # what a later one has to know by now
+        self._continue_as_new = continue_as_new
+        self._life = earlier_runs or EarlierRuns()  # what a later one has to know by now
         self._answers = Answers(self._work, self._journal, self._life)
         self._actions = Actions(self._journal, self._attempts, self._duties, self._answers)
-        self._undoing = Undoing(self._work, self._journal, self._duties, lived=self._lived)
+        self._undoing = Compensator(self._work, self._journal, self._duties, lived=self._lived)
         self._forward: asyncio.Task[None] | None = None
         self._abortion = self._life.undo
-        self._cause: Cause | None = None  # why it is being undone
+        self._cause: FailureCause | None = None  # why it is being undone
         self._committed = self._life.landed
         self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
@@ -104,7 +109,7 @@ class Saga:
 
     def request_cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible; False if it is too late."""
-        return self._abort(Cause(Ending.CANCELLED, code, detail))
+        return self._abort(FailureCause(FailureKind.CANCELLED, code, detail))
 
     async def cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible. Returns when it is certain to be undone, or not.
@@ -112,12 +117,12 @@ class Saga:
         If the saga may have gone past the pivot in an earlier life, only the pivot's fence knows.
         """
         accepted = self.request_cancel(code, detail)
-        if accepted and lived_before(self._lived, "ask-the-fence-before-a-cancel"):
+        if accepted and may_have_untracked_effects(self._lived, "ask-the-fence-before-a-cancel"):
             await workflow.wait_condition(lambda: self._undoable is not None)
             return bool(self._undoable)
         return accepted
 
-    def check(self, resolution: Resolution) -> None:
+    def check_resolution(self, resolution: Resolution) -> None:
         """ApplicationError if this cannot be said of this step: for an Update's validator."""
         self._duties.check(resolution)
 
@@ -186,12 +191,13 @@ class Saga:
         if self._abortion is not None:
             raise asyncio.CancelledError  # an abort that `forward` swallowed
         step, command = self._work[step.repeated(generation).name]
-        if self._life.landed and step.kind is Kind.READ and workflow.patched("reads-have-no-say"):
+        is_moot = self._life.landed and step.kind is StepKind.READ
+        if is_moot and workflow.patched("reads-have-no-say"):
             self._journal.mark(step, StepState.SKIPPED)
             return cast("R", None)
         self._undoing.begun.append(step.name)
-        must_succeed = self._committed or step.kind is Kind.RETRIABLE
-        self._committed = self._committed or step.kind is Kind.PIVOT
+        must_succeed = self._committed or step.kind is StepKind.RETRIABLE
+        self._committed = self._committed or step.kind is StepKind.PIVOT
         self._journal.mark(step, StepState.RUNNING)
         call = Call(self.view.saga_id, step.name)
         if must_succeed:
@@ -200,17 +206,17 @@ class Saga:
             try:
                 reply = await self._actions.attempt(step, call, command)
             except StepFailedError:  # a pivot that is refused binds nobody
-                self._committed = self._committed and step.kind is not Kind.PIVOT
+                self._committed = self._committed and step.kind is not StepKind.PIVOT
                 raise
         self._journal.mark(step, StepState.DONE)
         return reply
 
-    async def together(self, *steps: Coroutine[Any, Any, Any]) -> list[Any]:
+    async def run_parallel(self, *steps: Coroutine[Any, Any, Any]) -> list[Any]:
         """Run steps side by side; their replies in order. If one fails, the others are cancelled.
 
         They begin in the order given, and are undone in its reverse.
         """
-        return await side_by_side(steps)
+        return await gather_or_cancel(steps)
 
     async def record(self, step: Step[C, R], command: C, number: int) -> R:
         """Run an activity that puts something on record, beside the steps, until it succeeds.
@@ -229,7 +235,7 @@ class Saga:
         call = Call(self.view.saga_id, step.name)
         return await self._attempts.at(step, what, (call,), retry=UNTIL_DONE, patience=None)
 
-    def show(self, attribute: SearchAttributeUpdate[Any]) -> None:
+    def upsert_search_attribute(self, attribute: SearchAttributeUpdate[Any]) -> None:
         """Have the workflow found by this. On the fast path, once it is left, or at the close."""
         self._journal.show(attribute)
 
@@ -249,7 +255,7 @@ class Saga:
         undone = self._abortion is not None or self._journal.phase not in FORWARD
         return undone or self._life.landed
 
-    def _abort(self, cause: Cause) -> bool:
+    def _abort(self, cause: FailureCause) -> bool:
         if not self.cancellable:
             return False
         if self._abortion is None:
@@ -263,7 +269,7 @@ class Saga:
             if len(steps) == 1:
                 await self._run_each(*steps)
             else:
-                await self.together(*map(self._run_each, steps))
+                await self.run_parallel(*map(self._run_each, steps))
 
     async def _run_each(self, step: Step[Any, Any]) -> None:
         generation = 1
@@ -271,9 +277,9 @@ class Saga:
             await self.step(step, generation=generation)
             generation += 1
 
-    async def _try(self, forward: Forward, deadline: timedelta | None) -> Cause | None:
+    async def _try(self, forward: Forward, deadline: timedelta | None) -> FailureCause | None:
         """Run the forward path once: None if it completed, else why it must be undone."""
-        failure: Cause | None = None
+        failure: FailureCause | None = None
         if self._abortion is None:
             self._forward = asyncio.create_task(forward())
             timer = asyncio.create_task(self._expire(deadline)) if deadline else None
@@ -284,7 +290,9 @@ class Saga:
             except FailureError as error:  # of something that `forward` awaited beside its steps
                 failure = cause_of(error, "saga")
             except asyncio.CancelledError:
-                failure = Cause(Ending.CANCELLED, "cancelled_by_operator", "a step was cancelled")
+                failure = FailureCause(
+                    FailureKind.CANCELLED, "cancelled_by_operator", "a step was cancelled"
+                )
             if timer is not None:
                 timer.cancel()
         # An accepted cancel wins over whatever else happened: somebody was told so.
@@ -298,7 +306,9 @@ class Saga:
         self._life = replace(self._life, deadline=until)
         left = max(datetime.fromisoformat(until) - now, SHORTLY)
         await workflow.sleep(left, summary="deadline")
-        self._abort(Cause(Ending.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}"))
+        self._abort(
+            FailureCause(FailureKind.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}")
+        )
 
     async def _on_record(self) -> None:
         """Let the workflow's task end before what was called off is undone, if need be.
@@ -331,9 +341,9 @@ class Saga:
         while not task.done():
             try:
                 await workflow.wait_condition(lambda: task.done() or self._is_to_begin_anew())
-                renew = self._renew
+                renew = self._continue_as_new
                 if not task.done() and renew is not None:
-                    self._renew = None
+                    self._continue_as_new = None
                     if workflow.patched("begins-anew"):
                         given, since = self._answers.given, self._answers.since
                         renew(replace(self._life, undo=self._cause, since=since, answers=given))
@@ -349,7 +359,7 @@ class Saga:
 
         Only what it is sent makes it long. What this life has done is found in the barriers.
         """
-        if self._renew is None or not workflow.info().is_continue_as_new_suggested():
+        if self._continue_as_new is None or not workflow.info().is_continue_as_new_suggested():
             return False
         waits = self._journal.waits() and workflow.all_handlers_finished()
         return waits or self._duties.is_waiting()

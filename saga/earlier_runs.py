@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 from temporalio import workflow
 
-from saga.call import Cause
+from saga.messages import FailureCause
 
 
 @dataclass(frozen=True)
-class Later:
+class EarlierRuns:
     """What a later life of a saga knows from its start: `undo` is why it is to be undone, if it is.
 
     `by_temporal`: because Temporal was asked to cancel it. `landed`: the pivot had landed, though
@@ -24,7 +24,7 @@ class Later:
     a step waits for; `answers`: what each was answered, as JSON has it.
     """
 
-    undo: Cause | None = None
+    undo: FailureCause | None = None
     by_temporal: bool = False
     landed: bool = False
     deadline: str | None = None
@@ -32,7 +32,7 @@ class Later:
     answers: dict[str, Any] = field(default_factory=dict)
 
 
-Renew = Callable[[Later], NoReturn]
+ContinueAsNew = Callable[[EarlierRuns], NoReturn]
 
 
 def has_earlier_run() -> bool:
@@ -50,7 +50,7 @@ def is_later_run(patch: str) -> bool:
     return has_earlier_run() and workflow.patched(patch)
 
 
-def lived_before(lived: bool, patch: str) -> bool:
+def may_have_untracked_effects(lived: bool, patch: str) -> bool:
     """Whether there may be effects that this run of the saga knows nothing of.
 
     An activity of another worker is on record before it runs. Not so on the fast path, where a

@@ -15,7 +15,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from saga.call import is_rejection
+from saga.messages import is_rejection
 from saga.step import Step, activity_name, reply_type
 
 # Many times what a healthy step takes. A cancel waits for it, since the workflow's task is not

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
-from saga.attempts import Attempts, What
-from saga.call import Call, Cause, Ending, cause_of
-from saga.duties import Duties
-from saga.journal import Journal
-from saga.parking import Role
-from saga.step import FORWARD, Kind, Step
+from saga.activity_execution import Attempts, What
+from saga.answers import Answers
+from saga.messages import Call, FailureCause, cause_of, is_rejection
+from saga.progress import Journal
+from saga.retriable import Role
+from saga.retriable_calls import RetriableCalls
+from saga.step import FORWARD, Step, StepKind
 from saga.view import StepState
-from saga.waiting import Answers
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -23,7 +23,7 @@ R = TypeVar("R")
 class StepFailedError(Exception):
     """A step's failure on its way from `Saga.step` to `Saga.run`, with the cause that it is."""
 
-    def __init__(self, cause: Cause) -> None:
+    def __init__(self, cause: FailureCause) -> None:
         super().__init__(cause.detail)
         self.cause = cause
 
@@ -32,7 +32,7 @@ class Actions:
     """Tries actions, and asks after those whose outcome is unknown."""
 
     def __init__(
-        self, journal: Journal, attempts: Attempts, duties: Duties, answers: Answers
+        self, journal: Journal, attempts: Attempts, duties: RetriableCalls, answers: Answers
     ) -> None:
         self._journal = journal
         self._answers = answers
@@ -43,8 +43,8 @@ class Actions:
         """An action before or at the pivot. StepFailedError, or CancelledError if called off."""
         try:
             reply = await self._run(step, call, command)
-            if step.waits is not None:
-                await self._answers.wait(step, step.waits)
+            if step.awaits is not None:
+                await self._answers.wait(step, step.awaits)
         except asyncio.CancelledError:
             self._journal.mark(step, StepState.FAILED, "cancelled")
             raise
@@ -64,7 +64,7 @@ class Actions:
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise asyncio.CancelledError from error
-            if step.probe is not None and cause_of(error, step.name).ending is Ending.TIMED_OUT:
+            if step.probe is not None and not is_rejection(error):
                 landed: R | None = await self.insist(step, Role.PROBE, step.probe, call, command)
                 if landed is not None:
                     return landed
@@ -73,7 +73,7 @@ class Actions:
     async def _try(self, step: Step[C, R], call: Call, command: C) -> R:
         """Only the pivot is tried without limit."""
         args = (call, command)
-        if step.kind is Kind.PIVOT:
+        if step.kind is StepKind.PIVOT:
             duty = self._duties.new(step, Role.ACTION, step.action, *args, refusable=True)
             reply: R = await duty.fulfil()
         else:
@@ -84,7 +84,7 @@ class Actions:
         return reply
 
 
-async def side_by_side(steps: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+async def gather_or_cancel(steps: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
     """The replies of all, in order. If one fails the others are cancelled, and it is raised."""
     tasks = [asyncio.create_task(step) for step in steps]
     interrupted = False

@@ -21,8 +21,8 @@ from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import FailureError
 
-from saga.attempts import Attempts, What
-from saga.call import cause_of, held_back, is_final, is_rejection
+from saga.activity_execution import Attempts, What
+from saga.messages import cause_of, held_back, is_final, is_rejection
 from saga.step import UNTIL_DONE, Step
 
 # Undoing goes ahead of new work in a backlog: 1 is first, and new work has the default of 3.
@@ -65,7 +65,7 @@ class Resolution:
 
 
 @dataclass(eq=False)
-class Duty:
+class RetriableCall:
     """One activity that must succeed. `changed(duty)` hears when it parks and when that ends.
 
     `refusable`: a refusal is an answer, and raised; it still parks when it fails for long.
@@ -78,7 +78,7 @@ class Duty:
     what: What
     args: Sequence[Any]
     attempts: Attempts
-    changed: Callable[["Duty"], None]
+    changed: Callable[["RetriableCall"], None]
     priority: Priority = Priority.default
     refusable: bool = False
     recall: Callable[[str], Awaitable[Resolution | None]] | None = None

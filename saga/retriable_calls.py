@@ -10,11 +10,11 @@ from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import ApplicationError
 
-from saga.attempts import Attempts, What
-from saga.journal import Journal
-from saga.lives import is_later_run
-from saga.parking import QUESTIONS, WORDS_ON_RECORD, Duty, Resolution, Resolving, Role
-from saga.step import Kind, Step
+from saga.activity_execution import Attempts, What
+from saga.earlier_runs import is_later_run
+from saga.progress import Journal
+from saga.retriable import QUESTIONS, WORDS_ON_RECORD, Resolution, Resolving, RetriableCall, Role
+from saga.step import Step, StepKind
 from saga.view import SagaState, StepState
 
 R = TypeVar("R")
@@ -24,7 +24,7 @@ BLOCKED, UNBLOCKED = "saga_steps_blocked", "saga_steps_unblocked"
 
 
 @dataclass(frozen=True)
-class Notice:
+class BlockedStepEvent:
     """Something for the record: a step was parked (`blocked` says why), or is so no longer.
 
     `number` counts the notices of this run; `still_blocked` tells whether another step is parked.
@@ -38,28 +38,28 @@ class Notice:
     resolution: Resolution | None = None
 
 
-Notify = Callable[[Notice], Coroutine[Any, Any, None]]
-Recall = Callable[[], Coroutine[Any, Any, Sequence[Resolution]]]
+OnBlocked = Callable[[BlockedStepEvent], Coroutine[Any, Any, None]]
+LoadResolutions = Callable[[], Coroutine[Any, Any, Sequence[Resolution]]]
 
 
-class Duties:
-    """Makes duties, and hears when they park. `notify` is awaited for each Notice, in order."""
+class RetriableCalls:
+    """Makes them, and hears when they park. `on_blocked` is awaited for each event, in order."""
 
     def __init__(
         self,
         journal: Journal,
         attempts: Attempts,
-        notify: Notify | None,
-        recall: Recall | None,
+        on_blocked: OnBlocked | None,
+        load_resolutions: LoadResolutions | None,
         *,
         later: bool,
     ) -> None:
         self._journal = journal
         self._attempts = attempts
-        self._notify = notify
-        self._duties: dict[tuple[str, Role], Duty] = {}
+        self._on_blocked = on_blocked
+        self._duties: dict[tuple[str, Role], RetriableCall] = {}
         self._notices: list[asyncio.Task[None]] = []
-        self._recall, self._later = recall, later
+        self._load_resolutions, self._later = load_resolutions, later
         self._recalled: asyncio.Task[Sequence[Resolution]] | None = None
 
     def new(
@@ -70,10 +70,10 @@ class Duties:
         *args: Any,
         priority: Priority = Priority.default,
         refusable: bool = False,
-    ) -> Duty:
+    ) -> RetriableCall:
         """A duty of this step, of which operators may speak from now on."""
         is_settled_by_words = not refusable and role not in QUESTIONS
-        duty = Duty(
+        duty = RetriableCall(
             step,
             role,
             what,
@@ -123,7 +123,7 @@ class Duties:
         all_told = all(notice.done() for notice in self._notices)
         return all_told and bool(parked) and all(duty.word is None for duty in parked)
 
-    def _parked(self, resolution: Resolution) -> Duty | None:
+    def _parked(self, resolution: Resolution) -> RetriableCall | None:
         for (step, role), duty in self._duties.items():
             named = step == resolution.step and resolution.role in {None, role}
             if named and duty.parked is not None:
@@ -137,19 +137,19 @@ class Duties:
         answer, and does not count; of any other step it can be of one thing only.
         """
         asked = f"recall, as {step.name}'s {role} {when}"
-        if self._recall is None or not (self._later or is_later_run(asked)):
+        if self._load_resolutions is None or not (self._later or is_later_run(asked)):
             return None
         if self._recalled is None:
-            self._recalled = asyncio.create_task(self._recall())
+            self._recalled = asyncio.create_task(self._load_resolutions())
         await workflow.wait([self._recalled])
         words = {(word.step, word.role): word for word in self._recalled.result()}
         usual = Role.ACTION if step.compensation is None else Role.COMPENSATION
         said = words.get((step.name, role))
-        if said is None and role is usual and step.kind is not Kind.PIVOT:
+        if said is None and role is usual and step.kind is not StepKind.PIVOT:
             said = words.get((step.name, None))
         return said
 
-    def _changed(self, duty: Duty) -> None:
+    def _changed(self, duty: RetriableCall) -> None:
         """A duty parked, or is parked no longer: show it, and have it put on record."""
         undoing = self._journal.phase is SagaState.COMPENSATING
         before = StepState.COMPENSATING if undoing else StepState.RUNNING
@@ -161,11 +161,11 @@ class Duties:
         blocked = any(it.parked for it in self._duties.values())
         self._journal.enter(SagaState.BLOCKED if blocked else self._journal.phase)
         self._journal.flush()
-        if self._notify is not None:
+        if self._on_blocked is not None:
             number = len(self._notices) + 1
             said, duty.unrecorded = duty.unrecorded, None
-            notice = Notice(number, duty.step.name, duty.role, duty.parked, blocked, said)
-            telling = self._tell(self._notify, notice, self._notices[-1:])
+            notice = BlockedStepEvent(number, duty.step.name, duty.role, duty.parked, blocked, said)
+            telling = self._tell(self._on_blocked, notice, self._notices[-1:])
             self._notices.append(asyncio.create_task(telling))
         elif workflow.patched("a-parked-step-leaves-an-event"):
             # A task that leaves none is handed to a worker that has forgotten the workflow together
@@ -173,11 +173,11 @@ class Duties:
             workflow.upsert_memo({"SagaBlocked": duty.step.name if duty.parked else None})
 
     async def _tell(
-        self, notify: Notify, notice: Notice, earlier: list[asyncio.Task[None]]
+        self, on_blocked: OnBlocked, notice: BlockedStepEvent, earlier: list[asyncio.Task[None]]
     ) -> None:
         """One notice after the other, so that the record has them in order."""
         await results(earlier)
-        await notify(notice)
+        await on_blocked(notice)
 
 
 async def results(tasks: Iterable[asyncio.Task[R]]) -> list[R]:
