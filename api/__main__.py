@@ -22,7 +22,7 @@ from infrastructure.draining import drain_option
 from infrastructure.jwks import demand_usable, open_keys
 from infrastructure.keys import KeysUnusable
 from infrastructure.notices import Notices
-from infrastructure.settings import DatabaseUrl, WebhookSettings
+from infrastructure.settings import EVENTS, DatabaseUrl, WebhookSettings
 from infrastructure.telemetry.breakers import observed
 from infrastructure.telemetry.start import telemetry_of
 from infrastructure.telemetry.workflows import plugins, replay_safe
@@ -60,15 +60,26 @@ class ApiSettings(BaseSettings):
     MOST_OPEN_SAGAS: how many sagas may be open before new orders are told to come later.
     """
 
-    temporal_ui_url: str = "http://127.0.0.1:8233"
-    fast_path: bool = True
-    most_open_sagas: int = Field(default=MOST_OPEN, ge=1)
+    temporal_ui_url: str = Field(
+        default="http://127.0.0.1:8233", description="Where links to Temporal's Web UI lead"
+    )
+    fast_path: bool = Field(
+        default=True,
+        description="Whether a saga tries each step as a local activity first, which needs workers "
+        "that have the services",
+    )
+    most_open_sagas: int = Field(
+        default=MOST_OPEN,
+        ge=1,
+        description="How many sagas may be open before new orders are refused for now (503)",
+        json_schema_extra={"unit": "sagas"},
+    )
 
 
 class EventPlace(BaseSettings):
     """EVENT_DATABASE_URL, where webhooks are; without, there are none."""
 
-    event_database_url: DatabaseUrl | None = None
+    event_database_url: DatabaseUrl | None = Field(default=None, description=EVENTS)
 
 
 class AuthSettings(BaseSettings):
@@ -81,9 +92,19 @@ class AuthSettings(BaseSettings):
     api_auth_audience: str = Field(min_length=1, description="One of the claim aud, exactly")
     api_auth_jwks: str = Field(min_length=1, description="URL or file of the public keys (JWKS)")
     api_auth_leeway: float = Field(
-        default=10.0, ge=0, le=MAX_LEEWAY, description="Seconds that clocks may differ"
+        default=10.0,
+        ge=0,
+        le=MAX_LEEWAY,
+        description="How much clocks may differ",
+        json_schema_extra={"unit": "seconds"},
     )
-    api_auth_max_token_bytes: int = Field(default=MAX_BYTES, ge=256, le=16384)
+    api_auth_max_token_bytes: int = Field(
+        default=MAX_BYTES,
+        ge=256,
+        le=16384,
+        description="How long a token may be",
+        json_schema_extra={"unit": "bytes"},
+    )
 
 
 def auth_settings() -> AuthSettings:

@@ -24,24 +24,32 @@ def with_driver(url: str) -> str:
 
 DatabaseUrl = Annotated[str, AfterValidator(with_driver)]
 
+# What each setting is, for whoever sets it: docs/reference/settings.md is made of these.
+USERS = "The user service's database, where this process runs the service itself"
+ORDERS = "The order service's database, where this process runs the service itself"
+INVENTORY = "The inventory service's database, where this process runs the service itself"
+PAYMENTS = "The payment service's database, where this process runs the service itself"
+EVENTS = "The database of published events and of webhooks; without it the API has no webhooks"
+REMOTE = "The {} service, where it runs as a process of its own"
+
 
 class DatabaseSettings(BaseSettings):
     """Where each service's database is: USER_DATABASE_URL and so on."""
 
-    user_database_url: DatabaseUrl
-    order_database_url: DatabaseUrl
-    inventory_database_url: DatabaseUrl
-    payment_database_url: DatabaseUrl
-    event_database_url: DatabaseUrl
+    user_database_url: DatabaseUrl = Field(description=USERS)
+    order_database_url: DatabaseUrl = Field(description=ORDERS)
+    inventory_database_url: DatabaseUrl = Field(description=INVENTORY)
+    payment_database_url: DatabaseUrl = Field(description=PAYMENTS)
+    event_database_url: DatabaseUrl = Field(description=EVENTS)
 
 
 class ServiceDatabaseSettings(BaseSettings):
     """The same of the services, where not all are known: each process need only know its own."""
 
-    user_database_url: DatabaseUrl | None = None
-    order_database_url: DatabaseUrl | None = None
-    inventory_database_url: DatabaseUrl | None = None
-    payment_database_url: DatabaseUrl | None = None
+    user_database_url: DatabaseUrl | None = Field(default=None, description=USERS)
+    order_database_url: DatabaseUrl | None = Field(default=None, description=ORDERS)
+    inventory_database_url: DatabaseUrl | None = Field(default=None, description=INVENTORY)
+    payment_database_url: DatabaseUrl | None = Field(default=None, description=PAYMENTS)
 
     def databases(self) -> dict[str, str]:
         """By service, those that are known."""
@@ -51,10 +59,10 @@ class ServiceDatabaseSettings(BaseSettings):
 class ServiceUrlSettings(BaseSettings):
     """Where services are that run as processes of their own: USER_SERVICE_URL and so on."""
 
-    user_service_url: str | None = None
-    order_service_url: str | None = None
-    inventory_service_url: str | None = None
-    payment_service_url: str | None = None
+    user_service_url: str | None = Field(default=None, description=REMOTE.format("user"))
+    order_service_url: str | None = Field(default=None, description=REMOTE.format("order"))
+    inventory_service_url: str | None = Field(default=None, description=REMOTE.format("inventory"))
+    payment_service_url: str | None = Field(default=None, description=REMOTE.format("payment"))
 
     def urls(self) -> dict[str, str]:
         """By service, those that are known."""
@@ -64,7 +72,7 @@ class ServiceUrlSettings(BaseSettings):
 class AnyDatabaseSettings(ServiceDatabaseSettings):
     """All databases, as far as they are known."""
 
-    event_database_url: DatabaseUrl | None = None
+    event_database_url: DatabaseUrl | None = Field(default=None, description=EVENTS)
 
 
 def _set_of(settings: BaseSettings, kind: str) -> dict[str, str]:
@@ -75,8 +83,12 @@ def _set_of(settings: BaseSettings, kind: str) -> dict[str, str]:
 class UserKeySettings(BaseSettings):
     """USER_KEYS_FILE, or USER_KEYS with the same JSON: what persons' keys are wrapped under."""
 
-    user_keys_file: Path | None = None
-    user_keys: SecretStr | None = None
+    user_keys_file: Path | None = Field(
+        default=None, description="The keys under which each person's key is wrapped (mode 0600)"
+    )
+    user_keys: SecretStr | None = Field(
+        default=None, description="The keys of `USER_KEYS_FILE`, as JSON instead"
+    )
 
     def keys(self) -> Keys | None:
         """The keys, if there are any. KeysUnusable if they cannot be used."""
@@ -90,15 +102,22 @@ class UserKeySettings(BaseSettings):
 class RegistrySettings(BaseSettings):
     """REGISTRY_DATABASE_URL: where instances of services are listed, if they are."""
 
-    registry_database_url: DatabaseUrl | None = None
+    registry_database_url: DatabaseUrl | None = Field(
+        default=None, description="The registry in which an instance of a service lists itself"
+    )
 
 
 class ProviderSettings(BaseSettings):
     """Where the payment provider is, and our key: PAYMENT_PROVIDER_URL, PAYMENT_PROVIDER_KEY."""
 
-    payment_provider_url: str
-    payment_provider_key: SecretStr
-    payment_provider_timeout: float = Field(default=3.0, gt=0, description="Seconds per request")
+    payment_provider_url: str = Field(description="The payment provider's API, as Stripe has it")
+    payment_provider_key: SecretStr = Field(description="Our key at the payment provider")
+    payment_provider_timeout: float = Field(
+        default=3.0,
+        gt=0,
+        description="How long one request to the provider may take",
+        json_schema_extra={"unit": "seconds"},
+    )
 
 
 def nats_url(url: str) -> str:
@@ -116,8 +135,10 @@ def _networks(given: str) -> str:
 class EventSettings(BaseSettings):
     """EVENT_DATABASE_URL; EVENT_BUS_URL if events go by NATS instead of by that database."""
 
-    event_database_url: DatabaseUrl
-    event_bus_url: Annotated[str, AfterValidator(nats_url)] | None = None
+    event_database_url: DatabaseUrl = Field(description=EVENTS)
+    event_bus_url: Annotated[str, AfterValidator(nats_url)] | None = Field(
+        default=None, description="NATS (`nats://…`, `tls://…`), instead of the event database"
+    )
 
 
 class WebhookSettings(BaseSettings):
@@ -126,7 +147,11 @@ class WebhookSettings(BaseSettings):
     They may be spoken to by http as well; everybody else by https only.
     """
 
-    webhook_allowed_networks: Annotated[str, AfterValidator(_networks)] = ""
+    webhook_allowed_networks: Annotated[str, AfterValidator(_networks)] = Field(
+        default="",
+        description="Networks that webhooks may reach although they are not public, by http as "
+        "well, such as `10.1.0.0/16, fd00::/8`",
+    )
 
     @property
     def allowed(self) -> tuple[Network, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from contracts.names import SERVICES
@@ -23,7 +24,7 @@ from infrastructure.telemetry.start import telemetry_of
 class Settings(BaseSettings):
     """The registry's database."""
 
-    registry_database_url: DatabaseUrl
+    registry_database_url: DatabaseUrl = Field(description="The registry that it watches")
 
 
 async def run(folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import FilePath
+from pydantic import Field, FilePath
 
 from contracts.names import SERVICES
 from infrastructure.keys import Keys
@@ -55,9 +55,15 @@ class Places:
 class PlaceSettings(ServiceDatabaseSettings, ServiceUrlSettings):
     """USER_DATABASE_URL or USER_SERVICE_URL, and so on; who we are to services at URLs."""
 
-    service_auth_issuer: str = ""
-    service_auth_key: Path | None = None
-    service_tls_authorities: FilePath | None = None
+    service_auth_issuer: str = Field(
+        default="", description="Who signs the tokens of calls between services: their claim iss"
+    )
+    service_auth_key: Path | None = Field(
+        default=None, description="The private key (PEM) that signs tokens for other services"
+    )
+    service_tls_authorities: FilePath | None = Field(
+        default=None, description="Authorities (PEM) that services' certificates are signed by"
+    )
 
     def places(self) -> Places:
         """What was set. ValueError if it makes no whole; OSError if the key cannot be read."""

@@ -17,7 +17,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import httpx2
 import uvicorn
 from fastapi import FastAPI
-from pydantic import FilePath, model_validator
+from pydantic import Field, FilePath, model_validator
 from pydantic_settings import BaseSettings
 
 from infrastructure.database import Database
@@ -46,8 +46,12 @@ log = logging.getLogger("services")
 class AuthSettings(BaseSettings):
     """Whose tokens are taken: SERVICE_AUTH_ISSUER; SERVICE_AUTH_JWKS is an https URL or a file."""
 
-    service_auth_issuer: str
-    service_auth_jwks: str
+    service_auth_issuer: str = Field(
+        description="Who signs the tokens of calls between services: their claim iss"
+    )
+    service_auth_jwks: str = Field(
+        description="The public keys of callers (JWKS): an https URL or a file"
+    )
 
 
 class TlsSettings(BaseSettings):
@@ -56,8 +60,12 @@ class TlsSettings(BaseSettings):
     Who calls is known by its token, so callers show no certificate.
     """
 
-    service_tls_certificate: FilePath | None = None
-    service_tls_key: FilePath | None = None
+    service_tls_certificate: FilePath | None = Field(
+        default=None, description="The service's certificate (PEM); set, TLS alone is served"
+    )
+    service_tls_key: FilePath | None = Field(
+        default=None, description="The private key of the service's certificate (PEM)"
+    )
 
     @model_validator(mode="after")
     def _whole(self) -> "TlsSettings":

@@ -14,8 +14,14 @@ DEPLOYMENT = "orders"
 class VersionSettings(BaseSettings):
     """TEMPORAL_WORKER_BUILD_ID: this version; TEMPORAL_DEPLOYMENT_NAME: all versions together."""
 
-    temporal_deployment_name: str = Field(default=DEPLOYMENT, min_length=1)
-    temporal_worker_build_id: str = ""
+    temporal_deployment_name: str = Field(
+        default=DEPLOYMENT,
+        min_length=1,
+        description="What all versions of the workers together are",
+    )
+    temporal_worker_build_id: str = Field(
+        default="", description="This version of the workers; unset, workers have no version"
+    )
 
     def deployment(self) -> WorkerDeploymentConfig | None:
         """For a worker; None if no version is set, so that it takes whatever is in its queues.

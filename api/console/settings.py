@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 
@@ -26,11 +27,27 @@ class Settings:
 class ConsoleSettings(BaseSettings):
     """CONSOLE_TRACE_URL and so on, see `Settings`; several values are divided by blanks."""
 
-    console_trace_url: str = ""
-    console_payment_url: str = ""
-    console_reports: str = "bench reports"
-    console_metrics: str = ""
-    console_envoy: str = ""
+    console_trace_url: str = Field(
+        default="",
+        description="Where links to an order's traces lead; `{order_id}` and `{saga_id}` are "
+        "filled in",
+    )
+    console_payment_url: str = Field(
+        default="",
+        description="Where links to a payment at the provider lead; `{intent_id}` is filled in",
+    )
+    console_reports: str = Field(
+        default="bench reports", description="Folders of reports to show, divided by blanks"
+    )
+    console_metrics: str = Field(
+        default="",
+        description="Where metrics of processes are read, each as `name=URL`, divided by blanks",
+    )
+    console_envoy: str = Field(
+        default="",
+        description="The admin interface of the Envoy between services: an http URL, or the path "
+        "of a socket",
+    )
 
 
 def from_environment() -> Settings:

@@ -21,10 +21,12 @@ from infrastructure.tokens import Verifier
 class CodecSettings(BaseSettings):
     """Whose tokens are taken, as the API has it; TEMPORAL_UI_URL: whose pages may call."""
 
-    api_auth_issuer: str = Field(min_length=1)
-    api_auth_audience: str = Field(min_length=1)
-    api_auth_jwks: str = Field(min_length=1)
-    temporal_ui_url: str = "http://127.0.0.1:8233"
+    api_auth_issuer: str = Field(min_length=1, description="The claim iss, exactly")
+    api_auth_audience: str = Field(min_length=1, description="One of the claim aud, exactly")
+    api_auth_jwks: str = Field(min_length=1, description="URL or file of the public keys (JWKS)")
+    temporal_ui_url: str = Field(
+        default="http://127.0.0.1:8233", description="Temporal's Web UI, whose pages may call"
+    )
 
 
 async def serve(host: str, port: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from infrastructure.keys import FixedKeys, KeyFile, KeyRing, Keys, KeysUnusable
@@ -20,9 +20,17 @@ class PayloadSettings(BaseSettings):
     is new and still takes plain text. Without keys it is `off`.
     """
 
-    payload_keys_file: Path | None = None
-    payload_keys: SecretStr | None = None
-    payload_encryption: Mode | None = None
+    payload_keys_file: Path | None = Field(
+        default=None, description="The keys that encrypt payloads on Temporal (mode 0600)"
+    )
+    payload_keys: SecretStr | None = Field(
+        default=None, description="The keys of `PAYLOAD_KEYS_FILE`, as JSON instead"
+    )
+    payload_encryption: Mode | None = Field(
+        default=None,
+        description="Whether payloads are encrypted; unset, `required` if there are keys, else "
+        "`off`",
+    )
 
     @classmethod
     def of(cls, environment: Mapping[str, str] | None = None) -> "PayloadSettings":

@@ -6,27 +6,58 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 PREFIX = "GATEWAY_"
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, json_schema_extra={"unit": "seconds"})]
 
 
 class GatewaySettings(BaseModel, frozen=True):
     """Limits of the gateway. A caller is a token's subject; without one, the peer's address."""
 
-    rate_per_second: Annotated[int, Field(ge=1)] = 50
-    rate_burst: Annotated[int, Field(ge=1)] = 100
-    callers: Annotated[int, Field(ge=1, description="Whose rates are known at once")] = 10_000
-    connections: Annotated[int, Field(ge=1, description="Clients connected at once")] = 1000
-    trusted_proxies: Annotated[
-        int, Field(ge=0, le=10, description="How many proxies of ours are in front of it")
-    ] = 0
-    read_timeout: Seconds = 15.0
-    write_timeout: Annotated[
-        Seconds, Field(description="Longer than the longest `Prefer: wait`")
-    ] = 45.0
-    stream_idle: Annotated[Seconds, Field(description="How long an event stream may be silent")] = (
-        120.0
+    rate_per_second: int = Field(
+        default=50,
+        ge=1,
+        description="How many requests a caller may send in the long run",
+        json_schema_extra={"unit": "requests a second"},
     )
-    retries: Annotated[int, Field(ge=0, le=5, description="Of a GET that was not answered")] = 2
+    rate_burst: int = Field(
+        default=100,
+        ge=1,
+        description="How many requests a caller may send at once",
+        json_schema_extra={"unit": "requests"},
+    )
+    callers: int = Field(
+        default=10_000,
+        ge=1,
+        description="How many callers' rates are known at once",
+        json_schema_extra={"unit": "callers"},
+    )
+    connections: int = Field(
+        default=1000,
+        ge=1,
+        description="How many clients may be connected at once",
+        json_schema_extra={"unit": "connections"},
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="How many proxies of ours are in front of the gateway",
+        json_schema_extra={"unit": "proxies"},
+    )
+    read_timeout: Seconds = Field(default=15.0, description="How long the answer to a GET may take")
+    write_timeout: Seconds = Field(
+        default=45.0,
+        description="How long any other answer may take; longer than the longest `Prefer: wait`",
+    )
+    stream_idle: Seconds = Field(
+        default=120.0, description="How long a stream of events may be silent"
+    )
+    retries: int = Field(
+        default=2,
+        ge=0,
+        le=5,
+        description="How often a GET that was not answered is sent again",
+        json_schema_extra={"unit": "times"},
+    )
 
     @classmethod
     def by(cls, environ: Mapping[str, str]) -> "GatewaySettings":

@@ -7,7 +7,7 @@ are sent (headers, certificates, time-outs: OTEL_EXPORTER_OTLP_*) are read by th
 from pathlib import Path
 from typing import Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 
@@ -18,16 +18,36 @@ class TelemetrySettings(BaseSettings):
     is so where payloads are encrypted.
     """
 
-    otel_sdk_disabled: bool = False
-    otel_service_name: str = ""
-    otel_traces_exporter: str = "otlp"
-    otel_exporter_otlp_endpoint: str = ""
-    otel_exporter_otlp_traces_endpoint: str = ""
-    saga_spans: Path | None = None  # a folder to keep spans in, for `saga trace`
-    log_format: Literal["json", "text"] = "json"
-    log_errors: Literal["full", "types"] | None = None
-    payload_keys_file: Path | None = None
-    payload_keys: SecretStr | None = None
+    otel_sdk_disabled: bool = Field(default=False, description="Whether nothing is traced")
+    otel_service_name: str = Field(
+        default="", description="What the process is called in traces, instead of its own name"
+    )
+    otel_traces_exporter: str = Field(
+        default="otlp", description="`otlp`, or `none` to send no traces"
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        default="", description="The collector to send traces to; unset, none are sent"
+    )
+    otel_exporter_otlp_traces_endpoint: str = Field(
+        default="", description="The collector of traces alone, as a whole URL"
+    )
+    saga_spans: Path | None = Field(
+        default=None,
+        description="Where spans are kept, for `saga trace`",
+        json_schema_extra={"unit": "a folder"},
+    )
+    log_format: Literal["json", "text"] = Field(default="json", description="How logs are written")
+    log_errors: Literal["full", "types"] | None = Field(
+        default=None,
+        description="Whether logs and spans hold the messages of errors, or their types and places "
+        "alone: unset, `types` if payloads are encrypted, else `full`",
+    )
+    payload_keys_file: Path | None = Field(
+        default=None, description="Only whether it is set is looked at, see `LOG_ERRORS`"
+    )
+    payload_keys: SecretStr | None = Field(
+        default=None, description="Only whether it is set is looked at, see `LOG_ERRORS`"
+    )
 
     @property
     def discreet(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from infrastructure.settings import DatabaseUrl, ProviderSettings
@@ -17,7 +18,7 @@ from services.process import POOL_SIZE, serve
 class Settings(BaseSettings):
     """Its database."""
 
-    payment_database_url: DatabaseUrl
+    payment_database_url: DatabaseUrl = Field(description="Its database")
 
 
 @asynccontextmanager

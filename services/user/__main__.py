@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from infrastructure.settings import DatabaseUrl, UserKeySettings
@@ -16,7 +17,7 @@ from services.user.opening import opened
 class Settings(BaseSettings):
     """Its database."""
 
-    user_database_url: DatabaseUrl
+    user_database_url: DatabaseUrl = Field(description="Its database")
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ Once no process of that release runs.
 
 import asyncio
 
+from pydantic import Field
 from pydantic_settings import BaseSettings
 from sqlalchemy import insert, select, update
 
@@ -19,7 +20,7 @@ BATCH = 200
 class Settings(BaseSettings):
     """Its database."""
 
-    user_database_url: DatabaseUrl
+    user_database_url: DatabaseUrl = Field(description="Its database")
 
 
 async def seal_all(url: str, sealer: Sealer) -> int:

@@ -1,0 +1,5 @@
+"""Writes the generated pages: `python -m tests.support.reference`."""
+
+from tests.support.reference.pages import write
+
+write()

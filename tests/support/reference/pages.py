@@ -1,0 +1,19 @@
+"""Which pages are made of the code, and by what."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.support.reference import commands, errors, settings
+
+FOLDER = Path(__file__).parents[3] / "docs/reference"
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings.page,
+    "commands.md": commands.page,
+    "errors.md": errors.page,
+}
+
+
+def write() -> None:
+    """Write all of them anew."""
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page())
