@@ -1,7 +1,10 @@
 """`docs/reference/commands.md`: every command, by the programs' own declarations."""
 
 import argparse
+import tomllib
 from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
 
@@ -23,6 +26,7 @@ alone, which are the same as `temporal saga …`:
 declarations by `make reference`.
 """
 ENGINE = ("new", "verify")  # what `python -m saga` without a command says that it knows
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 HEADINGS = ("option", "default", "what it does")
 
 
@@ -38,9 +42,19 @@ def page() -> str:
     """The whole page."""
     operators = ", ".join(code(name) for name in [*COMMANDS, "deploy"])
     sections = [HEAD.format(operators=operators)]
+    sections += [f"## Programs\n\n{table(('program', 'what it is'), programs())}"]
     sections += [_section(path, command) for path, command in of_saga()]
     sections += [_engine_section(name) for name in ENGINE]
     return "\n".join(sections)
+
+
+def programs() -> list[tuple[str, str]]:
+    """Each program that the application installs, with the first sentence of its module."""
+    scripts = tomllib.loads(PYPROJECT.read_text())["project"]["scripts"]
+    texts = {
+        name: import_module(at.partition(":")[0]).__doc__ or "" for name, at in scripts.items()
+    }
+    return [(code(name), text.splitlines()[0]) for name, text in sorted(texts.items())]
 
 
 def of_saga() -> list[tuple[str, Any]]:

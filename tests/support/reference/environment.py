@@ -8,7 +8,7 @@ from infrastructure.envoy.services import SUFFIX
 
 @dataclass(frozen=True)
 class Setting:
-    """One variable. `value` says what to write; `readers` are programs, as `python -m` has them."""
+    """One variable. `value` says what to write; `readers` are programs."""
 
     name: str
     value: str
@@ -17,8 +17,13 @@ class Setting:
     does: str
 
 
-TEMPORAL = ("api", "workers", "workers.webhooks", "infrastructure.codec", "saga")
-ON_POSTGRES = ("api", "workers", "relay", *(f"services.{service}" for service in SERVICES))
+TEMPORAL = ("saga-api", "saga-worker", "saga-webhooks", "saga-codec-server", "saga")
+ON_POSTGRES = (
+    "saga-api",
+    "saga-worker",
+    "saga-relay",
+    *(f"saga-service-{service}" for service in SERVICES),
+)
 COMMANDS = ("saga",)
 
 OTHERS = (
@@ -65,14 +70,14 @@ OTHERS = (
         "OTEL_TRACES_SAMPLER",
         "text",
         "`parentbased_always_on`",
-        ("api", "workers", "relay"),
+        ("saga-api", "saga-worker", "saga-relay"),
         "Which traces are kept; read by OpenTelemetry's library, as are `OTEL_BSP_*`",
     ),
     Setting(
         "OTEL_TRACES_SAMPLER_ARG",
         "a share from 0 to 1",
         "`1`",
-        ("api", "workers", "relay"),
+        ("saga-api", "saga-worker", "saga-relay"),
         "Which share of the traces is kept, with a sampler by ratio",
     ),
     Setting("PGSSLMODE", "text", "`prefer`", ON_POSTGRES, "Whether databases are called by TLS"),
@@ -101,6 +106,6 @@ OTHERS = (
         "A PostgreSQL server for verification, instead of one that is started for it",
     ),
     Setting(
-        "SANDBOX_KEY", "a secret", "required", ("sandbox",), "The key that the sandbox accepts"
+        "SANDBOX_KEY", "a secret", "required", ("saga-sandbox",), "The key that the sandbox accepts"
     ),
 )

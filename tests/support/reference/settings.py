@@ -25,8 +25,8 @@ HEAD = """\
 # Settings
 
 Every setting is a variable of the environment. It is read once, when a process starts; a wrong
-value ends the process with a message that names it. Programs are named as `python -m` takes them.
-`make reference` makes this page of the code.
+value ends the process with a message that names it. Programs are listed in
+[Commands](commands.md#programs). `make reference` makes this page of the code.
 """
 GROUPS: Mapping[str, str] = {
     "Databases": "_DATABASE_URL PGSSL",
@@ -46,10 +46,10 @@ GROUPS: Mapping[str, str] = {
 IN_PROCESS = (ProviderSettings, UserKeySettings)  # where the services run in the same process
 READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
     **READ,
-    "api": (*READ["api"], *IN_PROCESS),
-    "workers": (*READ["workers"], *IN_PROCESS),
-    "services.migrate": (AnyDatabaseSettings, RegistrySettings),
-    "services.discovery": (discovery.Settings,),
+    "saga-api": (*READ["saga-api"], *IN_PROCESS),
+    "saga-worker": (*READ["saga-worker"], *IN_PROCESS),
+    "saga-migrate": (AnyDatabaseSettings, RegistrySettings),
+    "saga-discovery": (discovery.Settings,),
 }
 KINDS: Mapping[Any, str] = {bool: "`true`, `false`", SecretStr: "a secret"}
 
@@ -84,7 +84,7 @@ def _table(settings: Sequence[Setting]) -> str:
 
 
 def _readers(programs: Sequence[str]) -> str:
-    services = {f"services.{service}" for service in SERVICES}
+    services = {f"saga-service-{service}" for service in SERVICES}
     shown = [code(program) for program in programs if program not in services]
     own = services & set(programs)
     shown += ["each service"] if own == services else [code(program) for program in sorted(own)]
@@ -106,7 +106,7 @@ def _of_classes() -> Iterator[Setting]:
 
 def _of_gateway() -> Iterator[Setting]:
     for name, field in GatewaySettings.model_fields.items():
-        yield _setting(f"{PREFIX}{name.upper()}", [field], ["infrastructure.envoy", "saga up"])
+        yield _setting(f"{PREFIX}{name.upper()}", [field], ["saga-gateway-config", "saga up"])
 
 
 def _setting(name: str, declared: Sequence[FieldInfo], readers: Sequence[str]) -> Setting:
