@@ -1,6 +1,7 @@
 """`docs/reference/commands.md`: every command, by the programs' own declarations."""
 
 import argparse
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -51,10 +52,14 @@ def page() -> str:
 def programs() -> list[tuple[str, str]]:
     """Each program that the application installs, with the first sentence of its module."""
     scripts = tomllib.loads(PYPROJECT.read_text())["project"]["scripts"]
-    texts = {
-        name: import_module(at.partition(":")[0]).__doc__ or "" for name, at in scripts.items()
-    }
-    return [(code(name), text.splitlines()[0]) for name, text in sorted(texts.items())]
+    return [(code(name), _purpose(at.partition(":")[0])) for name, at in sorted(scripts.items())]
+
+
+def _purpose(module: str) -> str:
+    """The first sentence of the module, without the program's name before it."""
+    text = (import_module(module).__doc__ or "").splitlines()[0]
+    purpose = re.sub("^`saga-[^`]*`: ", "", text)
+    return purpose[0].upper() + purpose[1:]
 
 
 def of_saga() -> list[tuple[str, Any]]:

@@ -117,7 +117,9 @@ def of_services() -> Statuses:
 def of_fields() -> set[str]:
     """The codes of faulty fields; and the one that the saga's deadline has."""
     names = {_constant(call.args[1]) for call in _calls("api", {"field_error"})}
-    causes = {_constant(call.args[1]) for call in _calls("saga", {"Cause"}) if len(call.args) > 1}
+    causes = {
+        _constant(call.args[1]) for call in _calls("saga", {"FailureCause"}) if len(call.args) > 1
+    }
     of_causes = {name for name in causes if isinstance(name, str)} - COMPUTED
     return {name for name in names if isinstance(name, str)} | of_causes
 
