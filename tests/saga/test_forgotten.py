@@ -24,6 +24,7 @@ from saga import (
     StepKind,
     rejection,
 )
+from tests.saga.environment import GUARDS
 from tests.support.waiting import until
 
 QUEUE = "forgotten"
@@ -121,6 +122,7 @@ async def test_a_word_is_heard_by_a_worker_without_a_cache(
         workflows=[ForgottenSaga],
         activities=[refused.hold, refused.release],
         max_cached_workflows=0,
+        workflow_runner=GUARDS,
     ):
         # One after the other: without a cache, a worker does one task at a time.
         ends = [await resolved(short_lived.client) for _ in range(TIMES)]

@@ -9,9 +9,10 @@ from temporalio.client import (
 )
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import WorkflowRunner
 
 from saga import Step, StepKind
-from tests.saga.environment import toy
+from tests.saga.environment import ALL_GUARDS, GUARDS, toy
 from tests.saga.toy import FAIL, QUEUE, REJECT, Script, Toy, ToySaga
 from tests.support.waiting import until
 from tests.support.world import World
@@ -22,14 +23,19 @@ def undone(path: str) -> list[str]:
     return ["undo two", "undo one"] if path else ["undo one"]
 
 
-async def ends(environment: WorkflowEnvironment, script: Script, style: str = "") -> str:
-    async with toy(environment.client, script, style) as handle:
+async def ends(
+    environment: WorkflowEnvironment,
+    script: Script,
+    style: str = "",
+    runner: WorkflowRunner = GUARDS,
+) -> str:
+    async with toy(environment.client, script, style, runner=runner) as handle:
         return await handle.result()
 
 
 async def test_steps_run_in_order(skipping: WorkflowEnvironment) -> None:
     script = Script()
-    assert await ends(skipping, script) == "completed"
+    assert await ends(skipping, script, runner=ALL_GUARDS) == "completed"
     assert script.log == ["one", "two", "pivot", "last"]
 
 
@@ -37,7 +43,7 @@ async def test_compensations_run_in_reverse_and_include_the_step_that_failed(
     skipping: WorkflowEnvironment,
 ) -> None:
     script = Script({"two": [REJECT]})
-    assert await ends(skipping, script) == "no"
+    assert await ends(skipping, script, runner=ALL_GUARDS) == "no"
     assert script.log == ["one", "fence", "undo two", "undo one"]
     assert script.calls["two"] == 1, "a rejection is not retried"
 
@@ -140,7 +146,7 @@ async def test_a_cancel_in_a_timer_is_undone_even_if_the_saga_swallows_it(
 
 async def test_a_bug_compensates_nothing_and_goes_on_when_it_is_mended(world: World) -> None:
     script = Script()
-    async with toy(world.client, script, "bug") as handle:
+    async with toy(world.client, script, "bug", task_timeout=timedelta(seconds=1)) as handle:
 
         async def task_has_failed() -> bool:
             history = await handle.fetch_history()

@@ -159,6 +159,7 @@ async def asking(
         workflows=[WaitingSaga],
         activities=Toy(script).all(),
         max_cached_workflows=cached,
+        workflow_runner=environment.GUARDS,
     )
     wish = Wish(style, bool(environment.PATH), later)
     async with worker:
