@@ -22,7 +22,7 @@ LONG := -o faulthandler_timeout=7200
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-bench.lock
 	touch $@
 
-.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-restore test-words test-verifier verify verify-travel why test-bench test-storm test-crowd test-console measure-console console-images build test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format reference openapi asyncapi lock clean
+.PHONY: help setup setup-dev setup-bench run test test-chaos test-rolling test-topology test-events test-restore test-words test-verifier verify verify-travel why test-bench test-storm test-crowd test-console measure-console console-images build test-fuzz test-proofs test-slow-clients test-newcomer test-temporal-postgres test-compose bench check kernel-size format reference openapi asyncapi lock docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -129,6 +129,10 @@ kernel-size: setup-dev ## Count the kernel's lines of code, without docstrings a
 format: setup-dev ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup-dev ## Build the pages as a searchable site, with links checked; the API serves it at /handbook/
+	$(BIN)/python -m tests.support.handbook
+	$(BIN)/zensical build --strict --clean --config-file .build/handbook/zensical.toml
 
 reference: setup-dev ## Write the pages of settings, commands and errors anew, from the code
 	$(BIN)/python -m tests.support.reference

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
@@ -16,6 +17,7 @@ from api.admission import MOST_OPEN
 from api.app import create_app
 from api.backend import Backend
 from api.console.settings import from_environment
+from api.docs import serve_handbook
 from api.server import allow_many_connections, serve
 from contracts.names import ORDER_EVENTS
 from infrastructure.draining import drain_option
@@ -52,13 +54,7 @@ Connecting = Callable[..., Awaitable[Client]]  # `connect` with all but `lazy`
 
 
 class ApiSettings(BaseSettings):
-    """TEMPORAL_UI_URL: where links to the Temporal Web UI lead.
-
-    FAST_PATH: whether sagas try each step where their workflow runs first, which needs workers that
-    have the services. Others would lose a moment over each step, and nothing else.
-
-    MOST_OPEN_SAGAS: how many sagas may be open before new orders are told to come later.
-    """
+    """How the API treats orders, and where its pages lead."""
 
     temporal_ui_url: str = Field(
         default="http://127.0.0.1:8233", description="Where links to Temporal's Web UI lead"
@@ -73,6 +69,11 @@ class ApiSettings(BaseSettings):
         ge=1,
         description="How many sagas may be open before new orders are refused for now (503)",
         json_schema_extra={"unit": "sagas"},
+    )
+    api_handbook: Path = Field(
+        default=Path(".build/handbook/site"),
+        description="Where `make docs` has built the site that is served at `/handbook/`",
+        json_schema_extra={"unit": "a folder"},
     )
 
 
@@ -197,6 +198,7 @@ def main() -> None:
         runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
         client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))
         app = create_app(partial(open_backend, auth, places, client, work=options.work))
+        serve_handbook(app, ApiSettings().api_handbook)
         serve(app, options.host, options.port, options.drain)
 
 

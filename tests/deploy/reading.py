@@ -23,6 +23,7 @@ SAFE: Mapping[str, str] = {
     "API_AUTH_LEEWAY": "clocks of a cluster are kept",
     "API_AUTH_MAX_TOKEN_BYTES": "as large as issuers make them",
     "CONSOLE_REPORTS": "there are none in the image",
+    "API_HANDBOOK": "there is none in the image",
     "CONSOLE_METRICS": "pods come and go; Prometheus finds them",
     "CONSOLE_ENVOY": "there is none between services",
     "MOST_OPEN_SAGAS": "measured; more of it is a matter of size",

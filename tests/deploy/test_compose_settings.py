@@ -16,7 +16,7 @@ GRAFANA = ROOT / "deploy/compose/grafana"
 LEFT: dict[str, str] = {
     **dict.fromkeys(("API_AUTH_LEEWAY", "API_AUTH_MAX_TOKEN_BYTES"), "bounds"),
     **dict.fromkeys(("FAST_PATH", "MOST_OPEN_SAGAS", "PAYMENT_PROVIDER_TIMEOUT"), "tuning"),
-    **dict.fromkeys(("CONSOLE_REPORTS", "CONSOLE_ENVOY"), "the image has none"),
+    **dict.fromkeys(("CONSOLE_REPORTS", "CONSOLE_ENVOY", "API_HANDBOOK"), "the image has none"),
     **dict.fromkeys(
         (f"{it}_DATABASE_URL" for it in map(str.upper, SERVICES)),
         "services are at URLs; a service that lacks its own does not start",

@@ -38,7 +38,7 @@ GROUPS: Mapping[str, str] = {
     "Temporal": "TEMPORAL_",
     "Traces and logs": "OTEL_ SAGA_SPANS LOG_",
     "The gateway": PREFIX,
-    "The console": "CONSOLE_",
+    "The console and the handbook": "CONSOLE_ API_HANDBOOK",
     "Commands and tools": "SAGA_ SANDBOX_",
 }
 
