@@ -130,6 +130,7 @@ async def test_the_pages_can_be_pasted_from_top_to_bottom(tmp_path: Path) -> Non
 def test_few_commands_are_not_pasted() -> None:
     blocks = [block for page in PAGES for block in shell_blocks(page)]
     assert [block.commands.strip() for block in blocks if not pasted(block)] == [
+        "GATEWAY_RATE_PER_SECOND=200 GATEWAY_RATE_BURST=400 saga up",
         "make run",
         "make test",
         "TEMPORAL_ADDRESS=temporal.example.com:7233 saga up",
