@@ -126,7 +126,7 @@ build: setup-dev ## Build the engine's wheel and sdist, temporal-saga, into dist
 kernel-size: setup-dev ## Count the kernel's lines of code, without docstrings and comments
 	$(BIN)/python -m tests.support.code_lines
 
-format: setup-dev ## Format the code and mend what the linter can
+format: setup-dev ## Format the code and fix what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

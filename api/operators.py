@@ -52,7 +52,7 @@ async def list_sagas(
     deps: Deps,
     state: SagaState = SagaState.BLOCKED,
     limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 100,
-    attention: Annotated[bool, Query(description="All that do not get on, and what helps")] = False,
+    attention: Annotated[bool, Query(description="All that are stuck, and what helps")] = False,
     late: Annotated[
         int,
         Query(ge=0, le=86400, description="Seconds after which an open saga is late"),
@@ -61,7 +61,7 @@ async def list_sagas(
 ) -> list[SagaFound]:
     """Sagas in a state, the blocked ones unless another is asked for.
 
-    With `attention`, whatever their state, those that do not get on: blocked, paused, with an input
+    With `attention`, whatever their state, those that are stuck: blocked, paused, with an input
     that cannot be read, with code that fails, ended from outside, tried again and again, or late.
     """
     if attention:

@@ -192,7 +192,7 @@ class OrderSagas:
             return [SagaFound.of(saga) async for saga in found]
 
     async def in_trouble(self, late: timedelta | None, limit: int) -> list[SagaFound]:
-        """Sagas that do not get on, each with what is wrong; `late`, and those open for longer."""
+        """Sagas that are stuck, each with what is wrong; `late`, and those open for longer."""
         async with translated():
             found = await find(self._client, late=late, most=limit)
         return [SagaFound.of(saga, trouble) for saga, trouble in found]

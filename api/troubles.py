@@ -1,4 +1,4 @@
-"""Sagas that do not get on: what is wrong with each, and the command that helps.
+"""Sagas that are stuck: what is wrong with each, and the command that helps.
 
 By what Temporal tells of them, whoever started them and however their status is called: one that
 cannot be read hides no other. Lists, answers and `saga stuck` are made from this.
@@ -96,7 +96,7 @@ Found = tuple[Execution, Trouble]
 
 
 async def find(client: Client, *, late: timedelta | None, most: int = MOST) -> list[Found]:
-    """The first that do not get on; with `late`, also those that are open for longer than that.
+    """The first that are stuck; with `late`, also those that are open for longer than that.
 
     RPCError or RuntimeError if Temporal does not answer.
     """

@@ -1,4 +1,4 @@
-"""`saga stuck`: sagas that do not get on: why, since when, what is at stake, and what to do."""
+"""`saga stuck`: sagas that are stuck: why, since when, what is at stake, and what to do."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ def stuck(
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """List sagas that do not get on, most money at stake first. Exit code 1 if there are any.
+    """List sagas that are stuck, most money at stake first. Exit code 1 if there are any.
 
     One that waits for a person or a partner is none of them before that one's time is up.
     """
@@ -107,4 +107,4 @@ def _print(rows: Sequence[Stuck]) -> None:
         console.print(f"  {escape(it.why)}")
         console.print(f"  at stake: {_stake(it)}")
         console.print(f"  → {escape(it.advice)}")
-    console.print(f"{len(rows)} sagas do not get on" if rows else "all sagas get on")
+    console.print(f"{len(rows)} sagas are stuck" if rows else "no saga is stuck")

@@ -36,7 +36,7 @@ BOUNDS = {
 MOST_OPEN = 150  # for all orders below to be admitted, though all get old, and some count twice
 PAID = 15  # orders that are at their payment when it goes down, if the machine is quick
 NEW = 45  # orders that were just accepted then
-UNPAID = 3  # orders whose payment does not get on, all of which but one are cancelled
+UNPAID = 3  # orders whose payment is stuck, all of which but one are cancelled
 ENDS = {"confirmed", "timed_out", "cancelled"}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.deploy.kinds import KNOWN
 from tests.docs.markdown import ROOT, prose
 from tests.support.reference import error_words, errors
 from tests.support.reference.pages import FOLDER, PAGES
@@ -36,6 +37,11 @@ def test_every_variable_that_our_programs_name_has_its_row() -> None:
     }
     assert len(named) > 20
     assert named - {setting.name for setting in everything()} == set()
+
+
+def test_every_field_of_a_class_of_settings_has_its_row() -> None:
+    fields = {name.upper() for kind in KNOWN for name in kind.model_fields}
+    assert fields - {setting.name for setting in everything()} == set()
 
 
 def test_every_code_has_its_row() -> None:

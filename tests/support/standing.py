@@ -1,4 +1,4 @@
-"""What a saga that does not get on waits for, by Temporal's word."""
+"""What a saga that is stuck waits for, by Temporal's word."""
 
 from collections.abc import Iterable
 
