@@ -34,7 +34,6 @@ from cli.stack.environment import VERSION
 from cli.stack.errors import StackError, StartFailed
 from cli.stack.options import Given, Options, Ports, Topology, parse_scale
 from cli.stack.programs import Programs
-from cli.stack.up import up as run_stack
 from cli.token import token
 from cli.trace import trace
 from cli.user import app as user
@@ -125,6 +124,8 @@ def up(
         services_base=services_base_port,
     )
     instances = parse_scale(scale)
+    from cli.stack.up import up as run_stack  # noqa: PLC0415 - heavy
+
     options = Options(
         state_dir.absolute(),
         workers,

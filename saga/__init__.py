@@ -2,38 +2,19 @@
 
 It knows Temporal and nothing of orders. A `SagaDefinition` says what there is to do; a workflow
 runs it by `Saga.run`; activities raise `rejection` for a business "no".
+
+The names of `saga.public` are here. They are loaded with the first that is asked for, since who
+only takes part, by `saga.participant`, needs none of them, nor Temporal's SDK, which takes longest.
 """
 
-from saga.definition import SagaDefinition
-from saga.earlier_runs import EarlierRuns
-from saga.executor import Saga
-from saga.messages import HELD_BACK, Call, FailureCause, FailureKind, Outcome, rejection
-from saga.retriable import Resolution, Resolving, Role
-from saga.retriable_calls import BlockedStepEvent
-from saga.step import AwaitedAnswer, Refusal, Step, StepKind
-from saga.view import SagaState, SagaView, StepState, StepView, WaitView
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "HELD_BACK",
-    "AwaitedAnswer",
-    "BlockedStepEvent",
-    "Call",
-    "EarlierRuns",
-    "FailureCause",
-    "FailureKind",
-    "Outcome",
-    "Refusal",
-    "Resolution",
-    "Resolving",
-    "Role",
-    "Saga",
-    "SagaDefinition",
-    "SagaState",
-    "SagaView",
-    "Step",
-    "StepKind",
-    "StepState",
-    "StepView",
-    "WaitView",
-    "rejection",
-]
+if TYPE_CHECKING:
+    from saga.public import *  # noqa: F403 - it says itself which names
+else:
+
+    def __getattr__(name: str) -> object:
+        if name.startswith("__") or name == "public":  # Python's own question before it imports
+            raise AttributeError(name)
+        return getattr(import_module("saga.public"), name)

@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from activities.executions import listed
 from cli.client import ApiError
 from cli.marks import mark
 from cli.operate.temporal import connect
@@ -97,6 +96,8 @@ def sagas(query: str) -> list[str]:
 
 
 async def _sagas(query: str) -> list[str]:
+    from activities.executions import listed  # noqa: PLC0415 - heavy
+
     client = await connect()
     return [saga.id async for saga in listed(client, query, limit=MOST)]
 

@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from temporalio.service import RPCError
 
 from cli.client import ApiError, fail
-from cli.operate.histories import NoHistory
 from infrastructure.keys import EncryptionError
+
+
+class NoHistory(Exception):
+    """There is no history there; the message says what to give instead."""
+
+
+class NoVersion(Exception):
+    """There is no such version of the workers; the message says what to do first."""
 
 
 @contextmanager
@@ -24,10 +30,14 @@ def told() -> Iterator[None]:
         raise _failed(str(error)) from error
     except EncryptionError as error:
         raise _failed(f"{error}; see docs/encryption.md") from error
-    except RPCError as error:
-        raise _failed(f"Temporal: {error.message}") from error
     except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
         raise _failed(f"Temporal: {error}; set TEMPORAL_ADDRESS") from error
+    except Exception as error:
+        from temporalio.service import RPCError  # noqa: PLC0415 - heavy
+
+        if not isinstance(error, RPCError):
+            raise
+        raise _failed(f"Temporal: {error.message}") from error
 
 
 def _failed(detail: str) -> typer.Exit:

@@ -15,12 +15,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.executions import listed
 from cli.operate import archive
+from cli.operate.errors import NoHistory
 from cli.operate.temporal import connect
 from contracts.names import workflow_id
-
-
-class NoHistory(Exception):
-    """There is no history there; the message says what to give instead."""
 
 
 class Named(NamedTuple):

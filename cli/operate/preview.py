@@ -4,20 +4,20 @@ import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from temporalio.client import WorkflowHistory
 
-from api.histories import reset_points
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import told
-from cli.operate.histories import histories
 from contracts.names import order_of
 from contracts.sagas import type_named
+
+if TYPE_CHECKING:
+    from temporalio.client import WorkflowHistory
 
 ANSWERS = {
     "started": "goes on with what is begun",
@@ -58,12 +58,16 @@ def reset_preview(
         _print(history, point, again)
 
 
-async def _history(which: str) -> WorkflowHistory:
+async def _history(which: str) -> "WorkflowHistory":
+    from cli.operate.histories import histories  # noqa: PLC0415 - heavy
+
     return (await anext(histories(which))).history
 
 
-def reset_point(history: WorkflowHistory, to: str) -> int:
+def reset_point(history: "WorkflowHistory", to: str) -> int:
     """The event id of the end of the workflow task to reset to. BadParameter if that is none."""
+    from api.histories import reset_points  # noqa: PLC0415 - heavy
+
     tasks = reset_points(history)
     points = {"first": tasks[0], "last": tasks[-1]} if tasks else {}
     points |= {str(it): it for it in tasks}
@@ -76,7 +80,7 @@ def reset_point(history: WorkflowHistory, to: str) -> int:
     return points[to]
 
 
-def steps_again(history: WorkflowHistory, point: int, known: dict[str, str]) -> Iterator[Again]:
+def steps_again(history: "WorkflowHistory", point: int, known: dict[str, str]) -> Iterator[Again]:
     """The steps that were begun from the point on, in order, and what would come of them.
 
     `known` has the states of the actions on record, by step.
@@ -89,7 +93,7 @@ def steps_again(history: WorkflowHistory, point: int, known: dict[str, str]) -> 
             yield Again(step, answer, new_effect=False)
 
 
-def _begun_from(history: WorkflowHistory, point: int) -> dict[str, bool]:
+def _begun_from(history: "WorkflowHistory", point: int) -> dict[str, bool]:
     """Steps whose action was begun at or after this event; whether each has no effect."""
     from saga import StepKind  # noqa: PLC0415 - heavy
     from saga.step import activity_name  # noqa: PLC0415 - heavy
@@ -102,7 +106,7 @@ def _begun_from(history: WorkflowHistory, point: int) -> dict[str, bool]:
     return {it.name: it.kind is StepKind.READ for it in begun}
 
 
-def _activities(history: WorkflowHistory, point: int) -> Iterator[str]:
+def _activities(history: "WorkflowHistory", point: int) -> Iterator[str]:
     """The names of the activities that were asked for from this event on, local ones too."""
     for event in history.events:
         if event.event_id < point:
@@ -116,7 +120,7 @@ def _activities(history: WorkflowHistory, point: int) -> Iterator[str]:
                 yield str(told.get("activity_type", ""))
 
 
-def _print(history: WorkflowHistory, point: int, again: Sequence[Again]) -> None:
+def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> None:
     table = Table("step", "would run again, and")
     for it in again:
         table.add_row(it.step, f"[bold red]{it.answer}[/]" if it.new_effect else it.answer)

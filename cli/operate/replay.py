@@ -6,17 +6,20 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from temporalio.client import WorkflowHistory
 
 from cli.marks import mark
 from cli.operate.errors import told
-from cli.operate.histories import Named, histories
 from cli.operate.temporal import converter
+
+if TYPE_CHECKING:
+    from temporalio.client import WorkflowHistory
+
+    from cli.operate.histories import Named
 
 # How the SDK's core words a difference; what it words otherwise is shown as it is.
 SIDES = re.compile(r"TMPRL1100\] (?:Nondeterminism error: )?(?P<what>[^\"]*?)(?:\"|$)", re.DOTALL)
@@ -66,11 +69,13 @@ def show(results: Sequence[Replayed], *, as_json: bool) -> None:
 
 
 async def _replay(which: str) -> list[Replayed]:
+    from cli.operate.histories import histories  # noqa: PLC0415 - heavy
+
     return [it async for it in replayed(histories(which))]
 
 
 async def replayed(
-    histories: AsyncIterator[Named], workflows: Sequence[type[Any]] = ()
+    histories: "AsyncIterator[Named]", workflows: Sequence[type[Any]] = ()
 ) -> AsyncIterator[Replayed]:
     """Replay each. `workflows` stand in the place of our own, for tests."""
     from workers.replay import of_its_run, replayer  # noqa: PLC0415 - heavy
@@ -88,7 +93,7 @@ async def replayed(
         )
 
 
-def _type_of(history: WorkflowHistory) -> str:
+def _type_of(history: "WorkflowHistory") -> str:
     started = history.events[0].workflow_execution_started_event_attributes
     return str(started.workflow_type.name)
 

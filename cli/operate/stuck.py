@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from activities.executions import Execution
-from api.troubles import Found, Trouble, find
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
 from cli.operate.case import DOWN, case_of
@@ -21,6 +19,10 @@ from cli.operate.errors import told
 from cli.operate.temporal import connect
 from cli.order import money
 from contracts.names import order_of
+
+if TYPE_CHECKING:
+    from activities.executions import Execution
+    from api.troubles import Found, Trouble
 
 AT_ONCE = 8  # orders that the API is asked for
 
@@ -67,11 +69,13 @@ def stuck(
     raise typer.Exit(1 if rows else 0)
 
 
-async def _find(older: timedelta) -> list[Found]:
+async def _find(older: timedelta) -> "list[Found]":
+    from api.troubles import find  # noqa: PLC0415 - heavy
+
     return await find(await connect(), late=older)
 
 
-def _row(api: Api, saga: Execution, trouble: Trouble) -> Stuck:
+def _row(api: Api, saga: "Execution", trouble: "Trouble") -> Stuck:
     held, currency, stock = _stakes(api, order_of(saga.id))
     since = saga.start_time.isoformat()
     why, advice = trouble.why, trouble.way_out

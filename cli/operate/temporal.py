@@ -2,22 +2,27 @@
 
 import os
 from collections.abc import Mapping
-
-from temporalio.client import Client
-from temporalio.converter import DataConverter
+from typing import TYPE_CHECKING
 
 from cli.client import STATE_DIR
 from cli.stack import state
-from infrastructure import temporal
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+    from temporalio.converter import DataConverter
 
 
-async def connect() -> Client:
+async def connect() -> "Client":
     """A client; without TEMPORAL_ADDRESS, of the stack that runs from this folder, if one does."""
+    from infrastructure import temporal  # noqa: PLC0415 - heavy
+
     return await temporal.connect(environment=_environment())
 
 
-def converter() -> DataConverter:
+def converter() -> "DataConverter":
     """What reads the payloads of recorded histories, with the keys of the same."""
+    from infrastructure import temporal  # noqa: PLC0415 - heavy
+
     return temporal.replay_converter(_environment())
 
 

@@ -8,8 +8,8 @@ instead of a result, and the states of a barrier's rows. Its modules:
     outbox, observer         what the service may give its barrier: events to publish, counters
     activity_errors          for activities: the key of a call, and which errors Temporal retries
 
-A service imports all but the last. None of those uses Temporal or the kernel; but Python imports
-the package `saga` with them, and so Temporal's SDK, some 13 MB.
+A service imports all but the last. None of those uses Temporal or the kernel, nor loads them:
+`saga` loads its own names when they are asked for.
 """
 
 from saga.participant.errors import (

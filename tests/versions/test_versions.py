@@ -10,9 +10,10 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 
-from cli.operate.deploy.deployment import API, UNVERSIONED, NoVersion
+from cli.operate.deploy.deployment import API, UNVERSIONED
 from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
 from cli.operate.deploy.sagas import move
+from cli.operate.errors import NoVersion
 from cli.stack.programs import program
 from contracts.names import Queue, workflow_id
 from saga.participant.activity_errors import ServiceErrors

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -12,12 +12,14 @@ from rich.markup import escape
 
 from cli.marks import mark
 from cli.operate.batch import AsJson
-from cli.operate.deploy.deployment import Deployment, NoVersion, Routing
-from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
-from cli.operate.deploy.sagas import OPEN, Moved, count, move, open_of, replay_open
-from cli.operate.errors import told
-from cli.operate.replay import Replayed, show
+from cli.operate.errors import NoVersion, told
 from cli.operate.temporal import connect
+
+# What knows Temporal takes half a second to load, which other commands need not wait for.
+if TYPE_CHECKING:
+    from cli.operate.deploy.deployment import Deployment, Routing
+    from cli.operate.deploy.sagas import Moved
+    from cli.operate.replay import Replayed
 
 T = TypeVar("T")
 
@@ -57,9 +59,12 @@ def status(deployment: Name = ORDERS, *, as_json: AsJson = False) -> None:
 @app.command()
 def check(*, as_json: AsJson = False) -> None:
     """Replay all open sagas against the code in this folder. Exit code 1 if one differs."""
+    from cli.operate.deploy.sagas import OPEN, replay_open  # noqa: PLC0415 - heavy
+    from cli.operate.replay import show  # noqa: PLC0415 - heavy
+
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # what it complains of is shown
 
-    async def replays(it: Deployment) -> list[Replayed]:
+    async def replays(it: "Deployment") -> "list[Replayed]":
         return [one async for one in replay_open(it.client, OPEN)]
 
     show(_run(ORDERS, replays), as_json=as_json)
@@ -91,6 +96,8 @@ def promote_version(
     It is rolled back as soon as one of its sagas stands still because its code fails, or if more of
     its orders than tolerated time out, are blocked, or are retried for long.
     """
+    from cli.operate.deploy.rollout import Pace, promote  # noqa: PLC0415 - heavy
+
     pace = Pace(_percentages(steps), seconds, orders, patience, tolerate)
     good = _run(deployment, lambda it: promote(it, build_id, pace, _say))
     raise typer.Exit(0 if good else 1)
@@ -109,8 +116,10 @@ def drain(
     Exit code 1 if it still has some in the end. Those that wait for a person are best resolved, or
     else moved to the current version.
     """
+    from cli.operate.deploy.rollout import drained  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.sagas import move  # noqa: PLC0415 - heavy
 
-    async def act(it: Deployment) -> bool:
+    async def act(it: "Deployment") -> bool:
         if moving:
             _tell(await move(it, build_id, (await it.routing()).current))
         return await drained(it, build_id, within, _say)
@@ -132,8 +141,10 @@ def rollback(
     The sagas of the version that is left stay with it, except such as have never got past their
     first task: so keep its workers until it is drained, or move its sagas.
     """
+    from cli.operate.deploy.rollout import roll_back  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.sagas import move  # noqa: PLC0415 - heavy
 
-    async def act(it: Deployment) -> None:
+    async def act(it: "Deployment") -> None:
         left = await roll_back(it, to, _say)
         if moving:
             _tell(await move(it, left, (await it.routing()).current))
@@ -141,13 +152,15 @@ def rollback(
     _run(deployment, act)
 
 
-async def _status(it: Deployment) -> tuple[Routing, dict[str, int]]:
+async def _status(it: "Deployment") -> "tuple[Routing, dict[str, int]]":
+    from cli.operate.deploy.sagas import count, open_of  # noqa: PLC0415 - heavy
+
     routing = await it.routing()
     builds = sorted({"", *(one.build_id for one in routing.versions)})
     return routing, {one: await count(it.client, open_of(it, one)) for one in builds}
 
 
-def _share(routing: Routing, build_id: str) -> float:
+def _share(routing: "Routing", build_id: str) -> float:
     """How many percent of new orders a version gets."""
     if build_id == routing.ramping:
         return routing.percent
@@ -164,7 +177,7 @@ def _percentages(text: str) -> list[float]:
     return found
 
 
-def _tell(moved: Sequence[Moved]) -> None:
+def _tell(moved: "Sequence[Moved]") -> None:
     console = Console(soft_wrap=True, highlight=False)
     for it in moved:
         became = "is moved" if it.stays is None else f"stays: {escape(it.stays)}"
@@ -175,8 +188,9 @@ def _say(what: str) -> None:
     typer.echo(what)
 
 
-def _run(deployment: str, act: Callable[[Deployment], Awaitable[T]]) -> T:
+def _run(deployment: str, act: "Callable[[Deployment], Awaitable[T]]") -> T:
     """Do it; what a person can mend is told, with exit code 1."""
+    from cli.operate.deploy.deployment import Deployment  # noqa: PLC0415 - heavy
 
     async def run() -> T:
         return await act(Deployment(await connect(), deployment))

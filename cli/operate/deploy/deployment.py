@@ -17,16 +17,13 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from cli.operate.errors import NoVersion
 from contracts.names import Queue
 
 API = "api"  # what the API calls itself on Temporal
 UNVERSIONED = ""  # the build id of workers that say none
 GONE = timedelta(seconds=90)  # a worker asks once a minute; one that is gone is listed for longer
 VERSIONED = WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED
-
-
-class NoVersion(Exception):
-    """There is no such version; the message says what to do first."""
 
 
 @dataclass(frozen=True)

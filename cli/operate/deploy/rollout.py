@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cli.operate.deploy.deployment import Deployment, NoVersion, Routing
+from cli.operate.deploy.deployment import Deployment, Routing
 from cli.operate.deploy.sagas import ids, open_of
 from cli.operate.deploy.troubles import Troubles, look
+from cli.operate.errors import NoVersion
 
 LOOK = 1.0  # seconds between two looks
 Say = Callable[[str], None]

@@ -1,0 +1,35 @@
+"""What the author of a saga imports, from `saga`, which loads this when it is asked for."""
+
+from saga.definition import SagaDefinition
+from saga.earlier_runs import EarlierRuns
+from saga.executor import Saga
+from saga.messages import HELD_BACK, Call, FailureCause, FailureKind, Outcome, rejection
+from saga.retriable import Resolution, Resolving, Role
+from saga.retriable_calls import BlockedStepEvent
+from saga.step import AwaitedAnswer, Refusal, Step, StepKind
+from saga.view import SagaState, SagaView, StepState, StepView, WaitView
+
+__all__ = [
+    "HELD_BACK",
+    "AwaitedAnswer",
+    "BlockedStepEvent",
+    "Call",
+    "EarlierRuns",
+    "FailureCause",
+    "FailureKind",
+    "Outcome",
+    "Refusal",
+    "Resolution",
+    "Resolving",
+    "Role",
+    "Saga",
+    "SagaDefinition",
+    "SagaState",
+    "SagaView",
+    "Step",
+    "StepKind",
+    "StepState",
+    "StepView",
+    "WaitView",
+    "rejection",
+]
