@@ -1,4 +1,4 @@
-"""A saga that tells nothing, for whatever reason, is named with its way out, and hides no other."""
+"""A saga that does not answer is named with its way out, whatever the cause, and hides no other."""
 
 import asyncio
 import os

@@ -52,7 +52,7 @@ REQUESTS: dict[str, str] = {
     "arrive. Send the request again.",
     "retry_only": "This step takes `retry` only: nobody but the service knows the answer.",
     "saga_paused": "The workflow is paused. An operator must unpause it; see [Operating "
-    "sagas](../operating.md#a-saga-that-tells-nothing).",
+    "sagas](../operating.md#a-saga-that-does-not-answer).",
     "saga_terminated": "The workflow was ended from outside. The audit, or an operator, carries "
     "it on; see [An order was terminated](../runbooks/terminated.md).",
     "sku_exists": "There is a product with this SKU. Choose another.",
@@ -63,7 +63,7 @@ REQUESTS: dict[str, str] = {
     "unavailable": "Temporal, a database or a service is down. Send the same request after "
     "`Retry-After`.",
     "undecodable_input": "The workflow cannot read its input. An operator must help; see "
-    "[Operating sagas](../operating.md#a-saga-that-tells-nothing).",
+    "[Operating sagas](../operating.md#a-saga-that-does-not-answer).",
     "unfit_text": "The text cannot be stored (NUL, half a surrogate pair), or is too long.",
     "unknown_delivery": "The webhook has no such delivery.",
     "unknown_event_id": "The event is not on record, since a database was restored. Go on after "
