@@ -65,7 +65,12 @@ def test_pages_load_nothing_from_elsewhere(site: Path) -> None:
 
 
 def test_pages_can_be_searched(site: Path) -> None:
-    found = json.dumps(json.loads((site / "search.json").read_text()))
+    index = json.loads((site / "search.json").read_text())
+    assert re.split(index["config"]["separator"], "409 too_late_to_cancel") == [
+        "409",
+        "too_late_to_cancel",
+    ]
+    found = json.dumps(index)
     for word in ("too_late_to_cancel", "MOST_OPEN_SAGAS", "tombstone"):
         assert word in found, word
 

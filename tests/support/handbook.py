@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / ".build/handbook"
 MORE = ("saga/README.md", "examples/travel/README.md")
-LINK = re.compile(r"\[([^]]*)\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
+LINK = re.compile(r"\[([^]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 CONFIGURATION = """\
 [project]
@@ -39,6 +39,10 @@ tables = {{}}
 toc.permalink = true
 pymdownx.highlight.pygments_lang_class = true
 pymdownx.superfences = {{}}
+
+# A code or a setting is one word, with its underscores.
+[project.plugins.search]
+separator = '[\\s\\-,:!=\\[\\]()"`/]+|\\.(?!\\d)'
 
 [project.validation]
 invalid_links = true
@@ -68,7 +72,7 @@ def lay_out(folder: Path = BUILD) -> None:
 def _linked() -> Iterator[Path]:
     """The files of ours, other than pages, to which documents link."""
     for document in documents():
-        for _, link in LINK.findall(document.read_text()):
+        for _, link, _ in LINK.findall(document.read_text()):
             target = (document.parent / link).resolve()
             if target.is_file() and target.is_relative_to(ROOT):
                 yield target
@@ -91,9 +95,9 @@ def navigation() -> list[tuple[str, list[Entry]]]:
 def _entries(index: Path, text: str) -> list[Entry]:
     """The pages that a part of an index links to, each once, under the names that it gives them."""
     found: dict[str, str] = {}
-    for title, link in LINK.findall(text):
+    for title, link, anchor in LINK.findall(text):
         path = (index.parent / link).resolve()
-        if path.suffix == ".md" and path.is_file():
+        if path.suffix == ".md" and path.is_file() and not anchor:
             found.setdefault(str(path.relative_to(ROOT)), title)
     return [(title, path) for path, title in found.items()]
 

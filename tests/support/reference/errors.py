@@ -44,13 +44,13 @@ def tables() -> str:
     reasons = {**REASONS, **dict.fromkeys(declines, told)}
     return "\n".join(
         [
-            "\n## Of a request\n",
+            "\n## Codes of a refused request\n",
             _requests({it: services[it] for it in REQUESTS if it in services} | api, gateway),
-            "## Of a field\n\nIn `errors`, beside those of the schema such as `missing`:\n",
+            "## Codes of a field\n\nIn `errors`, beside those of the schema such as `missing`:\n",
             _words(FIELDS),
-            "## Of an order\n\n`reason.code` of an order that has ended:\n",
+            "## Reasons of an order\n\n`reason.code` of an order that has ended:\n",
             _words(reasons),
-            "## Of a step\n\nWhat a saga's view and the audit say of a step that was refused:\n",
+            "## Codes of a step\n\nWhat a saga's view and the audit say of a refused step:\n",
             _words(STEPS),
         ]
     )
