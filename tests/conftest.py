@@ -1,5 +1,6 @@
 """What tests share: one PostgreSQL and empty databases for each test."""
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,6 +8,7 @@ import pytest_asyncio
 
 from infrastructure.settings import DatabaseSettings
 from tests.support.databases import Server, empty, running_server
+from tests.support.scheduling import UnitScheduling, longest_first
 from tests.support.world import World, running_world
 
 
@@ -36,3 +38,14 @@ async def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Asy
     databases = await server.databases()
     async with running_world(tmp_path_factory.mktemp("world"), databases) as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, the longest come first."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items[:] = longest_first(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> UnitScheduling | None:
+    """For `--dist loadfile`."""
+    return UnitScheduling(config, log) if config.getoption("dist") == "loadfile" else None

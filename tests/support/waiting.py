@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-async def until(condition: Callable[[], Awaitable[bool]], *, within: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], *, within: float = 60) -> None:
     """Until the condition holds. TimeoutError if it does not in time."""
     async with asyncio.timeout(within):
         while not await condition():  # noqa: ASYNC110 - what is waited for has no event here

@@ -1,0 +1,61 @@
+"""How tests are spread over processes: what takes longest first, so that no process is left over.
+
+A file's tests stay in one process, and so do the files that share a stack.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+TOGETHER = ("tests/cli", "tests/gateway")  # each has one stack, or one gateway, for its folder
+# Whatever takes more than half a minute, the longest first.
+LONGEST = (
+    "tests/cli",
+    "tests/docs/test_operating.py",
+    "tests/workflows/test_audit.py",
+    "tests/workflows/test_ledger_audit.py",
+    "tests/versions/test_versions.py",
+    "tests/docs/test_rollout.py",
+    "tests/docs/test_outage.py",
+    "tests/docs/test_commands.py",
+    "tests/docs/test_encryption.py",
+    "tests/stack/test_ends.py",
+    "tests/stack/test_running.py",
+    "tests/fifth/test_fifth_service.py",
+    "tests/library/test_distribution.py",
+    "tests/workflows/test_cancellation.py",
+    "tests/saga/test_runner.py",
+)
+
+
+def unit_of(nodeid: str) -> str:
+    """What a test stays in one process with: its file, or its folder."""
+    file = nodeid.partition("::")[0]
+    folder = file.rpartition("/")[0]
+    return folder if folder in TOGETHER else file
+
+
+def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """The tests, unit by unit: those that are known to take long, then those that have many."""
+    units: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        units.setdefault(unit_of(item.nodeid), []).append(item)
+    ranks = {unit: rank for rank, unit in enumerate(LONGEST)}
+
+    def rank(unit: str) -> tuple[int, int]:
+        return ranks.get(unit, len(ranks)), -len(units[unit])
+
+    return [item for unit in sorted(units, key=rank) for item in units[unit]]
+
+
+class UnitScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """As `--dist loadfile`, by units and in the order in which tests are collected."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
