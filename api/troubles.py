@@ -47,13 +47,13 @@ class Kind(StrEnum):
 CODES = {Kind.PAUSED: "saga_paused", Kind.UNREADABLE: "undecodable_input"}
 BAD_ENDS = {Status.TERMINATED, Status.TIMED_OUT, Status.FAILED}
 WAYS_OUT = {
-    Kind.BLOCKED: "mend the cause, then: saga resolve STEP {saga} --action retry; "
+    Kind.BLOCKED: "fix the cause, then: saga resolve STEP {saga} --action retry; "
     "see docs/runbooks/blocked.md",
     Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}; see docs/operating.md",
-    Kind.PROBLEM: "its code fails: deploy what mends it, after saga replay {saga}; "
+    Kind.PROBLEM: "its code fails: deploy what fixes it, after saga replay {saga}; "
     "see docs/runbooks/deploy.md",
     Kind.UNKNOWN: "look at temporal workflow describe -w {saga}",
-    Kind.RETRYING: "mend what it waits for; it goes on by itself",
+    Kind.RETRYING: "fix what it waits for; it goes on by itself",
     Kind.SLOW: "look at saga explain {order}",
 }
 RESET = (

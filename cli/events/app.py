@@ -47,7 +47,7 @@ def rebuild(
         typer.echo(json.dumps([_shown(it) for it in wrong]))
         return
     orders = len({it.order_id for it in wrong})
-    console.print(f"{projection} is what the events say; {orders} were mended")
+    console.print(f"{projection} is what the events say; {orders} were corrected")
 
 
 @app.command()
@@ -59,7 +59,7 @@ def check(as_json: AsJson = False) -> None:
     for it in [] if as_json else wrong[:SHOWN]:
         console.print(f"{it.order_id} {it.column}: {it.row!r}, but by its events {it.fold!r}")
     if wrong and not as_json:
-        console.print(f"{len(wrong)} differences; `saga events rebuild orders` mends them")
+        console.print(f"{len(wrong)} differences; `saga events rebuild orders` corrects them")
     elif not as_json:
         console.print("orders is what the events say")
     raise typer.Exit(1 if wrong else 0)

@@ -20,7 +20,7 @@ NEXT = {
     "timed_out": "All is undone. Find out what was down; the customer may order again.",
     "returned": "Nothing to do: money and goods went back.",
     "blocked": "It waits for you: saga resolve {step} order-{id} --action retry, when the cause is "
-    "mended; see docs/runbooks/blocked.md",
+    "fixed; see docs/runbooks/blocked.md",
 }
 RECORDED = {
     ("action", "started"): "was begun, and its outcome is not on record",

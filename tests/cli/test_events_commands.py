@@ -77,7 +77,7 @@ async def test_a_damaged_read_model_is_found_and_mended(environment: dict[str, s
     (wrong,) = json.loads(said)
     assert (wrong["order_id"], wrong["column"]) == ("ord_nobody", "id")
     code, said = await in_thread(environment, "rebuild", "orders")
-    assert (code, "1 were mended" in said) == (0, True)
+    assert (code, "1 were corrected" in said) == (0, True)
     assert (await in_thread(environment, "check"))[0] == 0
     await connection.close()
 
