@@ -30,13 +30,13 @@ from activities.missing_steps import (
     missing_of_order,
     missing_of_return,
 )
+from contracts.base import Money
 from contracts.inventory import InventoryService
-from contracts.message import Money
 from contracts.names import order_of, workflow_id
 from contracts.orders import BY_HAND, Order, OrderService
 from contracts.orphans import Orphan, Remedy, Why
 from contracts.payments import PaymentService
-from contracts.sagas import PLACING, RETURNING, SagaType, type_of
+from contracts.workflow_io import PLACING, RETURNING, SagaType, type_of
 from saga.participant import NotFound, Op
 
 BAD_ENDS = {

@@ -10,8 +10,8 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.executions import described
+from contracts.base import Money
 from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
-from contracts.message import Money
 from contracts.names import workflow_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderService, OrderStatus
 from contracts.payments import Kept, PaymentService, PaymentStatus

@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.executions import Execution, Status
 from contracts.names import order_of
 from contracts.orders import BY_HAND, CreateOrder
-from contracts.sagas import PLACING, SagaInput, SagaType, type_named
+from contracts.workflow_io import PLACING, SagaInput, SagaType, type_named
 
 C = TypeVar("C", CreateOrder, SagaInput)
 STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from contracts.message import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
+from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,

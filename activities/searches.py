@@ -27,7 +27,7 @@ from contracts.names import order_of, workflow_id
 from contracts.orders import OrderFilter, OrderService, OrderStatus
 from contracts.orphans import Search
 from contracts.payments import PaymentService
-from contracts.sagas import PLACING, RETURNING, SAGA_TYPES, any_of, type_of
+from contracts.workflow_io import PLACING, RETURNING, SAGA_TYPES, any_of, type_of
 
 Suspects = tuple[
     Sequence[str], str

@@ -1,4 +1,4 @@
-"""`saga-api`: serves the REST front end."""
+"""Serves the REST front end; `saga-api` has the console beside it."""
 
 import argparse
 import contextlib
@@ -13,30 +13,29 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings
 from temporalio.client import Client
 
-from api.admission import MOST_OPEN
-from api.app import create_app
-from api.backend import Backend
-from api.console.settings import from_environment
-from api.docs import serve_handbook
+from api.app import Install, Opening, create_app
+from api.dependencies import Backend
+from api.overload.load_shedding import MOST_OPEN
+from api.routes.api_docs import serve_handbook
 from api.server import allow_many_connections, serve
 from contracts.names import ORDER_EVENTS
-from infrastructure.draining import drain_option
-from infrastructure.jwks import demand_usable, open_keys
-from infrastructure.keys import KeysUnusable
-from infrastructure.notices import Notices
+from infrastructure.http.circuit_breaker_metrics import observed
+from infrastructure.http.graceful_shutdown import drain_option
+from infrastructure.postgres.notify import Notices
+from infrastructure.security.access_tokens import MAX_BYTES, MAX_LEEWAY, Verifier
+from infrastructure.security.jwks import demand_usable, open_keys
+from infrastructure.security.key_ring import KeysUnusable
 from infrastructure.settings import EVENTS, DatabaseUrl, WebhookSettings
-from infrastructure.telemetry.breakers import observed
-from infrastructure.telemetry.start import telemetry_of
-from infrastructure.telemetry.workflows import plugins, replay_safe
-from infrastructure.temporal import connect, demand_keys, runtime_of
-from infrastructure.tokens import MAX_BYTES, MAX_LEEWAY, Verifier
+from infrastructure.telemetry.setup import telemetry_of
+from infrastructure.telemetry.temporal import plugins, replay_safe
+from infrastructure.temporal.client import connect, demand_keys, runtime_of
 from services.composition import breakers_of, open_placed
-from services.event.opening import open_webhooks
-from services.places import Places, PlaceSettings
+from services.event.wiring import open_webhooks
+from services.locations import Places, PlaceSettings
 from workers.claims import claiming
+from workers.deployment_version import VersionSettings
 from workers.lint import findings
-from workers.versioning import VersionSettings
-from workers.working import working_inside
+from workers.run import working_inside
 
 WITHOUT_KEYS = """\
 The API does not start without keys that tell its callers apart. Set
@@ -155,7 +154,6 @@ async def open_backend(
             notices=notices,
             fast_path=settings.fast_path,
             most_open=settings.most_open_sagas,
-            console=from_environment(),
             webhooks=webhooks,
             plain_webhooks=bool(WebhookSettings().allowed),
         )
@@ -173,8 +171,13 @@ def _give_up() -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
-def main() -> None:
-    """Entry point."""
+def run_api(
+    extend: Callable[[Opening], Opening] = lambda opening: opening, *installs: Install
+) -> None:
+    """Serve the API by the command line and the environment, until it is told to stop.
+
+    `extend` adds to the backend what the routes of `installs` need.
+    """
     parser = argparse.ArgumentParser(prog="saga-api", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8000, type=int)
@@ -197,10 +200,11 @@ def main() -> None:
     with telemetry_of("api", replay_safe) as telemetry:
         runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
         client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))
-        app = create_app(partial(open_backend, auth, places, client, work=options.work))
+        opening = partial(open_backend, auth, places, client, work=options.work)
+        app = create_app(extend(opening), *installs)
         serve_handbook(app, ApiSettings().api_handbook)
         serve(app, options.host, options.port, options.drain)
 
 
 if __name__ == "__main__":
-    main()
+    run_api()

@@ -7,33 +7,32 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import (
-    access,
+from api.dependencies import Backend
+from api.http import openapi, problem_details
+from api.http.h11_protocol import LEAVING
+from api.http.request_id import RequestIds
+from api.http.request_limits import Intake
+from api.routes import (
+    api_docs,
     catalogue,
-    docs,
     events,
     health,
     metrics,
-    openapi,
-    operators,
+    order_saga,
     orders,
-    problems,
     returns,
-    saga_views,
+    sagas,
     webhooks,
 )
-from api.backend import Backend
-from api.console import install as console
-from api.intake import Intake
-from api.request_id import RequestIds
-from api.wire import LEAVING
-from infrastructure.draining import DRAINING
+from api.security import authorization
+from infrastructure.http.graceful_shutdown import DRAINING
 from infrastructure.telemetry.web import telemetry
 
 Opening = Callable[[], AbstractAsyncContextManager[Backend]]
+Install = Callable[[FastAPI], None]  # puts more routes into the app
 
 
-def create_app(open_backend: Opening) -> FastAPI:
+def create_app(open_backend: Opening, *installs: Install) -> FastAPI:
     """The app; its backend is opened when it starts and closed when it stops."""
 
     @asynccontextmanager
@@ -56,24 +55,25 @@ def create_app(open_backend: Opening) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         telemetry=telemetry(),
     )
-    problems.install(app)
+    problem_details.install(app)
     for router in (
         orders.router,
         events.router,
-        saga_views.router,
+        order_saga.router,
         returns.router,
-        operators.router,
-        operators.figures,
+        sagas.router,
+        sagas.figures,
         catalogue.router,
         webhooks.router,
         health.router,
         metrics.router,
     ):
         app.include_router(router)
-    console.install(app)
-    docs.install(app)
+    for install in installs:
+        install(app)
+    api_docs.install(app)
     openapi.install(app)
     app.add_middleware(Intake)
     app.add_middleware(RequestIds)  # the outermost
-    access.check(app)
+    authorization.check(app)
     return app

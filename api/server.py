@@ -8,9 +8,9 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from api.limits import MAX_HEAD
-from api.wire import Wire
-from infrastructure.draining import DrainingServer
+from api.http.h11_protocol import Wire
+from api.http.limits import MAX_HEAD
+from infrastructure.http.graceful_shutdown import DrainingServer
 
 # Arguments of uvicorn.Config. Durations in seconds, sizes in bytes.
 SERVING: dict[str, Any] = {

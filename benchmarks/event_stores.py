@@ -24,16 +24,16 @@ from eventsourcing.postgres import (
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
 
-from contracts.events import BEGINNING
-from contracts.message import Money
+from contracts.base import Money
+from contracts.event_records import BEGINNING
+from contracts.events.integration_events import DomainEvent, EventType, OrderEvent
 from contracts.orders import OrderStatus
-from contracts.published import DomainEvent, EventType, OrderEvent
-from infrastructure.database import Database
-from infrastructure.event_store import EventStore, NewEvent
-from infrastructure.notices import Notices
-from infrastructure.outbox import Outbox, OutboxTables
-from infrastructure.postgres_bus import PostgresBus
-from infrastructure.relay import Relay
+from infrastructure.eventstore.store import EventStore, NewEvent
+from infrastructure.messaging.outbox import Outbox, OutboxTables
+from infrastructure.messaging.postgres_bus import PostgresBus
+from infrastructure.messaging.relay import Relay
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.notify import Notices
 from services.event import tables as event_tables
 from services.order import tables as order_tables
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import load
-from benchmarks.ground import Ground
+from benchmarks.environment import Ground
 from benchmarks.load import Sample
-from benchmarks.result import HARNESS, Turn
+from benchmarks.report.result import HARNESS, Turn
 from benchmarks.rounds import interleaved
-from benchmarks.subject import Subject
+from benchmarks.subjects.subject import Subject
 from benchmarks.usage import Usage, grouped, kind_of, own_usage, spent, usages
 
 AT_ONCE = (8, 24)

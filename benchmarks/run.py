@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from benchmarks.costs import cost
 from benchmarks.counters import handed_in
-from benchmarks.ground import Ground, running_ground
+from benchmarks.data.orders import Shop, open_shop
+from benchmarks.environment import Ground, running_ground
 from benchmarks.measure import Asked, Measuring
-from benchmarks.orders import Shop, open_shop
-from benchmarks.result import Cost, Results, summary
+from benchmarks.report.result import Cost, Results, summary
+from benchmarks.saga_costs import cost
 from benchmarks.soak import Soaked, Soaking
-from benchmarks.subject import Subject
-from benchmarks.subjects import namespaces_of, opened
+from benchmarks.subjects.registry import namespaces_of, opened
+from benchmarks.subjects.subject import Subject
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import open_services
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from benchmarks import growth, load
+from benchmarks import load
 from benchmarks.counters import handed_in
-from benchmarks.ground import Ground
+from benchmarks.data import table_growth
+from benchmarks.environment import Ground
 from benchmarks.stats import Latency, slope
-from benchmarks.subject import Subject
+from benchmarks.subjects.subject import Subject
 from benchmarks.usage import kind_of, usages
 
 AT_ONCE = 16
@@ -83,8 +84,8 @@ class Soaking:
     async def _rows(self) -> dict[str, int]:
         self.tell("counting rows")
         await handed_in()
-        urls = {it: self.ground.superuser_url(it) for it in growth.databases()}
-        return {name: it.rows for name, it in (await growth.counts(urls)).items()}
+        urls = {it: self.ground.superuser_url(it) for it in table_growth.databases()}
+        return {name: it.rows for name, it in (await table_growth.counts(urls)).items()}
 
 
 def slopes(slices: Sequence[Slice]) -> dict[str, float]:

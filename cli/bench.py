@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from cli.stack.errors import StackError
+from local_stack.errors import StackError
 
 if TYPE_CHECKING:
     from benchmarks.measure import Asked
-    from benchmarks.result import Results
+    from benchmarks.report.result import Results
 
 PARTS = ("peers", "rest", "workers", "lines", "settings", "scale")
 USUAL = PARTS[:-2]  # many settings take long, and filling databases does
@@ -53,7 +53,7 @@ def bench(
         _soak(_minutes(soak), out)
         return
     from benchmarks.measure import AT_ONCE, QUICK, Asked  # noqa: PLC0415 - heavy
-    from benchmarks.subjects import names  # noqa: PLC0415 - heavy
+    from benchmarks.subjects.registry import names  # noqa: PLC0415 - heavy
 
     wanted = names(parts or (QUICKLY if quick else USUAL), only or [])
     unknown = (set(parts or ()) - set(PARTS)) | (set(only or ()) - set(wanted))
@@ -86,8 +86,8 @@ def run(wanted: list[str], asked: "Asked") -> "Results":
 
 def show(results: "Results", out: Path) -> None:
     """Tables on the terminal, a picture and a page in the folder."""
-    from benchmarks import plot, tables  # noqa: PLC0415 - heavy
-    from benchmarks.goals import judge  # noqa: PLC0415 - heavy
+    from benchmarks.report import plot, tables  # noqa: PLC0415 - heavy
+    from benchmarks.report.goals import judge  # noqa: PLC0415 - heavy
 
     console = _wide()
     for table in (tables.peers(results), tables.costs(results)):
@@ -105,7 +105,7 @@ def _minutes(text: str) -> float:
 
 
 def _soak(minutes: float, out: Path) -> None:
-    from benchmarks import tables  # noqa: PLC0415 - heavy
+    from benchmarks.report import tables  # noqa: PLC0415 - heavy
     from benchmarks.run import soak  # noqa: PLC0415 - heavy
 
     console = Console(stderr=True)

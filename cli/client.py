@@ -14,9 +14,10 @@ from uuid import uuid4
 import httpx2
 import typer
 
-from cli.stack import signing, state
-from cli.stack.files import StateDir
-from infrastructure.jwks import is_loopback
+from infrastructure.security.jwks import is_loopback
+from local_stack.secrets import signing_keys
+from local_stack.state import state_file
+from local_stack.state_dir import StateDir
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 STATE_DIR = Path(".saga")
@@ -29,7 +30,7 @@ def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
     """The given one, or that of the stack which runs from this folder, or the usual place."""
     if given:
         return given
-    stack = state.running(state_dir.absolute())
+    stack = state_file.running(state_dir.absolute())
     return stack.urls["api"] if stack else DEFAULT_URL
 
 
@@ -40,7 +41,7 @@ def api_token(url: str, state_dir: Path, environ: Mapping[str, str]) -> str | No
     layout = StateDir(state_dir.absolute())
     if not is_loopback(urlsplit(url).hostname) or not layout.signing_key.exists():
         return None
-    return signing.operators_token(signing.load(layout), LIFETIME)
+    return signing_keys.operators_token(signing_keys.load(layout), LIFETIME)
 
 
 class ApiError(Exception):

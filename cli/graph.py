@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contracts.sagas import SAGA_TYPES, type_named
+from contracts.workflow_io import SAGA_TYPES, type_named
 
 NAMES = ", ".join(kind.name for kind in SAGA_TYPES)
 

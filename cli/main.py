@@ -14,29 +14,29 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import order
+from cli.orders import order
 from cli.bench import bench
 from cli.demo import demo
-from cli.ending import run_and_end
+from cli.exit import run_and_end
 from cli.events.app import app as events
 from cli.graph import graph
-from cli.keys import app as keys
-from cli.marks import mark
+from cli.security.keys import app as keys
+from cli.output import mark
 from cli.operate.app import install
-from cli.record import record
-from cli.secrets import command as make_secrets
+from cli.record_histories import record
+from cli.security.secrets import command as make_secrets
 from cli.services import services
-from cli.stack import status as stack_status
-from cli.stack.console import LastingConsole, Reporter
-from cli.stack.doctor import examine
-from cli.stack.down import down as stop_stack
-from cli.stack.environment import VERSION
-from cli.stack.errors import StackError, StartFailed
-from cli.stack.options import Given, Options, Ports, Topology, parse_scale
-from cli.stack.programs import Programs
-from cli.token import token
+from local_stack.commands import status as stack_status
+from local_stack.reporter import LastingConsole, Reporter
+from local_stack.commands.doctor import examine
+from local_stack.commands.down import down as stop_stack
+from local_stack.environment import VERSION
+from local_stack.errors import StackError, StartFailed
+from local_stack.options import (Given, Options, Ports, Topology, parse_scale)
+from local_stack.programs import Programs
+from cli.security.token import token
 from cli.trace import trace
-from cli.user import app as user
+from cli.operate.user import app as user
 from cli.verify import verify
 from cli.worker import worker
 
@@ -124,7 +124,7 @@ def up(
         services_base=services_base_port,
     )
     instances = parse_scale(scale)
-    from cli.stack.up import up as run_stack  # noqa: PLC0415 - heavy
+    from local_stack.commands.up import up as run_stack  # noqa: PLC0415 - heavy
 
     options = Options(
         state_dir.absolute(),

@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.stack import state
-from cli.stack.environment import REGISTRY
-from cli.stack.errors import StackError
-from infrastructure.registry.instances import Registered
+from infrastructure.registry.registry import Registered
 from infrastructure.settings import RegistrySettings, with_driver
+from local_stack.environment import REGISTRY
+from local_stack.errors import StackError
+from local_stack.state import state_file
 from saga.participant import Unavailable
 
 
@@ -43,7 +43,7 @@ def services(
 
 def _url(state_dir: Path) -> str:
     """Where the registry is. StackError if there is none."""
-    stack = state.running(state_dir)
+    stack = state_file.running(state_dir)
     here = stack.environment.get(REGISTRY) if stack else None
     if url := here or RegistrySettings().registry_database_url:
         return with_driver(url)
@@ -54,7 +54,7 @@ def _url(state_dir: Path) -> str:
 
 
 async def _listed(url: str) -> list[Registered]:
-    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
     from infrastructure.registry.postgres import PostgresRegistry  # noqa: PLC0415 - heavy
 
     database = Database(url, pool_size=1)

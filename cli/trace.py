@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.stack.errors import StackError
-from cli.stack.files import StateDir
-from cli.stack.gateway import ACCESS_LOG
 from contracts.names import workflow_id
-from infrastructure.envoy.spans import of_log
-from infrastructure.telemetry.spans import KeptSpan, of_workflows, read
+from infrastructure.envoy.access_log_spans import of_log
+from infrastructure.telemetry.span_files import KeptSpan, of_workflows, read
 from infrastructure.telemetry.waterfall import Row, rows
+from local_stack.envoy import ACCESS_LOG
+from local_stack.errors import StackError
+from local_stack.state_dir import StateDir
 
 NARROWEST, WIDEST = 10, 60  # of a bar
 NAMES = 0.55  # of the terminal's width, at most

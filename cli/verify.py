@@ -17,9 +17,9 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from cli.scratch import own_databases
-from cli.stack.options import Topology
-from contracts.sagas import SAGA_TYPES
+from cli.temporary_databases import own_databases
+from contracts.workflow_io import SAGA_TYPES
+from local_stack.options import Topology
 
 if TYPE_CHECKING:
     from saga.verify.campaign import Asked, Environments
@@ -74,9 +74,9 @@ def verify(
 
 def _subjects(asked: str) -> "Sequence[Subject]":
     """The one that is asked for, or all of ours."""
+    from invariants.subjects.registry import NoSubject, subjects  # noqa: PLC0415 - heavy
     from saga.verify.command import NoSubject as Unnamed  # noqa: PLC0415 - heavy
     from saga.verify.command import subject_named  # noqa: PLC0415 - heavy
-    from verifier.subjects import NoSubject, subjects  # noqa: PLC0415 - heavy
 
     if asked.partition(":")[0] and ":" in asked:
         try:
@@ -104,13 +104,13 @@ async def _verify(subjects: "Sequence[Subject]", asked: "Asked", *, remote: bool
     if len(subjects) == 1 and subjects[0].world is not None:
         if remote:
             raise typer.BadParameter("a subject with its own world says itself where services are")
-        from saga.verify.environment import running_environment  # noqa: PLC0415 - heavy
+        from saga.verify.environment.environment import running_environment  # noqa: PLC0415 - heavy
 
         return await _campaign(subjects, asked, partial(running_environment, subjects[0]))
     async with own_databases() as settings:
-        from infrastructure.codec.converter import converter_of  # noqa: PLC0415 - heavy
-        from infrastructure.codec.settings import PayloadSettings  # noqa: PLC0415 - heavy
-        from verifier.world import running_world  # noqa: PLC0415 - heavy
+        from infrastructure.temporal.codec_settings import PayloadSettings  # noqa: PLC0415 - heavy
+        from infrastructure.temporal.data_converter import converter_of  # noqa: PLC0415 - heavy
+        from invariants.environment import running_world  # noqa: PLC0415 - heavy
 
         converter = converter_of(PayloadSettings.of(), "default")
         worlds = partial(running_world, settings, remote=remote, converter=converter)

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from cli.client import STATE_DIR
-from cli.stack import state
-from cli.stack.environment import VERSION
-from cli.stack.errors import StackError
-from cli.stack.programs import Programs
+from local_stack.environment import VERSION
+from local_stack.errors import StackError
+from local_stack.programs import Programs
+from local_stack.state import state_file
 
 
 def worker(
@@ -21,7 +21,7 @@ def worker(
     state_dir: Annotated[Path, typer.Option("--state-dir", help="Of the stack")] = STATE_DIR,
 ) -> None:
     """Run a worker of this folder's code beside the stack, until Ctrl-C."""
-    stack = state.running(state_dir.absolute())
+    stack = state_file.running(state_dir.absolute())
     if stack is None:
         raise StackError("no stack runs from this folder: `saga up` starts one")
     env = {**os.environ, **stack.environment}

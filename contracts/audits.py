@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from contracts.barrier_records import Epoch
+from contracts.base import Message, Money
 from contracts.ledgers import Discrepancy, LedgerCursor, LedgerWindow, Settled
-from contracts.message import Message, Money
 from contracts.orphans import Orphan, Repaired, Search
-from contracts.records import Epoch
 
 
 class Bounds(Message):

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from pydantic import Field
 
-from contracts.message import MAX_MINOR, Message, Money, Name, Quantity, Sku
-from contracts.records import Effects, Epoch
+from contracts.barrier_records import Effects, Epoch
+from contracts.base import MAX_MINOR, Message, Money, Name, Quantity, Sku
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
 

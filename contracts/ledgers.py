@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from contracts.message import Message, Money
+from contracts.base import Message, Money
 
 # A bank may send a refund back long after; most come within days, the last within weeks.
 REFUNDS_FAIL_WITHIN = timedelta(days=30)

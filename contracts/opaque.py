@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from contracts.message import MAX_NAME, Moment, unfit
+from contracts.base import MAX_NAME, Moment, unfit
 from saga.participant import Rejected
 
 A = TypeVar("A")

@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from contracts.events import Position, PositionedEvent, RecordedEvent
-from contracts.message import Message, Moment, Money, Name, Quantity, Reason, Sku
-from contracts.overview import Intervention, OrderFlow
-from contracts.records import Epoch
+from contracts.barrier_records import Epoch
+from contracts.base import Message, Moment, Money, Name, Quantity, Reason, Sku
+from contracts.event_records import Position, PositionedEvent, RecordedEvent
+from contracts.order_statistics import Intervention, OrderFlow
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
 

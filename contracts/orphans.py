@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from contracts.message import Message, Money
+from contracts.base import Message, Money
 
 
 class Why(StrEnum):

@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from contracts.message import Message, Money
-from contracts.records import Epoch
+from contracts.barrier_records import Epoch
+from contracts.base import Message, Money
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
 

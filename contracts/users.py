@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from contracts.message import Message, Name
+from contracts.base import Message, Name
 
 # Regular expressions differ in what white space is: controls and U+FEFF are named, so that a
 # client's JSON Schema and we agree.

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from pydantic import Field
 
-from contracts.message import Message
+from contracts.base import Message
 
 QUEUE = "webhooks"  # the task queue of deliveries
 WORKFLOW = "DeliverWebhook"

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from contracts.names import SERVICES
-from infrastructure.keys import FixedKeys, KeyFile, KeyRing, Keys
-from infrastructure.public_http import Network, networks
+from infrastructure.http.ssrf_safe_client import Network, networks
+from infrastructure.security.key_ring import FixedKeys, KeyFile, KeyRing, Keys
 
 
 def with_driver(url: str) -> str:

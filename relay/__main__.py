@@ -10,13 +10,13 @@ import logging
 import signal
 from collections.abc import Coroutine
 
+from infrastructure.http.health_server import serving_health
 from infrastructure.settings import EventSettings
-from infrastructure.telemetry.start import telemetry_of
-from relay.housekeeping import keep_house
+from infrastructure.telemetry.setup import telemetry_of
 from relay.lag import watch_lag
-from relay.outboxes import OutboxSettings, open_relays
-from services.event.opening import open_bus
-from workers.health import serving_health
+from relay.relays import OutboxSettings, open_relays
+from relay.retention import keep_house
+from services.event.wiring import open_bus
 
 log = logging.getLogger("relay")
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, ScalarSelect, Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from contracts.events import EPOCH_BITS
-from infrastructure.bus import LANES
-from infrastructure.database import Database
+from contracts.event_records import EPOCH_BITS
+from infrastructure.messaging.bus import LANES
+from infrastructure.postgres.database import Database
 from services.event.tables import bus, catch_ups, epochs
 
 log = logging.getLogger(__name__)

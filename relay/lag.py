@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import Column, Select, Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infrastructure.bus import Bus, Lag
-from infrastructure.database import Database
-from infrastructure.endless import not_cancelled
-from infrastructure.event_epochs import current_epoch
-from infrastructure.outbox import OutboxTables
+from infrastructure.cancellation import not_cancelled
+from infrastructure.eventstore.epochs import current_epoch
+from infrastructure.messaging.bus import Bus, Lag
+from infrastructure.messaging.outbox import OutboxTables
+from infrastructure.postgres.database import Database
 from infrastructure.telemetry.metrics import gauge
 from relay.catching_up import Begun, catch_up
-from relay.outboxes import OUTBOXES
+from relay.relays import OUTBOXES
 from saga.participant import Unavailable
 from services.event.deliveries import CONSUMER
 from services.event.tables import hooks, inbox

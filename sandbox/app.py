@@ -13,9 +13,9 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from sandbox import faults, idempotency, intents, ledger, refunds
-from sandbox.answers import Answer, Page
 from sandbox.errors import Fault
 from sandbox.params import Params, parse
+from sandbox.responses import Answer, Page
 from sandbox.server import Cut
 from sandbox.store import Store
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox import intents
-from sandbox.answers import Answer
 from sandbox.errors import Fault
 from sandbox.params import Params
+from sandbox.responses import Answer
 
 OPERATIONS = ("create", "confirm", "cancel", "refund")
 PARAMETERS = {"operation", "kind", "order", "times"}

@@ -10,8 +10,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sandbox.answers import Answer
 from sandbox.errors import Fault
+from sandbox.responses import Answer
 
 DAY = 24 * 60 * 60
 

@@ -12,10 +12,10 @@ import sqlite3
 from typing import Any
 
 from sandbox import ledger
-from sandbox.answers import Answer, Page
 from sandbox.errors import Fault
-from sandbox.methods import Decline, behaviour
 from sandbox.params import Params
+from sandbox.payment_methods import Decline, behaviour
+from sandbox.responses import Answer, Page
 
 MAX_AMOUNT = 99_999_999
 CANCELABLE = ("requires_payment_method", "requires_confirmation")

@@ -9,10 +9,10 @@ import sqlite3
 from typing import Any
 
 from sandbox import intents, ledger
-from sandbox.answers import Answer, Page
 from sandbox.errors import Fault
-from sandbox.methods import behaviour
 from sandbox.params import Params
+from sandbox.payment_methods import behaviour
+from sandbox.responses import Answer, Page
 
 URL = "/v1/refunds"
 EXPANDED = "data.charge"

@@ -10,23 +10,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from contracts.barrier_records import StepRecorder
 from contracts.inventory import InventoryService
 from contracts.names import DATABASES, SERVICES, STEP_RECORDERS
 from contracts.orders import OrderService
 from contracts.payments import PaymentService
-from contracts.records import StepRecorder
 from contracts.users import UserService
-from infrastructure.breaker import Breaker, Observer, unobserved
-from infrastructure.service_client import ServiceClient, open_client, remote
-from infrastructure.service_tokens import Bearer
+from infrastructure.http.circuit_breaker import Breaker, Observer, unobserved
+from infrastructure.rpc.client import ServiceClient, open_client, remote
+from infrastructure.rpc.tokens import Bearer
+from infrastructure.security.access_tokens import Issuer
 from infrastructure.settings import DatabaseSettings, ProviderSettings
-from infrastructure.tokens import Issuer
-from services.inventory import opening as inventory
-from services.opened import Opened
-from services.order import opening as order
-from services.payment import opening as payment
-from services.places import Places
-from services.user import opening as user
+from services.inventory import wiring as inventory
+from services.locations import Places
+from services.order import wiring as order
+from services.payment import wiring as payment
+from services.service_handle import Opened
+from services.user import wiring as user
 
 PROTOCOLS: Mapping[str, type] = {
     "user": UserService,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.names import DATABASES
-from infrastructure.migrations import upgrade
+from infrastructure.postgres.migrations import upgrade
 from infrastructure.registry.postgres import MIGRATIONS as REGISTRY
 from infrastructure.settings import AnyDatabaseSettings, DatabaseSettings, RegistrySettings
 

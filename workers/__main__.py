@@ -11,21 +11,21 @@ import sys
 from functools import partial
 
 from contracts.names import SEARCH_ATTRIBUTES, Queue
-from infrastructure.keys import KeysUnusable
-from infrastructure.telemetry.breakers import observed
-from infrastructure.telemetry.start import telemetry_of
-from infrastructure.telemetry.workflows import plugins, replay_safe
-from infrastructure.temporal import connect, runtime_of
+from infrastructure.http.circuit_breaker_metrics import observed
+from infrastructure.http.health_server import serving_health
+from infrastructure.security.key_ring import KeysUnusable
+from infrastructure.telemetry.setup import telemetry_of
+from infrastructure.telemetry.temporal import plugins, replay_safe
+from infrastructure.temporal.client import connect, runtime_of
 from saga.lint import MissingSearchAttributes, check_search_attributes
 from services.composition import Services, breakers_of, open_placed
-from services.places import PlaceSettings
+from services.locations import PlaceSettings
 from workers import schedules
 from workers.claims import NamespaceMissing, NamespaceTaken, claim_patiently
-from workers.health import serving_health
+from workers.deployment_version import VersionSettings
 from workers.lint import findings
-from workers.queues import workers_for
-from workers.versioning import VersionSettings
-from workers.working import Connect, connect_patiently, work
+from workers.registration import workers_for
+from workers.run import Connect, connect_patiently, work
 
 log = logging.getLogger("workers")
 

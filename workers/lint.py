@@ -8,7 +8,7 @@ from saga import StepKind
 from saga.lint import Finding, lint
 from saga.step import activity_name
 from services.composition import Services
-from workers.queues import activities_of
+from workers.registration import activities_of
 from workflows.sagas import SAGAS
 
 
@@ -27,7 +27,9 @@ def findings() -> list[Finding]:
         pivots = {activity_name(it.action) for it in saga.definition if it.kind is StepKind.PIVOT}
         if (saga.definition.name, pivots) != (kind.name, {kind.pivot} - {""}):
             what = f"the saga {saga.definition.name} has the pivot {pivots}, and {kind} does not"
-            found.append(Finding("contracts/sagas.py", 1, what, "Say there what its SagaType is"))
+            found.append(
+                Finding("contracts/workflow_io.py", 1, what, "Say there what its SagaType is")
+            )
     return found
 
 

@@ -12,8 +12,8 @@ from temporalio.converter import DataConverter
 from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer
 
-from workers.queues import HOUSEKEEPING, WORKFLOWS
-from workers.sandbox import runner_for
+from workers.registration import HOUSEKEEPING, WORKFLOWS
+from workers.workflow_runner import runner_for
 from workflows.deliver_webhook import DeliverWebhook
 
 RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW

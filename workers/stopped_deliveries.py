@@ -12,11 +12,11 @@ from temporalio.client import Client
 
 from activities.delivery_runs import RunState, run_of
 from contracts.webhooks import Delivery, DeliveryRun, DeliveryState
-from infrastructure.endless import not_cancelled
+from infrastructure.cancellation import not_cancelled
 from infrastructure.telemetry.metrics import counter
-from infrastructure.webhook_starts import start_delivery
 from saga.participant import Unavailable
 from services.event.pending import PendingDeliveries
+from workers.webhook_starter import start_delivery
 
 log = logging.getLogger(__name__)
 EVERY = 60.0  # seconds

@@ -17,26 +17,26 @@ from temporalio.client import Client, Plugin
 from temporalio.worker import Worker
 
 from activities.webhooks import WebhookActivities
-from contracts.cloudevents import CloudEvent
+from contracts.events.cloudevents import CloudEvent
 from contracts.webhooks import QUEUE, DeliveryRun
-from infrastructure.bus import Bus
-from infrastructure.database import Database
-from infrastructure.endless import not_cancelled
-from infrastructure.inbox import Consumer
-from infrastructure.public_http import open_public_http
+from infrastructure.cancellation import not_cancelled
+from infrastructure.http.health_server import serving_health
+from infrastructure.http.ssrf_safe_client import open_public_http
+from infrastructure.messaging.bus import Bus
+from infrastructure.messaging.inbox import Consumer
+from infrastructure.postgres.database import Database
 from infrastructure.settings import EventSettings, WebhookSettings
-from infrastructure.telemetry.start import telemetry_of
-from infrastructure.telemetry.workflows import plugins, replay_safe
-from infrastructure.temporal import connect
-from infrastructure.webhook_starts import start_delivery
+from infrastructure.telemetry.setup import telemetry_of
+from infrastructure.telemetry.temporal import plugins, replay_safe
+from infrastructure.temporal.client import connect
 from saga.participant.activity_errors import ServiceErrors
 from services.event.deliveries import CONSUMER, Deliveries
-from services.event.opening import open_bus
 from services.event.pending import PendingDeliveries
 from services.event.tables import inbox
-from workers.health import serving_health
-from workers.sandbox import runner_for
+from services.event.wiring import open_bus
 from workers.stopped_deliveries import watch_deliveries
+from workers.webhook_starter import start_delivery
+from workers.workflow_runner import runner_for
 from workflows.deliver_webhook import DeliverWebhook
 
 log = logging.getLogger("webhooks")

@@ -8,8 +8,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.audits import AuditActivities
-    from activities.ledgers import LedgerActivities
+    from activities.orphan_audit import AuditActivities
+    from activities.payment_reconciliation import LedgerActivities
     from contracts.audits import AuditReport, AuditRequest
     from contracts.ledgers import Discrepancy, LedgerWindow, Settled
     from contracts.orphans import NOT_REPAIRED, Orphan, Repaired

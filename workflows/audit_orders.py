@@ -14,8 +14,8 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.audits import AuditActivities
-    from activities.ledgers import LedgerActivities
+    from activities.orphan_audit import AuditActivities
+    from activities.payment_reconciliation import LedgerActivities
     from contracts.audits import (
         AuditProgress,
         AuditReport,
@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Books,
         Tally,
     )
+    from contracts.barrier_records import Epoch
     from contracts.ledgers import (
         Discrepancy,
         LedgerCursor,
@@ -33,7 +34,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.names import AUDITS
     from contracts.orphans import Begun, Found, Orphan, Search, Standing
-    from contracts.records import Epoch
     from workflows import cautions
     from workflows.audit_at_once import audit_at_once
     from workflows.tallying import Tallying

@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from contracts.audits import AuditReport
-    from contracts.records import Epoch
+    from contracts.barrier_records import Epoch
     from workflows.tallying import STOPPED
 
 AFTER_A_RESTORE = timedelta(days=3)  # looked back at least: how old a backup may well be

@@ -3,8 +3,8 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from contracts.base import Money
     from contracts.inventory import ReserveStock, StockLine
-    from contracts.message import Money
     from contracts.orders import ConfirmOrder, CreateOrder, StartReturn
     from contracts.payments import ChargePayment, GiveBack
     from contracts.users import ValidateUser

@@ -9,23 +9,10 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
-    from contracts.message import (
-        MAX_EVIDENCE,
-        MAX_NAME,
-        MAX_REASON,
-        MAX_WHO,
-        Reason,
-        storable,
-    )
+    from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
     from contracts.names import Queue
     from contracts.orders import OrderStatus, StepNote
-    from contracts.sagas import (
-        TOO_LATE,
-        CancelOrder,
-        SagaInput,
-        SagaType,
-        Undo,
-    )
+    from contracts.workflow_io import TOO_LATE, CancelOrder, SagaInput, SagaType, Undo
     from saga import (
         BlockedStepEvent,
         EarlierRuns,

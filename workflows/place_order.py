@@ -1,7 +1,7 @@
 """The order saga: create order, validate user, reserve stock, charge, confirm, commit stock.
 
-The input (`contracts.sagas.PlaceOrderInput`) is the accepted order, complete: every step's command,
-and every compensation, can be computed from it alone.
+The input (`contracts.workflow_io.PlaceOrderInput`) is the accepted order, complete: every step's
+command, and every compensation, can be computed from it alone.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.users import UserActivities
     from contracts.names import Queue
     from contracts.orders import Order, OrderStatus
-    from contracts.sagas import PLACING, OrderOutcome, PlaceOrderInput
+    from contracts.workflow_io import PLACING, OrderOutcome, PlaceOrderInput
     from saga import BlockedStepEvent, Outcome, SagaDefinition, Step, StepKind
     from workflows import commands
     from workflows.order_saga import OrderSaga, check_id, reason_of

@@ -5,7 +5,7 @@ asked for, nobody can take it back: a new charge would need the customer. So wha
 refused comes first, and what must follow waits behind it: goods on the shelf may be sold again at
 once, so they go there only when nothing can undo the return any more.
 
-The input (`contracts.sagas.ReturnOrderInput`) is all that every command is computed from.
+The input (`contracts.workflow_io.ReturnOrderInput`) is all that every command is computed from.
 """
 
 from datetime import timedelta
@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities
     from contracts.names import Queue
     from contracts.orders import OrderStatus
-    from contracts.sagas import RETURNING, ReturnOrderInput, ReturnOutcome
+    from contracts.workflow_io import RETURNING, ReturnOrderInput, ReturnOutcome
     from saga import SagaDefinition, Step, StepKind
     from workflows import commands
     from workflows.order_saga import OrderSaga, check_id, reason_of

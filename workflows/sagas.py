@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from contracts.sagas import PLACING, RETURNING, SagaType
+from contracts.workflow_io import PLACING, RETURNING, SagaType
 from workflows.order_saga import OrderSaga
 from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder

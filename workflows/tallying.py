@@ -15,9 +15,9 @@ with workflow.unsafe.imports_passed_through():
         Named,
         Tally,
     )
+    from contracts.base import Money
     from contracts.ledgers import Discrepancy, Outcome, Settled
     from contracts.ledgers import Remedy as OfMoney
-    from contracts.message import Money
     from contracts.orphans import NOT_REPAIRED, Orphan, Remedy, Repaired
 
 STOPPED = {

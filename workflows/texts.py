@@ -13,8 +13,8 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.message import MAX_REASON, storable, unfit
-    from contracts.sagas import UNFIT_TEXT, CancelOrder
+    from contracts.base import MAX_REASON, storable, unfit
+    from contracts.workflow_io import UNFIT_TEXT, CancelOrder
 
 ANY_WISH = cast("type[CancelOrder]", CancelOrder | None)
 

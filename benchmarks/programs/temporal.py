@@ -16,19 +16,19 @@ from uuid import uuid4
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from api.accepted import Accepted
-from api.sagas import OrderSagas
+from api.temporal.accepted_order import Accepted
+from api.temporal.saga_gateway import OrderSagas
 from benchmarks.programs import noops
 from benchmarks.programs.serving import Handler, serve
-from benchmarks.programs.settings import SETTINGS
+from benchmarks.programs.worker_settings import SETTINGS
 from contracts.names import Queue, workflow_id
 from contracts.orders import CreateOrder, OrderStatus
-from contracts.sagas import OrderOutcome
+from contracts.workflow_io import OrderOutcome
 from infrastructure.settings import DatabaseSettings, ProviderSettings
-from infrastructure.temporal import connect
+from infrastructure.temporal.client import connect
 from saga.participant.activity_errors import ServiceErrors
 from services.composition import Services, open_services
-from workers.queues import WORKFLOWS, activities_of, worker_for
+from workers.registration import WORKFLOWS, activities_of, worker_for
 
 STEPS = 6  # of PlaceOrder, and so of the workflows of no-op steps
 

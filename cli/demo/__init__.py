@@ -10,11 +10,11 @@ from rich.live import Live
 
 from cli.client import STATE_DIR, Api, ApiError, fail
 from cli.demo import screen
-from cli.demo.books import Books, balance
-from cli.demo.meddling import LocalStack
+from cli.demo.balance import Books, balance
+from cli.demo.faults import LocalStack
 from cli.demo.run import Demo
-from cli.demo.stories import Story, in_flight, worker_killed
-from cli.stack import state
+from cli.demo.scenarios import Story, in_flight, worker_killed
+from local_stack.state import state_file
 
 
 def demo(
@@ -29,7 +29,7 @@ def demo(
     Exit code 1 if an order ends otherwise than it should, or the ledger does not add up.
     """
     console = Console(quiet=as_json)
-    stack = None if url else state.running(state_dir.absolute())
+    stack = None if url else state_file.running(state_dir.absolute())
     local = LocalStack(stack) if stack else None
     try:
         stories, books = _run(Demo(Api.at(url, state_dir), local), console)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 from cli.client import Api, ApiError
-from cli.demo.meddling import LocalStack
-from cli.demo.stories import Meddling, Story
+from cli.demo.faults import LocalStack
+from cli.demo.scenarios import Meddling, Story
 
 PATIENCE = 90.0
 POLL = 0.15

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from cli.demo.books import Books
+from cli.demo.balance import Books
 from cli.demo.run import Demo
-from cli.demo.stories import Story
-from cli.marks import mark
-from cli.order import styled
+from cli.demo.scenarios import Story
+from cli.orders.order import styled
+from cli.output import mark
 
 STEPS = ("create", "validate", "reserve", "charge", "confirm", "commit")
 GLYPHS = {

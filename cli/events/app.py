@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from cli.events import places
+from cli.events import settings as places
 from cli.events.aside import aside, subscriptions
 
 if TYPE_CHECKING:
-    from infrastructure.inbox import DeadLetter
+    from infrastructure.messaging.inbox import DeadLetter
     from services.order.projection import Difference
 
 app = typer.Typer(help="Look after events, and what is made of them.", no_args_is_help=True)
@@ -101,7 +101,7 @@ def replay(
 
 
 async def _go_through(projection: Projection, *, mend: bool, quiet: bool) -> "list[Difference]":
-    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
     from services.order.projection import OrderProjection  # noqa: PLC0415 - heavy
 
     database = Database(places.order_database(), pool_size=2)
@@ -127,9 +127,9 @@ async def _with_bar(
 
 
 async def _republish(since: datetime) -> int:
-    from infrastructure.database import Database  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
     from relay.catching_up import publish_since  # noqa: PLC0415 - heavy
-    from relay.outboxes import OUTBOXES  # noqa: PLC0415 - heavy
+    from relay.relays import OUTBOXES  # noqa: PLC0415 - heavy
 
     again = 0
     for service, url in places.service_databases().items():
@@ -142,8 +142,8 @@ async def _republish(since: datetime) -> int:
 
 
 async def _dead_letters() -> "list[DeadLetter]":
-    from infrastructure.database import Database  # noqa: PLC0415 - heavy
-    from infrastructure.inbox import DeadLetters  # noqa: PLC0415 - heavy
+    from infrastructure.messaging.inbox import DeadLetters  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
     from services.event.tables import inbox  # noqa: PLC0415 - heavy
 
     database = Database(places.event_settings().event_database_url, pool_size=1)
@@ -154,10 +154,10 @@ async def _dead_letters() -> "list[DeadLetter]":
 
 
 async def _replay(letter: int | None) -> int:
-    from infrastructure.database import Database  # noqa: PLC0415 - heavy
-    from infrastructure.inbox import DeadLetters  # noqa: PLC0415 - heavy
-    from services.event.opening import open_bus  # noqa: PLC0415 - heavy
+    from infrastructure.messaging.inbox import DeadLetters  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
     from services.event.tables import inbox  # noqa: PLC0415 - heavy
+    from services.event.wiring import open_bus  # noqa: PLC0415 - heavy
 
     settings = places.event_settings()
     database = Database(settings.event_database_url, pool_size=1)

@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.events import places
+from cli.events import settings
 
 if TYPE_CHECKING:
-    from infrastructure.bus import Lag
-    from infrastructure.set_aside import AsideEvent
+    from infrastructure.messaging.bus import Lag
+    from infrastructure.messaging.set_aside import AsideEvent
 
 aside = typer.Typer(help="Events that a relay could not publish.", no_args_is_help=True)
 subscriptions = typer.Typer(help="Who consumes events, and how far.", no_args_is_help=True)
@@ -68,12 +68,12 @@ def forget(subscription: Annotated[str, typer.Argument(help="Its name")]) -> Non
 
 
 async def _aside() -> "list[AsideEvent]":
-    from infrastructure.database import Database  # noqa: PLC0415 - heavy
-    from infrastructure.set_aside import SetAside  # noqa: PLC0415 - heavy
-    from relay.outboxes import OUTBOXES  # noqa: PLC0415 - heavy
+    from infrastructure.messaging.set_aside import SetAside  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
+    from relay.relays import OUTBOXES  # noqa: PLC0415 - heavy
 
     found: list[AsideEvent] = []
-    for service, url in places.service_databases().items():
+    for service, url in settings.service_databases().items():
         database = Database(url, pool_size=1)
         try:
             found += await SetAside(service, database, OUTBOXES[service]).list()
@@ -83,12 +83,12 @@ async def _aside() -> "list[AsideEvent]":
 
 
 async def _publish(only: str | None, position: int | None) -> int:
-    from infrastructure.database import Database  # noqa: PLC0415 - heavy
-    from infrastructure.set_aside import SetAside  # noqa: PLC0415 - heavy
-    from relay.outboxes import OUTBOXES  # noqa: PLC0415 - heavy
+    from infrastructure.messaging.set_aside import SetAside  # noqa: PLC0415 - heavy
+    from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
+    from relay.relays import OUTBOXES  # noqa: PLC0415 - heavy
 
     back = 0
-    for service, url in places.service_databases().items():
+    for service, url in settings.service_databases().items():
         if only not in {None, service}:
             continue
         database = Database(url, pool_size=1)
@@ -101,14 +101,14 @@ async def _publish(only: str | None, position: int | None) -> int:
 
 
 async def _lags() -> "list[Lag]":
-    from services.event.opening import open_bus  # noqa: PLC0415 - heavy
+    from services.event.wiring import open_bus  # noqa: PLC0415 - heavy
 
-    async with open_bus(places.event_settings()) as bus:
+    async with open_bus(settings.event_settings()) as bus:
         return await bus.lags()
 
 
 async def _forget(subscription: str) -> bool:
-    from services.event.opening import open_bus  # noqa: PLC0415 - heavy
+    from services.event.wiring import open_bus  # noqa: PLC0415 - heavy
 
-    async with open_bus(places.event_settings()) as bus:
+    async with open_bus(settings.event_settings()) as bus:
         return await bus.forget(subscription)

@@ -8,14 +8,14 @@ from functools import partial
 
 import typer
 
-from cli.ending import run_and_end
-from cli.operate.act import cancel, resolve, return_orders
+from cli.exit import run_and_end
 from cli.operate.audit import audit
 from cli.operate.deploy.app import app as deploy
 from cli.operate.explain import explain
 from cli.operate.exposure import exposure
-from cli.operate.preview import reset_preview
 from cli.operate.replay import replay
+from cli.operate.reset_preview import reset_preview
+from cli.operate.resolve_cancel_return import cancel, resolve, return_orders
 from cli.operate.stuck import stuck
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -12,10 +12,10 @@ from rich.console import Console
 from cli.operate.batch import AsJson
 from cli.operate.errors import told
 from cli.operate.temporal import connect
-from cli.order import money
+from cli.orders.order import money
 from contracts.audits import AuditReport, AuditRequest, Books, Bounds
+from contracts.base import Money
 from contracts.ledgers import Outcome, Settled
-from contracts.message import Money
 from contracts.names import AUDITS
 
 WITHIN = timedelta(minutes=30)

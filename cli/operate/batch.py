@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.client import ApiError
-from cli.marks import mark
 from cli.operate.temporal import connect
+from cli.output import mark
 from contracts.names import order_of
 
 Query = Annotated[str | None, typer.Option("--query", help="Sagas that Temporal finds by this")]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from cli.client import ApiError, fail
-from infrastructure.keys import EncryptionError
+from infrastructure.security.key_ring import EncryptionError
 
 
 class NoHistory(Exception):

@@ -8,9 +8,9 @@ import typer
 
 from cli.client import Api
 from cli.operate.batch import Url
-from cli.operate.case import Case, Json, case_of
 from cli.operate.errors import told
-from cli.order import money
+from cli.operate.order_details import Case, Json, case_of
+from cli.orders.order import money
 
 NEXT = {
     "pending": "Nothing to do: it is at work, and ends by itself.",

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from cli.client import Api, ApiError, fail
 from cli.operate.batch import AsJson
-from cli.order import Url, money
+from cli.orders.order import Url, money
 
 COSTS = {
     "outcome": "outcome",

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.marks import mark
 from cli.operate.errors import told
 from cli.operate.temporal import converter
+from cli.output import mark
 
 if TYPE_CHECKING:
     from temporalio.client import WorkflowHistory

@@ -14,15 +14,15 @@ from rich.markup import escape
 
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
-from cli.operate.case import DOWN, case_of
+from cli.operate.order_details import DOWN, case_of
 from cli.operate.errors import told
 from cli.operate.temporal import connect
-from cli.order import money
+from cli.orders.order import money
 from contracts.names import order_of
 
 if TYPE_CHECKING:
     from activities.executions import Execution
-    from api.troubles import Found, Trouble
+    from api.temporal.stuck_sagas import Found, Trouble
 
 AT_ONCE = 8  # orders that the API is asked for
 
@@ -70,7 +70,7 @@ def stuck(
 
 
 async def _find(older: timedelta) -> "list[Found]":
-    from api.troubles import find  # noqa: PLC0415 - heavy
+    from api.temporal.stuck_sagas import find  # noqa: PLC0415 - heavy
 
     return await find(await connect(), late=older)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from cli.client import STATE_DIR
-from cli.stack import state
+from local_stack.state import state_file
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 async def connect() -> "Client":
     """A client; without TEMPORAL_ADDRESS, of the stack that runs from this folder, if one does."""
-    from infrastructure import temporal  # noqa: PLC0415 - heavy
+    from infrastructure.temporal import client  # noqa: PLC0415 - heavy
 
-    return await temporal.connect(environment=_environment())
+    return await client.connect(environment=_environment())
 
 
 def converter() -> "DataConverter":
     """What reads the payloads of recorded histories, with the keys of the same."""
-    from infrastructure import temporal  # noqa: PLC0415 - heavy
+    from infrastructure.temporal import client  # noqa: PLC0415 - heavy
 
-    return temporal.replay_converter(_environment())
+    return client.replay_converter(_environment())
 
 
 def _environment() -> Mapping[str, str] | None:
-    stack = None if "TEMPORAL_ADDRESS" in os.environ else state.running(STATE_DIR.absolute())
+    stack = None if "TEMPORAL_ADDRESS" in os.environ else state_file.running(STATE_DIR.absolute())
     return stack.environment if stack else None

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from infrastructure.envoy.edge import Gateway
-from infrastructure.envoy.keys import KeySource
-from infrastructure.envoy.observed import Tracing
-from infrastructure.envoy.parts import Address
+from infrastructure.envoy.builders import Address
+from infrastructure.envoy.gateway import Gateway
+from infrastructure.envoy.jwks_source import KeySource
+from infrastructure.envoy.observability import Tracing
 from infrastructure.envoy.settings import GatewaySettings
 
 NEEDED = ("API_AUTH_ISSUER", "API_AUTH_AUDIENCE", "API_AUTH_JWKS")

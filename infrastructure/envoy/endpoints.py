@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from infrastructure.envoy.parts import Address, Json, load
-from infrastructure.registry.instances import Instance
+from infrastructure.envoy.builders import Address, Json, load
+from infrastructure.registry.registry import Instance
 
 TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 

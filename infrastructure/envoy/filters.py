@@ -3,8 +3,8 @@
 import json
 
 from infrastructure.envoy import headers
-from infrastructure.envoy.keys import KeySource
-from infrastructure.envoy.parts import Json, always, typed
+from infrastructure.envoy.builders import Json, always, typed
+from infrastructure.envoy.jwks_source import KeySource
 from infrastructure.envoy.routes import RBAC
 from infrastructure.envoy.settings import GatewaySettings
 

@@ -4,7 +4,7 @@ What claims an identity or a way that the request came by is dropped: only a pro
 so. What holds for one connection only is dropped by Envoy itself.
 """
 
-from infrastructure.envoy.parts import Json, typed
+from infrastructure.envoy.builders import Json, typed
 
 # Set by us for the rate limit, over whatever came under that name.
 CALLER = "x-gateway-caller"

@@ -5,7 +5,7 @@ requests, only those are that could not even be sent, with another instance; of 
 outcome is not known.
 """
 
-from infrastructure.envoy.parts import Json, duration, other_host, typed
+from infrastructure.envoy.builders import Json, duration, other_host, typed
 from infrastructure.envoy.settings import GatewaySettings
 
 API = "api"

@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from infrastructure.database import Database
-from infrastructure.registry.instances import Instance, Registered
+from infrastructure.postgres.database import Database
+from infrastructure.registry.registry import Instance, Registered
 from infrastructure.registry.tables import instances
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -15,7 +15,7 @@ LEASE = timedelta(seconds=10)
 
 
 class PostgresRegistry:
-    """Implements `infrastructure.registry.instances.Registry`."""
+    """Implements `infrastructure.registry.registry.Registry`."""
 
     def __init__(self, database: Database, lease: timedelta = LEASE) -> None:
         self._database = database

@@ -13,11 +13,7 @@ from opentelemetry.trace import format_span_id, format_trace_id
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from infrastructure.telemetry.discretion import (
-    DiscreetFormatter,
-    in_words,
-    types_and_places,
-)
+from infrastructure.telemetry.redaction import DiscreetFormatter, in_words, types_and_places
 from infrastructure.telemetry.settings import TelemetrySettings
 
 CHATTY = ("httpx2", "stripe")  # they tell of every call; stripe quotes the provider's answers

@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from infrastructure.telemetry import sql
-from infrastructure.telemetry.discretion import DiscreetExporter
+from infrastructure.telemetry.redaction import DiscreetExporter
 from infrastructure.telemetry.settings import TelemetrySettings
-from infrastructure.telemetry.spans import FileExporter
+from infrastructure.telemetry.span_files import FileExporter
 
 LOCAL_DELAY = 500.0  # milliseconds until a span is in its file; `saga trace` is asked for by people
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from infrastructure.telemetry.spans import KeptSpan
+from infrastructure.telemetry.span_files import KeptSpan
 
 CALLS = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
 

@@ -9,13 +9,13 @@ from functools import partial
 from itertools import combinations
 from unittest.mock import patch
 
-from saga.verify.environment import Environment, running_environment
+from saga.verify.environment.environment import Environment, running_environment
 from saga.verify.faults import Fault, Mode, Path, Schedule, Site
 from saga.verify.kinds import Kind
-from saga.verify.plan import Plan
 from saga.verify.recording import Recording
 from saga.verify.report import Report, never_reached
 from saga.verify.run import Result, Run
+from saga.verify.schedules.plan import Plan
 from saga.verify.subject import HASTE, Subject
 
 # Enough of others beside held attempts, which wait for their real time-out and cost nothing.

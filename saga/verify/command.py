@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from saga.verify.campaign import Asked, Unsound, verify_subject
-from saga.verify.environment import NoServer, Unfit
-from saga.verify.postgres import NoPostgres
+from saga.verify.environment.environment import NoServer, Unfit
+from saga.verify.environment.postgres import NoPostgres
 from saga.verify.report import Report
 from saga.verify.run import Result
 from saga.verify.subject import Subject

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Set
 from enum import StrEnum
 from typing import ClassVar
 
-from saga.verify.behaviours import Behaviour
 from saga.verify.faults import Path, Schedule
+from saga.verify.injection.behaviours import Behaviour
+from saga.verify.injection.stage import Stage
 from saga.verify.recording import Calls, Triggers
-from saga.verify.stage import Stage
 
 
 class Extension:

@@ -13,17 +13,18 @@ from temporalio.exceptions import TerminatedError
 from temporalio.service import RPCError
 
 from saga.step import activity_name
-from saga.verify import behaviours as attempts
-from saga.verify.behaviours import Behaviour
-from saga.verify.earlier import EARLIER
-from saga.verify.environment import Environment
+from saga.verify.cases import Case, Ending
+from saga.verify.environment.environment import Environment
 from saga.verify.faults import Fault, Mode, Path, Schedule, Site
+from saga.verify.injection import behaviours as attempts
+from saga.verify.injection.behaviours import Behaviour
+from saga.verify.injection.rerun_behaviours import EARLIER
+from saga.verify.injection.resolved_attempts import SPOKEN
+from saga.verify.injection.run_state import END, Script
+from saga.verify.injection.simulated_operator import operate
+from saga.verify.injection.workflow_reset import failed_tasks, reset
 from saga.verify.kinds import Kind
-from saga.verify.operator import operate
-from saga.verify.resets import failed_tasks, reset
-from saga.verify.script import END, Script
-from saga.verify.spoken import SPOKEN
-from saga.verify.subject import Case, Ending, Subject
+from saga.verify.subject import Subject
 
 PATIENCE = 180.0
 GIVEN_UP = "the workflow was terminated"

@@ -1,47 +1,17 @@
 """A saga to verify: how to start a fresh one, and what must be true when it has ended."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from saga import SagaDefinition, Step
+from saga.verify.cases import Case
 from saga.verify.extension import Extension
-from saga.verify.script import Word
 
 # A deadline that a single step's patience outlasts, so that it can strike at every step.
 HASTE = timedelta(minutes=2)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A fresh saga: its workflow's id and argument, and whether it is on the fast path.
-
-    `about`: whatever the invariants need to know of it.
-    """
-
-    workflow_id: str
-    argument: Any
-    fast: bool = False
-    about: Any = None
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ended: the status that it claims, and whether a customer's cancel was accepted.
-
-    `status` is None if the workflow did not end as it should; `how` says it in words. `words` are
-    what people said of parked steps; `left` the steps that they said need not be done, and are not.
-    `lives`: whether the saga has had more than one.
-    """
-
-    status: str | None
-    how: str
-    accepted: bool = False
-    words: Sequence[Word] = ()
-    left: Set[str] = frozenset()
-    lives: bool = False
 
 
 Invariant = Callable[[Any, Any, Any], Awaitable[list[str]]]

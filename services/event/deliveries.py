@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, RowMapping, and_, any_, func, literal, or_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.cloudevents import CloudEvent
+from contracts.events.cloudevents import CloudEvent
 from contracts.webhooks import Attempt, DeliveryState, Tried, WebhookEvent
-from infrastructure.database import Database
-from infrastructure.public_http import Answer, PublicHttp
-from infrastructure.webhook_signatures import headers
+from infrastructure.http.ssrf_safe_client import Answer, PublicHttp
+from infrastructure.postgres.database import Database
+from services.event.signatures import headers
 from services.event.tables import hooks
 
 CONSUMER = "webhooks"  # the subscription, and the inbox's name for us

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import func, select, text, update
 
 from contracts.webhooks import Delivery, DeliveryState
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from services.event.tables import hooks
 
 PAGE = 100

@@ -2,9 +2,9 @@
 
 from sqlalchemy import MetaData
 
-from infrastructure.bus_tables import bus_tables
-from infrastructure.event_epochs import catch_ups_table, epochs_table
-from infrastructure.inbox_tables import inbox_tables
+from infrastructure.eventstore.epochs import catch_ups_table, epochs_table
+from infrastructure.messaging.bus_tables import bus_tables
+from infrastructure.messaging.inbox_tables import inbox_tables
 from services.event.webhook_tables import webhook_tables
 
 metadata = MetaData()

@@ -14,9 +14,9 @@ from contracts.webhooks import (
     WebhookEvent,
     WebhookWithSecret,
 )
-from infrastructure.database import Database
-from infrastructure.webhook_signatures import new_secret
+from infrastructure.postgres.database import Database
 from saga.participant import NotFound, Rejected
+from services.event.signatures import new_secret
 from services.event.tables import hooks
 
 MOST = 10  # webhooks of a customer

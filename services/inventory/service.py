@@ -10,6 +10,8 @@ from sqlalchemy import Executable, RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.barrier_records import Effects, Epoch
+from contracts.events.integration_events import DomainEvent, EventType, ProductEvent, StockEvent
 from contracts.inventory import (
     AddStock,
     Holding,
@@ -20,18 +22,16 @@ from contracts.inventory import (
     ReserveStock,
 )
 from contracts.names import is_return_of
-from contracts.published import DomainEvent, EventType, ProductEvent, StockEvent
-from contracts.records import Effects, Epoch
-from infrastructure.database import Database
-from infrastructure.epochs import epoch_of
-from infrastructure.outbox import Outbox
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.epochs import epoch_of
 from infrastructure.telemetry.barriers import count
 from saga.participant import Rejected, StepKey, Unavailable
 from saga.participant.barrier import Barrier
 from saga.participant.digest import digest_of
 from saga.participant.records import StepRecord
-from services.inventory import holdings, moves
-from services.inventory.moves import AVAILABLE, RESERVED, SOLD, unknown
+from services.inventory import reservations, stock_movements
+from services.inventory.stock_movements import AVAILABLE, RESERVED, SOLD, unknown
 from services.inventory.tables import barrier, outbox, products
 
 SOLD_SOON = 1.0  # seconds; a confirmed order's stock is committed a moment after it is confirmed
@@ -100,8 +100,8 @@ class Inventory:
         """Move pieces from available to reserved: all lines or none."""
 
         async def move(tx: AsyncConnection) -> None:
-            if not await moves.move(tx, command.lines, AVAILABLE, RESERVED):
-                raise await moves.why_not(tx, command.lines)
+            if not await stock_movements.move(tx, command.lines, AVAILABLE, RESERVED):
+                raise await stock_movements.why_not(tx, command.lines)
 
         return await self._once(key, command, move, EventType.INVENTORY_RESERVED)
 
@@ -109,10 +109,12 @@ class Inventory:
         """Undo `reserve`: what it moved goes back to available. Rejected `stock_sold`."""
 
         async def undo(reserved: Reservation | None) -> Reservation:
-            if reserved is not None and await holdings.moved(tx, key):
-                raise Rejected("stock_sold", f"{moves.pieces(reserved.lines)} have been sold")
+            if reserved is not None and await reservations.moved(tx, key):
+                raise Rejected(
+                    "stock_sold", f"{stock_movements.pieces(reserved.lines)} have been sold"
+                )
             lines = reserved.lines if reserved else ()
-            await moves.must_move(tx, lines, RESERVED, AVAILABLE)
+            await stock_movements.must_move(tx, lines, RESERVED, AVAILABLE)
             return Reservation(order_id=command.order_id, lines=lines)
 
         told = _told(EventType.INVENTORY_RELEASED)
@@ -126,11 +128,11 @@ class Inventory:
         """Move the pieces that this saga has reserved to sold. Rejected `stock_not_held`."""
 
         async def move(tx: AsyncConnection) -> None:
-            reserved = await holdings.moved(tx, key, hold=True)
-            if not any(holdings.same(it, command) for it in reserved):
-                detail = f"{key.saga_id} holds no {moves.pieces(command.lines)}"
+            reserved = await reservations.moved(tx, key, hold=True)
+            if not any(reservations.same(it, command) for it in reserved):
+                detail = f"{key.saga_id} holds no {stock_movements.pieces(command.lines)}"
                 raise Rejected("stock_not_held", detail)
-            await moves.must_move(tx, command.lines, RESERVED, SOLD)
+            await stock_movements.must_move(tx, command.lines, RESERVED, SOLD)
 
         return await self._once(key, command, move, EventType.INVENTORY_COMMITTED)
 
@@ -144,9 +146,10 @@ class Inventory:
             if not is_return_of(key.saga_id, command.order_id):
                 detail = f"{key.saga_id} does not return order {command.order_id}"
                 raise Rejected("foreign_saga", detail)
-            sold = await holdings.sold(tx, command)
-            if not sold or not await moves.move(tx, command.lines, SOLD, AVAILABLE):
-                detail = f"{moves.pieces(command.lines)} of {command.order_id} are not sold yet"
+            sold = await reservations.sold(tx, command)
+            if not sold or not await stock_movements.move(tx, command.lines, SOLD, AVAILABLE):
+                pieces = stock_movements.pieces(command.lines)
+                detail = f"{pieces} of {command.order_id} are not sold yet"
                 raise Unavailable(detail, retry_after=SOLD_SOON)
 
         return await self._once(key, command, move, EventType.INVENTORY_RESTOCKED)
@@ -154,12 +157,12 @@ class Inventory:
     async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
         """What these sagas have reserved and neither released nor sold; others are left out."""
         async with self._database.statement() as tx:
-            return await holdings.held(tx, saga_ids)
+            return await reservations.held(tx, saga_ids)
 
     async def effects(self, saga_ids: Sequence[str]) -> list[Effects]:
         """Which steps of these sagas stand here; sagas without any are left out."""
         async with self._database.statement() as tx:
-            return await holdings.effects(tx, saga_ids)
+            return await reservations.effects(tx, saga_ids)
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""

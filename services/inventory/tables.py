@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, MetaData, Table, Text
 
-from infrastructure.outbox import outbox_table, set_aside_table
+from infrastructure.messaging.outbox import outbox_table, set_aside_table
 from saga.participant.barrier_table import barrier_table
 
 metadata = MetaData()

@@ -7,11 +7,11 @@ from fastapi import FastAPI
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from infrastructure.security.access_tokens import Verifier
 from infrastructure.settings import DatabaseUrl
-from infrastructure.tokens import Verifier
 from services.order.http import create_app
-from services.order.opening import opened
-from services.process import POOL_SIZE, serve
+from services.order.wiring import opened
+from services.server_process import POOL_SIZE, serve
 
 
 class Settings(BaseSettings):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from contracts.events import RecordedEvent
-from contracts.message import Money, Reason
+from contracts.base import Money, Reason
+from contracts.event_records import RecordedEvent
 from contracts.names import is_return_of
 from contracts.orders import (
     BEGIN_RETURN,
@@ -17,7 +17,7 @@ from contracts.orders import (
     OrderStatus,
     StepNote,
 )
-from infrastructure.event_store import NewEvent
+from infrastructure.eventstore.store import NewEvent
 from saga.participant import Op, Rejected, Unavailable
 
 CLOSING = {

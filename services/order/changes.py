@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Reason
+from contracts.base import Reason
+from contracts.events.integration_events import DomainEvent
 from contracts.orders import Order, StepNote
-from contracts.published import DomainEvent
-from infrastructure.event_store import EventStore, NewEvent
-from infrastructure.outbox import Outbox
-from infrastructure.snapshots import Snapshots
+from infrastructure.eventstore.snapshots import Snapshots
+from infrastructure.eventstore.store import EventStore, NewEvent
+from infrastructure.messaging.outbox import Outbox
 from saga.participant import StepKey
 from saga.participant.barrier import Barrier
-from services.order import notes, read_model, statements
+from services.order import notes, read_model, sql
 from services.order.aggregate import OrderAggregate, ends_return
-from services.order.history import SNAPSHOT_SCHEMA, as_state, from_state
-from services.order.published import published
-from services.order.statements import HISTORY, REPLY, SNAPSHOT, STATE, WRITTEN
+from services.order.integration_events import published
+from services.order.snapshots_and_upcasters import SNAPSHOT_SCHEMA, as_state, from_state
+from services.order.sql import HISTORY, REPLY, SNAPSHOT, STATE, WRITTEN
 from services.order.tables import snapshots
 
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
@@ -41,16 +41,16 @@ class Changes:
         self._events = events
         self._outbox = outbox
         self._snapshots = Snapshots(snapshots, schema=SNAPSHOT_SCHEMA, every=snapshot_every)
-        known = statements.known(events, self._snapshots)
+        known = sql.known(events, self._snapshots)
         self._loading = select(*known)
-        self._claiming = statements.claiming(barrier, known)
-        self._recording = outbox.along(statements.recording(events))
+        self._claiming = sql.claiming(barrier, known)
+        self._recording = outbox.along(sql.recording(events))
 
     async def once(
         self, tx: AsyncConnection, key: StepKey, digest: str, order_id: str, decide: Decision
     ) -> Order:
         """Change the order as a step's action; a repetition gets the first reply."""
-        its = statements.its(key, digest, order_id)
+        its = sql.its(key, digest, order_id)
         row = (await tx.execute(self._claiming, its)).mappings().one()
         stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
         if stored is not None:

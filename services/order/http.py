@@ -3,11 +3,11 @@
 from fastapi import FastAPI
 
 from contracts.orders import OrderService
-from infrastructure import service_app
-from infrastructure.tokens import Verifier
-from services.opened import Opened
+from infrastructure.rpc import server
+from infrastructure.security.access_tokens import Verifier
+from services.service_handle import Opened
 
 
 def create_app(opened: Opened[OrderService], verifier: Verifier) -> FastAPI:
     """Its operations as routes, for callers whose tokens the verifier lets pass."""
-    return service_app.create_app("order", OrderService, opened.service, verifier, opened.ready)
+    return server.create_app("order", OrderService, opened.service, verifier, opened.ready)

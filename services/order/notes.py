@@ -8,7 +8,7 @@ where the event does not tell it, since it is from before it did.
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Reason
+from contracts.base import Reason
 from contracts.orders import BEGIN_RETURN, BY_HAND, StepNote
 from saga.participant import Op, State, StepKey
 from services.order.tables import barrier

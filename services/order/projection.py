@@ -11,12 +11,12 @@ from sqlalchemy import RowMapping, delete, exists, func, select, text, union
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.events import RecordedEvent
-from infrastructure.database import Database
-from infrastructure.event_store import EventStore
+from contracts.event_records import RecordedEvent
+from infrastructure.eventstore.store import EventStore
+from infrastructure.postgres.database import Database
 from services.order.aggregate import OrderAggregate
-from services.order.history import UPCASTERS
 from services.order.read_model import columns_of
+from services.order.snapshots_and_upcasters import UPCASTERS
 from services.order.tables import events, orders
 
 BATCH = 500

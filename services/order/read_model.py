@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import TypeEngine
 
-from contracts.message import Money
+from contracts.base import Money
 from contracts.opaque import moment, name, seal, unseal
 from contracts.orders import AcceptedOrder, Order, OrderFilter, OrderPage, OrderStatus
 from saga.participant import NotFound

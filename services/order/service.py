@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from contracts.events import Position, PositionedEvent, RecordedEvent
-from contracts.message import Money, Reason
+from contracts.barrier_records import Epoch
+from contracts.base import Money, Reason
+from contracts.event_records import Position, PositionedEvent, RecordedEvent
 from contracts.names import ORDER_EVENTS
+from contracts.order_statistics import Intervention, OrderFlow
 from contracts.orders import (
     AcceptedOrder,
     ConfirmOrder,
@@ -16,22 +18,20 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
-from contracts.overview import Intervention, OrderFlow
-from contracts.records import Epoch
-from infrastructure.database import Database
-from infrastructure.epochs import epoch_of
-from infrastructure.event_store import EventStore
-from infrastructure.installation import installation_id
-from infrastructure.outbox import Outbox
+from infrastructure.eventstore.store import EventStore
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.epochs import epoch_of
+from infrastructure.postgres.installation import installation_id
 from infrastructure.telemetry.barriers import count
 from saga.participant import StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.digest import digest_of
 from saga.participant.records import StepRecord
-from services.order import notes, overview, read_model
+from services.order import notes, read_model, statistics
 from services.order.aggregate import command_of
 from services.order.changes import Changes, Decision
-from services.order.history import SNAPSHOT_EVERY, UPCASTERS
+from services.order.snapshots_and_upcasters import SNAPSHOT_EVERY, UPCASTERS
 from services.order.tables import barrier, events, installation, outbox
 
 
@@ -159,12 +159,12 @@ class Orders:
     async def flow(self, seconds: int, slots: int) -> OrderFlow:
         """How orders flowed in the last slots of so many seconds each, and which are open."""
         async with self._database.transaction() as tx:
-            return await overview.flow(tx, seconds, slots)
+            return await statistics.flow(tx, seconds, slots)
 
     async def interventions(self, limit: int) -> list[Intervention]:
         """What operators said of blocked steps, newest first."""
         async with self._database.statement() as tx:
-            return await overview.interventions(tx, limit)
+            return await statistics.interventions(tx, limit)
 
     async def history(self, order_id: str, *, after: int = 0) -> list[RecordedEvent]:
         """The events behind the version `after`, oldest first. NotFound if there is no order."""

@@ -15,11 +15,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from infrastructure.event_epochs import epochs_table
-from infrastructure.events_table import events_table
-from infrastructure.installation import installation_table
-from infrastructure.outbox import outbox_table, set_aside_table
-from infrastructure.snapshots import snapshots_table
+from infrastructure.eventstore.epochs import epochs_table
+from infrastructure.eventstore.snapshots import snapshots_table
+from infrastructure.eventstore.table import events_table
+from infrastructure.messaging.outbox import outbox_table, set_aside_table
+from infrastructure.postgres.installation import installation_table
 from saga.participant.barrier_table import barrier_table
 
 metadata = MetaData()

@@ -7,12 +7,12 @@ from fastapi import FastAPI
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from infrastructure.http.circuit_breaker_metrics import observed
+from infrastructure.security.access_tokens import Verifier
 from infrastructure.settings import DatabaseUrl, ProviderSettings
-from infrastructure.telemetry.breakers import observed
-from infrastructure.tokens import Verifier
 from services.payment.http import create_app
-from services.payment.opening import PROVIDER, opened
-from services.process import POOL_SIZE, serve
+from services.payment.wiring import PROVIDER, opened
+from services.server_process import POOL_SIZE, serve
 
 
 class Settings(BaseSettings):

@@ -22,21 +22,21 @@ from typing import Any
 from sqlalchemy import RowMapping, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.events.integration_events import DomainEvent
 from contracts.payments import ChargePayment, Payment, PaymentStatus
-from contracts.published import DomainEvent
-from infrastructure.database import Database
-from infrastructure.installation import installation_id
-from infrastructure.outbox import Outbox
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.installation import installation_id
 from saga.participant import Rejected, StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.barrier_table import of_claim
 from saga.participant.digest import digest_of
-from services.payment import queries, rows
-from services.payment.provider import Provider
-from services.payment.provider_answers import Intent, IntentStatus
-from services.payment.provider_errors import StoredFailure
+from services.payment import queries, sql
+from services.payment.provider.answers import Intent, IntentStatus
+from services.payment.provider.client import Provider
+from services.payment.provider.errors import StoredFailure
+from services.payment.provider.idempotency_keys import following, told, undecided
 from services.payment.tables import installation
-from services.payment.words import following, told, undecided
 
 
 class Charges:
@@ -50,9 +50,9 @@ class Charges:
         self._barrier = barrier
         self._outbox = outbox
         claim = barrier.claiming()
-        self._beginning = rows.beginning(claim)
-        self._attaching = rows.attaching(claim)
-        self._capturing = rows.capturing(claim)
+        self._beginning = sql.beginning(claim)
+        self._attaching = sql.attaching(claim)
+        self._capturing = sql.capturing(claim)
         self._has_name = False  # the installation, as far as this process knows
 
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
@@ -73,16 +73,16 @@ class Charges:
             raise
         return await self._capture(key, command)
 
-    async def _begin(self, key: StepKey, command: ChargePayment) -> rows.Begun:
+    async def _begin(self, key: StepKey, command: ChargePayment) -> sql.Begun:
         """The step's payment: captured if an earlier attempt did it, else to be gone on with."""
         await self._name_installation()
         async with self._database.transaction() as tx:
             stored, row = await self._claim(
-                tx, self._beginning, key, command, rows.first(key, command)
+                tx, self._beginning, key, command, sql.first(key, command)
             )
             if stored is not None:
-                return rows.Begun(stored, None, "", "")
-            return rows.begun(row, key, command)
+                return sql.Begun(stored, None, "", "")
+            return sql.begun(row, key, command)
 
     async def _name_installation(self) -> None:
         """Make its id, if this is the first charge ever; each payment's row is made with it."""
@@ -91,7 +91,7 @@ class Charges:
                 await installation_id(tx, installation)
             self._has_name = True
 
-    async def _confirm(self, key: StepKey, command: ChargePayment, begun: rows.Begun) -> Intent:
+    async def _confirm(self, key: StepKey, command: ChargePayment, begun: sql.Begun) -> Intent:
         """Confirm a new intent, or the stored one if the provider says that nobody has yet."""
         intent_id = begun.payment.intent_id
         if intent_id is None:
@@ -107,18 +107,18 @@ class Charges:
             if intent.status != IntentStatus.REQUIRES_CONFIRMATION:
                 return intent
             async with self._database.statement() as tx:
-                await rows.replace_confirm_key(tx, begun, following(begun.confirm_key))
+                await sql.replace_confirm_key(tx, begun, following(begun.confirm_key))
             raise
 
-    async def _open(self, key: StepKey, command: ChargePayment, begun: rows.Begun) -> str:
+    async def _open(self, key: StepKey, command: ChargePayment, begun: sql.Begun) -> str:
         """Make an intent and store its id. Raises Compensated if the step was undone meanwhile."""
         try:
             intent = await self._provider.create(key, command, begun.installation, begun.create_key)
         except StoredFailure:
             async with self._database.statement() as tx:
-                await rows.replace_create_key(tx, begun, following(begun.create_key))
+                await sql.replace_create_key(tx, begun, following(begun.create_key))
             raise
-        its = rows.of_order(command.order_id) | {"new_intent": intent.id}
+        its = sql.of_order(command.order_id) | {"new_intent": intent.id}
         async with self._database.statement() as tx:
             _, row = await self._claim(tx, self._attaching, key, command, its)
         return str(row["intent_id"])
@@ -130,11 +130,11 @@ class Charges:
         and deals with its money.
         """
         async with self._database.transaction() as tx:
-            its = rows.of_order(command.order_id)
+            its = sql.of_order(command.order_id)
             stored, row = await self._claim(tx, self._capturing, key, command, its)
             if stored is not None:
                 return stored
-            captured = rows.payment_of(row)
+            captured = sql.payment_of(row)
             return await self._barrier.finish(tx, key, captured, events=told(captured))
 
     async def _claim(
@@ -148,7 +148,7 @@ class Charges:
         """Claim a charge by a statement that does more; the stored reply, if any, and the row."""
         claim = of_claim(key, digest_of(ChargePayment, command))
         row = (await tx.execute(statement, claim | its)).mappings().one()
-        return self._barrier.judged(key, (row[rows.CLAIMED], row[rows.REPLY]), Payment), row
+        return self._barrier.judged(key, (row[sql.CLAIMED], row[sql.REPLY]), Payment), row
 
     async def _decline(
         self, key: StepKey, command: ChargePayment, refusal: Rejected
@@ -163,7 +163,7 @@ class Charges:
             if captured is not None:
                 return captured
             before = await queries.find(tx, command.order_id)
-            declined = await rows.close(
+            declined = await sql.close(
                 tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
             )
             if before is None or before.payment.status != PaymentStatus.DECLINED:

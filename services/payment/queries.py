@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Money
+from contracts.base import Money
 from contracts.payments import Captured, PaymentStatus
 from saga.participant import StepKey
-from services.payment.rows import Found, payment_of
+from services.payment.sql import Found, payment_of
 from services.payment.tables import installation, payments
 
 

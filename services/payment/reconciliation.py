@@ -5,19 +5,19 @@ to put something right knows how the order ended. Here is made sure that no othe
 and no other installation's, is touched (docs/adr/0129-whose-money.md).
 """
 
+from contracts.events.integration_events import DomainEvent
 from contracts.payments import ChargePayment, Kept, KeptPage, Payment, PaymentStatus
-from contracts.published import DomainEvent
-from infrastructure.database import Database
-from infrastructure.outbox import Outbox
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
 from saga.participant import Rejected, StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.digest import digest_of
-from services.payment import queries, rows
-from services.payment.provider import Period, Provider
-from services.payment.provider_answers import Balance, Refund
-from services.payment.provider_errors import StoredFailure
+from services.payment import queries, sql
+from services.payment.provider.answers import Balance, Refund
+from services.payment.provider.client import Period, Provider
+from services.payment.provider.errors import StoredFailure
+from services.payment.provider.idempotency_keys import following, told
 from services.payment.refunds import FAILED, Refunds
-from services.payment.words import following, told
 
 MOST_REFUNDS = 3  # that failed: the bank does not take the money, so a person has to find a way
 
@@ -93,7 +93,7 @@ class Reconciliation:
             stored = await self._barrier.claim(tx, key, Payment, digest=digest)
             if stored is not None:
                 return stored
-            adopted = await rows.adopt(tx, key, command, intent_id, balance.installation)
+            adopted = await sql.adopt(tx, key, command, intent_id, balance.installation)
             return await self._barrier.finish(tx, key, adopted, events=told(adopted))
 
     async def settle(self, intent_id: str, order_id: str) -> str:
@@ -134,7 +134,7 @@ class Reconciliation:
             detail = f"{failed} refunds of intent {intent_id} have failed"
             raise Rejected("refund_keeps_failing", detail)
 
-    async def _fence(self, balance: Balance) -> rows.Found | None:
+    async def _fence(self, balance: Balance) -> sql.Found | None:
         """The payment here, whose charge cannot land any more; None if the intent is of none.
 
         Rejected `not_ours` if neither it nor the intent says that it is ours.
@@ -149,7 +149,7 @@ class Reconciliation:
             raise Rejected("not_ours", f"intent {balance.intent_id} is not known to be ours")
         return None
 
-    async def _settle(self, found: rows.Found, intent_id: str) -> str:
+    async def _settle(self, found: sql.Found, intent_id: str) -> str:
         """Refund a payment, by the key's next generation if the refund by this one has failed."""
         for _ in range(MOST_REFUNDS):
             async with self._database.transaction() as tx:
@@ -166,12 +166,12 @@ class Reconciliation:
             return refund_id
         raise Rejected("refund_keeps_failing", f"refunds of intent {intent_id} fail")
 
-    async def _close(self, found: rows.Found, refund_id: str) -> None:
+    async def _close(self, found: sql.Found, refund_id: str) -> None:
         """Write down how the money went back, and tell of it if that is new."""
         payment = found.payment
         async with self._database.transaction() as tx:
             before = await queries.find(tx, payment.order_id)
-            closed = await rows.close(
+            closed = await sql.close(
                 tx, payment.order_id, PaymentStatus.REFUNDED, refund_id=refund_id
             )
             if before is None or before.payment.refund_id != refund_id:
@@ -179,7 +179,7 @@ class Reconciliation:
 
 
 def _kept(
-    balance: Balance, found: rows.Found | None, ours: str | None, refund: Refund | None = None
+    balance: Balance, found: sql.Found | None, ours: str | None, refund: Refund | None = None
 ) -> Kept:
     return Kept(
         intent_id=balance.intent_id,
@@ -195,13 +195,13 @@ def _kept(
     )
 
 
-def _is_foreign(balance: Balance, found: rows.Found | None, ours: str | None) -> bool:
+def _is_foreign(balance: Balance, found: sql.Found | None, ours: str | None) -> bool:
     """Another installation's, as it says itself; what is on record here is ours anyway."""
     known = found is not None and found.payment.intent_id == balance.intent_id
     return not known and balance.installation not in {None, ours}
 
 
-def _contradicts(found: rows.Found, balance: Balance) -> bool:
+def _contradicts(found: sql.Found, balance: Balance) -> bool:
     """Whether the payment is said to be where it is not."""
     if found.payment.status == PaymentStatus.REFUNDED:
         return balance.left.minor > 0

@@ -14,18 +14,24 @@ an answer like that, save that the retry need not be asked for (docs/adr/0128-st
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.events.integration_events import DomainEvent
 from contracts.names import is_return_of
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
-from contracts.published import DomainEvent
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from saga.participant import Op, Rejected, StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.digest import digest_of
-from services.payment import queries, rows
-from services.payment.provider import Provider
-from services.payment.provider_answers import IntentStatus
-from services.payment.provider_errors import StoredFailure
-from services.payment.words import following, nothing, provider_key, told, undecided
+from services.payment import queries, sql
+from services.payment.provider.answers import IntentStatus
+from services.payment.provider.client import Provider
+from services.payment.provider.errors import StoredFailure
+from services.payment.provider.idempotency_keys import (
+    following,
+    nothing,
+    provider_key,
+    told,
+    undecided,
+)
 
 FAILED = "refund_failed"  # as `Provider.refund` says of a refund that has failed
 
@@ -85,7 +91,7 @@ class Refunds:
                 return found.payment, await self.key_of(tx, found)
             voided = nothing(command)
             if found is not None:
-                voided = await rows.close(tx, command.order_id, PaymentStatus.VOIDED)
+                voided = await sql.close(tx, command.order_id, PaymentStatus.VOIDED)
             events = told(voided) if found is not None else ()
             done = await self._barrier.finish(tx, key, voided, Op.COMPENSATION, events=events)
             return done, None
@@ -109,16 +115,16 @@ class Refunds:
 
     async def _void(
         self, tx: AsyncConnection, key: StepKey, digest: str, order_id: str
-    ) -> rows.Found | None:
+    ) -> sql.Found | None:
         """Void the charge of this step, and no other's; its payment, if it has begun one."""
         await self._barrier.void(tx, key, Payment, digest=digest)
         found = await queries.find(tx, order_id)
         return found if found is not None and found.owner == key else None
 
-    async def key_of(self, tx: AsyncConnection, found: rows.Found) -> str:
+    async def key_of(self, tx: AsyncConnection, found: sql.Found) -> str:
         """The key to refund it by: the first, or the generation that refusals have moved it to."""
         first = provider_key(found.owner, "refund", found.installation)
-        return await rows.attach_refund_key(tx, found.payment.order_id, first)
+        return await sql.attach_refund_key(tx, found.payment.order_id, first)
 
     async def give_back_all(self, payment: Payment, intent_id: str, refund_key: str) -> str | None:
         """Leave nothing captured at the provider; the refund's id, if one was needed."""
@@ -146,7 +152,7 @@ class Refunds:
     async def _move_on(self, payment: Payment, refused: str) -> None:
         """Have the next attempt use another key, if none has moved it on yet."""
         async with self._database.statement() as tx:
-            await rows.replace_refund_key(tx, payment, refused, following(refused))
+            await sql.replace_refund_key(tx, payment, refused, following(refused))
 
     async def _close(
         self, key: StepKey, digest: str, order_id: str, refund_id: str | None, op: Op
@@ -157,7 +163,7 @@ class Refunds:
             stored = await self._barrier.claim(tx, key, Payment, op, digest=digest)
             if stored is not None:
                 return stored
-            closed = await rows.close(tx, order_id, status, refund_id=refund_id)
+            closed = await sql.close(tx, order_id, status, refund_id=refund_id)
             return await self._barrier.finish(tx, key, closed, op, events=told(closed))
 
 

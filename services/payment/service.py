@@ -6,7 +6,8 @@ Each statement that only reads is here; how money moves is in `charges` and `ref
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.message import Money
+from contracts.barrier_records import Epoch
+from contracts.base import Money
 from contracts.payments import (
     Captured,
     ChargePayment,
@@ -16,17 +17,16 @@ from contracts.payments import (
     Payment,
     PaymentStatus,
 )
-from contracts.records import Epoch
-from infrastructure.database import Database
-from infrastructure.epochs import epoch_of
-from infrastructure.outbox import Outbox
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.epochs import epoch_of
 from infrastructure.telemetry.barriers import count
 from saga.participant import NotFound, StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.records import StepRecord
 from services.payment import queries
 from services.payment.charges import Charges
-from services.payment.provider import Period, Provider
+from services.payment.provider.client import Period, Provider
 from services.payment.reconciliation import Reconciliation
 from services.payment.refunds import Refunds
 from services.payment.tables import barrier, outbox

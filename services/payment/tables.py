@@ -11,8 +11,8 @@ from sqlalchemy import (
     func,
 )
 
-from infrastructure.installation import installation_table
-from infrastructure.outbox import outbox_table, set_aside_table
+from infrastructure.messaging.outbox import outbox_table, set_aside_table
+from infrastructure.postgres.installation import installation_table
 from saga.participant.barrier_table import barrier_table
 
 metadata = MetaData()

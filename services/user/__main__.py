@@ -7,11 +7,11 @@ from fastapi import FastAPI
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from infrastructure.security.access_tokens import Verifier
 from infrastructure.settings import DatabaseUrl, UserKeySettings
-from infrastructure.tokens import Verifier
-from services.process import POOL_SIZE, serve
+from services.server_process import POOL_SIZE, serve
 from services.user.http import create_app
-from services.user.opening import opened
+from services.user.wiring import opened
 
 
 class Settings(BaseSettings):

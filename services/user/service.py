@@ -6,12 +6,12 @@ from uuid import uuid4
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.published import DomainEvent, EventType, UserEvent
+from contracts.events.integration_events import DomainEvent, EventType, UserEvent
 from contracts.users import NewUser, User, ValidatedUser, ValidateUser
-from infrastructure.database import Database
-from infrastructure.outbox import Outbox
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
 from saga.participant import NotFound, Rejected, Unavailable
-from services.user.personal import Personal, Sealer, SubjectKey
+from services.user.personal_data import Personal, Sealer, SubjectKey
 from services.user.tables import outbox, subject_keys, users
 
 ERASED = Personal(name="", email="")

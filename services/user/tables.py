@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, DateTime, LargeBinary, MetaData, Table, Text, func
 
-from infrastructure.outbox import outbox_table, set_aside_table
+from infrastructure.messaging.outbox import outbox_table, set_aside_table
 
 metadata = MetaData()
 

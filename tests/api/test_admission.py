@@ -6,7 +6,7 @@ import httpx2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.admission import Admission, Seen, Window
+from api.overload.load_shedding import Admission, Seen, Window
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.waiting import until

@@ -17,14 +17,15 @@ from fastapi import APIRouter, FastAPI
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.acceptance import order_id_for
-from api.access import Guarded, UndeclaredRoute, check, need_of, routes_of
 from api.app import create_app
-from api.auth import Scope
-from api.console.security import form_key
+from api.orders.place_order import order_id_for
+from api.security.authentication import Scope
+from api.security.authorization import Guarded, UndeclaredRoute, check, need_of, routes_of
+from console.mount import install
+from console.security.csrf import form_key
 from contracts.names import return_id, workflow_id
-from infrastructure.database import Database
-from infrastructure.public_http import open_public_http
+from infrastructure.http.ssrf_safe_client import open_public_http
+from infrastructure.postgres.database import Database
 from services.event.deliveries import Deliveries, delivery_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port
@@ -344,12 +345,14 @@ async def test_scopes_of_other_systems_are_left_alone(
 
 def app() -> FastAPI:
     """The app without a backend: enough to look at its routes."""
-    return create_app(lambda: pytest.fail("nothing is opened here"))
+    return create_app(lambda: pytest.fail("nothing is opened here"), install)
 
 
 def test_a_route_that_is_not_declared_cannot_be_made() -> None:
     router = APIRouter(route_class=Guarded)
-    with pytest.raises(UndeclaredRoute, match=re.escape("GET /v1/secrets: say in api/access.py")):
+    with pytest.raises(
+        UndeclaredRoute, match=re.escape("GET /v1/secrets: say in api/security/authorization.py")
+    ):
         router.add_api_route("/v1/secrets", lambda: None)
 
 

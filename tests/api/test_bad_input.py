@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.acceptance import order_id_for
+from api.orders.place_order import order_id_for
 from tests.support.tokens import OPERATOR
 from tests.support.world import World
 

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from api.acceptance import order_id_for
-from contracts.events import Position
+from api.orders.place_order import order_id_for
+from contracts.event_records import Position
 from contracts.names import workflow_id
 from tests.support.api_process import ApiProcess, running_api_process
 from tests.support.databases import STATEMENTS, Server, counting_server

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.exposure import SagaCost
+from api.orders.exposure import SagaCost
 from tests.support.gates import AFTER
 from tests.support.waiting import until
 from tests.support.world import World

@@ -8,14 +8,14 @@ from pathlib import Path
 import asyncpg
 import pytest_asyncio
 
-from api import followers as following
-from api.followers import Followers
-from api.mailbox import MOST_KEPT
-from contracts.events import BEGINNING, RecordedEvent
+from api.orders import live_events as following
+from api.orders.live_events import Followers
+from api.orders.subscriber_queue import MOST_KEPT
+from contracts.event_records import BEGINNING, RecordedEvent
 from contracts.names import ORDER_EVENTS
-from infrastructure.database import Database
-from infrastructure.event_store import EventStore, NewEvent
-from infrastructure.notices import Notices
+from infrastructure.eventstore.store import EventStore, NewEvent
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.notify import Notices
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Conflict, Unavailable
 from services.order.service import Orders

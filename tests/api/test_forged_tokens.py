@@ -15,8 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from infrastructure.signing import SigningKey
-from infrastructure.tokens import Issuer
+from infrastructure.security.access_tokens import Issuer
+from infrastructure.security.signing_keys import SigningKey
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.world import World
 

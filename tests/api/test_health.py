@@ -14,7 +14,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from contracts.names import DATABASES, SERVICES
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import Services, open_services
 from services.migrate import migrate

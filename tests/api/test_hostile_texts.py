@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from contracts.message import MAX_EVIDENCE, MAX_REASON, Evidence, storable, unfit
+from contracts.base import MAX_EVIDENCE, MAX_REASON, Evidence, storable, unfit
 from tests.support.openapi import document
 from tests.support.world import World
 

@@ -11,11 +11,11 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.acceptance import fingerprint, order_id_for
-from api.bodies import ItemBody, PlaceOrderBody
-from contracts.message import Money
+from api.orders.place_order import fingerprint, order_id_for
+from api.schemas import ItemBody, PlaceOrderBody
+from contracts.base import Money
 from contracts.names import workflow_id
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from tests.support.waiting import until
 from tests.support.world import World
 

@@ -15,12 +15,12 @@ import pytest_asyncio
 from fastapi import FastAPI
 from starlette.datastructures import Headers
 
-from api.accept import accepts, prefers
-from api.acceptance import order_id_for
-from api.intake import Intake
-from api.limits import MAX_BODY, MAX_DEPTH, MAX_HEAD, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URI
-from api.request_id import RequestIds
-from api.wire import Wire
+from api.http.content_negotiation import accepts, prefers
+from api.http.h11_protocol import Wire
+from api.http.limits import MAX_BODY, MAX_DEPTH, MAX_HEAD, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URI
+from api.http.request_id import RequestIds
+from api.http.request_limits import Intake
+from api.orders.place_order import order_id_for
 from contracts.users import User, UserService
 from tests.support.tokens import OPERATOR
 from tests.support.wire import Answer, Connection, Served, request, served

@@ -12,12 +12,12 @@ import pytest_asyncio
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from api.auth import Scope
-from api.event_stream import HEARTBEAT, EventStream
-from api.wire import Wire
+from api.http.h11_protocol import Wire
+from api.http.sse import HEARTBEAT, EventStream
+from api.security.authentication import Scope
 from contracts.names import ORDER_EVENTS, workflow_id
 from contracts.orders import StepNote
-from infrastructure.notices import Notices
+from infrastructure.postgres.notify import Notices
 from saga.participant import StepKey
 from tests.support.gates import BEFORE
 from tests.support.sse import stream

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from api import bodies, openapi
+from api import schemas
+from api.http import openapi
 from tests.support.openapi import SNAPSHOT, breaking, document, snapshot
 from tests.support.world import World
 
@@ -61,13 +62,13 @@ def test_two_functions_of_one_name_are_refused_at_start() -> None:
 @pytest.mark.parametrize(
     "model",
     [
-        bodies.PlaceOrderBody,
-        bodies.NewUserBody,
-        bodies.NewProductBody,
-        bodies.AddStockBody,
-        bodies.CancelBody,
-        bodies.ResolveBody,
-        bodies.OrderOut,
+        schemas.PlaceOrderBody,
+        schemas.NewUserBody,
+        schemas.NewProductBody,
+        schemas.AddStockBody,
+        schemas.CancelBody,
+        schemas.ResolveBody,
+        schemas.OrderOut,
     ],
 )
 def test_examples_are_valid(model: type[Any]) -> None:

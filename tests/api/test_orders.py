@@ -11,8 +11,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.acceptance import order_id_for
-from api.auth import Scope
+from api.orders.place_order import order_id_for
+from api.security.authentication import Scope
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from api.auth import Caller, Scope
-from api.redaction import NO_SUCCESS, SHOWN, event_for, order_for
-from contracts.events import RecordedEvent
-from contracts.message import Money, Reason
+from api.security.authentication import Caller, Scope
+from api.security.redaction import NO_SUCCESS, SHOWN, event_for, order_for
+from contracts.base import Money, Reason
+from contracts.event_records import RecordedEvent
 from contracts.names import workflow_id
 from contracts.orders import Order, OrderStatus
 from saga import rejection

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from cli.stack.programs import program
 from infrastructure.settings import DatabaseSettings
+from local_stack.programs import program
 from tests.support.ports import free_port
 from tests.support.tokens import AUDIENCE, ISSUER, bearer
 from tests.support.waiting import until

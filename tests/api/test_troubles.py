@@ -19,19 +19,21 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from typer import BadParameter
 
-from api.accepted import Accepted
-from api.backend import Backend
-from api.console.attention import _parts, waiting_in
-from api.console.case import case_of
-from api.console.one_order import _view
-from api.console.rendering import part
-from api.console.story import resolving
-from api.troubles import find
-from cli.operate.preview import reset_point
-from contracts.message import Money
+from api.dependencies import Backend
+from api.temporal.accepted_order import Accepted
+from api.temporal.stuck_sagas import find
+from cli.operate.reset_preview import reset_point
+from console.dependencies import ConsoleBackend
+from console.explanations import resolving
+from console.order_details import case_of
+from console.pages.attention import _parts, waiting_in
+from console.pages.order import _view
+from console.settings import Settings
+from console.templating import part
+from contracts.base import Money
 from contracts.names import workflow_id
 from contracts.orders import CreateOrder, OrderLine
-from contracts.sagas import PlaceOrderInput
+from contracts.workflow_io import PlaceOrderInput
 from saga import rejection
 from saga.participant import StepKey, Unavailable
 from tests.activities.test_executions import paused
@@ -121,7 +123,12 @@ async def test_a_paused_order_is_named_everywhere_and_goes_on_by_the_command_tha
     assert (refused.status_code, refused.json()["code"]) == (409, "saga_paused")
     case = await case_of(order_id, backend)
     assert case.troubles[0].way_out == told["way_out"]
-    assert told["way_out"] in part("order_parts.html", "sagas_part", case, _view(case, backend))
+    assert told["way_out"] in part(
+        "order_parts.html",
+        "sagas_part",
+        case,
+        _view(case, ConsoleBackend.extend(backend, Settings())),
+    )
     await temporal(world, told["way_out"])
     await gate.open()
     await world.settled(order_id, sku, "confirmed")

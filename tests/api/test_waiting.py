@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.acceptance import order_id_for
-from api.preferences import LONGEST_WAIT, wait_of
+from api.http.prefer import LONGEST_WAIT, wait_of
+from api.orders.place_order import order_id_for
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from activities.executions import described
-from api.console.picture import draw
-from api.console.rendering import part
-from api.saga_views import _saga
-from api.troubles import Trouble, judge
+from api.routes.order_saga import _saga
+from api.temporal.stuck_sagas import Trouble, judge
+from console.saga_diagram import draw
+from console.templating import part
 from saga import SagaState, SagaView, StepState, StepView, WaitView
 from tests.saga.test_waiting import in_state
 from tests.saga.toy import Script

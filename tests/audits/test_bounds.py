@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import ScheduleActionExecutionStartWorkflow
 
 from contracts.audits import NAMED, AuditReport, AuditRequest, Bounds
-from contracts.message import Money
+from contracts.base import Money
 from contracts.names import AUDITS, workflow_id
 from contracts.orders import CreateOrder, OrderLine
 from saga.participant import StepKey

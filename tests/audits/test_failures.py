@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities import audits
+from activities import orphan_audit
 from activities.diagnoses import Diagnoses
 from contracts.audits import AuditReport, Books
 from contracts.names import workflow_id
@@ -95,7 +95,7 @@ async def test_one_that_cannot_be_looked_at_hides_no_other(
 
     with monkeypatch.context() as patched:
         patched.setattr(Diagnoses, "of", fails)
-        patched.setattr(audits, "A_WHILE", 0.001)
+        patched.setattr(orphan_audit, "A_WHILE", 0.001)
         report = await audited(world)
     (said,) = named(report, strange)
     assert "nobody thought of this" in said.what

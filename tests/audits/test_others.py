@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 
-from activities import repairs
+from activities import saga_recovery
 from activities.executions import Execution, described
 from contracts.audits import AuditReport, Named
 from contracts.names import workflow_id
@@ -53,10 +53,10 @@ async def test_a_saga_that_is_reset_while_it_is_repaired_is_not_cancelled(
         await may_start.wait()
         return found
 
-    monkeypatch.setattr(repairs, "described", looks_and_waits)
+    monkeypatch.setattr(saga_recovery, "described", looks_and_waits)
     orphan = Orphan(saga_id=saga_id, order_id=order_id, why=Why.TERMINATED, remedy=Remedy.UNDO)
     repairing = asyncio.create_task(
-        repairs.Repairs(world.client, world.services.orders).carry_on(orphan)
+        saga_recovery.Repairs(world.client, world.services.orders).carry_on(orphan)
     )
     await looked.wait()
     again = world.gates.close(saga_id, "payment.charge", BEFORE)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from activities.repairs import Repairs
+from activities.saga_recovery import Repairs
 from contracts.names import return_id, workflow_id
 from contracts.orphans import Orphan, Remedy, Why
 from tests.api.test_idempotency import forget

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.goals import GOALS
-from benchmarks.subjects import names
+from benchmarks.report.goals import GOALS
+from benchmarks.subjects.registry import names
 from cli.bench import QUICKLY
 
 SAGA = Path(sys.executable).parent / "saga"

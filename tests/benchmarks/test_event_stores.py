@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.bench
 def test_a_quick_run_measures_both_event_stores() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.events", "--quick"],
+        [sys.executable, "-m", "benchmarks.event_store_run", "--quick"],
         check=False,
         capture_output=True,
         text=True,

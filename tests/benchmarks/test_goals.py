@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.goals import GOALS, judge
-from benchmarks.result import Cost, Summary, Turn, summary
+from benchmarks.report.goals import GOALS, judge
+from benchmarks.report.result import Cost, Summary, Turn, summary
 from benchmarks.usage import grouped
 
 OURS = ("saga", "regular", "rest_wait", "orders_1000000")

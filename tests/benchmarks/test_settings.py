@@ -7,9 +7,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.sagas import OrderSagas
-from benchmarks.programs.settings import SETTINGS
+from api.temporal.saga_gateway import OrderSagas
 from benchmarks.programs.temporal import workers_by
+from benchmarks.programs.worker_settings import SETTINGS
 from tests.support.world import World
 from tests.workers.test_working import accepted, eagerly
 

@@ -8,8 +8,8 @@ import nats.js.errors
 import pytest
 import pytest_asyncio
 
-from infrastructure.database import Database
-from infrastructure.nats_parts import STREAM
+from infrastructure.messaging.nats_messages import STREAM
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from tests.bus.parts import EFFECTS, Opening, opening
 from tests.support.nats import running_nats

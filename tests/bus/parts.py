@@ -10,13 +10,13 @@ from uuid import uuid4
 from sqlalchemy import BigInteger, Column, Identity, Integer, MetaData, Table, Text, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.cloudevents import CloudEvent, schema_uri
-from contracts.published import EventType
-from infrastructure.bus import Bus
-from infrastructure.database import Database
-from infrastructure.inbox import Consumer, Handler, Patience
-from infrastructure.nats_bus import open_nats_bus
-from infrastructure.postgres_bus import open_postgres_bus
+from contracts.events.cloudevents import CloudEvent, schema_uri
+from contracts.events.integration_events import EventType
+from infrastructure.messaging.bus import Bus
+from infrastructure.messaging.inbox import Consumer, Handler, Patience
+from infrastructure.messaging.nats_bus import open_nats_bus
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres.database import Database
 from services.event.tables import bus, inbox
 
 Opening = Callable[[], AbstractAsyncContextManager[Bus]]

@@ -20,9 +20,9 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from sqlalchemy import Engine, event, func, select
 
-from infrastructure.database import Database
-from infrastructure.inbox import Patience
-from relay.outboxes import open_relays
+from infrastructure.messaging.inbox import Patience
+from infrastructure.postgres.database import Database
+from relay.relays import open_relays
 from services.order.tables import outbox
 from tests.bus.parts import consumer, opening
 from tests.support.waiting import until

@@ -7,10 +7,10 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.cloudevents import CloudEvent
-from infrastructure.bus import Bus, Deliver
-from infrastructure.database import Database
-from infrastructure.inbox import DeadLetters
+from contracts.events.cloudevents import CloudEvent
+from infrastructure.messaging.bus import Bus, Deliver
+from infrastructure.messaging.inbox import DeadLetters
+from infrastructure.postgres.database import Database
 from saga.participant import Unavailable
 from services.event.tables import inbox
 from tests.bus.parts import (

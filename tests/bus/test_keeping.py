@@ -7,14 +7,14 @@ import asyncpg
 import nats
 from sqlalchemy import func, select
 
-from contracts.cloudevents import CloudEvent
-from infrastructure.bus import Bus
-from infrastructure.bus_tables import COUNTED, PASSED
-from infrastructure.database import Database
-from infrastructure.nats_bus import KEPT, open_nats_bus
-from infrastructure.nats_parts import STREAM, keep_longer
-from infrastructure.postgres_bus import open_postgres_bus
-from infrastructure.retention import purge
+from contracts.events.cloudevents import CloudEvent
+from infrastructure.messaging.bus import Bus
+from infrastructure.messaging.bus_tables import COUNTED, PASSED
+from infrastructure.messaging.nats_bus import KEPT, open_nats_bus
+from infrastructure.messaging.nats_messages import STREAM, keep_longer
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.retention import purge
 from infrastructure.settings import DatabaseSettings
 from services.event.tables import bus
 from tests.bus.parts import Opening, consumer, event

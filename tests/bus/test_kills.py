@@ -12,13 +12,13 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select
 
-from contracts.message import Money
+from contracts.base import Money
+from contracts.events.integration_events import DomainEvent, EventType, OrderEvent
 from contracts.orders import OrderStatus
-from contracts.published import DomainEvent, EventType, OrderEvent
-from infrastructure.database import Database
-from infrastructure.event_store import EventStore, NewEvent
-from infrastructure.inbox import DeadLetters
-from infrastructure.outbox import Outbox
+from infrastructure.eventstore.store import EventStore, NewEvent
+from infrastructure.messaging.inbox import DeadLetters
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Conflict, Unavailable
 from services.event.tables import inbox

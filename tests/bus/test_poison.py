@@ -9,15 +9,15 @@ import asyncpg
 import nats
 import pytest_asyncio
 
-from contracts.cloudevents import CloudEvent
-from contracts.published import EventType
-from infrastructure.database import Database
-from infrastructure.inbox import DeadLetters
-from infrastructure.postgres_bus import open_postgres_bus
-from infrastructure.relay import Relay
-from infrastructure.set_aside import UNKNOWN, SetAside
+from contracts.events.cloudevents import CloudEvent
+from contracts.events.integration_events import EventType
+from infrastructure.messaging.inbox import DeadLetters
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.messaging.relay import Relay
+from infrastructure.messaging.set_aside import UNKNOWN, SetAside
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
-from relay.outboxes import OUTBOXES, open_relays
+from relay.relays import OUTBOXES, open_relays
 from services.event.tables import bus as bus_tables
 from services.event.tables import inbox
 from tests.bus.parts import Opening, consumer, effects, event

@@ -13,13 +13,13 @@ import pytest_asyncio
 from nats.js import JetStreamContext
 from sqlalchemy import text
 
-from contracts.cloudevents import CloudEvent
-from infrastructure import database as databases_of
-from infrastructure.database import Database
-from infrastructure.public_http import PublicHttp
+from contracts.events.cloudevents import CloudEvent
+from infrastructure.http.ssrf_safe_client import PublicHttp
+from infrastructure.postgres import database as databases_of
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.slow_transactions import SlowInTransaction
 from infrastructure.settings import DatabaseSettings
-from infrastructure.slowness import SlowInTransaction
-from relay.outboxes import open_relays
+from relay.relays import open_relays
 from tests.bus.parts import Opening, consumer, effects, event, opening
 from tests.bus.processes import waiting
 from tests.bus.test_bus import consuming, handled

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from cli.demo.books import Books, Shelf
-from cli.demo.stories import Meddling, Story
+from cli.demo.balance import Books, Shelf
+from cli.demo.scenarios import Meddling, Story
 from tests.support.stack import Stack
 
 

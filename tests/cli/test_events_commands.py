@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.past import past
+from cli.orders.order_as_of import past
 from infrastructure.settings import DatabaseSettings
 
 EVENT = {

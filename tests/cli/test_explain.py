@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from cli.client import Api, ApiError
-from cli.operate.case import case_of
 from cli.operate.explain import story
+from cli.operate.order_details import case_of
 
 ORDER = {
     "id": "ord_1",

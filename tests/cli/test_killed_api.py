@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx2
 
-from cli.demo.meddling import LocalStack
+from cli.demo.faults import LocalStack
 from tests.support.stack import Stack, client
 from tests.support.waiting import until
 

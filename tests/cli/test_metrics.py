@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cli.stack import temporal
+from local_stack.temporal import server
 from tests.support.promql import read_by_deployments
 from tests.support.stack import Stack, client
 from tests.support.waiting import until
@@ -117,7 +117,7 @@ async def test_a_repeated_attempt_is_counted_and_money_without_its_order_shows(
     async with client(stack) as http:
         order_id = await order(http, "pm_card_visa")
     before = await duplicates()
-    command = [str(temporal.program()), "workflow", "reset", "-w", f"order-{order_id}"]
+    command = [str(server.program()), "workflow", "reset", "-w", f"order-{order_id}"]
     options = ["-t", "FirstWorkflowTask", "--reason", "metrics"]
     done = await asyncio.create_subprocess_exec(
         *command, *options, "--address", stack.state.urls["temporal"]
@@ -149,7 +149,7 @@ async def test_all_that_alerts_and_dashboards_read_is_there(stack: Stack) -> Non
     """After a saga that waits for an operator, an audit, and code that cannot go on."""
     async with client(stack) as http:
         await order(http, "pm_card_visa")
-    base = [str(temporal.program()), "workflow", "start", "--address", stack.state.urls["temporal"]]
+    base = [str(server.program()), "workflow", "start", "--address", stack.state.urls["temporal"]]
     unknown = ["--type", "NoSuchWorkflow", "--task-queue", "orders", "-w", "unknown-to-workers"]
     started = await asyncio.create_subprocess_exec(*base, *unknown)
     assert await started.wait() == 0

@@ -12,9 +12,9 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from cli.stack.files import StateDir
 from contracts.names import workflow_id
-from infrastructure.telemetry.spans import KeptSpan, read
+from infrastructure.telemetry.span_files import KeptSpan, read
+from local_stack.state_dir import StateDir
 from tests.docs.markdown import TRACING, shell_blocks
 from tests.docs.test_commands import pasted, run, script, shown_wrong
 from tests.support.stack import Stack

@@ -9,8 +9,8 @@ from functools import partial
 
 import httpx2
 
-from cli.stack.programs import program
 from contracts.names import Queue
+from local_stack.programs import program
 from tests.support.ports import quiet_block
 from tests.support.stack import Stack
 from tests.support.waiting import until

@@ -6,11 +6,11 @@ from pathlib import Path
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
-from infrastructure.codec.converter import converter_of
-from infrastructure.codec.payloads import Plaintext, Safe
-from infrastructure.codec.settings import PayloadSettings
-from infrastructure.keys import FixedKeys, Key, KeyRing, new_key, written
-from infrastructure.vault import Vault
+from infrastructure.security.envelope_encryption import Vault
+from infrastructure.security.key_ring import FixedKeys, Key, KeyRing, new_key, written
+from infrastructure.temporal.codec_settings import PayloadSettings
+from infrastructure.temporal.data_converter import converter_of
+from infrastructure.temporal.payload_codec import Plaintext, Safe
 
 NOW = datetime.now(UTC)
 OLD = new_key(NOW - timedelta(days=30))

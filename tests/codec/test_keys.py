@@ -8,16 +8,16 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.stack.credentials import load_or_make
-from cli.stack.encryption import environment
-from cli.stack.errors import StackError
-from cli.stack.files import StateDir
-from cli.stack.options import Options
-from infrastructure import keys
-from infrastructure.codec.converter import converter_of
-from infrastructure.codec.settings import PayloadSettings
-from infrastructure.keys import KeyFile, KeyRing, KeysUnusable, written
-from infrastructure.vault import Vault
+from infrastructure.security import key_ring
+from infrastructure.security.envelope_encryption import Vault
+from infrastructure.security.key_ring import KeyFile, KeyRing, KeysUnusable, written
+from infrastructure.temporal.codec_settings import PayloadSettings
+from infrastructure.temporal.data_converter import converter_of
+from local_stack.errors import StackError
+from local_stack.options import Options
+from local_stack.secrets.passwords import load_or_make
+from local_stack.secrets.payload_keys import environment
+from local_stack.state_dir import StateDir
 from tests.codec.rings import LATER, NEW, NOW, OLD, key_file, ring, vault
 
 
@@ -75,7 +75,7 @@ def test_a_new_key_in_the_file_is_used_soon(
 ) -> None:
     source = KeyFile(key_file(tmp_path, OLD))
     key_file(tmp_path, OLD, NEW)
-    monkeypatch.setattr(keys, "LOOK_AGAIN", -1.0)
+    monkeypatch.setattr(key_ring, "LOOK_AGAIN", -1.0)
     assert Vault(source).seal(b"", b"").key_id == NEW.id
 
 

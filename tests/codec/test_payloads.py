@@ -12,9 +12,9 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import ApplicationError
 
-from infrastructure.codec.payloads import EncryptionCodec, Plaintext
-from infrastructure.codec.refusals import PayloadRefused
-from infrastructure.keys import Misplaced, NotEncrypted, Tampered, UnknownKey
+from infrastructure.security.key_ring import Misplaced, NotEncrypted, Tampered, UnknownKey
+from infrastructure.temporal.payload_codec import EncryptionCodec, Plaintext
+from infrastructure.temporal.undecodable_payloads import PayloadRefused
 from tests.codec.rings import LATER, NEW, OLD, SAID, encrypting, safe
 
 

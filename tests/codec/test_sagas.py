@@ -21,10 +21,10 @@ from temporalio.converter import DataConverter, WorkflowSerializationContext
 from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
 from contracts.orders import OrderStatus
-from infrastructure.codec.converter import replaying
-from infrastructure.codec.refusals import PayloadRefused
-from infrastructure.codec.settings import PayloadSettings
-from infrastructure.keys import written
+from infrastructure.security.key_ring import written
+from infrastructure.temporal.codec_settings import PayloadSettings
+from infrastructure.temporal.data_converter import replaying
+from infrastructure.temporal.undecodable_payloads import PayloadRefused
 from tests.codec.rings import NEW, OLD, encrypting
 from tests.support.gates import BEFORE
 from tests.support.waiting import until

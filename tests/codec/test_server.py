@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from temporalio.api.common.v1 import Payload
 
-from api.auth import Scope
-from infrastructure.codec.payloads import Plaintext
-from infrastructure.codec.server import create_app
+from api.security.authentication import Scope
+from infrastructure.codec_server.app import create_app
+from infrastructure.temporal.payload_codec import Plaintext
 from tests.codec.rings import LATER, NEW, OLD, SAID, encrypting, safe
 from tests.support.tokens import bearer, verifier
 

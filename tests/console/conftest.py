@@ -6,7 +6,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from contracts.names import ORDER_EVENTS
-from infrastructure.notices import Notices
+from infrastructure.postgres.notify import Notices
 from tests.support.browser import Visit, launched, visit
 from tests.support.wire import served
 from tests.support.world import World, api_app

@@ -11,7 +11,7 @@ import asyncpg
 from playwright.async_api import Browser, Page, expect
 
 from contracts.names import ORDER_EVENTS, workflow_id
-from infrastructure.notices import Notices
+from infrastructure.postgres.notify import Notices
 from saga import rejection
 from tests.support.browser import Visit, launched, visit
 from tests.support.databases import running_server

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import expect
 
-from api.auth import Scope
+from api.security.authentication import Scope
 from tests.support.browser import Visit
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.world import World

@@ -17,8 +17,8 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, CDPSession, Page, expect
 
-from api.console.live_orders import ROWS
-from contracts.message import Money, Reason
+from console.pages.orders import ROWS
+from contracts.base import Money, Reason
 from contracts.orders import ConfirmOrder, CreateOrder, OrderLine, OrderService, OrderStatus
 from saga.participant import StepKey
 from tests.support.api_process import running_api_process

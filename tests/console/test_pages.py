@@ -10,7 +10,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
-from api.console.settings import Settings
+from console.settings import Settings
 from tests.support.browser import Visit, visit
 from tests.support.wire import served
 from tests.support.world import World, api_app

@@ -14,8 +14,8 @@ from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.auth import Scope
-from api.console.security import CSP
+from api.security.authentication import Scope
+from console.security.csrf import CSP
 from contracts.payments import Captured, Payment
 from saga.participant import Unavailable
 from tests.support.gates import BEFORE

@@ -12,7 +12,7 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import ApplicationError
 
-from api.console.tries import Result, tries_of, unseal
+from console.sources.activity_attempts import Result, tries_of, unseal
 from tests.support.world import World
 
 

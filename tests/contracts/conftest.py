@@ -11,11 +11,11 @@ from pydantic import SecretStr
 
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import opened_remote
-from services.inventory import opening as inventory
-from services.opened import Opened
-from services.order import opening as order
-from services.payment import opening as payment
-from services.user import opening as user
+from services.inventory import wiring as inventory
+from services.order import wiring as order
+from services.payment import wiring as payment
+from services.service_handle import Opened
+from services.user import wiring as user
 from tests.sandbox.process import KEY, Sandbox, running_sandbox
 from tests.support.fakes.inventory import FakeInventory
 from tests.support.fakes.orders import FakeOrders

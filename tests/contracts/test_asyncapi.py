@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from contracts.cloudevents import CloudEvent, schema_uri
-from contracts.inventory import Price, StockLine
-from contracts.message import Message, Money, Reason
-from contracts.orders import OrderStatus
-from contracts.payments import PaymentStatus
-from contracts.published import (
+from contracts.base import Message, Money, Reason
+from contracts.events.cloudevents import CloudEvent, schema_uri
+from contracts.events.integration_events import (
     DATA,
     EventType,
     OrderEvent,
@@ -23,6 +20,9 @@ from contracts.published import (
     StockEvent,
     UserEvent,
 )
+from contracts.inventory import Price, StockLine
+from contracts.orders import OrderStatus
+from contracts.payments import PaymentStatus
 from tests.support.asyncapi import SCHEMAS, SNAPSHOT, breaking, document, schema_file, written
 
 EUR = Money(minor=500, currency="EUR")

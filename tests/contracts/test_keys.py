@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from contracts.base import Money, Reason
 from contracts.inventory import InventoryService, NewProduct, Price, ReserveStock, StockLine
-from contracts.message import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,

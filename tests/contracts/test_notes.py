@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.message import Money, Reason
+from contracts.base import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,

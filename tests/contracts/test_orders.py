@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from contracts.message import Money, Reason
+from contracts.base import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.message import Money
+from contracts.base import Money
 from contracts.payments import (
     ChargePayment,
     GiveBack,

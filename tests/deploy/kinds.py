@@ -7,10 +7,9 @@ from importlib import import_module
 from pydantic_settings import BaseSettings
 
 from api import __main__ as api
-from api.console.settings import ConsoleSettings
+from console.settings import ConsoleSettings
 from contracts.names import SERVICES
-from infrastructure.codec.__main__ import CodecSettings
-from infrastructure.codec.settings import PayloadSettings
+from infrastructure.codec_server.__main__ import CodecSettings
 from infrastructure.settings import (
     AnyDatabaseSettings,
     DatabaseSettings,
@@ -23,12 +22,13 @@ from infrastructure.settings import (
     WebhookSettings,
 )
 from infrastructure.telemetry.settings import TelemetrySettings
-from relay.outboxes import OutboxSettings
-from services import discovery, process
-from services.places import PlaceSettings
-from services.user import sealing
+from infrastructure.temporal.codec_settings import PayloadSettings
+from relay.relays import OutboxSettings
+from services import envoy_discovery, server_process
+from services.locations import PlaceSettings
+from services.user import encrypt_existing
 from tests.deploy.composed import ROOT
-from workers.versioning import VersionSettings
+from workers.deployment_version import VersionSettings
 
 Kinds = tuple[type[BaseSettings], ...]
 
@@ -36,7 +36,13 @@ Kinds = tuple[type[BaseSettings], ...]
 def served(service: str) -> Kinds:
     """What a service as a process of its own reads, but for what it alone has."""
     own: type[BaseSettings] = import_module(f"services.{service}.__main__").Settings
-    return (own, process.AuthSettings, process.TlsSettings, RegistrySettings, TelemetrySettings)
+    return (
+        own,
+        server_process.AuthSettings,
+        server_process.TlsSettings,
+        RegistrySettings,
+        TelemetrySettings,
+    )
 
 
 # By program. Envoy's configuration, the sandbox and the set-up of Temporal have no such
@@ -51,7 +57,7 @@ READ: Mapping[str, Kinds] = {
     "saga-relay": (OutboxSettings, EventSettings, TelemetrySettings),
     "saga-codec-server": (CodecSettings, PayloadSettings, TelemetrySettings),
     "saga-migrate": (),
-    "saga-encrypt-users": (sealing.Settings, UserKeySettings),
+    "saga-encrypt-users": (encrypt_existing.Settings, UserKeySettings),
     **{f"saga-service-{service}": served(service) for service in SERVICES},
     "saga-service-user": (*served("user"), UserKeySettings),
     "saga-service-payment": (*served("payment"), ProviderSettings),
@@ -64,7 +70,7 @@ ELSEWHERE: Kinds = (
     ServiceDatabaseSettings,  # what several others have of it
     ServiceUrlSettings,
     AnyDatabaseSettings,  # of migrations, each of which has the one that it is told
-    discovery.Settings,  # of the registry, which the names of Docker and Kubernetes stand for
+    envoy_discovery.Settings,  # of the registry, which the names of Docker and Kubernetes stand for
 )
 KNOWN = {*ELSEWHERE, *(it for read_by in READ.values() for it in read_by)}
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from api.server import SERVING
 from contracts.names import SERVICES, Queue
-from services.process import GRACE
+from services.server_process import GRACE
 from tests.deploy import reach
 from tests.deploy.rendered import Faults, Object, component, named, of_kind, pods
-from workers.queues import GRACEFUL_SHUTDOWN
+from workers.registration import GRACEFUL_SHUTDOWN
 from workers.webhooks import GRACEFUL
 
 SCALED_BY_LOAD = (*SERVICES, "api")

@@ -9,12 +9,12 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from cli.stack.cluster import installed_programs
 from contracts.inventory import NewProduct, Price
 from contracts.names import DATABASES
 from contracts.orders import ConfirmOrder, OrderStatus
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
+from local_stack.postgres.cluster import installed_programs
 from saga.participant import Compensated
 from services.inventory.service import Inventory
 from services.order.service import Orders

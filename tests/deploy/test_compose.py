@@ -13,9 +13,9 @@ import yaml
 
 from contracts import names
 from infrastructure.envoy import __main__ as program
-from infrastructure.envoy.edge import Gateway
-from infrastructure.envoy.keys import KeySource
-from infrastructure.envoy.parts import Address
+from infrastructure.envoy.builders import Address
+from infrastructure.envoy.gateway import Gateway
+from infrastructure.envoy.jwks_source import KeySource
 from infrastructure.envoy.settings import GatewaySettings
 from tests.deploy.composed import ROOT, config, prepared, read, saga_secrets
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from contracts.names import SERVICES
-from infrastructure.codec.settings import PayloadSettings
+from infrastructure.temporal.codec_settings import PayloadSettings
 from tests.deploy.composed import ROOT, prepared, read
 from tests.deploy.kinds import READ
 

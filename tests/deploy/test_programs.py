@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack.programs import Programs
+from local_stack.programs import Programs
 from tests.deploy.composed import ROOT
 from tests.deploy.kinds import READ
 from tests.deploy.reading import RUNS

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from api.__main__ import EventPlace
-from cli.secrets import make_keys
+from cli.security.secrets import make_keys
 from contracts.names import SERVICES
-from infrastructure.codec.settings import PayloadSettings
-from infrastructure.keys import new_key, written
+from infrastructure.security.key_ring import new_key, written
 from infrastructure.settings import UserKeySettings
-from services.places import PlaceSettings
+from infrastructure.temporal.codec_settings import PayloadSettings
+from services.locations import PlaceSettings
 from tests.deploy.kinds import KNOWN, READ, declared
 from tests.deploy.reading import RUNS, SAFE, environment
 from tests.deploy.rendered import Object, of_kind, render

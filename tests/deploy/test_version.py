@@ -8,7 +8,7 @@ from contracts.names import Queue
 from tests.deploy import policies
 from tests.deploy.reading import environment
 from tests.deploy.rendered import Object, named, of_kind, render
-from workers.versioning import VersionSettings
+from workers.deployment_version import VersionSettings
 
 APPLY = (
     *(policies.not_root, policies.restricted, policies.no_token, policies.bounded),

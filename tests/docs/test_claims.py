@@ -9,19 +9,19 @@ import pytest
 from typer.testing import CliRunner
 
 from api.__main__ import AuthSettings
-from api.auth import Scope
+from api.security.authentication import Scope
 from cli.main import app
-from cli.stack.options import Ports
 from contracts.names import SEARCH_ATTRIBUTES
 from contracts.orders import OrderStatus
-from infrastructure.breaker import Limits
-from infrastructure.database import SERVER_SETTINGS
 from infrastructure.envoy.settings import PREFIX, GatewaySettings
-from infrastructure.jwks import MAX_AGE, MIN_INTERVAL
+from infrastructure.http.circuit_breaker import Limits
+from infrastructure.postgres.database import SERVER_SETTINGS
+from infrastructure.security.access_tokens import MAX_LEEWAY
+from infrastructure.security.jwks import MAX_AGE, MIN_INTERVAL
 from infrastructure.settings import ProviderSettings
-from infrastructure.tokens import MAX_LEEWAY
+from local_stack.options import Ports
 from saga.__main__ import main as run_engine
-from sandbox.methods import METHODS
+from sandbox.payment_methods import METHODS
 from services.composition import DEADLINES
 from tests.docs.markdown import (
     ARCHITECTURE,
@@ -51,22 +51,22 @@ TIMES = {
     "CHARGE_PAYMENT": "workflows.place_order:CHARGE_PAYMENT.attempt",
     "Step.park_after": "saga.step:Step.park_after",
     "PLACE_ORDER": "workflows.place_order:PLACE_ORDER.deadline",
-    "STICKY_TIMEOUT": "workers.queues:STICKY_TIMEOUT",
-    "GRACEFUL_SHUTDOWN": "workers.queues:GRACEFUL_SHUTDOWN",
-    "CONCURRENT_ACTIVITIES": "workers.queues:CONCURRENT_ACTIVITIES",
+    "STICKY_TIMEOUT": "workers.registration:STICKY_TIMEOUT",
+    "GRACEFUL_SHUTDOWN": "workers.registration:GRACEFUL_SHUTDOWN",
+    "CONCURRENT_ACTIVITIES": "workers.registration:CONCURRENT_ACTIVITIES",
     "SHORT": "saga.activity_execution:SHORT",
-    "TASK_TIMEOUT": "api.saga_options:TASK_TIMEOUT",
-    "LOCAL_ACTIVITIES": "workers.queues:LOCAL_ACTIVITIES",
-    "RPC_TIMEOUT": "api.sagas:RPC_TIMEOUT",
-    "HEAD_TIMEOUT": "api.limits:HEAD_TIMEOUT",
-    "BODY_TIMEOUT": "api.limits:BODY_TIMEOUT",
-    "WRITE_TIMEOUT": "api.limits:WRITE_TIMEOUT",
-    "HEARTBEAT": "api.event_stream:HEARTBEAT",
-    "MOST_STREAMS": "api.backend:MOST_STREAMS",
-    "LONGEST_WAIT": "api.preferences:LONGEST_WAIT",
-    "MOST_STARTS": "api.backend:MOST_STARTS",
-    "MOST_WAITING": "api.backend:MOST_WAITING",
-    "UPDATE_TIMEOUT": "api.sagas:UPDATE_TIMEOUT",
+    "TASK_TIMEOUT": "api.temporal.start_options:TASK_TIMEOUT",
+    "LOCAL_ACTIVITIES": "workers.registration:LOCAL_ACTIVITIES",
+    "RPC_TIMEOUT": "api.temporal.saga_gateway:RPC_TIMEOUT",
+    "HEAD_TIMEOUT": "api.http.limits:HEAD_TIMEOUT",
+    "BODY_TIMEOUT": "api.http.limits:BODY_TIMEOUT",
+    "WRITE_TIMEOUT": "api.http.limits:WRITE_TIMEOUT",
+    "HEARTBEAT": "api.http.sse:HEARTBEAT",
+    "MOST_STREAMS": "api.dependencies:MOST_STREAMS",
+    "LONGEST_WAIT": "api.http.prefer:LONGEST_WAIT",
+    "MOST_STARTS": "api.dependencies:MOST_STARTS",
+    "MOST_WAITING": "api.dependencies:MOST_WAITING",
+    "UPDATE_TIMEOUT": "api.temporal.saga_gateway:UPDATE_TIMEOUT",
 }
 
 

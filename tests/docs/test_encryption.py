@@ -5,9 +5,9 @@ from shutil import which
 
 import pytest
 
-from infrastructure.codec.settings import PayloadSettings
 from infrastructure.settings import UserKeySettings
 from infrastructure.telemetry.settings import TelemetrySettings
+from infrastructure.temporal.codec_settings import PayloadSettings
 from tests.docs.markdown import DOCUMENTS, ROOT, shell_blocks, table_rows
 from tests.docs.test_commands import run, script, shown_wrong, usual_ports
 from tests.support.stack import Stack, client, running_stack

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from saga.verify import campaign
-from saga.verify.environment import running_environment
+from saga.verify.environment.environment import running_environment
 from tests.docs.markdown import ROOT
 from textbook import subjects
 from textbook.__main__ import loses

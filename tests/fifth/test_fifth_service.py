@@ -17,9 +17,17 @@ CACHE = ROOT / ".mypy_cache"
 PROOFS: list[str] = []  # the page's runs of pytest
 PROGRAMS = Path(sys.executable).parent
 TYPED = (
-    *("contracts/shipping.py", "contracts/published.py", "infrastructure/settings.py"),
+    *(
+        "contracts/shipping.py",
+        "contracts/events/integration_events.py",
+        "infrastructure/settings.py",
+    ),
     *("services/shipping", "services/composition.py", "activities/shipping.py"),
-    *("workers/queues.py", "tests/support/fakes/shipping.py", "tests/contracts/test_shipping.py"),
+    *(
+        "workers/registration.py",
+        "tests/support/fakes/shipping.py",
+        "tests/contracts/test_shipping.py",
+    ),
 )
 
 
@@ -64,11 +72,11 @@ def test_the_pages_own_proofs_pass(tree: Path, number: int) -> None:
 def test_whatever_concerns_all_services_knows_it(tree: Path) -> None:
     """A stack would run it, a relay its outbox, and the API would ask it for records of steps."""
     asked = """
-from cli.stack.options import Ports, parse_scale
+from local_stack.options import Ports, parse_scale
 from contracts.names import DATABASES, STEP_RECORDERS
-from relay.outboxes import OUTBOXES
+from relay.relays import OUTBOXES
 from services.composition import DEADLINES
-from services.places import PlaceSettings
+from services.locations import PlaceSettings
 assert parse_scale(["shipping=2"]) == {"shipping": 2}
 assert Ports().instance("shipping", 1) not in {Ports().service(it) for it in OUTBOXES}
 assert DATABASES["shipping"] == "shipping"

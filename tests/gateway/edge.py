@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cli.stack import gateway
-from cli.stack.child import Child, Job
-from cli.stack.files import StateDir
-from cli.stack.runner import running
-from infrastructure.envoy.parts import Address
+from infrastructure.envoy.builders import Address
+from local_stack import envoy
+from local_stack.state_dir import StateDir
+from local_stack.supervision.child import Child, Job
+from local_stack.supervision.child_runner import running
 from tests.support.ports import free_ports
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.wire import Served
@@ -125,10 +125,10 @@ async def edge(
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     listen, metrics = free_ports(2)
     behind = api or server.sockets[0].getsockname()[1]
-    ours = gateway.configured(layout, (listen, behind, metrics), auth | TRACED | environ)
+    ours = envoy.configured(layout, (listen, behind, metrics), auth | TRACED | environ)
     others = tuple(Address("127.0.0.1", it) for it in more)
     ours = replace(ours, apis=(*ours.apis, *others), watched=watched)
-    job, child = gateway.lane(ours, layout, {"PATH": os.environ["PATH"]})
+    job, child = envoy.lane(ours, layout, {"PATH": os.environ["PATH"]})
     assert isinstance(job, Job)
     assert isinstance(child, Child)
     await job.run()

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infrastructure.signing import SigningKey
-from infrastructure.tokens import Issuer
+from infrastructure.security.access_tokens import Issuer
+from infrastructure.security.signing_keys import SigningKey
 from tests.gateway.edge import Edge
 from tests.support.tokens import AUDIENCE, ISSUER, bearer
 from tests.support.wire import request

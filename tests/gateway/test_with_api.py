@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from api.limits import MAX_BODY, MAX_HEADERS
-from api.preferences import LONGEST_WAIT
-from infrastructure.envoy import edge as limits
+from api.http.limits import MAX_BODY, MAX_HEADERS
+from api.http.prefer import LONGEST_WAIT
 from infrastructure.envoy import filters
+from infrastructure.envoy import gateway as limits
 from infrastructure.envoy.settings import GatewaySettings
 from tests.gateway.edge import AMPLE, Edge, edge
 from tests.support.tokens import bearer

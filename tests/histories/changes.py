@@ -5,7 +5,7 @@ from dataclasses import replace
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.sagas import OrderOutcome, PlaceOrderInput
+    from contracts.workflow_io import OrderOutcome, PlaceOrderInput
     from workflows import place_order as code
 
 CREATE, VALIDATE, RESERVE, *REST = code.PLACE_ORDER

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from infrastructure.breaker import Breaker, BreakerState, Limits
+from infrastructure.http.circuit_breaker import Breaker, BreakerState, Limits
 from saga.participant import CircuitOpen, Conflict, Rejected, Unavailable
 
 LIMITS = Limits(threshold=3, period=10.0, recovery=5.0, probe_wait=1.0)

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import Engine, event, text
 
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from tests.support.waiting import until
 

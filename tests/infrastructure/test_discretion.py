@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from infrastructure.telemetry.discretion import DiscreetExporter
 from infrastructure.telemetry.logs import formatter_of
+from infrastructure.telemetry.redaction import DiscreetExporter
 from infrastructure.telemetry.settings import TelemetrySettings
 from tests.codec.rings import NEW
 

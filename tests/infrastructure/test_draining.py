@@ -11,9 +11,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 
-from api.preferences import wait_for
-from api.wire import LEAVING, Wire
-from infrastructure.draining import DRAINING, DrainingServer, is_draining
+from api.http.h11_protocol import LEAVING, Wire
+from api.http.prefer import wait_for
+from infrastructure.http.graceful_shutdown import DRAINING, DrainingServer, is_draining
 from tests.support.ports import free_port
 from tests.support.waiting import until
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from infrastructure.endless import not_cancelled
+from infrastructure.cancellation import not_cancelled
 
 
 async def cancelled_with_its_result(turns: list[int]) -> asyncio.Task[None]:

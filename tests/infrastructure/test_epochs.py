@@ -4,9 +4,9 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from infrastructure.database import Database
-from infrastructure.epochs import epoch_of
-from infrastructure.installation import installation_id
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.epochs import epoch_of
+from infrastructure.postgres.installation import installation_id
 from services.order.tables import installation
 from tests.support.databases import Server
 

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import select, text
 
-from contracts.events import BEGINNING, Position, PositionedEvent
-from infrastructure.database import Database
-from infrastructure.event_store import EventStore, NewEvent
+from contracts.event_records import BEGINNING, Position, PositionedEvent
+from infrastructure.eventstore.store import EventStore, NewEvent
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Conflict, Rejected
 from services.order.tables import events

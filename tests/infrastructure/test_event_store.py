@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from infrastructure.database import Database
-from infrastructure.event_store import EventStore, NewEvent
+from infrastructure.eventstore.store import EventStore, NewEvent
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Conflict
 from services.order.tables import events

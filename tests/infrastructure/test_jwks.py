@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.jwks import (
+from infrastructure.security.jwks import (
     FIRST_INTERVAL,
     MAX_AGE,
     MIN_INTERVAL,
@@ -19,7 +19,7 @@ from infrastructure.jwks import (
     open_keys,
     parse,
 )
-from infrastructure.signing import SigningKey
+from infrastructure.security.signing_keys import SigningKey
 from saga.participant import Unavailable
 
 OLD, NEW = SigningKey.generate(), SigningKey.generate()

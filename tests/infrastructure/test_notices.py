@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from sqlalchemy import text
 
-from infrastructure.database import Database
-from infrastructure.event_store import EventStore, NewEvent
-from infrastructure.notices import Notices
+from infrastructure.eventstore.store import EventStore, NewEvent
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.notify import Notices
 from infrastructure.settings import DatabaseSettings
 from services.order.tables import events
 

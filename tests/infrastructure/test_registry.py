@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from infrastructure.database import Database
 from infrastructure.envoy.endpoints import EndpointFiles
-from infrastructure.migrations import upgrade
-from infrastructure.registry.instances import Instance
-from infrastructure.registry.named import NamedRegistry
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.migrations import upgrade
+from infrastructure.registry.health_checker import Watch
+from infrastructure.registry.lease import RENEWED_EVERY, registered
 from infrastructure.registry.postgres import LEASE, MIGRATIONS, PostgresRegistry
-from infrastructure.registry.registration import RENEWED_EVERY, registered
-from infrastructure.registry.watch import Watch
+from infrastructure.registry.registry import Instance
+from infrastructure.registry.static import NamedRegistry
 from infrastructure.settings import with_driver
 from saga.participant import Unavailable
 from tests.support.databases import Server

@@ -15,12 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.names import SERVICES
 from contracts.users import NewUser, UserService
-from infrastructure.breaker import Breaker, BreakerState, Limits
-from infrastructure.operations import Operation, operations
-from infrastructure.service_app import MAX_BODY, create_app
-from infrastructure.service_client import ServiceClient, open_client, remote
-from infrastructure.service_errors import error_of, problem_of
-from infrastructure.service_tokens import SCOPE, Bearer, audience_of
+from infrastructure.http.circuit_breaker import Breaker, BreakerState, Limits
+from infrastructure.rpc.client import ServiceClient, open_client, remote
+from infrastructure.rpc.errors import error_of, problem_of
+from infrastructure.rpc.operations import Operation, operations
+from infrastructure.rpc.server import MAX_BODY, create_app
+from infrastructure.rpc.tokens import SCOPE, Bearer, audience_of
 from saga import Step
 from saga.participant import (
     CircuitOpen,

@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from infrastructure.envoy.spans import of_log
+from infrastructure.envoy.access_log_spans import of_log
 from infrastructure.telemetry.settings import TelemetrySettings
-from infrastructure.telemetry.spans import FileExporter, KeptSpan, read
+from infrastructure.telemetry.span_files import FileExporter, KeptSpan, read
 from infrastructure.telemetry.sql import summary
 from infrastructure.telemetry.waterfall import rows
 

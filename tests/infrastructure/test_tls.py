@@ -20,15 +20,15 @@ from pydantic import ValidationError
 from sqlalchemy import make_url, text
 
 from contracts.users import UserService
-from infrastructure.breaker import Breaker
-from infrastructure.database import Database
-from infrastructure.service_app import create_app
-from infrastructure.service_client import ServiceClient, open_client
-from infrastructure.service_tokens import Bearer
+from infrastructure.http.circuit_breaker import Breaker
+from infrastructure.postgres.database import Database
+from infrastructure.rpc.client import ServiceClient, open_client
+from infrastructure.rpc.server import create_app
+from infrastructure.rpc.tokens import Bearer
 from infrastructure.settings import DatabaseSettings
-from infrastructure.temporal import connect
+from infrastructure.temporal.client import connect
 from saga.participant import Unavailable
-from services.process import TlsSettings
+from services.server_process import TlsSettings
 from tests.support.fakes.users import FakeUsers
 from tests.support.ports import free_port
 from tests.support.remote import ISSUER, service_verifier

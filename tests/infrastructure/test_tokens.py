@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from infrastructure.signing import SigningKey
-from infrastructure.tokens import (
+from infrastructure.security.access_tokens import (
     BETWEEN_SERVICES,
     MAX_LEEWAY,
     Issuer,
     TokenRefused,
     Verifier,
 )
+from infrastructure.security.signing_keys import SigningKey
 from tests.support.tokens import FixedKeys
 
 WORKERS = Issuer("workers", SigningKey.generate())

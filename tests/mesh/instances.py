@@ -9,14 +9,14 @@ from pathlib import Path
 
 import httpx2
 
-from cli.stack import gateway
-from cli.stack.child import Child, Job
-from cli.stack.files import StateDir
-from cli.stack.runner import running
+from infrastructure.envoy.builders import Address
 from infrastructure.envoy.endpoints import EndpointFiles
-from infrastructure.envoy.parts import Address
-from infrastructure.envoy.services import Balancing, ServiceMesh
-from infrastructure.registry.instances import Instance
+from infrastructure.envoy.mesh import Balancing, ServiceMesh
+from infrastructure.registry.registry import Instance
+from local_stack import envoy
+from local_stack.state_dir import StateDir
+from local_stack.supervision.child import Child, Job
+from local_stack.supervision.child_runner import running
 from tests.support.ports import free_port, free_ports
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.waiting import until
@@ -139,8 +139,8 @@ async def mesh(
     edge, api, metrics, place = free_ports(4)
     files = EndpointFiles(layout.endpoints)
     ours = ServiceMesh({SERVICE: Address("127.0.0.1", place)}, files, {SERVICE: balancing})
-    configured = gateway.configured(layout, (edge, api, metrics), auth, ours)
-    job, child = gateway.lane(configured, layout, {"PATH": os.environ["PATH"]})
+    configured = envoy.configured(layout, (edge, api, metrics), auth, ours)
+    job, child = envoy.lane(configured, layout, {"PATH": os.environ["PATH"]})
     assert isinstance(job, Job)
     assert isinstance(child, Child)
     await job.run()
@@ -148,7 +148,7 @@ async def mesh(
         for stub in stubs:
             await stack.enter_async_context(listening(stub))
         await stack.enter_async_context(running(child, layout.log("gateway")))
-        socket = httpx2.AsyncHTTPTransport(uds=str(layout.path / gateway.SOCKET))
+        socket = httpx2.AsyncHTTPTransport(uds=str(layout.path / envoy.SOCKET))
         http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{place}", timeout=20, trust_env=False)
         admin = httpx2.AsyncClient(base_url="http://admin", transport=socket)
         found = Mesh(

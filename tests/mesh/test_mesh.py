@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infrastructure.envoy.services import (
+from infrastructure.envoy.mesh import (
     CHECK_EVERY,
     CHECK_WITHIN,
     CHECKS_FAILED,

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from saga.participant import Compensated, KeyReused, Op, Rejected, StepKey
 from saga.participant.barrier import Barrier
 from services.inventory.tables import barrier as table

@@ -10,9 +10,9 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Message
-from infrastructure.database import Database
-from infrastructure.outbox import Outbox
+from contracts.base import Message
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Compensated, KeyReused, StepKey, Unavailable
 from saga.participant.barrier import Barrier

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from contracts.message import Message, Money
+from contracts.base import Message, Money
 from contracts.orders import CreateOrder, OrderLine
-from contracts.sagas import PlaceOrderInput
+from contracts.workflow_io import PlaceOrderInput
 from saga.participant.digest import digest_of
 
 ORDER = CreateOrder(

@@ -8,10 +8,10 @@ from pydantic import BaseModel
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.events.integration_events import DomainEvent, EventType, ProductEvent
 from contracts.inventory import Price
-from contracts.published import DomainEvent, EventType, ProductEvent
-from infrastructure.database import Database
-from infrastructure.outbox import Outbox
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Compensated, KeyReused, Op, StepKey
 from saga.participant.barrier import Barrier

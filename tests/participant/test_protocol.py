@@ -12,7 +12,7 @@ import pytest_asyncio
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Unavailable
 from saga.participant.barrier import Barrier

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cli.stack.cluster import installed_programs
-from cli.stack.postgres import Postgres
 from contracts.names import DATABASES
 from infrastructure.settings import DatabaseSettings
+from local_stack.postgres.cluster import installed_programs
+from local_stack.postgres.server import Postgres
 from tests.support.databases import Server
 from tests.support.ports import free_port
 

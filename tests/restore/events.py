@@ -9,14 +9,14 @@ from ipaddress import ip_network
 
 import httpx2
 
-from contracts.cloudevents import CloudEvent
+from contracts.events.cloudevents import CloudEvent
 from contracts.names import ORDER_EVENTS
-from infrastructure.database import Database
-from infrastructure.endless import not_cancelled
-from infrastructure.notices import Notices
-from infrastructure.postgres_bus import open_postgres_bus
-from infrastructure.public_http import PublicHttp
-from relay.outboxes import OUTBOXES, open_relays
+from infrastructure.cancellation import not_cancelled
+from infrastructure.http.ssrf_safe_client import PublicHttp
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.notify import Notices
+from relay.relays import OUTBOXES, open_relays
 from services.event.deliveries import CONSUMER, Deliveries
 from services.event.tables import bus as bus_tables
 from services.event.webhooks import Webhooks

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import count
 from uuid import uuid4
 
-from api.acceptance import order_id_for
+from api.orders.place_order import order_id_for
 from contracts.inventory import NewProduct, Price
 from contracts.names import return_id, workflow_id
 from contracts.orders import OrderStatus

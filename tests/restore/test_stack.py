@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack.postgres import Postgres
 from contracts.names import DATABASES
+from local_stack.postgres.server import Postgres
 from tests.docs.markdown import RUNBOOKS
 from tests.docs.test_operating import Shop, charged, listed, paste, provider, shell
 from tests.restore.conftest import WHOLE

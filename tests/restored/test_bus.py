@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from sqlalchemy import select
 
-from infrastructure.database import Database
-from infrastructure.postgres_bus import open_postgres_bus
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from services.event.tables import bus, epochs
 from tests.bus.parts import EFFECTS, consumer, effects, event

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from api.followers import Followers, on_record
-from contracts.events import BEGINNING, Position
+from api.orders.live_events import Followers, on_record
+from contracts.event_records import BEGINNING, Position
 from contracts.names import ORDER_EVENTS
-from infrastructure.database import Database
-from infrastructure.notices import Notices
+from infrastructure.postgres.database import Database
+from infrastructure.postgres.notify import Notices
 from infrastructure.settings import DatabaseSettings
 from services.order.service import Orders
 from tests.api.test_followers import Listener, append

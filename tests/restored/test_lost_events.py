@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from infrastructure.database import Database
-from infrastructure.postgres_bus import open_postgres_bus
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from relay import catching_up
 from relay.catching_up import catch_up, publish_since
 from relay.lag import look_at_epoch
-from relay.outboxes import OUTBOXES, open_relays
+from relay.relays import OUTBOXES, open_relays
 from saga.participant import Unavailable
 from services.event.tables import bus
 from tests.bus.parts import EFFECTS, consumer, effects

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import httpx2
 
-from cli.stack import environment, gateway, ready
-from cli.stack.child import Child, Job
-from cli.stack.files import StateDir
-from cli.stack.programs import program
-from cli.stack.runner import ChildState, Runner, running
 from contracts.names import Queue
-from infrastructure.envoy.edge import Gateway
-from infrastructure.envoy.keys import KeySource
-from infrastructure.envoy.parts import Address
+from infrastructure.envoy.builders import Address
+from infrastructure.envoy.gateway import Gateway
+from infrastructure.envoy.jwks_source import KeySource
 from infrastructure.envoy.settings import GatewaySettings
+from local_stack import environment
+from local_stack import envoy as gateway
+from local_stack.programs import program
+from local_stack.state_dir import StateDir
+from local_stack.supervision import readiness as ready
+from local_stack.supervision.child import Child, Job
+from local_stack.supervision.child_runner import ChildState, Runner, running
 from tests.support.ports import free_port, free_ports
 from tests.support.stack import Stack
 from tests.support.waiting import until

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx2
 
-from cli.stack.programs import program
-from sandbox.methods import METHODS
+from local_stack.programs import program
+from sandbox.payment_methods import METHODS
 from tests.support.ports import quiet_block
 from tests.support.waiting import until
 

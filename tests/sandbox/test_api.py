@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from cli.stack.programs import program
-from sandbox.methods import METHODS
+from local_stack.programs import program
+from sandbox.payment_methods import METHODS
 from tests.sandbox.process import Sandbox
 
 INTENTS = "/v1/payment_intents"

@@ -8,12 +8,12 @@ import pytest_asyncio
 from sqlalchemy import select
 
 from contracts.users import NewUser
-from infrastructure.database import Database
-from infrastructure.keys import FixedKeys, Keys
+from infrastructure.postgres.database import Database
+from infrastructure.security.key_ring import FixedKeys, Keys
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Unavailable
-from services.user.personal import Sealer
-from services.user.sealing import BATCH, seal_all
+from services.user.encrypt_existing import BATCH, seal_all
+from services.user.personal_data import Sealer
 from services.user.service import Users
 from services.user.tables import outbox
 from tests.codec.rings import NEW, OLD, ring

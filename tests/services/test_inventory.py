@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from contracts.inventory import AddStock, NewProduct, Price, ReserveStock, StockLine
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Compensated, NotFound, Rejected, StepKey, Unavailable
 from services.inventory.service import Inventory

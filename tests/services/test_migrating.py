@@ -5,8 +5,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from infrastructure import migrations
-from infrastructure.migrations import LOCK, upgrade
+from infrastructure.postgres import migrations
+from infrastructure.postgres.migrations import LOCK, upgrade
 from saga.participant import Unavailable
 from tests.support.databases import Server
 

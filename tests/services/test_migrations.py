@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from contracts.names import DATABASES
-from infrastructure.migrations import upgrade
+from infrastructure.postgres.migrations import upgrade
 from infrastructure.settings import DatabaseSettings
 from services.migrate import migrations_of
 from tests.support.databases import metadata_of

@@ -8,7 +8,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from contracts.orders import ConfirmOrder, Order, OrderStatus, StepNote
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Conflict, StepKey, Unavailable
 from services.order.projection import OrderProjection

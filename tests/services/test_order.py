@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 
-from contracts.message import Money, Reason
+from contracts.base import Money, Reason
 from contracts.orders import ConfirmOrder, CreateOrder, OrderFilter, OrderLine, OrderStatus
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Compensated, NotFound, Rejected, StepKey
 from services.order.aggregate import OrderAggregate

@@ -8,9 +8,9 @@ import pytest_asyncio
 from sqlalchemy import select, text, update
 
 from contracts.orders import ConfirmOrder, OrderStatus, StepNote
-from infrastructure.database import Database
+from infrastructure.eventstore.upcasters import Upcasters
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
-from infrastructure.upcasters import Upcasters
 from services.order.aggregate import OrderAggregate
 from services.order.service import Orders
 from services.order.tables import events, snapshots

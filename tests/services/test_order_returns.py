@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from contracts.message import Money, Reason
+from contracts.base import Money, Reason
 from contracts.orders import ConfirmOrder, CreateOrder, OrderStatus, StartReturn, StepNote
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Compensated, Conflict, Rejected, StepKey
 from services.order.aggregate import OrderAggregate

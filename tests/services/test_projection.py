@@ -7,9 +7,9 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import delete, insert, select, update
 
-from contracts.message import Reason
+from contracts.base import Reason
 from contracts.orders import ConfirmOrder, OrderFilter, OrderStatus
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from services.order.projection import Difference, OrderProjection
 from services.order.service import Orders

@@ -6,8 +6,16 @@ from contextlib import asynccontextmanager
 import pytest
 from sqlalchemy import Table, select
 
+from contracts.base import Money, Reason
+from contracts.events.integration_events import (
+    DATA,
+    PUBLISHERS,
+    VERSIONS,
+    DomainEvent,
+    EventType,
+    UserEvent,
+)
 from contracts.inventory import AddStock, NewProduct, Price, ReserveStock, StockLine
-from contracts.message import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
@@ -16,10 +24,9 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
-from contracts.published import DATA, PUBLISHERS, VERSIONS, DomainEvent, EventType, UserEvent
 from contracts.users import NewUser
-from infrastructure.database import Database
-from infrastructure.outbox import Outbox
+from infrastructure.messaging.outbox import Outbox
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Compensated, Rejected, StepKey
 from services.inventory.service import Inventory

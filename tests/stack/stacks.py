@@ -12,10 +12,10 @@ from typing import TypeVar
 
 import psutil
 
-from cli.stack import state
-from cli.stack.files import StateDir
-from cli.stack.identity import Identity, identify
-from cli.stack.state import ChildRecord, StackState
+from local_stack.state import state_file as state
+from local_stack.state.state_file import ChildRecord, StackState
+from local_stack.state_dir import StateDir
+from local_stack.supervision.process_identity import Identity, identify
 from tests.support.ports import quiet_block
 from tests.support.stack import remove_elsewhere
 

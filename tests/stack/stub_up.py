@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from cli.main import main
-from cli.stack.programs import Programs
+from local_stack.programs import Programs
 
 STUB = (sys.executable, str(Path(__file__).with_name("stub.py")))
 

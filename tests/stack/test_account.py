@@ -7,10 +7,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli.stack import cluster
-from cli.stack.account import ELSEWHERE
-from cli.stack.errors import StackError
-from cli.stack.postgres import Postgres
+from local_stack.errors import StackError
+from local_stack.postgres import cluster
+from local_stack.postgres.os_account import ELSEWHERE
+from local_stack.postgres.server import Postgres
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="is about root")

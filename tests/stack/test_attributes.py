@@ -6,12 +6,12 @@ from pathlib import Path
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
-from cli.stack import temporal
-from cli.stack.child import Child
-from cli.stack.process import run_to_end
-from cli.stack.programs import program
-from cli.stack.runner import running
 from contracts.names import SEARCH_ATTRIBUTES
+from local_stack.programs import program
+from local_stack.supervision.child import Child
+from local_stack.supervision.child_runner import running
+from local_stack.supervision.process import run_to_end
+from local_stack.temporal import server as temporal
 from tests.support.ports import free_ports
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from cli.stack.credentials import load_or_make
+from local_stack.secrets.passwords import load_or_make
 from tests.stack.stacks import Stack, eventually, nobody_left, stack_in
 
 

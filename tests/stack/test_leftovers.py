@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack import leftovers, state
-from cli.stack.down import down
-from cli.stack.identity import Identity, identify
-from cli.stack.options import Ports
-from cli.stack.runner import ChildState
-from cli.stack.state import ChildRecord, Phase, StackState
+from local_stack import orphans
+from local_stack.commands.down import down
+from local_stack.options import Ports
+from local_stack.state import state_file
+from local_stack.state.state_file import ChildRecord, Phase, StackState
+from local_stack.supervision.child_runner import ChildState
+from local_stack.supervision.process_identity import Identity, identify
 
 
 @pytest.fixture
@@ -48,19 +49,19 @@ def write(state_dir: Path, *children: Identity) -> None:
         environment={},
         children=records,
     )
-    state.save(state_dir, stack)
+    state_file.save(state_dir, stack)
 
 
 def test_recorded_process_is_ended(tmp_path: Path, orphan: Identity) -> None:
     write(tmp_path, orphan)
-    assert leftovers.clear(tmp_path) == ["child-0"]
+    assert orphans.clear(tmp_path) == ["child-0"]
     assert orphan.find() is None
-    assert state.load(tmp_path) is None
+    assert state_file.load(tmp_path) is None
 
 
 def test_process_that_got_a_dead_childs_pid_is_let_alone(tmp_path: Path, orphan: Identity) -> None:
     write(tmp_path, Identity(pid=orphan.pid, born=orphan.born - 60))
-    assert leftovers.clear(tmp_path) == []
+    assert orphans.clear(tmp_path) == []
     assert orphan.find() is not None
 
 
@@ -73,5 +74,5 @@ def test_down_ends_leftovers(tmp_path: Path, orphan: Identity) -> None:
 
 def test_unreadable_state_is_no_state(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text('{"phase"')
-    assert state.load(tmp_path) is None
-    assert leftovers.clear(tmp_path) == []
+    assert state_file.load(tmp_path) is None
+    assert orphans.clear(tmp_path) == []

@@ -5,22 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack.child import Child, Job
-from cli.stack.errors import PortsTaken, StackError
-from cli.stack.files import StateDir
-from cli.stack.options import (
-    Given,
-    Options,
-    Ports,
-    Topology,
-    parse_scale,
-    wanted_ports,
-)
-from cli.stack.plan import Plan, make_plan
-from cli.stack.ports import demand
-from cli.stack.programs import Programs
-from cli.stack.urls import without_password
 from contracts.names import DATABASES, SERVICES
+from local_stack.errors import PortsTaken, StackError
+from local_stack.options import Given, Options, Ports, Topology, parse_scale, wanted_ports
+from local_stack.plan import Plan, make_plan
+from local_stack.ports import demand
+from local_stack.programs import Programs
+from local_stack.state_dir import StateDir
+from local_stack.supervision.child import Child, Job
+from local_stack.urls import without_password
 from tests.support.ports import free_port
 from tests.support.stack import remove_elsewhere
 

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from cli.stack.credentials import ROLES
-from cli.stack.identity import identify
-from cli.stack.postgres import Postgres
+from local_stack.postgres.server import Postgres
+from local_stack.secrets.passwords import ROLES
+from local_stack.supervision.process_identity import identify
 from tests.support.ports import free_port
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cli.stack import logs, ready
-from cli.stack.child import Child
-from cli.stack.errors import StartFailed
-from cli.stack.identity import Identity
-from cli.stack.process import run_to_end
-from cli.stack.runner import Quiet, Runner, running
+from local_stack.errors import StartFailed
+from local_stack.supervision import log_files, readiness
+from local_stack.supervision.child import Child
+from local_stack.supervision.child_runner import Quiet, Runner, running
+from local_stack.supervision.process import run_to_end
+from local_stack.supervision.process_identity import Identity
 from tests.stack.stacks import nobody_left
 
 PATIENT = "import signal; signal.pause()"
@@ -103,7 +103,7 @@ async def test_cancelled_job_leaves_no_process(tmp_path: Path) -> None:
     code = f"import os; print(os.getpid(), flush=True); {PATIENT}"
     job = asyncio.create_task(run_to_end(python(code), log))
     await said_something(log)
-    pid = int(logs.tail(log))
+    pid = int(log_files.tail(log))
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job
@@ -121,22 +121,22 @@ async def test_children_take_sigint_even_below_a_shell_that_ignores_it(tmp_path:
         await runner.stop()
     finally:
         signal.signal(signal.SIGINT, old)
-    assert "KeyboardInterrupt" in logs.tail(tmp_path / "log")
+    assert "KeyboardInterrupt" in log_files.tail(tmp_path / "log")
 
 
 def test_log_that_has_grown_is_emptied(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_bytes(b"x" * (logs.MAX_BYTES + 1))
-    logs.open_log(log).close()
+    log.write_bytes(b"x" * (log_files.MAX_BYTES + 1))
+    log_files.open_log(log).close()
     assert log.stat().st_size == 0
 
 
 async def said_something(log: Path) -> None:
     async def check() -> bool:
-        return bool(logs.tail(log))
+        return bool(log_files.tail(log))
 
     async with asyncio.timeout(30):
-        await ready.wait(check)
+        await readiness.wait(check)
 
 
 async def never() -> bool:

@@ -10,11 +10,12 @@ from typer.testing import CliRunner, Result
 
 from cli.client import api_token
 from cli.main import app
-from cli.stack import checks, signing
-from cli.stack.errors import StackError
-from cli.stack.files import StateDir
-from cli.stack.options import Given
-from infrastructure.jwks import parse
+from infrastructure.security.jwks import parse
+from local_stack.commands import checks
+from local_stack.errors import StackError
+from local_stack.options import Given
+from local_stack.secrets import signing_keys
+from local_stack.state_dir import StateDir
 
 LOCAL = "http://127.0.0.1:8000"
 
@@ -23,7 +24,7 @@ LOCAL = "http://127.0.0.1:8000"
 def layout(tmp_path: Path) -> StateDir:
     """A state dir with a key."""
     layout = StateDir(tmp_path / ".saga").create()
-    signing.load_or_make(layout)
+    signing_keys.load_or_make(layout)
     return layout
 
 
@@ -34,7 +35,7 @@ def token(layout: StateDir, *arguments: str) -> Result:
 def claims(layout: StateDir, token: str) -> dict[str, object]:
     """What it says, as the API of this stack reads it."""
     (key,) = parse(layout.jwks.read_bytes()).values()
-    return jwt.decode(token.strip(), key, algorithms=["ES256"], audience=signing.AUDIENCE)
+    return jwt.decode(token.strip(), key, algorithms=["ES256"], audience=signing_keys.AUDIENCE)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
@@ -42,7 +43,7 @@ def test_the_key_is_its_owners_alone_whatever_the_umask(tmp_path: Path, umask: i
     layout = StateDir(tmp_path / ".saga").create()
     before = os.umask(umask)
     try:
-        signing.load_or_make(layout)
+        signing_keys.load_or_make(layout)
     finally:
         os.umask(before)
     assert stat.S_IMODE(layout.signing_key.stat().st_mode) == 0o600
@@ -53,10 +54,10 @@ def test_the_key_is_its_owners_alone_whatever_the_umask(tmp_path: Path, umask: i
 
 def test_the_key_is_made_once_and_never_given_away(layout: StateDir) -> None:
     first = layout.signing_key.read_text()
-    signing.load_or_make(layout)
+    signing_keys.load_or_make(layout)
     assert layout.signing_key.read_text() == first
     assert '"d"' not in layout.jwks.read_text()
-    environment = signing.environment(layout)
+    environment = signing_keys.environment(layout)
     assert first not in str(environment)
     assert environment["API_AUTH_JWKS"] == str(layout.jwks)
 
@@ -64,12 +65,16 @@ def test_the_key_is_made_once_and_never_given_away(layout: StateDir) -> None:
 def test_a_spoiled_key_is_an_error_in_words(layout: StateDir) -> None:
     layout.signing_key.write_text("spoiled")
     with pytest.raises(StackError, match="delete it and run `saga up` again"):
-        signing.load_or_make(layout)
+        signing_keys.load_or_make(layout)
 
 
 def test_saga_token_for_a_customer(layout: StateDir) -> None:
     found = claims(layout, token(layout, "--customer", "usr_1").output)
-    assert (found["sub"], found["scope"], found["iss"]) == ("usr_1", "customer", signing.ISSUER)
+    assert (found["sub"], found["scope"], found["iss"]) == (
+        "usr_1",
+        "customer",
+        signing_keys.ISSUER,
+    )
 
 
 def test_saga_token_for_a_service_by_its_name_until_a_time(layout: StateDir) -> None:
@@ -83,7 +88,7 @@ def test_saga_token_for_a_service_by_its_name_until_a_time(layout: StateDir) -> 
 
 def test_saga_token_for_an_operator_is_in_the_name_of_whoever_asks(layout: StateDir) -> None:
     found = claims(layout, token(layout, "--scope", "operator").output)
-    assert (found["sub"], found["scope"]) == (signing.username(), "operator")
+    assert (found["sub"], found["scope"]) == (signing_keys.username(), "operator")
 
 
 @pytest.mark.parametrize(

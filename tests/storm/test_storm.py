@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from temporalio.client import Client
 
-from api.admission import Window
+from api.overload.load_shedding import Window
 from contracts.names import workflow_id
 from tests.sandbox.process import KEY, running_sandbox
 from tests.storm.arrivals import OPEN, Arrivals

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from cli.stack.child import Child
-from cli.stack.programs import program
-from cli.stack.ready import answers
-from cli.stack.runner import Runner, running
+from local_stack.programs import program
+from local_stack.supervision.child import Child
+from local_stack.supervision.child_runner import Runner, running
+from local_stack.supervision.readiness import answers
 from tests.support.ports import quiet_block
 from tests.support.tokens import AUDIENCE, ISSUER, bearer
 from tests.support.world import PROVIDER_KEY, World

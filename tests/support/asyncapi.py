@@ -1,7 +1,8 @@
 """The AsyncAPI document of published events, and a JSON Schema file for each type.
 
 `make asyncapi` writes `docs/asyncapi.json` and `contracts/schemas/` anew. It refuses if a consumer
-of the present ones could break: then the type needs a new version (`contracts/published.py`).
+of the present ones could break: then the type needs a new version
+(`contracts/events/integration_events.py`).
 """
 
 import json
@@ -12,9 +13,9 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from contracts.cloudevents import CONTENT_TYPE, CloudEvent, schema_uri, source_of
-from contracts.published import DATA, PUBLISHERS, VERSIONS, EventType
-from infrastructure.bus import LANES
+from contracts.events.cloudevents import CONTENT_TYPE, CloudEvent, schema_uri, source_of
+from contracts.events.integration_events import DATA, PUBLISHERS, VERSIONS, EventType
+from infrastructure.messaging.bus import LANES
 from tests.support.openapi import breaks_receivers
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
-from api.auth import Scope
+from api.security.authentication import Scope
 from tests.support.tokens import OPERATOR, bearer
 
 PATIENCE = 20_000  # milliseconds that an element may take to appear

@@ -10,10 +10,10 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy import MetaData
 
-from cli.stack.databases import HOST
-from cli.stack.postgres import Postgres
 from contracts.names import DATABASES
 from infrastructure.settings import DatabaseSettings
+from local_stack.postgres.databases import HOST
+from local_stack.postgres.server import Postgres
 from services.migrate import migrate
 from tests.support.ports import free_port
 

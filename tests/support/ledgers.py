@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from tests.support.world import PROVIDER_KEY, World
 from workflows.audit_orders import AuditOrders
 

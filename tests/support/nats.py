@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cli.stack.child import Child
-from cli.stack.ready import answers
-from cli.stack.runner import running
+from local_stack.supervision.child import Child
+from local_stack.supervision.child_runner import running
+from local_stack.supervision.readiness import answers
 from tests.support.ports import free_ports
 
 SERVER = Path(sys.executable).parent / "nats-server"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from api.app import create_app
-from api.backend import Backend
-from api.openapi import there_or_not
+from api.dependencies import Backend
+from api.http.openapi import there_or_not
 
 SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 Node = dict[str, Any]

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from infrastructure.service_tokens import audience_of
-from infrastructure.signing import SigningKey
-from infrastructure.tokens import Issuer, Verifier
+from infrastructure.rpc.tokens import audience_of
+from infrastructure.security.access_tokens import Issuer, Verifier
+from infrastructure.security.signing_keys import SigningKey
 from tests.support.ports import free_port
 from tests.support.tokens import FixedKeys
 from tests.support.waiting import until

@@ -13,7 +13,7 @@ from temporalio.client import (
 
 from contracts.names import return_id
 from contracts.orders import Order
-from contracts.sagas import CancelOrder, ReturnOutcome
+from contracts.workflow_io import CancelOrder, ReturnOutcome
 from tests.support.gates import Gate
 from tests.support.world import SETTLE, World
 from workflows.return_order import ReturnOrder

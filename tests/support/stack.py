@@ -13,9 +13,10 @@ from pathlib import Path
 
 import httpx2
 
-from cli.stack import signing, state
-from cli.stack.files import StateDir
-from cli.stack.state import ChildRecord, StackState
+from local_stack.secrets import signing_keys
+from local_stack.state import state_file as state
+from local_stack.state.state_file import ChildRecord, StackState
+from local_stack.state_dir import StateDir
 from tests.support.ports import quiet_block
 from tests.support.waiting import until
 
@@ -64,8 +65,8 @@ class Stack:
 
     def bearer(self) -> dict[str, str]:
         """The header of an operator's requests, good for an hour."""
-        issuer = signing.load(StateDir(self.state_dir))
-        token = signing.operators_token(issuer, timedelta(hours=1))
+        issuer = signing_keys.load(StateDir(self.state_dir))
+        token = signing_keys.operators_token(issuer, timedelta(hours=1))
         return {"Authorization": f"Bearer {token}"}
 
     def saga(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:

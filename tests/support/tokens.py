@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-from api.auth import Scope
-from infrastructure.jwks import parse
-from infrastructure.signing import SigningKey
-from infrastructure.tokens import Issuer, Verifier
+from api.security.authentication import Scope
+from infrastructure.security.access_tokens import Issuer, Verifier
+from infrastructure.security.jwks import parse
+from infrastructure.security.signing_keys import SigningKey
 
 AUDIENCE = "api-of-the-tests"
 ISSUER = Issuer("issuer-of-the-tests", SigningKey.generate())

@@ -20,25 +20,29 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 
-from api.acceptance import order_id_for
 from api.app import create_app
-from api.backend import Backend
-from cli.stack import attributes, temporal
-from cli.stack.child import Child
-from cli.stack.programs import program
-from cli.stack.ready import answers
-from cli.stack.runner import Runner, running
+from api.dependencies import Backend
+from api.orders.place_order import order_id_for
+from console.dependencies import with_console
+from console.mount import install
+from console.settings import Settings
 from contracts.names import Queue, workflow_id
 from contracts.orders import Order, OrderStatus
-from contracts.sagas import OrderOutcome
+from contracts.workflow_io import OrderOutcome
 from infrastructure.settings import DatabaseSettings, ProviderSettings
+from local_stack.programs import program
+from local_stack.supervision.child import Child
+from local_stack.supervision.child_runner import Runner, running
+from local_stack.supervision.readiness import answers
+from local_stack.temporal import search_attributes
+from local_stack.temporal import server as temporal
 from saga.participant.activity_errors import ServiceErrors
 from services.composition import Services, open_services
-from services.event.opening import open_webhooks
+from services.event.wiring import open_webhooks
 from tests.support.gates import Gate, Gates
 from tests.support.ports import free_port, free_ports
 from tests.support.tokens import OPERATOR, bearer, verifier
-from workers.queues import workers_for
+from workers.registration import workers_for
 from workflows.place_order import PlaceOrder
 
 PROVIDER_KEY = "sk_test_of_the_tests"
@@ -212,7 +216,7 @@ async def running_temporal(directory: Path) -> AsyncIterator[tuple[str, Runner]]
     async with running(child, directory / "temporal.log") as runner:
         address = f"127.0.0.1:{port}"
         with patch.dict(os.environ, {"TEMPORAL_ADDRESS": address}):
-            await attributes.register(await attributes.connect())
+            await search_attributes.register(await search_attributes.connect())
         yield address, runner
 
 
@@ -262,14 +266,16 @@ async def running_world(
         yield World(client, address, server, databases, services, provider, gates, apis)
 
 
-def api_app(client: Client, services: Services, **options: Any) -> FastAPI:
-    """The API over these parts; options are `Backend.of`'s."""
+def api_app(
+    client: Client, services: Services, console: Settings | None = None, **options: Any
+) -> FastAPI:
+    """The API and the console over these parts; other options are `Backend.of`'s."""
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Backend]:
         yield Backend.of(client, services, verifier(), "http://127.0.0.1:8233", **options)
 
-    return create_app(opened)
+    return create_app(with_console(opened, console or Settings()), install)
 
 
 @asynccontextmanager

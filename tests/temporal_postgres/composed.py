@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.stack import ready
-from cli.stack.child import Child
-from cli.stack.programs import program
+from local_stack.programs import program
+from local_stack.supervision import readiness
+from local_stack.supervision.child import Child
 from tests.deploy.composed import ROOT
 from tests.support.ports import free_port
 
@@ -64,7 +64,7 @@ class Temporal:
             "temporal",
             ("bash", str(self.programs / "entrypoint.sh")),
             self._with_path(env),
-            ready.accepts(HOST, int(ports["FRONTEND_GRPC_PORT"])),
+            readiness.accepts(HOST, int(ports["FRONTEND_GRPC_PORT"])),
         )
 
     def setup(self, address: str) -> Child:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import asyncpg
 
-from cli.stack.postgres import Postgres
-from cli.stack.process import run_to_end
-from cli.stack.runner import Runner, running
-from cli.stack.state import ChildRecord, record
+from local_stack.postgres.server import Postgres
+from local_stack.state.state_file import ChildRecord, record
+from local_stack.supervision.child_runner import Runner, running
+from local_stack.supervision.process import run_to_end
 from tests.chaos.test_chaos import WORKERS
 from tests.deploy.composed import prepared, read
 from tests.support.ports import free_port

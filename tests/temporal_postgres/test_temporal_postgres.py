@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from cli.stack.process import run_to_end
+from local_stack.supervision.process import run_to_end
 from tests.deploy.composed import ROOT, prepared, read
 from tests.temporal_postgres.composed import Temporal
 from tests.temporal_postgres.running import Served, StackOnServer, stack_on

@@ -8,10 +8,10 @@ from typing import Any
 
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from cli.operate.preview import steps_again
+from cli.operate.reset_preview import steps_again
 from contracts.names import Queue
 from contracts.orders import OrderStatus
-from contracts.sagas import HOLDING, HoldOutcome, HoldStockInput  # type: ignore[attr-defined]
+from contracts.workflow_io import HOLDING, HoldOutcome, HoldStockInput  # type: ignore[attr-defined]
 from tests.support.gates import AFTER, Gate
 from tests.support.waiting import until
 from tests.support.world import World

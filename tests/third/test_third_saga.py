@@ -57,7 +57,7 @@ def test_it_is_drawn(tree: Path) -> None:
 def test_verify_says_what_it_lacks_of_it(tree: Path) -> None:
     asked = run(tree, "cli.main", "verify", "HoldStock")
     assert asked.returncode == 2
-    assert "verifier/hold_stock.py" in asked.stderr
+    assert "invariants/subjects/hold_stock.py" in asked.stderr
 
 
 def test_audit_lists_console_and_preview_know_it(tree: Path) -> None:

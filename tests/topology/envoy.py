@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from cli.stack.gateway import SOCKET
+from local_stack.envoy import SOCKET
 from tests.support.stack import Stack
 
 SAMPLED_EVERY = 0.2

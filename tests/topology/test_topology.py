@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from infrastructure.breaker import Limits
-from infrastructure.envoy.services import CHECK_EVERY, CHECK_WITHIN, CHECKS_FAILED
+from infrastructure.envoy.mesh import CHECK_EVERY, CHECK_WITHIN, CHECKS_FAILED
+from infrastructure.http.circuit_breaker import Limits
 from tests.support.waiting import until
 from tests.topology.conftest import PAYMENTS, Split
 from tests.topology.envoy import SAMPLED_EVERY, Traffic, calls, watching

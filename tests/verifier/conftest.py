@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from invariants.environment import World, running_world
+from invariants.subjects.place_order import PLACE_ORDER
+from invariants.subjects.return_order import RETURN_ORDER
 from saga.verify import campaign
-from saga.verify.plan import Plan
+from saga.verify.schedules.plan import Plan
 from tests.support.databases import Server
-from verifier.place_order import PLACE_ORDER
-from verifier.return_order import RETURN_ORDER
-from verifier.world import World, running_world
 
 # The SDK warns if a local attempt's end and its cancel cross each other. That is no fault.
 GONE = "ignore:Cannot find activity to cancel:UserWarning"

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from invariants.environment import World
+from invariants.subjects.place_order import PLACE_ORDER
 from saga.verify.faults import Path
 from saga.verify.subject import Subject
-from verifier.place_order import PLACE_ORDER
-from verifier.world import World
 
 
 class Mutant(NamedTuple):

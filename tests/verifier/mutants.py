@@ -8,6 +8,8 @@ from sqlalchemy import text, update
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
+from invariants.environment import World
+from invariants.subjects.return_order import RETURN_ORDER
 from saga import Saga, SagaState, Step, compensation, executor
 from saga.participant import Conflict, Op, State, StepKey
 from saga.participant.barrier import Barrier
@@ -15,11 +17,9 @@ from saga.progress import Journal
 from saga.retriable import RetriableCall
 from saga.step import FORWARD
 from saga.verify.faults import Path
-from services.inventory import moves
+from services.inventory import stock_movements
 from services.inventory.tables import products
 from tests.verifier.mutant import Mutant
-from verifier.return_order import RETURN_ORDER
-from verifier.world import World
 
 _step, _judged, _init, _try = Saga.step, Barrier.judged, Journal.__init__, RetriableCall._try
 
@@ -222,7 +222,7 @@ MUTANTS = (
     ),
     Mutant(
         "stock constraint",
-        moves,
+        stock_movements,
         "move",
         move_what_is_not_there,
         f"{RESERVE} is refused by its service",

@@ -7,7 +7,8 @@ from temporalio import workflow
 
 from activities.diagnoses import Diagnoses
 from contracts.orphans import Orphan
-from contracts.sagas import SagaInput, SagaType
+from contracts.workflow_io import SagaInput, SagaType
+from invariants.faults.kinds import set_back_kind
 from saga import EarlierRuns, Resolution, Resolving, Step, activity_execution
 from saga.executor import Saga
 from saga.participant import Unavailable
@@ -16,9 +17,8 @@ from saga.retriable import RetriableCall
 from saga.retriable_calls import RetriableCalls
 from saga.step import reply_type
 from saga.verify.kinds import Kind as OfAll
-from services.payment import provider_errors
+from services.payment.provider import errors
 from tests.verifier.mutant import Mutant
-from verifier.kinds import set_back_kind
 from workflows import order_saga, place_order
 from workflows.tallying import Tallying
 
@@ -145,7 +145,7 @@ MUTANTS = (
     ),
     Mutant(
         "failures that are kept",
-        provider_errors,
+        errors,
         "_unavailable",
         never_kept,
         "charge_payment:payment.charge confirming its intent is a 500 that is kept",

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from invariants.environment import World
 from saga.verify import campaign, run
 from saga.verify.faults import Mode
-from saga.verify.plan import Plan
 from saga.verify.report import Report
+from saga.verify.schedules.plan import Plan
 from tests.verifier import mutants, mutants_of_lives
 from tests.verifier.conftest import GONE
 from tests.verifier.mutant import Mutant
-from verifier.world import World
 
 # Longer than the slowest of these runs takes; what a mutant leaves open is open for good.
 STUCK = 30.0

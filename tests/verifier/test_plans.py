@@ -2,16 +2,16 @@
 
 import pytest
 
+from invariants.faults.groups import FOREIGN, SET_BACK
+from invariants.faults.kinds import set_back_kind
 from saga import Resolving
 from saga.verify.faults import AT_THE_END, Path, Schedule
 from saga.verify.groups import WORDS
 from saga.verify.kinds import Kind as OfAll
 from saga.verify.kinds import Life
-from saga.verify.plan import Plan
-from saga.verify.words_plan import RESETS
+from saga.verify.schedules.plan import Plan
+from saga.verify.schedules.resolutions import RESETS
 from tests.verifier.conftest import GONE
-from verifier.groups import FOREIGN, SET_BACK
-from verifier.kinds import set_back_kind
 
 pytestmark = [pytest.mark.verifier, pytest.mark.filterwarnings(GONE)]
 

@@ -3,7 +3,7 @@
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from saga.verify.resets import FIRST, LAST, tasks_of
+from saga.verify.injection.workflow_reset import FIRST, LAST, tasks_of
 
 TIMED_OUT = EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT
 TERMINATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED

@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from invariants.environment import World
+from invariants.faults.groups import SET_BACK
+from invariants.faults.kinds import Kind as KindOfOrders
+from invariants.subjects.place_order import PLACE_ORDER
+from invariants.subjects.return_order import RETURN_ORDER
 from saga.participant.barrier import Barrier
 from saga.verify import campaign
 from saga.verify.campaign import Asked
 from saga.verify.faults import Fault, Path, Schedule, Site
 from saga.verify.groups import TASK_LOST
 from saga.verify.kinds import Kind
-from saga.verify.plan import Plan
 from saga.verify.report import Report, page
+from saga.verify.schedules.plan import Plan
 from tests.verifier import mutants
 from tests.verifier.conftest import GONE
-from verifier.groups import SET_BACK
-from verifier.kinds import Kind as KindOfOrders
-from verifier.place_order import PLACE_ORDER
-from verifier.return_order import RETURN_ORDER
-from verifier.world import World
 
 pytestmark = [pytest.mark.verifier, pytest.mark.filterwarnings(GONE)]
 

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.sagas import OrderOutcome, PlaceOrderInput
+    from contracts.workflow_io import OrderOutcome, PlaceOrderInput
     from workflows.place_order import PlaceOrder
 
 

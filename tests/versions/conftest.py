@@ -21,8 +21,8 @@ from tests.support.databases import Server
 from tests.support.gates import Gates
 from tests.support.waiting import until
 from tests.support.world import World, running_world
-from workers.queues import worker_for
-from workers.versioning import DEPLOYMENT, VersionSettings
+from workers.deployment_version import DEPLOYMENT, VersionSettings
+from workers.registration import worker_for
 from workflows.return_order import ReturnOrder
 
 WORKFLOWS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW

@@ -17,10 +17,10 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.testing import WorkflowEnvironment
 
-from contracts.cloudevents import CloudEvent
+from contracts.events.cloudevents import CloudEvent
 from contracts.webhooks import QUEUE, DeliveryRun, DeliveryState
-from infrastructure.database import Database
-from infrastructure.public_http import PublicHttp, Resolve, resolve
+from infrastructure.http.ssrf_safe_client import PublicHttp, Resolve, resolve
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from services.event.deliveries import Deliveries, delivery_id
 from services.event.webhooks import Webhooks

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from standardwebhooks import Webhook as Verifier
 
-from contracts.cloudevents import CloudEvent, schema_uri
-from contracts.published import EventType
+from contracts.events.cloudevents import CloudEvent, schema_uri
+from contracts.events.integration_events import EventType
 from tests.support.ports import free_port
 
 OK = "200 OK"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from infrastructure.public_http import (
+from infrastructure.http.ssrf_safe_client import (
     Network,
     PublicHttp,
     Resolve,

@@ -13,10 +13,9 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from contracts.published import EventType
+from contracts.events.integration_events import EventType
 from contracts.webhooks import Attempt, DeliveryRun, DeliveryState, WebhookEvent
-from infrastructure.public_http import Resolve, resolve
-from infrastructure.webhook_starts import start_delivery
+from infrastructure.http.ssrf_safe_client import Resolve, resolve
 from saga.participant import Rejected
 from services.event.deliveries import delivery_id
 from services.event.tables import hooks
@@ -25,6 +24,7 @@ from tests.support.waiting import until
 from tests.webhooks.conftest import Open, Sending
 from tests.webhooks.parts import HANG, RESET, Receiver, event_of, message, receiving
 from workers.replay import replayer
+from workers.webhook_starter import start_delivery
 from workers.webhooks import starting
 from workflows.deliver_webhook import JITTER, SCHEDULE
 

@@ -6,14 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.stack.child import Child
-from cli.stack.programs import program
-from cli.stack.ready import answers
-from cli.stack.runner import Runner, running
 from contracts.webhooks import Delivery, DeliveryState, WebhookWithSecret
-from infrastructure.bus import LANES, Bus
-from infrastructure.database import Database
-from infrastructure.postgres_bus import open_postgres_bus
+from infrastructure.messaging.bus import LANES, Bus
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres.database import Database
+from local_stack.programs import program
+from local_stack.supervision.child import Child
+from local_stack.supervision.child_runner import Runner, running
+from local_stack.supervision.readiness import answers
 from services.event.tables import bus as tables
 from services.event.webhooks import Webhooks
 from tests.support.ports import free_port

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import httpx2
 from temporalio.testing import WorkflowEnvironment
 
-from contracts.cloudevents import CloudEvent
+from contracts.events.cloudevents import CloudEvent
 from contracts.webhooks import DeliveryState
-from infrastructure.bus import Bus
-from infrastructure.database import Database
-from infrastructure.postgres_bus import open_postgres_bus
-from infrastructure.public_http import PublicHttp
+from infrastructure.http.ssrf_safe_client import PublicHttp
+from infrastructure.messaging.bus import Bus
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
 from services.event.deliveries import CONSUMER, Deliveries
 from services.event.tables import bus

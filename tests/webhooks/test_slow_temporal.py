@@ -7,8 +7,8 @@ from unittest.mock import patch
 from temporalio.client import Client
 
 from contracts.webhooks import DeliveryState
-from infrastructure import database as databases_of
-from infrastructure.postgres_bus import open_postgres_bus
+from infrastructure.messaging.postgres_bus import open_postgres_bus
+from infrastructure.postgres import database as databases_of
 from infrastructure.settings import DatabaseSettings
 from services.event.deliveries import CONSUMER
 from services.event.tables import bus

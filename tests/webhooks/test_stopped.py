@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from activities.delivery_runs import Run, run_of
 from contracts.webhooks import Delivery, DeliveryRun, DeliveryState
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from services.event.pending import PendingDeliveries
 from tests.support.waiting import until
 from tests.support.world import World

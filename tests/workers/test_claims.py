@@ -17,13 +17,13 @@ from temporalio.client import (
     ScheduleState,
 )
 
-from cli.stack.programs import program
 from contracts.audits import AuditRequest
 from contracts.names import AUDITS, Queue
 from contracts.orders import OrderService
 from infrastructure.settings import DatabaseSettings
+from local_stack.programs import program
 from saga.participant import Unavailable
-from services.order.opening import opened
+from services.order.wiring import opened
 from tests.support.databases import Server
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.world import PROVIDER_KEY, World

@@ -11,7 +11,7 @@ from cli.operate.histories import Named
 from cli.operate.replay import replayed
 from tests.histories.test_golden import LINES, SAID
 from tests.workers.clock import ReadsTheClock
-from workers.sandbox import runner_for
+from workers.workflow_runner import runner_for
 from workflows.return_order import ReturnOrder
 
 

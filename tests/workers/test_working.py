@@ -8,16 +8,16 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.accepted import Accepted
-from api.sagas import OrderSagas
-from contracts.message import Money
+from api.temporal.accepted_order import Accepted
+from api.temporal.saga_gateway import OrderSagas
+from contracts.base import Money
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderLine
 from tests.support.waiting import until
 from tests.support.world import World
-from workers import working
+from workers import run
 from workers.claims import NamespaceMissing
-from workers.working import working_inside
+from workers.run import working_inside
 
 PRICE = Money(minor=500, currency="EUR")
 
@@ -113,7 +113,7 @@ async def test_without_the_fast_path_a_process_with_workers_has_all_on_one_queue
 
 
 async def test_temporal_may_come_up_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working, "RETRY_AFTER", 0.01)
+    monkeypatch.setattr(run, "RETRY_AFTER", 0.01)
     joined: asyncio.Queue[Client] = asyncio.Queue()
     away = [RuntimeError("away")] * 3
 

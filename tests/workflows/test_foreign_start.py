@@ -7,7 +7,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from contracts.names import Queue, return_id, workflow_id
-from contracts.sagas import PlaceOrderInput, ReturnOrderInput
+from contracts.workflow_io import PlaceOrderInput, ReturnOrderInput
 from tests.support.world import World
 from workflows.place_order import PlaceOrder
 from workflows.return_order import ReturnOrder

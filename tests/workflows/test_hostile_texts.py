@@ -11,7 +11,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import RawValue
 
-from contracts.message import MAX_EVIDENCE, MAX_REASON
+from contracts.base import MAX_EVIDENCE, MAX_REASON
 from contracts.names import workflow_id
 from contracts.orders import Order
 from saga import rejection

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.names import Queue, workflow_id
-from contracts.sagas import PlaceOrderInput, Undo
+from contracts.workflow_io import PlaceOrderInput, Undo
 from saga import Resolution, Resolving, rejection
 from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.ledgers import MOST, LedgerActivities
+from activities.payment_reconciliation import MOST, LedgerActivities
+from contracts.base import Money
 from contracts.ledgers import LedgerCursor, LedgerPage, LedgerWindow
-from contracts.message import Money
 from contracts.names import workflow_id
 from contracts.orders import Order, OrderService, OrderStatus, StepNote
 from contracts.payments import ChargePayment, Kept, KeptPage

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from contracts.sagas import OrderOutcome
+from contracts.workflow_io import OrderOutcome
 from tests.support.world import World
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.message import Money
+from contracts.base import Money
 from contracts.names import workflow_id
 from contracts.payments import Payment, PaymentStatus
 from tests.support.gates import BEFORE

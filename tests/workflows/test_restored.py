@@ -5,7 +5,7 @@ What a database lost is taken out of it by hand: a barrier's row, the event, and
 
 import pytest
 
-from activities import repairs
+from activities import saga_recovery
 from contracts.names import workflow_id
 from contracts.orphans import Orphan, Remedy, Why
 from tests.support.gates import BEFORE
@@ -77,7 +77,7 @@ async def test_a_repair_that_is_tried_again_does_not_cancel_what_it_had_begun(
     saga_id = workflow_id(order_id)
     gate = world.gates.close(saga_id, "payment.charge", BEFORE)
     orphan = Orphan(saga_id=saga_id, order_id=order_id, why=Why.ENDED, remedy=Remedy.FINISH)
-    repairing = repairs.Repairs(world.client, world.services.orders)
+    repairing = saga_recovery.Repairs(world.client, world.services.orders)
     assert await repairing.carry_on(orphan)
     await gate.wait_reached()
 

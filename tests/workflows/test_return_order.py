@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from contracts.names import return_id, workflow_id
-from contracts.sagas import ReturnOutcome
+from contracts.workflow_io import ReturnOutcome
 from saga import rejection
 from tests.support.gates import AFTER, BEFORE
 from tests.support.returns import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cli.stack.temporal import program
 from contracts.names import workflow_id
 from contracts.orders import Order
+from local_stack.temporal.server import program
 from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until
 from tests.support.world import World

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.marks import mark
+from cli.output import mark
 from cli.operate.batch import AsJson
 from cli.operate.errors import NoVersion, told
 from cli.operate.temporal import connect
@@ -18,7 +18,7 @@ from cli.operate.temporal import connect
 # What knows Temporal takes half a second to load, which other commands need not wait for.
 if TYPE_CHECKING:
     from cli.operate.deploy.deployment import Deployment, Routing
-    from cli.operate.deploy.sagas import Moved
+    from cli.operate.deploy.open_sagas import Moved
     from cli.operate.replay import Replayed
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-# The same default as `workers.versioning`, which is slow to load.
+# The same default as `workers.deployment_version`, which is slow to load.
 Name = Annotated[
     str,
     typer.Option("--deployment", envvar="TEMPORAL_DEPLOYMENT_NAME", help="All versions together"),
@@ -59,7 +59,7 @@ def status(deployment: Name = ORDERS, *, as_json: AsJson = False) -> None:
 @app.command()
 def check(*, as_json: AsJson = False) -> None:
     """Replay all open sagas against the code in this folder. Exit code 1 if one differs."""
-    from cli.operate.deploy.sagas import OPEN, replay_open  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.open_sagas import OPEN, replay_open  # noqa: PLC0415 - heavy
     from cli.operate.replay import show  # noqa: PLC0415 - heavy
 
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # what it complains of is shown
@@ -117,7 +117,7 @@ def drain(
     else moved to the current version.
     """
     from cli.operate.deploy.rollout import drained  # noqa: PLC0415 - heavy
-    from cli.operate.deploy.sagas import move  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.open_sagas import move  # noqa: PLC0415 - heavy
 
     async def act(it: "Deployment") -> bool:
         if moving:
@@ -142,7 +142,7 @@ def rollback(
     first task: so keep its workers until it is drained, or move its sagas.
     """
     from cli.operate.deploy.rollout import roll_back  # noqa: PLC0415 - heavy
-    from cli.operate.deploy.sagas import move  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.open_sagas import move  # noqa: PLC0415 - heavy
 
     async def act(it: "Deployment") -> None:
         left = await roll_back(it, to, _say)
@@ -153,7 +153,7 @@ def rollback(
 
 
 async def _status(it: "Deployment") -> "tuple[Routing, dict[str, int]]":
-    from cli.operate.deploy.sagas import count, open_of  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.open_sagas import count, open_of  # noqa: PLC0415 - heavy
 
     routing = await it.routing()
     builds = sorted({"", *(one.build_id for one in routing.versions)})

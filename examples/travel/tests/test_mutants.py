@@ -9,7 +9,7 @@ from mutants import Mutant
 
 from saga.verify import Environment, campaign, run, running_environment
 from saga.verify.faults import Mode, Path, Schedule
-from saga.verify.plan import Plan
+from saga.verify.schedules.plan import Plan
 from travel.subject import SUBJECT
 
 pytestmark = [

@@ -12,7 +12,7 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Interceptor
 
 from saga.participant.activity_errors import ServiceErrors
-from saga.verify.postgres import temporary_postgres
+from saga.verify.environment.postgres import temporary_postgres
 from travel.activities import Activities, Services
 from travel.insurance import InsuranceActivities, InsureTrip
 from travel.rental_company import RentalCompany

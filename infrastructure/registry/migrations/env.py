@@ -1,6 +1,6 @@
 """Alembic's entry for the registry."""
 
-from infrastructure.migrations import run_env
+from infrastructure.postgres.migrations import run_env
 from infrastructure.registry.tables import metadata
 
 run_env(metadata)

@@ -1,6 +1,6 @@
 """Alembic's entry for this service."""
 
-from infrastructure.migrations import run_env
+from infrastructure.postgres.migrations import run_env
 from services.inventory.tables import metadata
 
 run_env(metadata)

@@ -17,12 +17,12 @@ from pydantic import SecretStr
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.message import Money
+from contracts.base import Money
 from contracts.payments import ChargePayment
-from infrastructure.database import Database
+from infrastructure.postgres.database import Database
 from infrastructure.settings import ProviderSettings
 from saga.participant import StepKey, Unavailable
-from services.payment.provider import Provider
+from services.payment.provider.client import Provider
 from services.payment.service import Payments
 from tests.sandbox.process import Sandbox
 

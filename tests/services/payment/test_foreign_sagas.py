@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from contracts.payments import ChargePayment, GiveBack, PaymentService, PaymentStatus
-from infrastructure.operations import operations
+from infrastructure.rpc.operations import operations
 from saga.participant import NotFound, Rejected, StepKey, Unavailable
 from tests.services.payment.stack import Stack, an_order, until_answered
 

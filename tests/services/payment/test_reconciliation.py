@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from contracts.payments import ChargePayment, GiveBack, Kept, Payment, PaymentStatus
 from saga.participant import Compensated, Rejected, StepKey, Unavailable
-from services.payment.words import following
+from services.payment.provider.idempotency_keys import following
 from tests.services.payment.stack import Stack, an_order, until_answered
 
 DAYS = timedelta(days=30)

@@ -8,7 +8,7 @@ import pytest
 
 from contracts.payments import GiveBack, Payment, PaymentStatus
 from saga.participant import Rejected, StepKey, Unavailable
-from services.payment.words import following
+from services.payment.provider.idempotency_keys import following
 from tests.services.payment.stack import Crash, Stack, an_order, until_answered
 from tests.support.waiting import until
 

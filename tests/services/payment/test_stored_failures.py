@@ -4,7 +4,7 @@ import pytest
 
 from contracts.payments import ChargePayment, GiveBack, Payment, PaymentStatus
 from saga.participant import StepKey, Unavailable
-from services.payment.provider_errors import StoredFailure
+from services.payment.provider.errors import StoredFailure
 from tests.services.payment.stack import Stack, an_order, until_answered
 
 FAILURES = ("stored_500", "done_500", "plain_500")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from contracts.barrier_records import Effects, Epoch
 from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
 from contracts.names import is_return_of, workflow_id
-from contracts.records import Effects, Epoch
 from saga.participant import NotFound, Op, Rejected, State, StepKey, Unavailable
 from saga.participant.digest import digest_of
 from saga.participant.records import StepRecord
-from services.inventory.holdings import FOR_GOOD, same
+from services.inventory.reservations import FOR_GOOD, same
 from tests.support.fakes.barrier import Barrier
 
 

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from contracts.events import RecordedEvent
-from contracts.message import Money, Reason
+from contracts.barrier_records import Epoch
+from contracts.base import Money, Reason
+from contracts.event_records import RecordedEvent
+from contracts.order_statistics import FlowSlice, Intervention, OrderFlow
 from contracts.orders import (
     BY_HAND,
     AcceptedOrder,
@@ -18,8 +20,6 @@ from contracts.orders import (
     StartReturn,
     StepNote,
 )
-from contracts.overview import FlowSlice, Intervention, OrderFlow
-from contracts.records import Epoch
 from saga.participant import NotFound, Rejected, StepKey
 from saga.participant.digest import digest_of
 from saga.participant.records import StepRecord

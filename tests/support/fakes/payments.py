@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.message import Money
+from contracts.barrier_records import Epoch
+from contracts.base import Money
 from contracts.names import is_return_of
 from contracts.payments import (
     Captured,
@@ -14,7 +15,6 @@ from contracts.payments import (
     Payment,
     PaymentStatus,
 )
-from contracts.records import Epoch
 from saga.participant import NotFound, Rejected, StepKey
 from saga.participant.digest import digest_of
 from saga.participant.records import StepRecord

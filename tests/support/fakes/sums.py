@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from contracts.message import Money
+from contracts.base import Money
 
 
 def summed(amounts: Iterable[Money]) -> list[Money]:

@@ -6,7 +6,7 @@ Only adds: a trigger gives the events that the release before writes their epoch
 import sqlalchemy as sa
 from alembic import op
 
-from infrastructure.event_epochs import installation
+from infrastructure.eventstore.epochs import installation
 
 revision = "0009"
 down_revision = "0008"

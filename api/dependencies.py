@@ -1,0 +1,96 @@
+"""What the routes work with, put into the app's state by the composition root."""
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from temporalio.client import Client
+
+from api.orders.live_events import Followers
+from api.orders.place_order import Acceptance
+from api.overload.concurrency_limit import Bound
+from api.overload.load_shedding import Admission
+from api.temporal.saga_gateway import OrderSagas
+from contracts.webhooks import WebhookService
+from infrastructure.postgres.notify import Notices
+from infrastructure.security.access_tokens import Verifier
+from services.composition import Services
+
+MOST_STARTS = 200  # an order takes milliseconds to accept; so many at once mean that it does not
+MOST_STREAMS = 2000  # an open one costs some 50 KB, and a file descriptor
+MOST_WAITING = 500  # each is a long poll, of which Temporal serves 1200 a namespace by default
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """Services, Temporal, and what is made of both; and who judges tokens.
+
+    `temporal_ui` is the URL before the id. `waiting` bounds how many requests wait for an order's
+    end; past it, nobody is made to wait. `streams` bounds how many are open at once.
+    `plain_webhooks` says whether webhooks may have URLs without TLS.
+    """
+
+    client: Client
+    services: Services
+    verifier: Verifier
+    sagas: OrderSagas
+    acceptance: Acceptance
+    admission: Admission
+    waiting: Bound
+    streams: Bound
+    followers: Followers
+    temporal_ui: str
+    webhooks: WebhookService | None = None
+    plain_webhooks: bool = False
+    currencies: set[str] = field(default_factory=set)  # that ever were in the metrics
+
+    @classmethod
+    def of(
+        cls,
+        client: Client,
+        services: Services,
+        verifier: Verifier,
+        temporal_ui: str,
+        *,
+        notices: Notices | None = None,
+        fast_path: bool = True,
+        starts: int = MOST_STARTS,
+        streams: int = MOST_STREAMS,
+        most_open: int | None = None,
+        webhooks: WebhookService | None = None,
+        plain_webhooks: bool = False,
+    ) -> "Backend":
+        """Put the parts together. `starts` is how many orders are accepted at once.
+
+        `most_open` is how many sagas may be open before new orders have to wait; None for any.
+        `notices` are of the order database; without, live events come up to a second late.
+        """
+        sagas = OrderSagas(client, fast_path=fast_path)
+        admission = Admission(client, most_open)
+        return cls(
+            client=client,
+            services=services,
+            verifier=verifier,
+            sagas=sagas,
+            acceptance=Acceptance(
+                services.users,
+                services.orders,
+                services.inventory,
+                sagas,
+                starts=Bound(starts),
+                admission=admission,
+            ),
+            admission=admission,
+            waiting=Bound(MOST_WAITING),
+            streams=Bound(streams),
+            followers=Followers(services.orders, notices),
+            temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
+            webhooks=webhooks,
+            plain_webhooks=plain_webhooks,
+        )
+
+
+def backend(request: Request) -> Backend:
+    """The dependency of every route."""
+    found = request.app.state.backend
+    assert isinstance(found, Backend)  # noqa: S101 - the composition root's promise
+    return found

@@ -1,0 +1,1 @@
+"""Orders as the API tells of them and takes them."""

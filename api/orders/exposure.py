@@ -1,0 +1,231 @@
+"""What is at stake in sagas that have not ended, and what those that have ended did cost.
+
+Read from what is there anyway, by keys and indexes: open orders by their status, their payments by
+order, their reservations by saga, and closed workflows by Temporal's visibility. Nothing is written
+for it when an order runs.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
+
+from pydantic import Field
+from temporalio.client import Client
+
+from activities.executions import Execution, Status, listed
+from api.overload.load_shedding import Admission
+from api.temporal.attempt_counts import attempts
+from api.temporal.errors import RPC_TIMEOUT, translated
+from contracts.base import Message
+from contracts.inventory import Holding
+from contracts.names import workflow_id
+from contracts.orders import OrderFilter, OrderService, OrderStatus
+from contracts.payments import Captured
+from contracts.workflow_io import PLACING, any_of
+from saga.participant import NotFound, Unavailable
+from services.composition import Services
+
+UNDER_WAY = (OrderStatus.PENDING, OrderStatus.BLOCKED)
+PAGE = 500
+MOST = 5000  # open orders that are looked at; more than a storm may leave, see `admission`
+RECENT = 200  # closed sagas whose cost is told
+READ = 5  # of each outcome, whose histories are read for their attempts
+T = TypeVar("T")
+CLOSED = f"{any_of([PLACING.name])} AND CloseTime IS NOT NULL"
+
+
+class MoneyAtStake(Message):
+    """Captured for orders that are not confirmed; `oldest_seconds` since the first of it was."""
+
+    currency: str
+    minor: int = Field(description="Minor units, such as cents")
+    orders: int
+    oldest_seconds: float
+
+
+class StockAtStake(Message):
+    """Reserved for orders that are not confirmed, and for how long."""
+
+    pieces: int = 0
+    orders: int = 0
+    oldest_seconds: float = 0.0
+    mean_seconds: float = 0.0
+
+
+class SagaCost(Message):
+    """What one saga cost, on average, of those that ended so; `attempts` are of activities."""
+
+    outcome: str
+    sagas: int
+    seconds: float
+    longest_seconds: float
+    history_events: float
+    history_bytes: float
+    attempts: float
+
+
+class AdmissionState(Message):
+    """Whether this process admits new orders: while fewer sagas are open than the window has.
+
+    `window` is None where nothing bounds them. Blocked sagas are not counted as open.
+    """
+
+    open: int
+    old: int
+    window: int | None
+    most: int | None
+
+
+class Exposure(Message):
+    """How things stand. `complete` is false if there were too many open orders to look at all."""
+
+    open_orders: int
+    complete: bool
+    not_answering: list[str] = Field(
+        description="Services that know of money or stock and do not answer: it is left out"
+    )
+    money: list[MoneyAtStake]
+    stock: StockAtStake
+    costs: list[SagaCost]
+    admission: AdmissionState
+
+
+class AtStake(NamedTuple):
+    """How many orders are open, what is captured for them, and what is reserved.
+
+    None is what the service that knows does not tell: it is down.
+    """
+
+    orders: int
+    money: list[Captured] | None
+    stock: list[Holding] | None
+
+
+async def at_stake(services: Services) -> AtStake:
+    """As it is. Unavailable if orders cannot be read."""
+    found = await asyncio.gather(*(_open(services.orders, it) for it in UNDER_WAY))
+    ids = [it for some in found for it in some]
+    money, stock = await asyncio.gather(
+        _of_all(ids, services.payments.captured),
+        _of_all([workflow_id(it) for it in ids], services.inventory.held),
+    )
+    return AtStake(len(ids), money, stock)
+
+
+async def _of_all(
+    ids: Sequence[str], ask: Callable[[Sequence[str]], Awaitable[list[T]]]
+) -> list[T] | None:
+    """What a service says of all these; None if it does not answer."""
+    found: list[T] = []
+    try:
+        for begin in range(0, len(ids), PAGE):
+            found += await ask(ids[begin : begin + PAGE])
+    except Unavailable:
+        return None
+    return found
+
+
+async def exposure(services: Services, client: Client, admission: Admission) -> Exposure:
+    """All of it, now. Unavailable if the order service or Temporal is."""
+    (orders, money, stock), costs = await asyncio.gather(at_stake(services), _costs(client))
+    window = admission.window
+    silent = {"payment": money is None, "inventory": stock is None}
+    return Exposure(
+        open_orders=orders,
+        complete=orders < MOST,
+        not_answering=[name for name, it in silent.items() if it],
+        money=by_currency(money or ()),
+        stock=stock_at_stake(stock or ()),
+        costs=costs,
+        admission=AdmissionState(
+            open=admission.seen.open,
+            old=admission.seen.old,
+            window=window.size if window else None,
+            most=window.most if window else None,
+        ),
+    )
+
+
+def by_currency(money: Iterable[Captured]) -> list[MoneyAtStake]:
+    """The sums, in order of their currency."""
+    found: dict[str, list[Captured]] = defaultdict(list)
+    for it in money:
+        found[it.amount.currency].append(it)
+    return [
+        MoneyAtStake(
+            currency=currency,
+            minor=sum(it.amount.minor for it in some),
+            orders=len(some),
+            oldest_seconds=max(it.seconds for it in some),
+        )
+        for currency, some in sorted(found.items())
+    ]
+
+
+def stock_at_stake(stock: Sequence[Holding]) -> StockAtStake:
+    """The sum."""
+    if not stock:
+        return StockAtStake()
+    ages = [it.seconds for it in stock]
+    return StockAtStake(
+        pieces=sum(it.pieces for it in stock),
+        orders=len(stock),
+        oldest_seconds=max(ages),
+        mean_seconds=sum(ages) / len(ages),
+    )
+
+
+async def _open(orders: OrderService, status: OrderStatus) -> list[str]:
+    ids: list[str] = []
+    cursor: str | None = None
+    while len(ids) < MOST:
+        page = await orders.page(OrderFilter(status=status), limit=PAGE, cursor=cursor)
+        ids += [it.id for it in page.items]
+        if (cursor := page.next_cursor) is None:
+            break
+    return ids
+
+
+async def _costs(client: Client) -> list[SagaCost]:
+    """Of the sagas that ended last, by how they ended."""
+    ended: dict[str, list[Execution]] = defaultdict(list)
+    async with translated():
+        async for saga in listed(client, CLOSED, limit=RECENT, rpc_timeout=RPC_TIMEOUT):
+            ended[_outcome(saga)].append(saga)
+    return [await _cost(client, outcome, some) for outcome, some in sorted(ended.items())]
+
+
+def _outcome(execution: Execution) -> str:
+    """The order's status; what a workflow that was ended from outside showed last is none."""
+    if execution.status not in {Status.COMPLETED, Status.CANCELED}:
+        return execution.status
+    attributes = {it.key.name: str(it.value) for it in execution.search_attributes}
+    return attributes.get("OrderStatus", execution.status)
+
+
+async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> SagaCost:
+    seconds = [
+        (it.info.close_time.ToDatetime() - it.info.start_time.ToDatetime()).total_seconds()
+        for it in sagas
+    ]
+    tried = []
+    for it in sagas[:READ]:
+        with suppress(NotFound):  # its retention is over
+            async with translated():
+                handle = client.get_workflow_handle(it.id, run_id=it.run_id)
+                tried.append(sum((await attempts(client, handle)).values()))
+    return SagaCost(
+        outcome=outcome,
+        sagas=len(sagas),
+        seconds=_mean(seconds),
+        longest_seconds=max(seconds, default=0.0),
+        history_events=_mean([it.info.history_length for it in sagas]),
+        history_bytes=_mean([it.info.history_size_bytes for it in sagas]),
+        attempts=_mean(tried),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

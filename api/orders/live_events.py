@@ -1,0 +1,207 @@
+"""Live events: one reader for the whole process, which hands on what it reads to all who follow.
+
+Followers of an order, or of all orders, each have a mailbox that the reader fills. A new follower
+first reads for itself what it has not seen, from the event store, and then takes what is in the
+mailbox and newer. What happens meanwhile is in both, so nothing is missed; versions and positions
+tell what was sent already. A mailbox is bounded: one that overflows is emptied, and its follower
+reads for itself again. So a follower that waits costs no query, and one that is slow no memory
+(docs/adr/0040-live-events.md).
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import TypeVar
+
+from api.orders.subscriber_queue import Mailbox
+from contracts.event_records import BEGINNING, LIMIT, Position, PositionedEvent, RecordedEvent
+from contracts.orders import OrderService
+from infrastructure.cancellation import not_cancelled
+from infrastructure.postgres.notify import Notices, Watch
+from infrastructure.telemetry.metrics import counter
+from saga.participant import NotFound, Unavailable
+
+PAGE = 200  # events read at once
+TURNS = 3  # of a pool's ten connections, when a crowd comes at once, after a restart say
+LOOK_EVERY = 1.0  # seconds; a notice is lost if a worker dies right after its commit
+LOOK_AGAIN = 0.02  # seconds; after a notice, an older transaction may still hold its event back
+ALL_ORDERS = None  # the key of those who follow all
+
+log = logging.getLogger(__name__)
+E = TypeVar("E", bound=RecordedEvent)
+Mark = TypeVar("Mark", int, Position)
+
+
+async def on_record(orders: OrderService, position: Position) -> bool:
+    """Whether there is this event, or it is a place before any event."""
+    if position.number == 0:
+        return position.transaction < LIMIT
+    if max(position) >= LIMIT:
+        return False
+    found = await orders.all_events(position.before, 1)
+    return bool(found) and found[0].position == position
+
+
+def count_unknown(readers: int) -> None:
+    """Count readers who came with the id of an event that is not on record."""
+    counter("saga_event_ids_unknown", "Readers of events with an id that is not on record").add(
+        readers
+    )
+
+
+def _count_lost(times: int) -> None:
+    counter("saga_event_log_lost", "Times that events told live were not on record").add(times)
+
+
+class Followers:
+    """All who follow orders in this process.
+
+    Without notices, which come from the order database, it looks every second only. Whoever reads
+    for a follower takes a turn, `async with followers.turn`, so that a crowd of them leaves the
+    database to other requests.
+    """
+
+    def __init__(self, orders: OrderService, notices: Notices | None = None) -> None:
+        self._orders = orders
+        self._notices = notices
+        self._mailboxes: dict[str | None, set[Mailbox]] = defaultdict(set)
+        self.turn = asyncio.Semaphore(TURNS)
+        self._wanted = asyncio.Event()
+        self._reading = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Read meanwhile, whenever somebody follows."""
+        _count_lost(0)  # so that both can be read before the first
+        count_unknown(0)
+        async with AsyncExitStack() as stack:
+            watch = Watch()
+            if self._notices is not None:
+                await stack.enter_async_context(self._notices.listening())
+                watch = stack.enter_context(self._notices.watch())
+            task = asyncio.create_task(self._read(watch))
+            try:
+                yield
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def of_order(self, order_id: str, after: int) -> AsyncIterator[Sequence[RecordedEvent]]:
+        """An order's events behind this version, and then each when it happens; for ever."""
+
+        async def missed(version: int) -> list[RecordedEvent]:
+            try:
+                return await self._orders.history(order_id, after=version)
+            except NotFound:  # accepted, but nothing recorded yet
+                return []
+
+        async for events in self._follow(order_id, after, missed, lambda it: it.version):
+            yield events
+
+    async def of_all(self, after: Position) -> AsyncIterator[Sequence[PositionedEvent]]:
+        """All orders' events behind this position, and then each when it happens; for ever."""
+
+        async def missed(position: Position) -> list[PositionedEvent]:
+            return await self._orders.all_events(position, PAGE)
+
+        async for events in self._follow(ALL_ORDERS, after, missed, lambda it: it.position):
+            yield events
+
+    async def _follow(
+        self,
+        key: str | None,
+        after: Mark,
+        missed: Callable[[Mark], Awaitable[Sequence[E]]],
+        mark: Callable[[E | PositionedEvent], Mark],
+    ) -> AsyncIterator[Sequence[E | PositionedEvent]]:
+        """What was missed, a page at a time, then what comes; from the start if that is too much.
+
+        It ends if what was told is not on record any more: whoever comes back is told so. Raises
+        Unavailable if what was missed cannot be read.
+        """
+        with self._mailbox(key) as mailbox:
+            while True:
+                await self._reading.wait()
+                mailbox.restart()
+                whole = False
+                while not whole:
+                    async with self.turn:
+                        page = await missed(after)
+                    whole = len(page) < PAGE
+                    if page:
+                        yield page
+                        after = mark(page[-1])
+                while not mailbox.overflowed:
+                    taken = await mailbox.take()
+                    if mailbox.ended:
+                        return
+                    if new := [event for event in taken if mark(event) > after]:
+                        yield new
+                        after = mark(new[-1])
+
+    @contextmanager
+    def _mailbox(self, key: str | None) -> Iterator[Mailbox]:
+        mailbox = Mailbox()
+        self._mailboxes[key].add(mailbox)
+        self._wanted.set()
+        try:
+            yield mailbox
+        finally:
+            self._mailboxes[key].discard(mailbox)
+            if not self._mailboxes[key]:
+                del self._mailboxes[key]
+
+    async def _read(self, watch: Watch) -> None:
+        """For ever. Where it starts does not matter: who comes then reads for himself before."""
+        head: Position | None = None
+        pause = LOOK_AGAIN
+        while not_cancelled():
+            if not self._mailboxes:
+                head = None
+                self._reading.clear()
+                self._wanted.clear()
+                await self._wanted.wait()
+            try:
+                head = head or await self._orders.newest_event()
+                self._reading.set()
+                head, events = await self._look(head)
+            except Unavailable:
+                events = []
+            except Exception:  # a bug must not end it for everybody, unseen
+                log.exception("live events: cannot read, trying again")
+                events = []
+            for event in events:
+                self._hand_on(event)
+                head = event.position
+            if len(events) < PAGE:
+                rung = await watch.wait(pause)
+                pause = LOOK_AGAIN if rung else min(2 * pause, LOOK_EVERY)
+
+    async def _look(self, head: Position) -> tuple[Position, Sequence[PositionedEvent]]:
+        """What is next, and behind which event. The last one is read again, to see it there."""
+        if head == BEGINNING:
+            return head, await self._orders.all_events(head, PAGE)
+        found = await self._orders.all_events(head.before, PAGE + 1)
+        if found and found[0].position == head:
+            return head, found[1:]
+        return await self._lost(head), []
+
+    async def _lost(self, head: Position) -> Position:
+        """Where to read on if this event is not there; all who follow have to begin anew then."""
+        newest = await self._orders.newest_event()
+        if await on_record(self._orders, head):  # it shows now that its successor's epoch has begun
+            return head
+        log.error("live events: %s is not on record any more; was the database restored?", head)
+        _count_lost(1)
+        for mailboxes in self._mailboxes.values():
+            for mailbox in mailboxes:
+                mailbox.end()
+        return newest
+
+    def _hand_on(self, event: PositionedEvent) -> None:
+        for key in (event.stream_id, ALL_ORDERS):
+            for mailbox in self._mailboxes.get(key, ()):
+                mailbox.put(event)

@@ -1,0 +1,1 @@
+"""What the API refuses while it has too much to do."""

@@ -1,0 +1,64 @@
+"""`GET /metrics`: this process for Prometheus, and how the business stands.
+
+It asks for no token: it is for machines inside. The gateway has no way to it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from temporalio.service import RPCError
+
+from api.dependencies import Backend, backend
+from api.orders.exposure import at_stake, by_currency, stock_at_stake
+from api.security.authorization import Guarded
+from contracts.payments import Captured
+from infrastructure.telemetry.metrics import exposition, gauge
+from saga.participant import ServiceError
+
+PATIENCE = 2.0  # seconds; what does not answer keeps its last value
+router = APIRouter(route_class=Guarded, include_in_schema=False)
+log = logging.getLogger(__name__)
+
+
+@router.get("/metrics")
+async def metrics(deps: Annotated[Backend, Depends(backend)]) -> Response:
+    """All metrics of this process."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(_blocked(deps), _at_stake(deps))
+    except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
+        log.warning("some metrics are not up to date: %s: %s", type(error).__name__, error)
+    text, media_type = exposition()
+    return Response(text, media_type=media_type)
+
+
+async def _blocked(deps: Backend) -> None:
+    found = await deps.client.count_workflows("SagaState = 'blocked'")
+    gauge("saga_blocked", "Sagas that wait for an operator").set(found.count)
+
+
+async def _at_stake(deps: Backend) -> None:
+    """What a service that is down would know keeps its last value."""
+    found = await at_stake(deps.services)
+    if found.money is not None:
+        _money(deps, found.money)
+    if found.stock is not None:
+        stock = stock_at_stake(found.stock)
+        gauge("saga_stock_held", "Pieces that are reserved for open orders").set(stock.pieces)
+        oldest = gauge("saga_stock_held_seconds", "For how long some have been")
+        oldest.set(stock.oldest_seconds)
+
+
+def _money(deps: Backend, captured: Sequence[Captured]) -> None:
+    """A currency of which nothing is at stake any more is told as 0."""
+    money = {it.currency: it for it in by_currency(captured)}
+    deps.currencies.update(money)
+    sums = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
+    ages = gauge("saga_captured_unconfirmed_seconds", "For how long some of it has been")
+    for currency in deps.currencies:
+        some = money.get(currency)
+        sums.set(some.minor if some else 0, {"currency": currency})
+        ages.set(some.oldest_seconds if some else 0, {"currency": currency})

@@ -1,0 +1,1 @@
+"""Temporal as the API asks it: starting sagas, asking them, and telling what is wrong."""

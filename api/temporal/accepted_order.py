@@ -1,0 +1,37 @@
+"""An accepted order, as it is kept in its workflow's memo."""
+
+from datetime import datetime
+
+from contracts.base import Message
+from contracts.orders import AcceptedOrder, CreateOrder, Order, OrderStatus
+
+
+class Accepted(Message):
+    """What was accepted, and a fingerprint of the request that asked for it."""
+
+    order: CreateOrder
+    fingerprint: str
+    accepted_at: datetime
+
+    def command(self) -> CreateOrder:
+        """The saga's input: it takes all of this to the record, which outlives the memo."""
+        extra = {"fingerprint": self.fingerprint, "accepted_at": self.accepted_at}
+        return self.order.model_copy(update=extra)
+
+    def told(self) -> AcceptedOrder:
+        """What the caller is told, then and whenever the request is repeated."""
+        return AcceptedOrder(order=self.as_order(), fingerprint=self.fingerprint)
+
+    def as_order(self) -> Order:
+        """The order as it looks before its first step."""
+        return Order(
+            id=self.order.order_id,
+            customer_id=self.order.customer_id,
+            status=OrderStatus.PENDING,
+            items=self.order.items,
+            total=self.order.total,
+            reason=None,
+            version=0,
+            created_at=self.accepted_at,
+            updated_at=self.accepted_at,
+        )

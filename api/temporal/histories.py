@@ -1,0 +1,42 @@
+"""What a saga's history tells to whoever must help it: where it can be reset to, what was done."""
+
+from collections.abc import Sequence
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHistory
+from temporalio.converter import DataConverter, WorkflowSerializationContext
+
+from activities.evidence import BROKEN_OFF, COMPLETED
+from contracts.workflow_io import type_named
+
+DONE = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_MARKER_RECORDED}
+
+
+def reset_points(history: WorkflowHistory) -> Sequence[int]:
+    """The events that Temporal takes for a reset: the ends of workflow tasks, the first one first.
+
+    None if no task has begun: there is nothing to go back to. Of a workflow that was ended within
+    its first task, that is where this task was broken off.
+    """
+    tasks = [it.event_id for it in history.events if it.event_type == COMPLETED]
+    return tasks or [it.event_id for it in history.events if it.event_type in BROKEN_OFF][:1]
+
+
+def has_done(history: WorkflowHistory) -> bool:
+    """Whether it has begun any activity. Local ones of a task that was lost are not told."""
+    return any(it.event_type in DONE for it in history.events)
+
+
+async def unreadable(history: WorkflowHistory, namespace: str, converter: DataConverter) -> str:
+    """Why its input cannot be read as what its workflow takes; empty if it can."""
+    started = history.events[0].workflow_execution_started_event_attributes
+    kind = type_named(started.workflow_type.name)
+    if kind is None:
+        return ""
+    wanted = kind.input
+    context = WorkflowSerializationContext(namespace, history.workflow_id)
+    try:
+        given = await converter.with_context(context).decode(started.input.payloads, [wanted])
+    except Exception as error:  # noqa: BLE001 - of whatever codec and converter
+        return f"its input is no {wanted.__name__}: {type(error).__name__}: {error}"[:500]
+    return "" if len(given) == 1 else f"it has {len(given)} inputs, and takes one"

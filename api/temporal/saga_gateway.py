@@ -1,0 +1,224 @@
+"""The API's door to Temporal: start, look at and cancel the workflows of an order.
+
+The start *is* the acceptance of an order: there is no second record that could disagree. What was
+accepted is kept in the workflow's memo, so that an order is visible before its first step ran and
+a repeated request can be compared with the first.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from enum import Enum, auto
+
+from pydantic import ValidationError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+
+from activities.executions import described, listed
+from api.temporal.accepted_order import Accepted
+from api.temporal.attempt_counts import attempts
+from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, translated
+from api.temporal.saga_listing import SagaFound
+from api.temporal.start_options import saga_options
+from api.temporal.stuck_sagas import InTrouble, find, look
+from api.temporal.updates import send_update
+from contracts.names import return_id, workflow_id
+from contracts.orders import Order, OrderStatus
+from contracts.workflow_io import (
+    TOO_LATE,
+    UNFIT_TEXT,
+    CancelOrder,
+    OrderOutcome,
+    PlaceOrderInput,
+    ReturnOrderInput,
+)
+from saga import Resolution, SagaState, SagaView
+from saga.participant import NotFound, Rejected, Unavailable
+from workflows.order_saga import OrderSaga
+from workflows.place_order import PlaceOrder
+from workflows.return_order import ReturnOrder
+
+CANCEL, RESOLVE = "cancel", "resolve"  # the Updates that every saga of ours has
+REFUSALS = {
+    "NotBlocked": "step_not_blocked",
+    "EvidenceMissing": "evidence_missing",
+    "RetryOnly": "retry_only",
+    "AlreadyResolved": "already_resolved",
+    UNFIT_TEXT: "unfit_text",
+}
+CANCELLED = "cancelled_by_"  # how the code of the cause begins
+LOOKS, LOOK_EVERY = 30, 0.1  # at a saga that is called off, until its pivot's fence has answered
+UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
+
+
+class Cancelling(Enum):
+    """What became of a wish to cancel."""
+
+    ACCEPTED = auto()
+    TOO_LATE = auto()
+    OVER = auto()
+
+
+class OrderSagas:
+    """The workflows of orders. Raises Unavailable where Temporal or its workers do not answer."""
+
+    def __init__(self, client: Client, *, fast_path: bool) -> None:
+        self._client = client
+        self._starter = client
+        self._how = {"fast_path": fast_path, "own_queue": False}
+
+    def start_by(self, client: Client) -> None:
+        """Start sagas by this client from now on: its process has workers, which begin them.
+
+        These have all activities, so without the fast path they take them as they schedule them.
+        """
+        self._starter = client
+        self._how |= {"own_queue": not self._how["fast_path"]}
+
+    async def start(self, accepted: Accepted) -> bool:
+        """Start the saga; False if this order's has been started before. Atomic on Temporal."""
+        order = PlaceOrderInput(**dict(accepted.command()), **self._how)
+        try:
+            async with translated():
+                await self._starter.start_workflow(
+                    PlaceOrder.run,
+                    order,
+                    id=workflow_id(order.order_id),
+                    memo={"accepted": accepted},
+                    **saga_options(order, OrderStatus.PENDING),
+                )
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def ended(self, order_id: str) -> None:
+        """Return when the saga has ended, however it did, or Temporal no longer knows it.
+
+        A long poll at Temporal, which nobody but the caller bounds.
+        """
+        with suppress(WorkflowFailureError, NotFound):
+            async with translated():
+                await self._handle(order_id).result()
+
+    async def start_return(self, order: Order, attempt: int) -> bool:
+        """Start this attempt to return the order; False if it was started before, and has ended."""
+        start = ReturnOrderInput(
+            order_id=order.id, items=order.items, total=order.total, **self._how
+        )
+        saga_id = return_id(order.id, attempt)
+        async with translated():
+            try:
+                options = saga_options(order, order.status)
+                await self._starter.start_workflow(ReturnOrder.run, start, id=saga_id, **options)
+            except WorkflowAlreadyStartedError:
+                earlier = await described(self._client, saga_id, rpc_timeout=RPC_TIMEOUT)
+                return earlier is not None and earlier.is_open
+        return True
+
+    async def accepted(self, order_id: str) -> Accepted:
+        """What was accepted under this id. NotFound if Temporal knows nothing of it."""
+        async with translated():
+            saga = await described(self._client, workflow_id(order_id), rpc_timeout=RPC_TIMEOUT)
+        found = (await saga.memo()).get("accepted") if saga else None
+        if found is None:  # nor was a workflow accepted that somebody started by hand
+            raise NotFound("unknown_order", UNKNOWN_ORDER)
+        try:
+            return Accepted.model_validate(found)
+        except ValidationError as error:
+            detail = "it was accepted in a form that this release cannot read"
+            raise Rejected("undecodable_input", detail) from error
+
+    async def cancel(self, order_id: str, request: CancelOrder) -> Cancelling:
+        """Ask the saga to cancel. NotFound if there is none; InTrouble."""
+        try:
+            async with self._asking(workflow_id(order_id)):
+                handle = self._handle(order_id)
+                await send_update(handle, CANCEL, request, within=UPDATE_TIMEOUT, update_id=CANCEL)
+        except WorkflowUpdateFailedError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.type == TOO_LATE:
+                cancelled = await self._is_being_cancelled(order_id)
+                return Cancelling.ACCEPTED if cancelled else Cancelling.TOO_LATE
+            raise
+        except NotFound:
+            await self.accepted(order_id)  # NotFound for good if it never was
+            return Cancelling.OVER
+        return Cancelling.ACCEPTED
+
+    async def _is_being_cancelled(self, order_id: str) -> bool:
+        """Whether it is being undone since somebody, or Temporal, has cancelled it before.
+
+        Unavailable if its pivot's fence does not tell in time.
+        """
+        with suppress(NotFound):
+            for _ in range(LOOKS):
+                view, _ = await self.view(workflow_id(order_id))
+                if not (view.called_off or "").startswith(CANCELLED) or view.cause is not None:
+                    return (view.cause or "").startswith(CANCELLED)
+                if view.state not in {SagaState.COMPENSATING, SagaState.BLOCKED}:
+                    return False  # the pivot had landed, so it went on
+                await asyncio.sleep(LOOK_EVERY)
+            raise Unavailable("whether it is undone is not known yet")
+        return False
+
+    async def resolve(self, saga_id: str, resolution: Resolution) -> None:
+        """An operator's word on a blocked step. NotFound if there is no such saga.
+
+        Rejected by one of REFUSALS if it does not apply; InTrouble.
+        """
+        handle = self._client.get_workflow_handle(saga_id)
+        try:
+            async with self._asking(saga_id):
+                await send_update(handle, RESOLVE, resolution, within=UPDATE_TIMEOUT)
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            if isinstance(cause, ApplicationError) and cause.type in REFUSALS:
+                raise Rejected(REFUSALS[cause.type], cause.message) from error
+            raise
+
+    async def in_state(self, state: SagaState, limit: int) -> list[SagaFound]:
+        """Sagas in this state, newest first; what Temporal's visibility knows, which lags a little.
+
+        `state` is one of a closed set, so it is safe in the query.
+        """
+        query = f"SagaState = '{state}'"
+        async with translated():
+            found = listed(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
+            return [SagaFound.of(saga) async for saga in found]
+
+    async def in_trouble(self, late: timedelta | None, limit: int) -> list[SagaFound]:
+        """Sagas that are stuck, each with what is wrong; `late`, and those open for longer."""
+        async with translated():
+            found = await find(self._client, late=late, most=limit)
+        return [SagaFound.of(saga, trouble) for saga, trouble in found]
+
+    async def view(self, saga_id: str) -> tuple[SagaView, dict[str, int]]:
+        """The saga's own account, and how often each activity was started, by its name.
+
+        NotFound if there is none; InTrouble.
+        """
+        handle = self._client.get_workflow_handle(saga_id)
+        async with self._asking(saga_id):
+            view = await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
+            return view, await attempts(self._client, handle)
+
+    @asynccontextmanager
+    async def _asking(self, saga_id: str) -> AsyncIterator[None]:
+        """Ask a saga's workflow. InTrouble, and not Unavailable, if asking again will not help."""
+        try:
+            async with translated():
+                yield
+        except (Unavailable, ValueError) as error:  # a status that is newer than the SDK
+            async with translated():
+                trouble = await look(self._client, saga_id)
+            if trouble is not None:
+                raise InTrouble(saga_id, trouble) from error
+            raise
+
+    def _handle(self, order_id: str) -> WorkflowHandle[PlaceOrder, OrderOutcome]:
+        return self._client.get_workflow_handle_for(PlaceOrder.run, workflow_id(order_id))

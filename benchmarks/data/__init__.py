@@ -1,0 +1,1 @@
+"""Orders for the load, and databases that are large already."""

@@ -1,0 +1,63 @@
+"""A run's results as a picture (PNG) and as a page (HTML) that holds it and the numbers."""
+
+import base64
+from html import escape
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmarks.report.goals import judge
+from benchmarks.report.result import Results, Summary
+from benchmarks.stats import Spread
+
+STYLE = (
+    "body{font:16px sans-serif;margin:2em}td,th{padding:.2em .8em;text-align:left}img{width:100%}"
+)
+
+
+def write(results: Results, folder: Path) -> list[Path]:
+    """Write `bench.png` and `bench.html`; where they are."""
+    png, html = folder / "bench.png", folder / "bench.html"
+    _figure(results).savefig(png, dpi=120)
+    html.write_text(_page(results, png.read_bytes()))
+    return [png, html]
+
+
+def _figure(results: Results) -> Figure:
+    """Three columns of bars: throughput, time alone, CPU; whiskers from lowest to highest."""
+    subjects = list(results.subjects.values())
+    figure = Figure(figsize=(16, 2 + 0.5 * len(subjects)), layout="constrained")
+    rates, alone, cpu = figure.subplots(1, 3, sharey=True)
+    _bars(rates, "sagas a second, at saturation", subjects, [it.rate for it in subjects])
+    _bars(alone, "milliseconds, alone", subjects, [it.alone_ms for it in subjects])
+    _bars(cpu, "CPU milliseconds each", subjects, [it.cpu_ms for it in subjects])
+    return figure
+
+
+def _bars(axes: Axes, title: str, subjects: list[Summary], values: list[Spread]) -> None:
+    medians = [it.median for it in values]
+    below = [it.median - it.low for it in values]
+    above = [it.high - it.median for it in values]
+    axes.barh([it.title for it in subjects], medians, xerr=[below, above], capsize=3)
+    axes.set_title(title)
+    axes.invert_yaxis()
+
+
+def _page(results: Results, png: bytes) -> str:
+    picture = base64.b64encode(png).decode()
+    machine = ", ".join(f"{name}: {value}" for name, value in results.machine.items())
+    goals = "".join(
+        f"<tr><td>{escape(it.name)}<td>{escape(it.goal)}<td>"
+        + ("not measured" if it.value is None else f"{it.value:.3g}<td>")
+        + ("" if it.met is None else "met" if it.met else "<b>not met</b>")
+        for it in judge(results.subjects)
+    )
+    data = escape(results.model_dump_json(indent=1))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>saga bench</title>'
+        f"<style>{STYLE}</style><h1>saga bench</h1><p>{escape(machine)}</p>"
+        f'<img alt="bars" src="data:image/png;base64,{picture}">'
+        f"<table><tr><th>goal<th>asked<th>measured<th>{goals}</table>"
+        f"<details><summary>all numbers</summary><pre>{data}</pre></details></html>"
+    )

@@ -1,0 +1,105 @@
+"""A run's results for eyes on a terminal."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from benchmarks.report.goals import Judged
+from benchmarks.report.result import Cost, Results
+from benchmarks.soak import Soaked
+from benchmarks.stats import Spread
+
+
+def peers(results: Results) -> Table:
+    """Speed of each subject: medians of the rounds, with the lowest and highest."""
+    table = Table(title="medians of rounds (lowest to highest)")
+    table.add_column("subject")
+    for name in ("a second", "at once", "ms alone", "p95", "p99", "half: p50", "p95", "p99"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for it in results.subjects.values():
+        half = (it.half.p50, it.half.p95, it.half.p99) if it.half else (None,) * 3
+        speeds = (_spread(it.rate), str(it.at_once), _spread(it.alone_ms))
+        table.add_row(it.title, *speeds, *map(_number, (it.alone.p95, it.alone.p99, *half)))
+    return table
+
+
+COLUMNS = ("program", "temporal", "postgres", "provider", "relay", "harness")
+
+
+def costs(results: Results) -> Table:
+    """Cost of each subject's saga: CPU by process, and what was counted."""
+    table = Table(title="cost of one: CPU milliseconds by process, and what was counted")
+    table.add_column("subject")
+    counts = ("events", "bytes", "persistence", "transactions")
+    for name in ("CPU ms", *COLUMNS[:-1], "(harness)", *counts):
+        table.add_column(name, justify="right", no_wrap=True)
+    for it in results.subjects.values():
+        cpu = _by_column(it.cpu_by_process)
+        table.add_row(
+            it.title,
+            _spread(it.cpu_ms),
+            *(_number(cpu.get(column)) for column in COLUMNS),
+            *map(_number, _counts(it.cost)),
+        )
+    return table
+
+
+def slices(soaked: Soaked) -> Table:
+    """Latencies and memory, slice by slice, and the memory's slope over the second half."""
+    processes = list(soaked.memory_slopes)
+    table = Table(title=f"{soaked.orders} orders at {soaked.rate:.1f} a second; memory in MiB")
+    for name in ("minutes", "p50", "p95", "p99", *processes):
+        table.add_column(name, justify="right")
+    for it in soaked.slices:
+        percentiles = (it.latency.p50, it.latency.p95, it.latency.p99)
+        memory = [it.memory.get(name) for name in processes]
+        table.add_row(f"{it.minutes:.1f}", *map(_number, (*percentiles, *memory)))
+    per_minute = (f"{soaked.memory_slopes[name]:+.2f}" for name in processes)
+    table.add_row("MiB a minute, second half", "", "", "", *per_minute, style="bold")
+    return table
+
+
+def growth(soaked: Soaked) -> Table:
+    """Rows that each table grew by, per order."""
+    table = Table(title="rows per order")
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    for name, rows in soaked.rows.items():
+        table.add_row(name, f"{rows:.3f}")
+    return table
+
+
+def _counts(cost: Cost | None) -> tuple[float | None, ...]:
+    if cost is None:
+        return (None,) * 4
+    return (cost.history_events, cost.history_bytes, cost.persistence, cost.transactions)
+
+
+def _by_column(by_process: Mapping[str, float]) -> dict[str, float]:
+    """Either Temporal is Temporal; what is no server is the subject's own program."""
+    sums: dict[str, float] = {}
+    for process, ms in by_process.items():
+        column = process.removeprefix("default-")
+        column = column if column in COLUMNS else "program"
+        sums[column] = sums.get(column, 0) + ms
+    return sums
+
+
+def goals(judged: Sequence[Judged]) -> Table:
+    """Each goal, what was measured, and whether it is met."""
+    table = Table(title="goals")
+    for name in ("goal", "asked", "measured", ""):
+        table.add_column(name, no_wrap=name != "goal")
+    words = {True: "[green]met[/]", False: "[red]not met[/]", None: "[yellow]not measured[/]"}
+    for it in judged:
+        value = "" if it.value is None else f"{it.value:.3g}"
+        table.add_row(it.name, it.goal, value, words[it.met])
+    return table
+
+
+def _spread(it: Spread) -> str:
+    return f"{it.median:.1f} ({it.low:.1f}-{it.high:.1f})"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.1f}"

@@ -1,0 +1,1 @@
+"""What is measured: our saga, its REST front end, and its peers."""

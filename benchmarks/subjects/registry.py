@@ -1,0 +1,192 @@
+"""The list of what is measured, by part, and the programs that it takes."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import NamedTuple
+
+import httpx2
+
+from benchmarks.data import table_growth
+from benchmarks.data.bulk_data import filled, suffix_of
+from benchmarks.data.orders import LINES, Shop
+from benchmarks.environment import PEERS, Ground
+from benchmarks.programs.worker_settings import ON_QUEUES, ONLY_ON_QUEUES, SETTINGS
+from benchmarks.subjects.rest import Got, Posted, Waited, http_to
+from benchmarks.subjects.socket_subjects import Line, Wired, lines
+from benchmarks.subjects.subject import Subject
+from benchmarks.usage import kind_of
+
+PROCESSES = 2
+
+
+class Entry(NamedTuple):
+    """A subject that runs in programs: `kind` is what they are asked for."""
+
+    part: str
+    name: str
+    title: str
+    program: str
+    kind: str
+    lines: int = LINES
+    filled: int = 0  # orders that its databases have already; 0 for the stack's own
+
+
+TABLE = (
+    Entry("peers", "saga", "PlaceOrder, fast path", "product", "fast"),
+    Entry("peers", "regular", "PlaceOrder, regular activities", "product", "regular_saga"),
+    Entry(
+        "peers", "default", "PlaceOrder, regular activities, default settings", "default", "saga"
+    ),
+    Entry("peers", "dbos", "the six steps on DBOS", "dbos", "saga"),
+    Entry("peers", "naive", "the six steps, state saved after each, no resume", "naive", "saga"),
+    Entry("peers", "empty", "an empty workflow", "product", "empty"),
+    Entry("peers", "noop_regular", "a workflow of 6 regular no-ops", "product", "regular"),
+    Entry("peers", "noop_local", "a workflow of 6 local no-ops", "product", "local"),
+    *(
+        Entry("settings", f"set_{it}", f"PlaceOrder, {it}", f"set-{it}", "fast")
+        for it in SETTINGS
+        if it not in ONLY_ON_QUEUES
+    ),
+    *(
+        Entry("settings", f"queued_{it}", f"PlaceOrder, no fast path, {it}", f"set-{it}", "saga")
+        for it in ON_QUEUES
+    ),
+    Entry("workers", "workers_1", "PlaceOrder, 1 process", "product-one", "fast"),
+    Entry("workers", "workers_2", "PlaceOrder, 2 processes", "product", "fast"),
+    Entry("workers", "workers_4", "PlaceOrder, 4 processes", "product-four", "fast"),
+    Entry("lines", "lines_1", "PlaceOrder, 1 line", "product", "fast", 1),
+    Entry("lines", "lines_10", "PlaceOrder, 10 lines", "product", "fast", 10),
+    Entry("lines", "lines_100", "PlaceOrder, 100 lines", "product", "fast", 100),
+    Entry("scale", "orders_10000", "PlaceOrder, 10^4 orders there", "filled-a", "fast", 2, 10**4),
+    Entry("scale", "orders_100000", "PlaceOrder, 10^5 orders there", "filled-b", "fast", 2, 10**5),
+    Entry("scale", "orders_1000000", "PlaceOrder, 10^6 orders there", "filled-c", "fast", 2, 10**6),
+)
+REST = {"rest_wait": "peers", "rest_post": "rest", "rest_get": "rest"}
+
+
+class Program(NamedTuple):
+    """A module of `benchmarks.programs`, and how it is started."""
+
+    module: str
+    processes: int
+    arguments: tuple[str, ...]
+    environment: Callable[[Ground], dict[str, str]]
+    servers: tuple[str, ...] = ("temporal", "postgres", "provider", "relay")
+
+
+NAMESPACES = {
+    "product": "bench",
+    "product-one": "bench-1",
+    "product-four": "bench-4",
+    "default": "default",
+    "filled-a": "scale-1",
+    "filled-b": "scale-2",
+    "filled-c": "scale-3",
+    **{f"set-{it}": f"set-{it}" for it in SETTINGS},
+}
+
+
+def _namespace(name: str) -> Callable[[Ground], dict[str, str]]:
+    return lambda _: {"TEMPORAL_NAMESPACE": NAMESPACES[name]}
+
+
+def _database(peer: str) -> Callable[[Ground], dict[str, str]]:
+    return lambda ground: {"PEER_DATABASE_URL": ground.superuser_url(peer)}
+
+
+PROGRAMS = {
+    "product": Program("temporal", PROCESSES, (), _namespace("product")),
+    "product-one": Program("temporal", 1, (), _namespace("product-one")),
+    "product-four": Program("temporal", 4, (), _namespace("product-four")),
+    **{
+        it: Program("temporal", PROCESSES, (), _namespace(it))
+        for it in ("filled-a", "filled-b", "filled-c")
+    },
+    **{
+        f"set-{it}": Program("temporal", PROCESSES, ("--settings", it), _namespace(f"set-{it}"))
+        for it in SETTINGS
+    },
+    "default": Program(
+        "temporal",
+        PROCESSES,
+        ("--settings", "default"),
+        Ground.default_temporal,
+        ("default-temporal", "postgres", "provider", "relay"),
+    ),
+    **{
+        it: Program(f"{it}_saga", PROCESSES, (), _database(it), ("postgres", "provider", "relay"))
+        for it in PEERS
+    },
+}
+
+
+def names(parts: Sequence[str], only: Sequence[str]) -> list[str]:
+    """The subjects of these parts, or of all parts those that are named."""
+    known = {entry.name: entry.part for entry in TABLE} | REST
+    return [name for name, part in known.items() if name in only or (not only and part in parts)]
+
+
+def namespaces_of(wanted: Sequence[str]) -> list[str]:
+    """All namespaces that these subjects take beside the default one."""
+    return sorted({it for it in map(namespace_of, wanted) if it and it != "default"})
+
+
+def namespace_of(name: str) -> str | None:
+    """Where a subject's workflows are; None if it has none."""
+    if name in REST:
+        return "default"
+    program = next(entry.program for entry in TABLE if entry.name == name)
+    return NAMESPACES.get(program)
+
+
+def databases_of(name: str) -> list[str]:
+    """The services' databases that a subject's orders go to."""
+    orders = next((entry.filled for entry in TABLE if entry.name == name), 0)
+    return table_growth.databases(suffix_of(orders) if orders else "")
+
+
+@asynccontextmanager
+async def opened(ground: Ground, shop: Shop, wanted: Sequence[str]) -> AsyncIterator[list[Subject]]:
+    """Start the programs that these subjects take, and connect to them."""
+    entries = [entry for entry in TABLE if entry.name in wanted]
+    async with AsyncExitStack() as stack:
+        connected: dict[str, list[Line]] = {}
+        subjects: list[Subject] = []
+        for entry in entries:
+            env, its_shop = await filled(ground, entry.filled) if entry.filled else ({}, shop)
+            if entry.program not in connected:
+                ports = await _start(ground, entry.program, env)
+                connected[entry.program] = await stack.enter_async_context(lines(ports))
+            subjects.append(_wired(entry, connected[entry.program], its_shop))
+        http = await stack.enter_async_context(http_to(ground))
+        rest: list[Subject] = [Waited(http, shop.order), Posted(http, shop.order)]
+        if "rest_get" in wanted:
+            rest.append(await _read(http, shop))
+        yield [*subjects, *(it for it in rest if it.name in wanted)]
+
+
+async def _start(ground: Ground, name: str, env: dict[str, str]) -> list[int]:
+    program = PROGRAMS[name]
+    where = env | program.environment(ground)
+    return await ground.start_programs(
+        name, program.module, program.processes, program.arguments, where
+    )
+
+
+def _wired(entry: Entry, connected: Sequence[Line], shop: Shop) -> Wired:
+    return Wired(
+        name=entry.name,
+        title=entry.title,
+        kind=entry.kind,
+        processes=(kind_of(entry.program), *PROGRAMS[entry.program].servers),
+        lines=connected,
+        order=partial(shop.order, entry.lines),
+    )
+
+
+async def _read(http: httpx2.AsyncClient, shop: Shop) -> Got:
+    """Place an order to be read."""
+    ended = await Waited(http, shop.order).run()
+    assert ended.workflow_id is not None  # noqa: S101 - `Waited` says it
+    return Got(http, ended.workflow_id.removeprefix("order-"))

@@ -1,0 +1,1 @@
+"""`saga order` and `saga user`: by the REST API."""

@@ -1,0 +1,85 @@
+"""`saga record`: records the golden histories of the next release anew. Needs no stack.
+
+What it runs is heavy to import, so that is done when it is asked for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from cli.operate import archive
+from cli.temporary_databases import own_databases
+
+if TYPE_CHECKING:
+    from invariants.golden_recorder import Recorded
+    from invariants.golden_scenarios import Story
+
+# Of what has not been released yet; a release gives it its number.
+UNRELEASED = Path("tests/histories/unreleased")
+
+
+def record(
+    folder: Annotated[Path, typer.Argument(help="Where they go")] = UNRELEASED,
+    *,
+    only: Annotated[str, typer.Option(help="Only those whose name contains this")] = "",
+) -> None:
+    """Record golden histories anew: each ending of each saga, in each way of running it."""
+    from invariants.golden_recorder import BrokenStory  # noqa: PLC0415 - heavy
+    from invariants.golden_scenarios import stories  # noqa: PLC0415 - heavy
+
+    chosen = [it for it in stories() if only in it.file]
+    if not chosen:
+        raise typer.BadParameter(f"no history is called like {only}")
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
+    try:
+        recorded = asyncio.run(_record(chosen))
+    except BrokenStory as error:
+        typer.secho(f"nothing was written: {error}", fg="red", err=True)
+        raise typer.Exit(1) from error
+    _write(folder, recorded)
+    typer.echo(f"{len(recorded)} recorded into {folder}")
+
+
+async def _record(chosen: "Sequence[Story]") -> "list[Recorded]":
+    """With the services in this process, then over HTTP."""
+    from invariants import golden_recorder  # noqa: PLC0415 - heavy
+    from invariants.environment import running_world  # noqa: PLC0415 - heavy
+
+    found: list[Recorded] = []
+    with Progress(console=Console(stderr=True)) as bar:
+        advance = partial(bar.advance, bar.add_task("stories", total=len(chosen)))
+        async with own_databases() as settings:
+            for remote in (False, True):
+                these = [it for it in chosen if it.remote is remote]
+                async with running_world(settings, remote=remote) as world:
+                    found += [it async for it in golden_recorder.record(world, these, advance)]
+    return found
+
+
+def _write(folder: Path, recorded: "Sequence[Recorded]") -> None:
+    """In the place of what was recorded under the same names; the rest stays."""
+    said = {it["name"]: it for it in archive.manifest(folder)}
+    kept = {it.name: it.history for path in archive.below(folder) for it in archive.read(path)}
+    said |= {it.story.file: _about(it) for it in recorded}
+    kept |= {it.story.file: it.history for it in recorded}
+    archive.write(folder, [said[name] for name in sorted(said)], kept)
+
+
+def _about(recorded: "Recorded") -> dict[str, Any]:
+    story = recorded.story
+    return {
+        "name": story.file,
+        "saga": story.saga,
+        "ending": story.ending,
+        "story": story.told,
+        "fast_path": story.fast,
+        "services": "over HTTP" if story.remote else "in process",
+        "events": len(recorded.history["events"]),
+    }

@@ -1,0 +1,1 @@
+"""`saga keys`, `saga secrets` and `saga token`."""

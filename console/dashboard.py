@@ -1,0 +1,163 @@
+"""The figures above the live orders: how orders flow, and what money and stock is under way.
+
+All who look on share one look of each kind, which is made anew when it is too old.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from api.orders.exposure import at_stake, by_currency, stock_at_stake
+from contracts.base import Money
+from contracts.order_statistics import OrderFlow
+from contracts.orders import OrderStatus
+from saga.participant import Unavailable
+from services.composition import Services
+
+SLOT, SLOTS = 10, 60  # seconds, and how many of them: ten minutes
+FLOW_AGE, STAKES_AGE = 0.9, 5.0  # seconds
+HEIGHT = 36  # of a sparkline, in its own units
+BAR, GAP = 4, 1
+GROUPS = {  # from the bottom of a bar to its top
+    "good": {OrderStatus.CONFIRMED, OrderStatus.RETURNED},
+    "open": {OrderStatus.PENDING},
+    "bad": {OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.TIMED_OUT},
+    "stuck": {OrderStatus.BLOCKED},
+}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Bars:
+    """All of a sparkline's bars in one colour, as one SVG path in the sparkline's own units.
+
+    One element for each colour, however many bars: the page does not grow as they fill in.
+    """
+
+    group: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Stakes:
+    """What is under way: money that is captured for orders that are not confirmed, and stock."""
+
+    money: Sequence[Money]
+    stock: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the page shows of all orders."""
+
+    flow: OrderFlow
+    stakes: Stakes | None  # None while a service that knows them is not available
+
+    @property
+    def per_minute(self) -> int:
+        """Orders that were recorded in the last full minute."""
+        slots = range(1, 1 + 60 // SLOT)
+        return sum(it.orders for it in self.flow.slices if it.slot in slots)
+
+    @property
+    def ended_well(self) -> str:
+        """The share of confirmed orders among those of the ten minutes that have ended."""
+        groups = self._by_group()
+        ended = groups["good"] + groups["bad"]
+        return f"{100 * groups['good'] / ended:.1f} %" if ended else "-"
+
+    @property
+    def ended_badly(self) -> int:
+        """Orders of the ten minutes that were undone."""
+        return self._by_group()["bad"]
+
+    def _by_group(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for it in self.flow.slices:
+            found[_group(it.status)] += it.orders
+        return found
+
+    @property
+    def throughput(self) -> list[Bars]:
+        """A bar for each slot: how many orders."""
+        totals: Counter[int] = Counter()
+        for it in self.flow.slices:
+            totals[it.slot] += it.orders
+        most = max([*totals.values(), 1])
+        bars = (_bar(slot, 0.0, orders / most) for slot, orders in sorted(totals.items()))
+        return [Bars("all", "".join(bars))]
+
+    @property
+    def outcomes(self) -> list[Bars]:
+        """A bar for each slot: which part of its orders ended how."""
+        slots: dict[int, Counter[str]] = {}
+        for it in self.flow.slices:
+            slots.setdefault(it.slot, Counter())[_group(it.status)] += it.orders
+        paths = dict.fromkeys(GROUPS, "")
+        for slot, counted in sorted(slots.items()):
+            below = 0.0
+            for group in GROUPS:
+                share = counted[group] / counted.total()
+                paths[group] += _bar(slot, below, share)
+                below += share
+        return [Bars(group, path) for group, path in paths.items()]
+
+
+def _bar(slot: int, below: float, share: float) -> str:
+    """A rectangle as a path, or nothing; both are parts of the height, from the bottom."""
+    bottom, height = round(HEIGHT * (1 - below), 2), round(HEIGHT * share, 2)
+    return f"M{_x(slot)} {bottom}h{BAR}v{-height}h{-BAR}z" if height else ""
+
+
+def _x(slot: int) -> int:
+    """The newest slot is on the right."""
+    return (SLOTS - 1 - min(slot, SLOTS - 1)) * (BAR + GAP)
+
+
+def _group(status: str) -> str:
+    return next((name for name, statuses in GROUPS.items() if status in statuses), "open")
+
+
+class Shared(Generic[T]):
+    """A look at something that is slow to make, shared by all who ask within `age` seconds."""
+
+    def __init__(self, make: Callable[[], Awaitable[T]], age: float) -> None:
+        self._make = make
+        self._age = age
+        self._lock = asyncio.Lock()
+        self._made: tuple[float, T] | None = None
+
+    async def get(self) -> T:
+        """The newest look. Raises what making it does."""
+        async with self._lock:
+            now = time.monotonic()
+            if self._made is None or now - self._made[0] > self._age:
+                self._made = (now, await self._make())
+            return self._made[1]
+
+
+class Board:
+    """The figures of one API process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._flow = Shared(lambda: services.orders.flow(SLOT, SLOTS), FLOW_AGE)
+        self._stakes = Shared(self._look, STAKES_AGE)
+
+    async def figures(self) -> Figures:
+        """As they are, or were a moment ago. Unavailable if orders cannot be read."""
+        flow = await self._flow.get()
+        try:
+            return Figures(flow, await self._stakes.get())
+        except Unavailable:
+            return Figures(flow, None)
+
+    async def _look(self) -> Stakes:
+        found = await at_stake(self._services)
+        if found.money is None or found.stock is None:
+            raise Unavailable("a service that knows what is at stake does not answer")
+        held = [Money(minor=it.minor, currency=it.currency) for it in by_currency(found.money)]
+        return Stakes(held, stock_at_stake(found.stock).pieces)

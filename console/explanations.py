@@ -1,0 +1,136 @@
+"""What happened to an order, and what a button would do, in words for people who see it first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from console.order_details import Case
+from console.saga_diagram import Node, Picture
+from console.templating import money, words
+from contracts.orders import Order, OrderStatus
+from saga import Role, StepKind, StepState
+from workflows.sagas import SAGAS
+
+VERDICTS = {
+    OrderStatus.PENDING: "It is at work, and ends by itself.",
+    OrderStatus.CONFIRMED: "It was charged once, and the goods are the customer's.",
+    OrderStatus.REJECTED: "A service said no. Everything that was begun is undone.",
+    OrderStatus.CANCELLED: "It was cancelled. Everything that was begun is undone.",
+    OrderStatus.TIMED_OUT: "A step did not succeed in time. Everything that was begun is undone.",
+    OrderStatus.RETURNED: "The money went back, and the goods are on the shelf again.",
+    OrderStatus.BLOCKED: "It waits for an operator: what must happen was refused.",
+}
+STEPS = {step.name: step for saga in SAGAS.values() for step in saga.definition}
+QUESTIONS = {Role.FENCE, Role.PROBE}
+ASK = "asks the service again whether it took effect, which decides how the saga goes on"
+TAKEN = {
+    *(StepState.RUNNING, StepState.WAITING, StepState.DONE),
+    *(StepState.FAILED, StepState.BLOCKED),
+}
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One thing that will be done: of which step, and what it means."""
+
+    step: str
+    means: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a button would do, in order. If `refusal` is not empty, it can not, and that is why."""
+
+    deeds: Sequence[Deed] = ()
+    ends: str = ""
+    refusal: str = ""
+
+
+def verdict(order: Order) -> str:
+    """How the order stands, in a sentence."""
+    return VERDICTS[order.status]
+
+
+def does(step: str, order: Order) -> str:
+    """What a step's action means for this order."""
+    known = STEPS.get(_plain(step))
+    return _filled((known and known.does) or f"runs {words(step)}", order)
+
+
+def undoes(step: str, order: Order) -> str:
+    """What a step's compensation means for this order."""
+    known = STEPS.get(_plain(step))
+    return _filled((known and known.undoes) or f"undoes {words(step)}", order)
+
+
+def _plain(step: str) -> str:
+    """The step's name, whichever generation of it that is."""
+    return step.partition("#")[0]
+
+
+def cancelling(case: Case) -> Plan:
+    """What a cancel would do now."""
+    order, saga = case.order, case.sagas[0] if case.sagas else None
+    if order.status not in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
+        return Plan(refusal=f"The order is {words(order.status)}; there is nothing to cancel.")
+    if saga is None:
+        return Plan(refusal="Temporal does not know its saga any more.")
+    if any(it.kind is StepKind.PIVOT and it.action.state in TAKEN for it in saga.nodes):
+        return Plan(refusal="It is past the pivot: what is left will be carried out.")
+    if saga.cause is not None:
+        return Plan(refusal="It is being undone already.")
+    deeds = [Deed(it.name, undoes(it.name, order)) for it in _begun(saga)]
+    return Plan(deeds, "Then the order is cancelled: no money is kept, no stock is held.")
+
+
+def returning(case: Case) -> Plan:
+    """What a return would do."""
+    order = case.order
+    if order.status != OrderStatus.CONFIRMED:
+        what = words(order.status)
+        return Plan(refusal=f"The order is {what}; only a confirmed one can be returned.")
+    if case.is_returning:
+        return Plan(refusal="It is being returned already.")
+    steps = ("begin_return", "refund_payment", "restock", "mark_returned")
+    deeds = [Deed(it, does(it, order)) for it in steps]
+    return Plan(deeds, "Then the order is returned. From the refund on, nothing stops it.")
+
+
+def resolving(case: Case, saga: Picture, node: Node, action: str) -> Plan:
+    """What an operator's word on this blocked step would do."""
+    order, undoing = case.order, saga.cause is not None
+    if node.role in QUESTIONS:
+        return Plan([Deed(node.name, ASK)], "Then the saga goes on as the answer has it.")
+    what = (undoes if node.role is Role.COMPENSATION else does)(node.name, order)
+    first = {
+        "retry": f"tries it again, now: {what}. If it is refused again, it is blocked again",
+        "skip": f"does not do it, and goes on. What is left undone: {what}",
+        "mark_done": f"counts it as done by other means: {what}. Nothing is sent to the service",
+    }[action]
+    others = [it.name for it in saga.blocked if it.name != node.name]
+    left = f" {', '.join(map(words, others))} still waits." if others else ""
+    end = "the order is closed" if undoing else "the saga goes on to its end"
+    return Plan([Deed(node.name, first), *_after(saga, order)], f"Then {end}.{left}")
+
+
+def _after(saga: Picture, order: Order) -> Iterator[Deed]:
+    """What still follows by itself: the steps that conclude, or those past the pivot."""
+    if saga.cause is None:
+        for it in saga.nodes:
+            if it.action.state == StepState.PENDING:
+                yield Deed(it.name, does(it.name, order))
+        return
+    first = saga.nodes[0]
+    if first.undo is not None and first.undo.state in {None, StepState.PENDING}:
+        yield Deed(first.name, undoes(first.name, order))
+
+
+def _begun(saga: Picture) -> list[Node]:
+    """What a cancel would undo, last first."""
+    begun = [it for it in saga.nodes if it.action.state in TAKEN and it.undo is not None]
+    return [*reversed(begun)]
+
+
+def _filled(template: str, order: Order) -> str:
+    number = sum(it.quantity for it in order.items)
+    pieces = f"{number} piece{'s' if number != 1 else ''}"
+    return template.format(total=money(order.total), pieces=pieces)

@@ -1,0 +1,144 @@
+"""All that the console shows of one order, read at once."""
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from api.dependencies import Backend
+from api.temporal.stuck_sagas import InTrouble, Trouble
+from console.saga_diagram import Picture, draw
+from console.sources.activity_attempts import tries_of
+from contracts import workflow_io as sagas
+from contracts.event_records import RecordedEvent
+from contracts.names import order_of, return_id, workflow_id
+from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
+from contracts.payments import Payment, PaymentStatus
+from contracts.workflow_io import SAGA_TYPES
+from saga.participant import NotFound, Unavailable
+
+RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
+HELD = {PaymentStatus.CAPTURED, PaymentStatus.CREATED}
+T = TypeVar("T")
+PLACING, RETURNING = "Placing the order", "Returning it"
+
+
+@dataclass(frozen=True)
+class Case:
+    """An order, its sagas, its events and its payment.
+
+    The newest saga comes last; there is none if Temporal has forgotten it. `payment` is None if no
+    charge was begun. `silent` names who did not answer, and `troubles` are those for which a saga
+    does not tell of itself: the page shows what there is without them.
+    """
+
+    order: Order
+    sagas: Sequence[Picture]
+    events: Sequence[RecordedEvent]
+    payment: Payment | None
+    silent: Sequence[str] = ()
+    troubles: Sequence[Trouble] = ()
+
+    @property
+    def saga(self) -> Picture | None:
+        """The newest saga."""
+        return self.sagas[-1] if self.sagas else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it changes by itself."""
+        waiting = self.order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}
+        return waiting or any(it.is_open for it in self.sagas)
+
+    @property
+    def is_returning(self) -> bool:
+        """Whether a return is under way."""
+        return any(it.title == RETURNING and it.is_open for it in self.sagas)
+
+    @property
+    def money_at_stake(self) -> int:
+        """Minor units that were taken, or perhaps so, while the order is not settled."""
+        unsettled = self.order.status != OrderStatus.CONFIRMED or self.is_returning
+        held = self.payment is not None and self.payment.intent_id is not None
+        taken = held and self.payment is not None and self.payment.status in HELD
+        return self.order.total.minor if unsettled and taken else 0
+
+
+async def case_of(order_id: str, deps: Backend) -> Case:
+    """Read it. NotFound if there is no such order; Unavailable if orders cannot be read."""
+    order, events = await asyncio.gather(_order(order_id, deps), _events(order_id, deps))
+    silent: list[str] = []
+    troubles: list[Trouble] = []
+    asked = [
+        _answer(_told(_picture(title, saga_id, deps), troubles), "Temporal", silent)
+        for title, saga_id in _sagas(order, events)
+    ]
+    payment, sagas = await asyncio.gather(
+        _answer(_payment(order_id, deps), "The payment service", silent), asyncio.gather(*asked)
+    )
+    found = [it for it in sagas if it is not None]
+    return Case(order, found, events, payment, sorted(set(silent)), troubles)
+
+
+async def case_of_saga(saga_id: str, deps: Backend) -> Case:
+    """The case of the order that a saga is about."""
+    return await case_of(order_of(saga_id), deps)
+
+
+def _sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str, str]]:
+    """The sagas that an order may have had, by title and id, the newest last."""
+    yield PLACING, workflow_id(order.id)
+    for kind in SAGA_TYPES:
+        if kind not in {sagas.PLACING, sagas.RETURNING}:
+            yield kind.name, kind.first_id(order.id)
+    if RETURNED & {it.type for it in events}:
+        attempt = 1 + sum(it.type == RETURN_ABANDONED for it in events)
+        yield from ((RETURNING, return_id(order.id, it)) for it in (attempt - 1, attempt) if it)
+    elif order.status == OrderStatus.CONFIRMED:
+        yield RETURNING, return_id(order.id)  # begun, and nothing recorded yet
+
+
+async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T | None:
+    """What was asked for; None if it is not there, and if nobody answers, which is noted."""
+    try:
+        return await asked
+    except NotFound:
+        return None
+    except Unavailable:
+        silent.append(who)
+        return None
+
+
+async def _told(asked: Awaitable[Picture], troubles: list[Trouble]) -> Picture | None:
+    """What a saga tells of itself; None if it is in trouble, which is noted."""
+    try:
+        return await asked
+    except InTrouble as error:
+        troubles.append(error.trouble)
+        return None
+
+
+async def _picture(title: str, saga_id: str, deps: Backend) -> Picture:
+    view, _ = await deps.sagas.view(saga_id)
+    tries = await tries_of(deps.client, saga_id)
+    return draw(title, view, tries, datetime.now(UTC))
+
+
+async def _order(order_id: str, deps: Backend) -> Order:
+    """As recorded, or as accepted."""
+    try:
+        return await deps.services.orders.get(order_id)
+    except NotFound:
+        return (await deps.sagas.accepted(order_id)).as_order()
+
+
+async def _events(order_id: str, deps: Backend) -> list[RecordedEvent]:
+    try:
+        return await deps.services.orders.history(order_id)
+    except NotFound:  # accepted, but nothing recorded yet
+        return []
+
+
+async def _payment(order_id: str, deps: Backend) -> Payment:
+    return await deps.services.payments.for_order(order_id)

@@ -1,0 +1,118 @@
+"""`/console/attention`: sagas that wait for an operator, and what operators have decided."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.dependencies import Backend, backend
+from api.http.sse import EventStream
+from api.temporal.stuck_sagas import Kind
+from console.live_updates import Parts, a_place, every, kept_up_to_date
+from console.order_details import Case, case_of_saga
+from console.saga_diagram import Node, Picture
+from console.security import csrf
+from console.session_route import ConsoleRoute, SignedIn
+from console.templating import page, part
+from contracts.base import Money
+from contracts.order_statistics import Intervention
+from saga import SagaState
+from saga.participant import Rejected
+
+MOST = 50  # blocked sagas that are looked at
+AT_ONCE = 5  # of them; each asks a worker
+DECISIONS = 20
+PAUSE = 3.0  # seconds; Temporal's visibility lags by about one
+PARTS = "attention_parts.html"
+router = APIRouter(prefix=f"{csrf.PATH}/attention", route_class=ConsoleRoute)
+Deps = Annotated[Backend, Depends(backend)]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A step that waits for an operator, since when, and the money that waits with it."""
+
+    case: Case
+    saga: Picture
+    node: Node
+    since: datetime
+    stake: Money
+
+    @property
+    def actions(self) -> Sequence[str]:
+        """What may be said of it: a question can only be asked again."""
+        return list(self.node.words)
+
+
+@router.get("")
+async def attention(request: Request, me: SignedIn, deps: Deps) -> Response:
+    """The page."""
+    live = f"{csrf.PATH}/attention/live"
+    return page(request, "attention.html", live=live, **await _seen(deps))
+
+
+@router.get("/live", dependencies=[Depends(a_place)])
+async def attention_stream(me: SignedIn, deps: Deps) -> Response:
+    """The page's stream."""
+    frames = kept_up_to_date(partial(_parts, deps), every(PAUSE))
+    return EventStream(frames, until=me.caller.until)
+
+
+async def _parts(deps: Backend) -> Parts:
+    seen = await _seen(deps)
+    return {
+        "blocked": part(PARTS, "blocked_part", seen["waiting"]),
+        "troubles": part(PARTS, "troubles_part", seen["troubles"]),
+        "decisions": part(PARTS, "decisions_part", seen["decisions"]),
+    }
+
+
+async def _seen(deps: Backend) -> dict[str, Any]:
+    decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
+    found = await deps.sagas.in_trouble(None, MOST)
+    troubles = [it for it in found if it.trouble and it.trouble.kind is not Kind.BLOCKED]
+    return {"waiting": await waiting(deps), "troubles": troubles, "decisions": decisions}
+
+
+async def waiting(deps: Backend) -> list[Waiting]:
+    """All steps that wait: the most money first, then the longest wait."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def look(saga_id: str) -> list[Waiting]:
+        async with turns:
+            try:
+                case = await case_of_saga(saga_id, deps)
+            except Rejected:  # it is gone, or cannot be read, which is a trouble of its own
+                return []
+            return waiting_in(case, saga_id)
+
+    found = await deps.sagas.in_state(SagaState.BLOCKED, MOST)
+    each = await asyncio.gather(*(look(it.saga_id) for it in found))
+    return sorted((it for some in each for it in some), key=lambda it: (-it.stake.minor, it.since))
+
+
+def waiting_in(case: Case, saga_id: str) -> list[Waiting]:
+    """The steps of one saga that wait."""
+    stake = Money(minor=case.money_at_stake, currency=case.order.total.currency)
+    return [
+        Waiting(case, saga, node, _since(case, node), stake)
+        for saga in case.sagas
+        if saga.saga_id == saga_id
+        for node in saga.blocked
+    ]
+
+
+def _since(case: Case, node: Node) -> datetime:
+    """When it was recorded as blocked; a moment later than it was."""
+    told = [
+        event.recorded_at
+        for event in case.events  # one that tells who said something is a retry of what was blocked
+        if event.type == "StepBlocked"
+        and event.data.get("step") == node.name
+        and "who" not in event.data
+    ]
+    return told[-1] if told else node.action.began or case.order.updated_at

@@ -1,0 +1,117 @@
+"""`/console/orders/{id}`: one order and its saga, and the buttons that cancel and return it."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import RedirectResponse
+
+from api.http.problem_details import Problem, demand_fit
+from api.http.sse import EventStream
+from api.routes import orders, returns
+from console import explanations
+from console.dependencies import ConsoleBackend, ConsoleDeps
+from console.live_updates import Parts, a_place, kept_up_to_date, nudged
+from console.order_details import Case, case_of
+from console.security import csrf
+from console.session_route import ConsoleRoute, Form, SignedIn
+from console.templating import page, part
+from contracts.base import MAX_REASON
+from contracts.names import workflow_id
+from contracts.workflow_io import CancelOrder
+
+TEMPLATE = "order_parts.html"
+OPEN, CLOSED = 1.0, 60.0  # seconds after which it is looked at though nothing is on record
+router = APIRouter(prefix=f"{csrf.PATH}/orders", route_class=ConsoleRoute)
+
+
+@router.get("/{order_id}")
+async def one_order(order_id: str, request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
+    """The page."""
+    case = await case_of(order_id, deps)
+    live = f"{csrf.PATH}/orders/{order_id}/live"
+    return page(request, "order.html", case=case, view=_view(case, deps), live=live)
+
+
+@router.get("/{order_id}/live", dependencies=[Depends(a_place)])
+async def one_order_stream(order_id: str, me: SignedIn, deps: ConsoleDeps) -> Response:
+    """The page's stream."""
+    case = await case_of(order_id, deps)
+    return EventStream(_frames(case, deps), until=me.caller.until)
+
+
+async def _frames(case: Case, deps: ConsoleBackend) -> AsyncIterator[bytes]:
+    last = [case]
+
+    async def look() -> Parts:
+        last[0] = await case_of(case.order.id, deps)
+        view = _view(last[0], deps)
+        return {name: part(TEMPLATE, f"{name}_part", last[0], view) for name in PARTS}
+
+    def pause() -> float:
+        return OPEN if last[0].is_open or last[0].silent else CLOSED
+
+    events = deps.followers.of_order(case.order.id, case.order.version)
+    async with nudged(events, pause) as wait:
+        async for frame in kept_up_to_date(look, wait):
+            yield frame
+
+
+PARTS = ("summary", "sagas", "money", "events")
+
+
+def _view(case: Case, deps: ConsoleBackend) -> dict[str, Any]:
+    """What the template needs besides the case."""
+    order, settings = case.order, deps.console
+    intent = case.payment.intent_id if case.payment else None
+    ids = {"order_id": order.id, "saga_id": workflow_id(order.id), "intent_id": intent or ""}
+    return {
+        "verdict": explanations.verdict(order),
+        "temporal": {it.saga_id: f"{deps.temporal_ui}/{it.saga_id}" for it in case.sagas},
+        "trace_url": settings.trace_url.format(**ids),
+        "payment_url": settings.payment_url.format(**ids) if intent else "",
+        "can_cancel": not explanations.cancelling(case).refusal,
+        "can_return": not explanations.returning(case).refusal,
+        "does": partial(explanations.does, order=order),
+        "undoes": partial(explanations.undoes, order=order),
+    }
+
+
+@router.get("/{order_id}/cancel")
+async def ask_cancel(order_id: str, request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
+    """What a cancel would do, and the button that does it."""
+    case = await case_of(order_id, deps)
+    return page(request, "act.html", case=case, plan=explanations.cancelling(case), what="cancel")
+
+
+@router.get("/{order_id}/return")
+async def ask_return(order_id: str, request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
+    """What a return would do, and the button that does it."""
+    case = await case_of(order_id, deps)
+    return page(request, "act.html", case=case, plan=explanations.returning(case), what="return")
+
+
+@router.post("/{order_id}/cancel")
+async def cancel(order_id: str, form: Form, me: SignedIn, deps: ConsoleDeps) -> Response:
+    """Cancel the order. Who did it is kept with the reason."""
+    given = form.get("reason", "") or "no reason given"
+    reason = f"{given} (by {me.caller.subject})"
+    demand_fit("the reason, with who gives it,", reason, MAX_REASON)
+    wish = CancelOrder(reason=reason, by="operator")
+    await orders.cancel(await orders.find_order(order_id, me.caller, deps), wish, me.caller, deps)
+    return _back(order_id)
+
+
+@router.post("/{order_id}/return")
+async def give_back(order_id: str, me: SignedIn, deps: ConsoleDeps) -> Response:
+    """Return the order."""
+    case = await case_of(order_id, deps)
+    if refusal := explanations.returning(case).refusal:
+        raise Problem(409, "not_returnable", refusal)
+    await returns.give_back(case.order, me.caller, deps)
+    return _back(order_id)
+
+
+def _back(order_id: str) -> Response:
+    return RedirectResponse(f"{csrf.PATH}/orders/{order_id}", 303, csrf.HEADERS)

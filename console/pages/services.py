@@ -1,0 +1,70 @@
+"""`/console/services`: instances, circuit breakers, balancing, task queues and workers."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from temporalio.client import Client
+
+from api.http.sse import EventStream
+from console.dependencies import ConsoleBackend, ConsoleDeps
+from console.live_updates import Parts, a_place, every, kept_up_to_date
+from console.security import csrf
+from console.session_route import ConsoleRoute, SignedIn
+from console.sources import prometheus
+from console.sources.task_queues import QueueSeen, queues
+from console.templating import page, part
+from saga.participant import Unavailable
+
+PAUSE = 2.0  # seconds
+TEMPLATE = "services_parts.html"
+PARTS = ("queues", "workers", "breakers", "instances", "balancing")
+router = APIRouter(prefix=f"{csrf.PATH}/services", route_class=ConsoleRoute)
+
+
+@router.get("")
+async def services_page(request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
+    """The page."""
+    live = f"{csrf.PATH}/services/live"
+    return page(request, "services.html", seen=await _look(deps), live=live)
+
+
+@router.get("/live", dependencies=[Depends(a_place)])
+async def services_stream(me: SignedIn, deps: ConsoleDeps) -> Response:
+    """The page's stream."""
+    frames = kept_up_to_date(partial(_parts, deps), every(PAUSE))
+    return EventStream(frames, until=me.caller.until)
+
+
+async def _parts(deps: ConsoleBackend) -> Parts:
+    seen = await _look(deps)
+    return {name: part(TEMPLATE, f"{name}_part", seen) for name in PARTS}
+
+
+async def _look(deps: ConsoleBackend) -> dict[str, Any]:
+    """Everything that answers; what does not is None, and the page says so."""
+    settings = deps.console
+    found, processes, spread = await asyncio.gather(
+        _queues(deps.client),
+        prometheus.processes(settings.metrics),
+        prometheus.shares(settings.envoy),
+    )
+    workers = {it.identity: it for queue in found or () for it in queue.workers}
+    return {
+        "queues": found,
+        "workers": sorted(workers.values(), key=lambda it: it.identity),
+        "waited": {(it.queue, it.kind): it for it in prometheus.waited(processes)},
+        "silent": [it.name for it in processes if it.text is None],
+        "breakers": prometheus.breakers(processes),
+        "instances": prometheus.instances(processes),
+        "shares": spread,
+        "settings": settings,
+    }
+
+
+async def _queues(client: Client) -> list[QueueSeen] | None:
+    try:
+        return await queues(client)
+    except Unavailable:
+        return None

@@ -1,0 +1,1 @@
+"""Who may use the console, and that it is they who do."""

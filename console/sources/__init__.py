@@ -1,0 +1,1 @@
+"""Where the console asks: Prometheus, task queues, workers."""

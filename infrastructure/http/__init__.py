@@ -1,0 +1,1 @@
+"""HTTP clients and servers, whatever they speak of."""

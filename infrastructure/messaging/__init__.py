@@ -1,0 +1,1 @@
+"""Events from outbox to inbox: relay, buses, subscriptions."""

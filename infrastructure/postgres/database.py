@@ -1,0 +1,164 @@
+"""One database of one service: an engine, and transactions whose failures are translated."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from infrastructure.postgres.notify import NOTICES, Bell, Notice
+from infrastructure.postgres.slow_transactions import open_transaction
+from saga.participant import Unavailable
+
+# Each is shorter than the activities' start-to-close time-out, so that the database gives up
+# before Temporal starts another attempt. The last one frees the locks of a stopped process.
+SERVER_SETTINGS = {
+    "application_name": "order-saga",
+    "lock_timeout": "3s",
+    "statement_timeout": "4s",
+    "idle_in_transaction_session_timeout": "8s",
+}
+CONNECT_TIMEOUT = 3.0
+CONNECT_ARGS = {"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT}
+LOCK_HELD = 30.0  # seconds; longer than a healthy holder is between two statements
+_IDLE = "set_config('idle_session_timeout', '{}', false)"
+POOL_SIZE = 10  # and as many again when these are in use
+
+# Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
+# intervention; and lock_not_available.
+LOCK_NOT_AVAILABLE = "55P03"
+TRANSIENT_SQLSTATES = ("08", "40", "53", "57", LOCK_NOT_AVAILABLE, "25P03")
+
+
+class Database:
+    """A lazily connected pool; making one opens nothing.
+
+    A connection that the database has closed is replaced before it is used. Its end is in our hands
+    then, so no question need be sent, which would cost three round trips a transaction.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
+        self._engine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=CONNECT_TIMEOUT,
+            connect_args=CONNECT_ARGS,
+            hide_parameters=True,  # an error would quote them: customers' data
+        )
+        event.listen(self._engine.sync_engine, "checkout", _replace_closed)
+        self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._bell = Bell(
+            create_async_engine(
+                url,
+                pool_size=1,
+                max_overflow=0,
+                pool_timeout=CONNECT_TIMEOUT,
+                connect_args=CONNECT_ARGS,
+                isolation_level="AUTOCOMMIT",
+            )
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: commits on a clean exit, else rolls back. Then it sends its notices.
+
+        Raises Unavailable where the database is away, overloaded, or lost the connection. A lost
+        COMMIT is among these: its outcome is unknown, and the barrier answers the retry.
+        """
+        notices: set[Notice] = set()
+        with open_transaction():
+            async with _translated(), self._engine.begin() as connection:
+                connection.info[NOTICES] = notices
+                yield connection
+        self._bell.ring(notices)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement, which is a transaction by itself: one round trip instead of three.
+
+        Raises Unavailable as `transaction` does. Two statements here would be two transactions.
+        """
+        async with _translated(), self._autocommit.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def locked(self, *key: int, wait: bool = False) -> AsyncIterator[bool]:
+        """Whether an advisory lock is ours, for the length of the block.
+
+        With `wait`, we queue for it for as long as any lock is waited for (`lock_timeout`), and it
+        is ours before its holder can take it again; else we only try.
+
+        A session of its own has it, outside of transactions, so the block may take its time. The
+        lock is free again when this process dies, and when it has been stopped for a while or the
+        block takes longer than LOCK_HELD: then somebody else may have it too.
+        """
+        numbers = ", ".join(str(part) for part in key)
+        lock = f"pg_try_advisory_lock({numbers})"
+        if wait:
+            lock = f"pg_advisory_lock({numbers}) IS NOT NULL"
+        take = f"SELECT {lock} AND {_IDLE.format(f'{LOCK_HELD:g}s')} IS NOT NULL"
+        leave = f"SELECT pg_advisory_unlock({numbers}), {_IDLE.format('0')}"
+        async with _translated(), self._autocommit.connect() as session:
+            ours = await _execute_or_end(session, take)
+            try:
+                yield ours
+            finally:
+                if ours:
+                    with suppress(DBAPIError):  # the session has ended, and the lock with it
+                        await _execute_or_end(session, leave)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._bell.close()
+        await self._engine.dispose()
+
+
+async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
+    """Its answer; no for a lock that we waited for in vain.
+
+    A session in which it failed otherwise is ended, lest the pool keep a lock with it.
+    """
+    try:
+        return bool((await session.execute(text(statement))).scalar_one())
+    except DBAPIError as error:
+        if _sqlstate(error) == LOCK_NOT_AVAILABLE:
+            return False
+        await session.invalidate()
+        raise
+
+
+def _replace_closed(_: Any, record: Any, __: Any) -> None:
+    """Have the pool connect anew if the database has ended this connection; older ones, too."""
+    if record.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
+        if is_transient(error):
+            raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
+        raise
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether trying again later may help."""
+    if isinstance(error, (OSError, TimeoutError, PoolTimeoutError, OperationalError)):
+        return True
+    if isinstance(error, InterfaceError):
+        return True  # the driver's word for "connection is closed"
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        return _sqlstate(error).startswith(TRANSIENT_SQLSTATES)
+    return False
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")

@@ -1,0 +1,1 @@
+"""Services called over HTTP: client, server, errors, tokens."""

@@ -1,0 +1,1 @@
+"""Temporal as every process finds it, and how payloads are converted and encrypted."""

@@ -1,0 +1,1 @@
+"""What else can go wrong with a saga of orders: others who meet it, restores, the provider."""

@@ -1,0 +1,132 @@
+"""Records stories: runs each in the verifier's world, checks what it promises, keeps its history.
+
+What is of this machine alone is taken out: who worked, and where the code was.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+from unittest.mock import patch
+
+from temporalio.client import WorkflowHandle, WorkflowHistory
+
+from contracts.workflow_io import PlaceOrderInput
+from invariants.audit import audited
+from invariants.cases import OrderCase
+from invariants.environment import World
+from invariants.golden_scenarios import Story
+from invariants.subjects.place_order import PLACE_ORDER
+from invariants.subjects.return_order import RETURN_ORDER
+from saga import SagaDefinition
+from saga.verify.faults import Mode
+from saga.verify.run import Run
+from saga.verify.subject import HASTE, Subject
+from workflows.place_order import PlaceOrder
+
+SUBJECTS = {it.name: it for it in (PLACE_ORDER, RETURN_ORDER)}
+SIDE_BY_SIDE = 16
+# Who worked, where the code was, and what no replay looks at.
+LEFT_OUT = {"identity", "stackTrace", "binaryChecksum", "buildId"}
+LEFT_OUT |= {"taskId", "requestId", "meteringMetadata", "historySizeBytes"}
+
+
+class BrokenStory(Exception):
+    """A story did not go as it is told; the message says what of it is not true."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A story and its history, in the JSON that Temporal's tools write."""
+
+    story: Story
+    history: dict[str, Any]
+
+
+async def record(
+    world: World, stories: Sequence[Story], ended: Callable[[], None]
+) -> AsyncIterator[Recorded]:
+    """Record all, side by side where they can be. BrokenStory if one is not true."""
+    slots = asyncio.Semaphore(SIDE_BY_SIDE)
+    alone = [it for it in stories if it.audited or it.schedule.mode is Mode.HASTY]
+
+    async def one(story: Story) -> Recorded:
+        async with slots:
+            recorded = await _record(world, story)
+        ended()
+        return recorded
+
+    for recorded in await asyncio.gather(*(one(it) for it in stories if it not in alone)):
+        yield recorded
+    for story in alone:  # the deadline is one for the whole process; an audit looks at everything
+        with patch.object(PlaceOrder, "definition", _definition(story)):
+            yield await one(story)
+
+
+def _definition(story: Story) -> SagaDefinition:
+    is_hasty = story.schedule.mode is Mode.HASTY
+    return replace(PLACE_ORDER.definition, deadline=HASTE) if is_hasty else PLACE_ORDER.definition
+
+
+async def _record(world: World, story: Story) -> Recorded:
+    if story.audited:
+        return Recorded(
+            story, portable(await _history(await audited(world, _subject(story), story)))
+        )
+    run = Run(world, _subject(story), story.schedule)
+    result = await run.result()
+    if wrong := [*result.violations, *(f"{it} never struck" for it in result.unreached)]:
+        raise BrokenStory(f"{story.file}: {'; '.join(wrong)}\n" + "\n".join(result.diary))
+    history = portable(await _history(run.handle))
+    return Recorded(story, before_update(history, story.open_at) if story.open_at else history)
+
+
+async def _history(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
+    found: WorkflowHistory = await handle.fetch_history()
+    return dict(json.loads(found.to_json()))
+
+
+def _subject(story: Story) -> Subject:
+    """The subject, whose order is placed as the story tells."""
+    plain = SUBJECTS.get(story.saga, PLACE_ORDER)
+
+    async def make(world: World, _: bool) -> OrderCase:
+        case = cast("OrderCase", await plain.make(world, story.fast))
+        method = {"payment_method": story.method or "pm_card_visa"}
+        order, argument = case.order.model_copy(update=method), case.argument
+        if isinstance(argument, PlaceOrderInput):
+            argument = argument.model_copy(update=method)
+        return replace(case, order=order, argument=argument)
+
+    return replace(plain, make=make)
+
+
+def portable(found: Any) -> Any:
+    """A history, or a part of it, without what only says on which machine it was recorded."""
+    if isinstance(found, dict):
+        if found.get("kind") == "TASK_QUEUE_KIND_STICKY":
+            return {"kind": found["kind"], "name": "sticky", "normalName": found["normalName"]}
+        return {key: portable(it) for key, it in found.items() if key not in LEFT_OUT}
+    return [portable(it) for it in found] if isinstance(found, list) else found
+
+
+def before_update(history: dict[str, Any], name: str) -> dict[str, Any]:
+    """The history as it was before the first Update of this name reached the workflow."""
+    events = history["events"]
+    accepted = next(
+        number
+        for number, event in enumerate(events)
+        if _update_of(event).get("acceptedRequest", {}).get("input", {}).get("name") == name
+    )
+    tasks = (n for n in range(accepted, -1, -1) if _is(events[n], "WORKFLOW_TASK_SCHEDULED"))
+    return {**history, "events": events[: next(tasks)]}
+
+
+def _update_of(event: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = event.get("workflowExecutionUpdateAcceptedEventAttributes", {})
+    return found
+
+
+def _is(event: dict[str, Any], kind: str) -> bool:
+    return bool(event["eventType"] == f"EVENT_TYPE_{kind}")

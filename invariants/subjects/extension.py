@@ -1,0 +1,29 @@
+"""What is verified of sagas of orders beside what is verified of every saga."""
+
+from collections.abc import Iterator, Mapping, Set
+from enum import StrEnum
+from typing import ClassVar
+
+from invariants.faults.groups import AGAIN, AUDITED_AFTER, AUDITS
+from invariants.faults.others import OTHERS
+from invariants.faults.schedules import Others
+from invariants.faults.stage import OrderStage
+from saga.verify.extension import Extension
+from saga.verify.faults import Path, Schedule
+from saga.verify.injection.behaviours import Behaviour
+from saga.verify.injection.stage import Stage
+from saga.verify.recording import Calls, Triggers
+
+
+class OrderExtension(Extension):
+    """Others who start, audit or pay back an order; databases that are restored; the provider."""
+
+    behaviours: ClassVar[Mapping[StrEnum, Behaviour]] = OTHERS
+    stage: ClassVar[type[Stage]] = OrderStage
+    alone: ClassVar[Set[StrEnum]] = {*AGAIN, *AUDITS, *AUDITED_AFTER}
+    raced: ClassVar[Set[StrEnum]] = {*AUDITS}
+    recovers: ClassVar[bool] = True
+
+    def schedules(self, calls: Calls, triggers: Triggers, path: Path) -> Iterator[Schedule]:
+        """Every single fault of these kinds."""
+        return Others(calls).all(triggers, path)

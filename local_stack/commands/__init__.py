@@ -1,0 +1,1 @@
+"""`saga up`, `down`, `status` and `doctor`."""

@@ -1,0 +1,61 @@
+"""`saga status`: what runs, for people and for programs."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from local_stack.state import state_file
+from local_stack.state.state_file import ChildRecord, StackState
+from local_stack.supervision.child_runner import ChildState
+
+
+def status(state_dir: Path) -> dict[str, Any]:
+    """Ready for JSON. `up` is true only when all children run."""
+    stack = state_file.running(state_dir)
+    if stack is None:
+        return {"up": False, "state": "down", "urls": {}, "children": []}
+    return {
+        "up": stack.healthy,
+        "state": _summary(stack),
+        "urls": stack.urls,
+        "children": [_child(child) for child in stack.children],
+    }
+
+
+def children_table(found: dict[str, Any]) -> Table:
+    """The children for people."""
+    table = Table("name", "pid", "state", "restarts", "for", box=None, pad_edge=False)
+    for child in found["children"]:
+        since = datetime.fromisoformat(child["since"])
+        seconds = int((datetime.now(UTC) - since).total_seconds())
+        row = (child["name"], child["pid"], child["state"], child["restarts"], _span(seconds))
+        table.add_row(*map(str, row))
+    return table
+
+
+def _summary(stack: StackState) -> str:
+    if stack.phase is state_file.Phase.UP and not stack.healthy:
+        return "degraded"
+    return stack.phase
+
+
+def _child(child: ChildRecord) -> dict[str, Any]:
+    # What was written may be older than the death of the child by a moment.
+    lost = child.state is ChildState.RUNNING and not child.alive
+    return {
+        "name": child.name,
+        "pid": child.pid,
+        "state": ChildState.CRASHED if lost else child.state,
+        "restarts": child.restarts,
+        "since": child.since.isoformat(),
+    }
+
+
+def _span(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,50 @@
+"""`saga up`: everything before the first child starts.
+
+The order matters: only the holder of the lock may touch what is left of an earlier stack, and
+only when that is gone can the ports be judged.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from local_stack import orphans, ports
+from local_stack.lifecycle import Session
+from local_stack.options import Given, Options, wanted_ports
+from local_stack.plan import Plan, make_plan
+from local_stack.programs import Programs
+from local_stack.reporter import Reporter
+from local_stack.secrets import payload_keys
+from local_stack.state import lock, state_file
+from local_stack.state.state_file import Phase
+from local_stack.state_dir import StateDir
+
+
+def up(options: Options, environ: Mapping[str, str], reporter: Reporter, programs: Programs) -> int:
+    """Run the stack until asked to stop; the exit code. StackError if it cannot be started."""
+    given = Given.by(environ)
+    layout = StateDir(options.state_dir).create()
+    options = payload_keys.resolved(options, layout, environ)
+    os.umask(0o077)  # databases and logs hold customers' data
+    with lock.acquired(layout.lock) as mine:
+        if not mine:
+            return _already_up(options.state_dir, reporter)
+        for name in orphans.clear(options.state_dir):
+            reporter.say(f"ended {name}, which a killed `saga up` had left running")
+        ports.demand(wanted_ports(options, given))
+        plan = make_plan(options, given, environ, programs)
+        return asyncio.run(_run(options, plan, layout, reporter))
+
+
+async def _run(options: Options, plan: Plan, layout: StateDir, reporter: Reporter) -> int:
+    return await Session(options.ports, plan, layout, reporter).run()
+
+
+def _already_up(state_dir: Path, reporter: Reporter) -> int:
+    found = state_file.load(state_dir)
+    phase = found.phase if found else Phase.STARTING
+    reporter.say(f"already {phase}; `saga status` tells more, `saga down` stops it")
+    if found:
+        reporter.table(found.urls)
+    return 0

@@ -1,0 +1,135 @@
+"""The environment of the stack's processes: where its parts are, and nothing that misleads."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from contracts.names import DATABASES, SERVICES
+from local_stack.envoy import SOCKET
+from local_stack.options import HOST, Given, Options, Ports, database_variable
+from local_stack.secrets import signing_keys
+from local_stack.secrets.passwords import Credentials
+from local_stack.secrets.payload_keys import PERSONS
+from local_stack.secrets.payload_keys import VARIABLES as PAYLOADS
+from local_stack.secrets.signing_keys import BETWEEN_SERVICES
+from local_stack.state_dir import StateDir
+
+REGISTRY = "REGISTRY_DATABASE_URL"
+VARIABLES = (*(database_variable(it) for it in DATABASES), REGISTRY)
+ALLOWED = "WEBHOOK_ALLOWED_NETWORKS"  # receivers are on this machine, if nothing else is said
+EVENTS = database_variable("event")
+VERSION = ("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")  # of the workers' code
+PROVIDER = ("PAYMENT_PROVIDER_URL", "PAYMENT_PROVIDER_KEY")
+
+
+def of_the_stack(
+    options: Options, given: Given, environ: Mapping[str, str], credentials: Credentials
+) -> dict[str, str]:
+    """What leads a program to the parts of this stack. Holds passwords."""
+    ours = {"PYTHONUNBUFFERED": "1"}  # so that a log's last words are in it after a crash
+    ours[ALLOWED] = environ.get(ALLOWED, HOST)
+    for service, role in DATABASES.items():
+        own = _url(role, options, credentials)
+        ours[database_variable(service)] = given.databases.get(service, own)
+    if options.split:
+        ours[REGISTRY] = given.registry or _url("registry", options, credentials)
+    if given.provider is None:
+        ours["PAYMENT_PROVIDER_URL"] = f"http://{HOST}:{options.ports.provider}"
+        ours["PAYMENT_PROVIDER_KEY"] = credentials.provider_key
+    else:
+        ours["PAYMENT_PROVIDER_URL"] = given.provider
+        ours["PAYMENT_PROVIDER_KEY"] = environ["PAYMENT_PROVIDER_KEY"]
+    return ours | _auth(options, given, environ) | _temporal(options, given)
+
+
+def _url(role: str, options: Options, credentials: Credentials) -> str:
+    """Of the database of this role, in our PostgreSQL."""
+    return f"postgresql://{role}:{credentials.roles[role]}@{HOST}:{options.ports.postgres}/{role}"
+
+
+def of_callers(env: Mapping[str, str], ports: Ports, layout: StateDir) -> dict[str, str]:
+    """Of who calls services that are processes of their own: where they are, and no database."""
+    places = {f"{it.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
+    key = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_KEY": str(layout.service_key)}
+    return _without(env, VARIABLES, PROVIDER, PERSONS) | places | key
+
+
+def with_events(env: Mapping[str, str], whole: Mapping[str, str]) -> dict[str, str]:
+    """The same, and the event database, in which the API keeps webhooks."""
+    return {**env, EVENTS: whole[EVENTS]}
+
+
+def of_webhooks(env: Mapping[str, str]) -> dict[str, str]:
+    """Of who sends to customers' addresses: no database but that of events, and no provider."""
+    own = {EVENTS: env[EVENTS]}
+    return _without(env, VARIABLES, PROVIDER, PERSONS) | own
+
+
+def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[str, str]:
+    """Of a service's instance: its own database, the registry, and whose tokens it takes."""
+    own = {database_variable(service): env[database_variable(service)], REGISTRY: env[REGISTRY]}
+    keys = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_JWKS": str(layout.service_jwks)}
+    kept = {"payment": PROVIDER, "user": PERSONS}.get(service)
+    hidden = [it for it in (VARIABLES, PAYLOADS, PROVIDER, PERSONS) if it != kept]
+    return _without(env, *hidden) | own | keys
+
+
+def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
+    """Of who watches over the instances."""
+    return _without(env, VARIABLES, PAYLOADS, PROVIDER, PERSONS) | {REGISTRY: env[REGISTRY]}
+
+
+def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> dict[str, str]:
+    """Of the API: what its console looks at. What the user has set is left alone."""
+    ports, workers = options.ports, range(1, options.workers + 1)
+    places = [(f"worker-{n}", ports.health_base + n) for n in workers]  # our own measures
+    places += [(f"worker-{n}", ports.metrics_base + n) for n in workers]  # Temporal's SDK's
+    if not options.separate:
+        places.append(("api", ports.metrics_of_api(options.workers)))
+    ours = {}
+    if options.split:
+        places += [
+            (f"{service}-{n}", ports.instance(service, n))
+            for service in SERVICES
+            for n in range(1, options.scale_of(service) + 1)
+        ]
+        places.append(("discovery", ports.discovery))
+        ours = {"CONSOLE_ENVOY": str(layout.path / SOCKET)} if options.gateway else {}
+    metrics = (f"{name}=http://{HOST}:{port}/metrics" for name, port in places)
+    ours["CONSOLE_METRICS"] = " ".join(metrics)
+    return ours | {name: value for name, value in env.items() if name in ours}
+
+
+def of_codec(env: Mapping[str, str]) -> dict[str, str]:
+    """Of the codec server: keys of payloads, and no database."""
+    return _without(env, VARIABLES, PROVIDER, PERSONS)
+
+
+def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:
+    hidden = {name for group in groups for name in group}
+    return {name: value for name, value in env.items() if name not in hidden}
+
+
+def inherited(options: Options, given: Given, environ: Mapping[str, str]) -> dict[str, str]:
+    """The user's environment, without what would lead clients away from servers of ours."""
+    ours = [] if given.temporal is not None else ["TEMPORAL_"]
+    ours += [] if given.all_databases(split=options.split) else ["PG"]
+    kept = {it: environ[it] for it in VERSION if it in environ}
+    others = {it: value for it, value in environ.items() if not it.startswith(tuple(ours))}
+    return others | kept
+
+
+def _auth(options: Options, given: Given, environ: Mapping[str, str]) -> dict[str, str]:
+    ours = signing_keys.environment(StateDir(options.state_dir))
+    return {name: environ[name] for name in ours} if given.issuer else ours
+
+
+def _temporal(options: Options, given: Given) -> dict[str, str]:
+    if given.temporal is not None:
+        return {"TEMPORAL_ADDRESS": given.temporal}
+    return {
+        "TEMPORAL_ADDRESS": f"{HOST}:{options.ports.temporal}",
+        "TEMPORAL_NAMESPACE": "default",
+        "TEMPORAL_UI_URL": f"http://{HOST}:{options.ports.temporal_ui}",
+        # A profile of the user's would send us, and their API key, elsewhere.
+        "TEMPORAL_CONFIG_FILE": os.devnull,
+    }

@@ -1,0 +1,1 @@
+"""PostgreSQL in the local stack: its files, its server, its databases."""

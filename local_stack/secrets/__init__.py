@@ -1,0 +1,1 @@
+"""Passwords and keys of the local stack, made once and kept for us alone."""

@@ -1,0 +1,1 @@
+"""Temporal in the local stack: its server, and the search attributes of sagas."""

@@ -1,0 +1,1 @@
+"""What a saga runs in while it is verified: Temporal, workers, PostgreSQL."""

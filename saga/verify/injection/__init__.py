@@ -1,0 +1,1 @@
+"""How faults strike: attempts, workers, workflows, and the people of a run."""

@@ -1,0 +1,178 @@
+"""What is to happen to one run, and what has happened: the state that its faults share."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from saga.verify.cases import Word
+from saga.verify.faults import Fault, Schedule, Site
+from saga.verify.groups import PARKED, UNDONE
+from saga.verify.kinds import Life
+
+if TYPE_CHECKING:
+    from saga.verify.injection.stage import Stage
+
+END = "the end"
+BOUND = 45.0
+
+
+class Script:
+    """One run's faults and its diary. Its stage, which is set once it runs, carries them out.
+
+    `behaviours`: what each kind of fault does to an attempt.
+    """
+
+    stage: "Stage"
+
+    def __init__(
+        self, schedule: Schedule, undoing: dict[str, str], behaviours: Mapping[StrEnum, Any]
+    ) -> None:
+        self.schedule = schedule
+        self.behaviours = behaviours
+        self.faults = list(schedule.all)
+        self.fired: set[Fault] = set()
+        self.calls: list[Site] = []
+        self.attempts: Counter[Site] = Counter()
+        self.local: Counter[Site] = Counter()
+        self.first: dict[Site, datetime] = {}
+        self.bodies: set[asyncio.Task[Any]] = set()
+        self.diary: list[str] = []
+        self.over: set[Fault] = set()
+        self.wrong: list[str] = []
+        self.words: list[Word] = []
+        self.said: Counter[Fault] = Counter()
+        self.given_up = False  # an operator has ended it, as it could not go on
+        self._undoing = undoing
+        self._healed: set[Site] = set()
+        self._next: StrEnum | None = None
+        self._milestones: dict[str, asyncio.Event] = {}
+        self._began = time.monotonic()
+
+    def say(self, what: str) -> None:
+        """Add a line to the diary."""
+        self.diary.append(f"{time.monotonic() - self._began:6.2f}s  {what}")
+
+    def fire(self, fault: Fault) -> None:
+        """A fault strikes now."""
+        self.fired.add(fault)
+        self.say(f"FAULT {fault}")
+
+    def of(self, site: Site) -> list[Fault]:
+        """The faults that a site has still to suffer."""
+        if site in self._healed:
+            return []
+        if self._next is not None:
+            self.faults.append(Fault(site, self._next))
+            self._next = None
+        return [fault for fault in self.faults if fault.site == site]
+
+    def begin_again(self, kind: StrEnum, site: Site | None) -> None:
+        """The saga's second life, in which this is to strike; attempts are counted anew.
+
+        Without a site it strikes what is called first.
+        """
+        if site is None:
+            self._next = kind
+        else:
+            self.faults.append(Fault(site, kind))
+        self.count_anew()
+
+    def outlive(self, fault: Fault) -> None:
+        """A later life, in which the fault strikes again, unless a person's word has settled it."""
+        self.count_anew()
+        if self.is_settled(fault):
+            self.heal(fault.site)  # whoever does it again succeeds, and is found out
+        else:
+            self.break_again(fault.site)
+            self.said[fault] = 0
+
+    def count_anew(self) -> None:
+        """Attempts are counted from 1 again: those of a later life."""
+        for counted in (self.attempts, self.local, self.first):
+            counted.clear()
+
+    def is_settled(self, fault: Fault) -> bool:
+        """Whether a person has said that what it strikes is done, or need not be."""
+        return any(word.step == fault.site.step and word.settles for word in self.words)
+
+    @property
+    def ending(self) -> Fault | None:
+        """The fault with which a life of the saga is to end, until it has."""
+        return next(
+            (it for it in self.faults if it.life is not Life.FIRST and it not in self.over), None
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether no operator has looked yet: a life is to end while a step is parked."""
+        return self.ending is not None and self.ending.life in PARKED
+
+    @property
+    def left(self) -> frozenset[str]:
+        """The steps of which a person said that they need not be done, or are; and nobody did."""
+        undone = {fault.site.step for fault in self.faults if fault.kind in UNDONE}
+        return frozenset(it.step for it in self.words if it.settles and it.step in undone)
+
+    def heal(self, site: Site) -> None:
+        """Nothing fails there any more."""
+        self.say(f"{site} is healed")
+        self.reach(healed(site))
+        self._healed.add(site)
+
+    def break_again(self, site: Site) -> None:
+        """It fails as before."""
+        self._healed.discard(site)
+        self._event(healed(site)).clear()
+
+    def undoing_of(self, site: Site) -> Site:
+        """Where the effect of a site's step is undone."""
+        return Site(site.step, self._undoing[site.step.partition("#")[0]])
+
+    def reach(self, milestone: str) -> None:
+        """Somebody may wait for this."""
+        self._event(milestone).set()
+
+    async def until(self, milestone: str) -> None:
+        """Wait for it; after the end there is nothing left to wait for."""
+        waiting = [asyncio.create_task(self._event(it).wait()) for it in (milestone, END)]
+        try:
+            await asyncio.wait(waiting, timeout=BOUND, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    def has_happened(self, milestone: str) -> bool:
+        """Whether it was reached."""
+        return self._event(milestone).is_set()
+
+    async def tried_again(self, site: Site, attempts: int) -> None:
+        """Wait until there is one more attempt at a site than these."""
+        await self.until(begun(site, attempts + 1))
+
+    async def settled(self) -> None:
+        """After the end: let everything go that is held, and wait until it has landed."""
+        self.reach(END)
+        while self.bodies:
+            await asyncio.wait(self.bodies, timeout=BOUND)
+
+    def _event(self, milestone: str) -> asyncio.Event:
+        return self._milestones.setdefault(milestone, asyncio.Event())
+
+
+def begun(site: Site, attempt: int = 1) -> str:
+    """The milestone of an attempt's begin."""
+    return f"{site} attempt {attempt} begins"
+
+
+def healed(site: Site) -> str:
+    """The milestone of a site's being mended."""
+    return f"{site} is healed"
+
+
+def ended(site: Site) -> str:
+    """The milestone of an attempt's success, the first."""
+    return f"{site} has succeeded"

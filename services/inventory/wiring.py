@@ -1,0 +1,24 @@
+"""Puts the inventory service together in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.inventory import InventoryService
+from infrastructure.postgres.database import POOL_SIZE, Database
+from infrastructure.postgres.migrations import check
+from services.inventory.service import Inventory
+from services.migrate import migrations_of
+from services.service_handle import Opened
+
+
+@asynccontextmanager
+async def opened(
+    url: str, *, pool_size: int = POOL_SIZE
+) -> AsyncIterator[Opened[InventoryService]]:
+    """The service on this database; it connects when first needed, and closes at the end."""
+    database = Database(url, pool_size=pool_size)
+    try:
+        yield Opened(Inventory(database), partial(check, database, migrations_of("inventory")))
+    finally:
+        await database.close()

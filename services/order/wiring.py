@@ -1,0 +1,22 @@
+"""Puts the order service together in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.orders import OrderService
+from infrastructure.postgres.database import POOL_SIZE, Database
+from infrastructure.postgres.migrations import check
+from services.migrate import migrations_of
+from services.order.service import Orders
+from services.service_handle import Opened
+
+
+@asynccontextmanager
+async def opened(url: str, *, pool_size: int = POOL_SIZE) -> AsyncIterator[Opened[OrderService]]:
+    """The service on this database; it connects when first needed, and closes at the end."""
+    database = Database(url, pool_size=pool_size)
+    try:
+        yield Opened(Orders(database), partial(check, database, migrations_of("order")))
+    finally:
+        await database.close()

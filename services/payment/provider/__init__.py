@@ -1,0 +1,1 @@
+"""The payment provider: Stripe's PaymentIntents, its answers and its errors."""

@@ -1,0 +1,39 @@
+"""Puts the payment service together in this process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from contracts.payments import PaymentService
+from infrastructure.http.circuit_breaker import Breaker, Observer, unobserved
+from infrastructure.postgres.database import POOL_SIZE, Database
+from infrastructure.postgres.migrations import check
+from infrastructure.settings import ProviderSettings
+from services.migrate import migrations_of
+from services.payment.provider.client import Provider
+from services.payment.service import Payments
+from services.service_handle import Opened
+
+PROVIDER = "payment_provider"  # the name of its breaker
+
+
+@asynccontextmanager
+async def opened(
+    url: str,
+    settings: ProviderSettings,
+    *,
+    pool_size: int = POOL_SIZE,
+    observe: Observer = unobserved,
+) -> AsyncIterator[Opened[PaymentService]]:
+    """The service on this database and provider; it connects when first needed.
+
+    `observe` hears of the breaker in front of the provider.
+    """
+    database = Database(url, pool_size=pool_size)
+    provider = Provider(settings, breaker=Breaker(PROVIDER, observe=observe))
+    try:
+        ready = partial(check, database, migrations_of("payment"))
+        yield Opened(Payments(database, provider), ready)
+    finally:
+        await provider.close()
+        await database.close()
