@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from contracts.names import SERVICES
-from infrastructure.envoy.services import SUFFIX
+from infrastructure.envoy.mesh import SUFFIX
 
 
 @dataclass(frozen=True)

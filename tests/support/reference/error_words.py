@@ -1,6 +1,6 @@
 """What each code means, and what to do about it. The codes themselves are looked up in the code."""
 
-from api.limits import (
+from api.http.limits import (
     HEAD_TIMEOUT,
     MAX_BODY,
     MAX_DEPTH,

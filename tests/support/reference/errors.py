@@ -9,11 +9,11 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from api.problems import STATUS_OF_CODE
-from api.sagas import REFUSALS
-from api.troubles import CODES
+from api.http.problem_details import STATUS_OF_CODE
+from api.temporal.saga_gateway import REFUSALS
+from api.temporal.stuck_sagas import CODES
 from saga.participant import CircuitOpen, Compensated, Conflict, KeyReused, Unavailable
-from sandbox.methods import METHODS
+from sandbox.payment_methods import METHODS
 from tests.support.reference.error_words import FIELDS, REASONS, REQUESTS, STEPS
 from tests.support.reference.markdown import code, table
 

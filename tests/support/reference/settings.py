@@ -16,7 +16,7 @@ from infrastructure.settings import (
     RegistrySettings,
     UserKeySettings,
 )
-from services import discovery
+from services import envoy_discovery
 from tests.deploy.kinds import READ
 from tests.support.reference.environment import OTHERS, Setting
 from tests.support.reference.markdown import code, table
@@ -49,7 +49,7 @@ READ_BY: Mapping[str, tuple[type[BaseSettings], ...]] = {
     "saga-api": (*READ["saga-api"], *IN_PROCESS),
     "saga-worker": (*READ["saga-worker"], *IN_PROCESS),
     "saga-migrate": (AnyDatabaseSettings, RegistrySettings),
-    "saga-discovery": (discovery.Settings,),
+    "saga-discovery": (envoy_discovery.Settings,),
 }
 KINDS: Mapping[Any, str] = {bool: "`true`, `false`", SecretStr: "a secret"}
 
