@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from api.docs import serve_handbook
+from api.routes.api_docs import serve_handbook
 from tests.docs.markdown import DOCUMENTS, ROOT
 from tests.support import handbook
 
