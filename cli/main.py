@@ -14,31 +14,31 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.orders import order
 from cli.bench import bench
 from cli.demo import demo
-from cli.exit import run_and_end
 from cli.events.app import app as events
+from cli.exit import run_and_end
 from cli.graph import graph
-from cli.security.keys import app as keys
-from cli.output import mark
 from cli.operate.app import install
+from cli.operate.user import app as user
+from cli.orders import order
+from cli.output import mark
 from cli.record_histories import record
+from cli.security.keys import app as keys
 from cli.security.secrets import command as make_secrets
+from cli.security.token import token
 from cli.services import services
+from cli.trace import trace
+from cli.verify import verify
+from cli.worker import worker
 from local_stack.commands import status as stack_status
-from local_stack.reporter import LastingConsole, Reporter
 from local_stack.commands.doctor import examine
 from local_stack.commands.down import down as stop_stack
 from local_stack.environment import VERSION
 from local_stack.errors import StackError, StartFailed
-from local_stack.options import (Given, Options, Ports, Topology, parse_scale)
+from local_stack.options import Given, Options, Ports, Topology, parse_scale
 from local_stack.programs import Programs
-from cli.security.token import token
-from cli.trace import trace
-from cli.operate.user import app as user
-from cli.verify import verify
-from cli.worker import worker
+from local_stack.reporter import LastingConsole, Reporter
 
 DEGRADED = 3
 

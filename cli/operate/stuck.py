@@ -14,8 +14,8 @@ from rich.markup import escape
 
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
-from cli.operate.order_details import DOWN, case_of
 from cli.operate.errors import told
+from cli.operate.order_details import DOWN, case_of
 from cli.operate.temporal import connect
 from cli.orders.order import money
 from contracts.names import order_of

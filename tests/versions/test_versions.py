@@ -11,19 +11,19 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 
 from cli.operate.deploy.deployment import API, UNVERSIONED
-from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
 from cli.operate.deploy.open_sagas import move
+from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
 from cli.operate.errors import NoVersion
-from local_stack.programs import program
 from contracts.names import Queue, workflow_id
+from local_stack.programs import program
 from saga.participant.activity_errors import ServiceErrors
 from tests.support.gates import AFTER, BEFORE, EVERY, Gates
 from tests.support.waiting import until
 from tests.versions.changes import Broken
 from tests.versions.conftest import QUICKLY, Versions
 from tests.workflows.test_temporal_cli import reset
-from workers.registration import worker_for
 from workers.deployment_version import VersionSettings
+from workers.registration import worker_for
 
 
 async def test_a_saga_ends_on_the_version_that_it_began_with(versions: Versions) -> None:

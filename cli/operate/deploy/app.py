@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.output import mark
 from cli.operate.batch import AsJson
 from cli.operate.errors import NoVersion, told
 from cli.operate.temporal import connect
+from cli.output import mark
 
 # What knows Temporal takes half a second to load, which other commands need not wait for.
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def drain(
     Exit code 1 if it still has some in the end. Those that wait for a person are best resolved, or
     else moved to the current version.
     """
-    from cli.operate.deploy.rollout import drained  # noqa: PLC0415 - heavy
     from cli.operate.deploy.open_sagas import move  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.rollout import drained  # noqa: PLC0415 - heavy
 
     async def act(it: "Deployment") -> bool:
         if moving:
@@ -141,8 +141,8 @@ def rollback(
     The sagas of the version that is left stay with it, except such as have never got past their
     first task: so keep its workers until it is drained, or move its sagas.
     """
-    from cli.operate.deploy.rollout import roll_back  # noqa: PLC0415 - heavy
     from cli.operate.deploy.open_sagas import move  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.rollout import roll_back  # noqa: PLC0415 - heavy
 
     async def act(it: "Deployment") -> None:
         left = await roll_back(it, to, _say)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cli.operate.deploy.deployment import Deployment, Routing
-from cli.operate.deploy.open_sagas import ids, open_of
 from cli.operate.deploy.failures import Troubles, look
+from cli.operate.deploy.open_sagas import ids, open_of
 from cli.operate.errors import NoVersion
 
 LOOK = 1.0  # seconds between two looks
