@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import (
+    ARCHITECTURE,
     DECISIONS,
     DOCUMENTS,
     INDEX,
@@ -20,6 +21,22 @@ from tests.docs.markdown import (
 )
 from tests.support.promql import alerts
 
+# What a reader meets in the first hour: in the README, the tutorial and what commands print.
+WORDS = (
+    *("action", "compensation", "pivot", "barrier", "tombstone", "fence", "probe", "saga", "step"),
+    *("fast path", "own queue", "eager start", "patience", "held back", "parked", "blocked"),
+    *(
+        "resolve",
+        "audit",
+        "orphan",
+        "later life",
+        "outbox",
+        "relay",
+        "inbox",
+        "upcaster",
+        "subject",
+    ),
+)
 RUNBOOK_INDEX = RUNBOOKS / "README.md"
 DECISION_INDEX = DECISIONS / "README.md"
 STATUS = re.compile(r"\n\n\*\*Status:\*\* ([^\n]+(?:\n[^\n]+)*)\n\n## Context\n")
@@ -122,3 +139,14 @@ def test_the_numbers_of_decisions_are_those_of_their_pages() -> None:
         number = int(page.name[:4])
         assert page.read_text().startswith(f"# {number}. "), page.name
         assert f"[{number}]({page.name})" in prose(DECISION_INDEX)
+
+
+def test_the_glossary_explains_the_words_of_the_first_hour() -> None:
+    glossary = ARCHITECTURE.read_text().partition("## Glossary\n")[2].partition("\n## ")[0]
+    told = {
+        word.strip().lower()
+        for words in re.findall(r"\*\*(.+?)\*\*", glossary)
+        for word in words.split(",")
+    }
+    told |= {word.lower() for word in re.findall(r"(?<!\*)\*([A-Za-z ]+)\*(?!\*)", glossary)}
+    assert set(WORDS) - told == set()
