@@ -67,6 +67,13 @@ OTHERS = (
         for service in SERVICES
     ),
     Setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "text",
+        "unset",
+        ("saga-api", "saga-worker", "saga-relay"),
+        "Headers for the collector, such as a key; read by OpenTelemetry's library",
+    ),
+    Setting(
         "OTEL_TRACES_SAMPLER",
         "text",
         "`parentbased_always_on`",
