@@ -80,6 +80,12 @@ def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= 150
 
 
+def test_the_map_of_the_readme_has_every_folder() -> None:
+    named = set(re.findall(r"`(\w+)/(?:\w+/)?`", README.read_text().partition("## Map\n")[2]))
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert {*packages, "deploy", "docs", "examples"} - named == set()
+
+
 def test_two_clicks_lead_to_every_page() -> None:
     once = {INDEX, *linked(INDEX)}
     twice = once.union(*(linked(page) for page in once))

@@ -12,7 +12,10 @@ from tests.support.reference import error_words, errors
 from tests.support.reference.pages import FOLDER, PAGES
 from tests.support.reference.settings import everything
 
-PROGRAMS = ("api", "cli", "infrastructure", "relay", "saga", "sandbox", "services", "workers")
+PROGRAMS = (
+    *("api", "cli", "console", "infrastructure", "local_stack", "relay", "saga", "sandbox"),
+    *("services", "workers"),
+)
 VARIABLE = re.compile(
     "(API|CONSOLE|EVENT|GATEWAY|INVENTORY|LOG|ORDER|OTEL|PAYLOAD|PAYMENT|REGISTRY|SAGA|SANDBOX"
     "|SERVICE|TEMPORAL|USER|WEBHOOK)(_[A-Z]+)+"
