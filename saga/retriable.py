@@ -1,7 +1,7 @@
 """What must succeed in the end: tried without limit, and parked until a person resolves it.
 
 A duty parks when the service refuses it, or when it has failed for longer than the step's
-`park_after`. Refused, it waits for an operator; failing, it is tried on meanwhile, so that a
+`park_after`. Refused, it waits for an operator; failing, it is still retried, so that a
 service that heals needs nobody. One whose last attempt was held back by a circuit breaker has not
 failed: it waits, and is not parked; but whatever comes after it need not wait any longer.
 

@@ -73,7 +73,7 @@ class Step(Generic[C, R]):
 
     `attempt` bounds one attempt (start-to-close). `patience` bounds all attempts of an action
     before the pivot (schedule-to-close). Whatever must succeed has no such bound: pivot, retriable
-    steps and compensations; they park after `park_after` and are tried on.
+    steps and compensations; they park after `park_after` and are still retried.
 
     `command` computes what to do from the saga's input alone, so that it is known whatever has
     happened; `commands`, in its place, if the step is done for each of several. `summary` tells of

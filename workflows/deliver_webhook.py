@@ -1,4 +1,4 @@
-"""The delivery of one event to one webhook: tried on for three days, then dead.
+"""The delivery of one event to one webhook: retried for three days, then dead.
 
 It is no saga: there is nothing to undo. Its state is in the event database, kept by the activity.
 """

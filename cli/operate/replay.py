@@ -26,7 +26,7 @@ SIDES = re.compile(r"TMPRL1100\] (?:Nondeterminism error: )?(?P<what>[^\"]*?)(?:
 MESSAGES = re.compile(r"\bmessage: \"((?:[^\"\\]|\\.)+)\"")
 
 ADVICE = (
-    "What runs already would stand still with this code. Guard the change by workflow.patched, or "
+    "What runs already would get stuck with this code. Guard the change by workflow.patched, or "
     "let what runs finish on workers of its own version: see docs/runbooks/deploy.md."
 )
 

@@ -77,7 +77,7 @@ async def test_a_version_whose_code_fails_is_rolled_back_and_no_order_is_lost(
         await deployment.set_current("good")
         async with versions.trade():
             assert not await promote(deployment, "broken", QUICKLY, versions.say)
-        assert "stands still: 'a bug of the new version'" in versions.said[-1]
+        assert "is stuck: 'a bug of the new version'" in versions.said[-1]
         routing = await deployment.routing()
         assert (routing.current, routing.ramping) == ("good", None)
 

@@ -93,7 +93,7 @@ def promote_version(
 ) -> None:
     """Give more and more new orders to a version. Exit code 1 if it went wrong and was rolled back.
 
-    It is rolled back as soon as one of its sagas stands still because its code fails, or if more of
+    It is rolled back as soon as one of its sagas is stuck because its code fails, or if more of
     its orders than tolerated time out, are blocked, or are retried for long.
     """
     from cli.operate.deploy.rollout import Pace, promote  # noqa: PLC0415 - heavy

@@ -1,6 +1,6 @@
 """What goes wrong with the sagas of a new version.
 
-A workflow task that fails is the code's fault: a saga stands still there. An order that ends badly,
+A workflow task that fails is the code's fault: a saga is stuck there. An order that ends badly,
 is blocked or is retried for long may be the world's fault too, so a few are tolerated.
 """
 
@@ -23,7 +23,7 @@ MOST = 200  # open sagas that are looked at, newest first
 
 @dataclass
 class Troubles:
-    """Of a version, since a moment: why sagas stand still, which go badly, how many have ended."""
+    """Of a version, since a moment: why sagas are stuck, which go badly, how many have ended."""
 
     standing: dict[str, str] = field(default_factory=dict)
     badly: dict[str, str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ class Pace:
 
     `steps` are percentages of new sagas. Each is held for `seconds` at least, and until `orders`
     sagas of the version have ended in it, which is waited for `patience` seconds. `tolerate` is how
-    many percent of its orders may go badly; none may stand still.
+    many percent of its orders may go badly; none may get stuck.
     """
 
     steps: Sequence[float] = (10, 50, 100)
@@ -92,7 +92,7 @@ def unfit(found: Troubles, pace: Pace) -> str | None:
     """Why a version with these troubles must not stay; None if it may."""
     if found.standing:
         saga_id, why = next(iter(found.standing.items()))
-        return f"{saga_id} stands still: {why}"
+        return f"{saga_id} is stuck: {why}"
     if found.badly and found.percent > pace.tolerate:
         saga_id, why = next(iter(found.badly.items()))
         return f"{found.percent:.0f} % of its orders go badly, such as {saga_id}: {why}"
