@@ -23,7 +23,7 @@ from saga.step import Step, activity_name, reply_type
 SHORT = timedelta(seconds=1)
 ONCE = RetryPolicy(maximum_attempts=1)
 
-What = Callable[..., Awaitable[Any]]
+Activity = Callable[..., Awaitable[Any]]
 
 
 class UnreadableReply(ApplicationError):
@@ -34,7 +34,7 @@ class UnreadableReply(ApplicationError):
         super().__init__(detail, type="UnreadableReply", non_retryable=True)
 
 
-class Attempts:
+class ActivityExecutor:
     """`fast`: whether there is a fast path. `leaving` is called whenever it is left.
 
     `own_queue`: what goes to a queue goes to the workflow's own one, and not to its step's.
@@ -44,12 +44,12 @@ class Attempts:
         self._fast = fast
         self._own_queue = own_queue
         self._leaving = leaving
-        self.left = False  # whether an activity went from the fast path to its queue
+        self.left_fast_path = False  # whether an activity went from the fast path to its queue
 
-    async def at(
+    async def execute(
         self,
         step: Step[Any, Any],
-        what: What,
+        activity: Activity,
         args: Sequence[Any],
         *,
         retry: RetryPolicy,
@@ -63,23 +63,23 @@ class Attempts:
         if self._fast and first:
             try:
                 raw = await workflow.execute_local_activity(
-                    activity_name(what),
+                    activity_name(activity),
                     args=args,
                     result_type=RawValue,
                     start_to_close_timeout=min(SHORT, step.attempt),
                     retry_policy=ONCE,
                     summary=summary,
                 )
-                return _read(raw, what)
+                return _read(raw, activity)
             except FailureError as error:
-                if is_rejection(error) or _called_off(error):
+                if is_rejection(error) or _is_called_off(error):
                     raise
-        self.left = self._fast
+        self.left_fast_path = self._fast
         self._leaving()
 
-        async def on_its_queue() -> Any:
+        async def run_on_queue() -> Any:
             raw = await workflow.execute_activity(
-                activity_name(what),
+                activity_name(activity),
                 args=args,
                 result_type=RawValue,
                 task_queue=None if self._own_queue else step.queue,
@@ -89,31 +89,31 @@ class Attempts:
                 summary=summary,
                 priority=priority,
             )
-            return _read(raw, what)
+            return _read(raw, activity)
 
         try:
-            return await on_its_queue()
+            return await run_on_queue()
         except UnreadableReply:  # somebody's who completed it by hand: ask those who know
-            return await on_its_queue()
+            return await run_on_queue()
 
 
-def _read(raw: RawValue | None, what: What) -> Any:
+def _read(raw: RawValue | None, activity: Activity) -> Any:
     """The reply. UnreadableReply if it is none that the activity gives.
 
     The SDK would read it while it hands over the workflow's task, and fail that for ever.
     """
-    wanted, reply = reply_type(what), None
+    wanted, reply = reply_type(activity), None
     if raw is not None:
         try:
             reply = workflow.payload_converter().from_payload(raw.payload, wanted)
         except Exception as error:  # whatever a converter raises
-            raise UnreadableReply(activity_name(what), error) from error
+            raise UnreadableReply(activity_name(activity), error) from error
     if reply is None and wanted is not None and type(None) not in get_args(wanted):
-        raise UnreadableReply(activity_name(what), "it is empty")
+        raise UnreadableReply(activity_name(activity), "it is empty")
     return reply
 
 
-def _called_off(error: FailureError) -> bool:
+def _is_called_off(error: FailureError) -> bool:
     """Whether this workflow cancelled it; a worker that is stopped may cut an attempt short too."""
     task = asyncio.current_task()
     return is_cancelled_exception(error) and task is not None and task.cancelling() > 0

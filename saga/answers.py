@@ -13,10 +13,10 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from saga.definition import Work
+from saga.definition import PlannedStep
 from saga.earlier_runs import EarlierRuns, has_earlier_run
 from saga.messages import rejection
-from saga.progress import Journal
+from saga.progress import Progress
 from saga.step import AwaitedAnswer, Refusal, Step
 from saga.view import SagaState, StepState, WaitView
 
@@ -27,14 +27,16 @@ BEGUN = {StepState.RUNNING, StepState.WAITING, StepState.BLOCKED}  # its request
 class Answers:
     """What each step that waits was answered (`given`), and since when it waits (`since`)."""
 
-    def __init__(self, work: Mapping[str, Work], journal: Journal, later: EarlierRuns) -> None:
-        self._waits = {name: step.awaits for name, (step, _) in work.items() if step.awaits}
-        self._journal = journal
-        self.since = dict(later.since)
+    def __init__(
+        self, plan: Mapping[str, PlannedStep], progress: Progress, runs: EarlierRuns
+    ) -> None:
+        self._waits = {name: step.awaits for name, (step, _) in plan.items() if step.awaits}
+        self._progress = progress
+        self.since = dict(runs.since)
         self.given = {
-            name: _carried(name, later.answers[name], waits)
+            name: _carried(name, runs.answers[name], waits)
             for name, waits in self._waits.items()
-            if name in later.answers
+            if name in runs.answers
         }
 
     def check(
@@ -51,7 +53,7 @@ class Answers:
             raise _refused(
                 "NoSuchWait", f"no step {name} waits for an answer; those that do: {those}"
             )
-        answer, state = _read(answer, waits), self._journal.state_of(name)
+        answer, state = _read(answer, waits), self._progress.state_of(name)
         pending = state is StepState.PENDING
         if name in self.given:
             if answer != self.given[name]:
@@ -76,7 +78,7 @@ class Answers:
         until = datetime.fromisoformat(since) + waits.within
         if step.name not in self.given:
             wait = WaitView(waits.what, since, until.isoformat())
-            self._journal.mark(step, StepState.WAITING, waiting=wait)
+            self._progress.mark(step, StepState.WAITING, waiting=wait)
             await self._until_answered(step.name, until, f"{step.name}: {waits.what}")
         if step.name not in self.given:
             raise ApplicationError(f"waited {waits.within} for {waits.what}")
@@ -92,10 +94,10 @@ class Answers:
             return name in self.given or timer.done()
 
         try:
-            await workflow.wait_condition(lambda: is_over() or self._journal.waits())
+            await workflow.wait_condition(lambda: is_over() or self._progress.is_only_waiting())
             if not is_over():
-                self._journal.enter(SagaState.WAITING)
-                self._journal.flush()
+                self._progress.enter(SagaState.WAITING)
+                self._progress.flush()
             await workflow.wait_condition(is_over)
         finally:
             timer.cancel()

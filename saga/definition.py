@@ -7,7 +7,7 @@ from typing import Any
 
 from saga.step import Step, StepKind
 
-Work = tuple[Step[Any, Any], Any]  # a step as it is done once, and its command
+PlannedStep = tuple[Step[Any, Any], Any]  # a step as it is done once, and its command
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SagaDefinition:
         names: set[str] = set()
         past = False
         has_pivot = any(step.kind is StepKind.PIVOT for step in self)
-        for stage in self.stages():
+        for stage in self.stages:
             if not stage:
                 raise ValueError(f"saga {self.name}: a tuple of steps is empty: take it out")
             for step in stage:
@@ -56,18 +56,19 @@ class SagaDefinition:
 
     def __iter__(self) -> Iterator[Step[Any, Any]]:
         """All its steps, in order."""
-        return (step for stage in self.stages() for step in stage)
+        return (step for stage in self.stages for step in stage)
 
+    @property
     def stages(self) -> Iterator[Sequence[Step[Any, Any]]]:
         """What runs side by side, in order: mostly one step each."""
-        return ((it,) if isinstance(it, Step) else it for it in self.steps)
+        return ((stage,) if isinstance(stage, Step) else stage for stage in self.steps)
 
-    def work(self, given: Any) -> Mapping[str, Work]:
+    def plan(self, given: Any) -> Mapping[str, PlannedStep]:
         """All that the saga may do with this input, in order, by the name of step and generation.
 
-        Known before anything runs, so that it can be undone whatever became of an earlier life.
+        Known before anything runs, so that it can be undone whatever became of an earlier run.
         """
-        return {done.name: (done, what) for step in self for done, what in step.work(given)}
+        return {done.name: (done, what) for step in self for done, what in step.plan(given)}
 
     def _refuse(self, step: Step[Any, Any], why: str) -> None:
         raise ValueError(f"saga {self.name}: step {step.name} {why}")

@@ -41,7 +41,7 @@ def has_earlier_run() -> bool:
     return info.run_id != info.first_execution_run_id
 
 
-def is_later_run(patch: str) -> bool:
+def has_earlier_run_by(patch: str) -> bool:
     """Whether there was an earlier run, for a rule that older histories do not know.
 
     `patch` names the rule that needs to know: what an earlier run has on record is replayed as it
@@ -50,11 +50,12 @@ def is_later_run(patch: str) -> bool:
     return has_earlier_run() and workflow.patched(patch)
 
 
-def may_have_untracked_effects(lived: bool, patch: str) -> bool:
+def may_have_untracked_effects(untracked: bool, patch: str) -> bool:
     """Whether there may be effects that this run of the saga knows nothing of.
 
     An activity of another worker is on record before it runs. Not so on the fast path, where a
     workflow task may be lost with all that it did; and a reset leaves out of the new run's history
-    what the old one did. `lived`: there is a fast path, or the saga was said to have lived before.
+    what the old one did. `untracked`: there is a fast path, or the saga is said to have run
+    before.
     """
-    return lived or is_later_run(patch)
+    return untracked or has_earlier_run_by(patch)

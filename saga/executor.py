@@ -1,4 +1,4 @@
-"""Runs a saga forward, and undoes it in reverse when it must be.
+"""Runs a saga's steps forward, and has them undone when it must be.
 
 How cancellation works, since every part below depends on it. The forward path runs in a task of
 its own. A customer's cancel, Temporal's own and the deadline all end in `_abort`, which notes the
@@ -8,26 +8,24 @@ not failures: they pass through and fail the workflow task, and so does eviction
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from saga.actions import Actions, StepFailedError, gather_or_cancel
-from saga.activity_execution import Attempts
+from saga.activity_execution import ActivityExecutor
 from saga.answers import SHORTLY, Answers
 from saga.compensation import Compensator
 from saga.definition import SagaDefinition
-from saga.earlier_runs import ContinueAsNew, EarlierRuns, may_have_untracked_effects
-from saga.messages import Call, FailureCause, FailureKind, Outcome, cause_of
-from saga.progress import FORWARD, Journal
-from saga.retriable import Resolution, Role
+from saga.earlier_runs import ContinueAsNew, EarlierRuns
+from saga.messages import Call, FailureCause, FailureKind, Outcome, Role, cause_of, is_rejection
+from saga.progress import FORWARD as GOING_FORWARD
+from saga.progress import Progress
 from saga.retriable_calls import LoadResolutions, OnBlocked, RetriableCalls
-from saga.step import UNTIL_DONE, Refusal, Step, StepKind
+from saga.step import FORWARD, Step, StepKind
 from saga.view import SagaState, SagaView, StepState
 
 C = TypeVar("C")
@@ -35,8 +33,16 @@ R = TypeVar("R")
 Forward = Callable[[], Coroutine[Any, Any, None]]
 
 
-class Saga:
-    """One run of a saga, inside a workflow. Make it in `@workflow.init`, with the input `given`.
+class StepFailedError(Exception):
+    """A step's failure on its way from `step` to `run`, with the cause that it is."""
+
+    def __init__(self, cause: FailureCause) -> None:
+        super().__init__(cause.detail)
+        self.cause = cause
+
+
+class Executor:
+    """What `Saga` is made of: its forward path, its cancellation and its end.
 
     `on_blocked`, if given, is awaited for every BlockedStepEvent, side by side with the saga, and
     before its end.
@@ -64,93 +70,45 @@ class Saga:
         searchable: bool = False,
     ) -> None:
         self._definition = definition
-        self._work = definition.work(given)
-        self._journal = Journal(
+        self._plan = definition.plan(given)
+        self._pivots = [step for step in definition if step.kind is StepKind.PIVOT]
+        self._progress = Progress(
             workflow.info().workflow_id,
             [*definition],
             batched=fast_path or own_queue,
             searchable=searchable,
         )
-        self._lived = fast_path or earlier_runs is not None
-        self._attempts = Attempts(fast_path, self._journal.flush, own_queue=own_queue)
-        self._pivots = [step for step in definition if step.kind is StepKind.PIVOT]
-        self._duties = RetriableCalls(
-            self._journal,
-            self._attempts,
-            on_blocked,
-            load_resolutions,
-            later=earlier_runs is not None,
+        self._activities = ActivityExecutor(fast_path, self._progress.flush, own_queue=own_queue)
+        later = earlier_runs is not None
+        self._calls = RetriableCalls(
+            self._activities, self._progress, on_blocked, load_resolutions, later
+        )
+        self._untracked = fast_path or later  # effects that no run has in its history
+        self._compensator = Compensator(
+            self._plan, self._progress, self._calls, untracked=self._untracked
         )
         self._continue_as_new = continue_as_new
-        self._life = earlier_runs or EarlierRuns()  # what a later one has to know by now
-        self._answers = Answers(self._work, self._journal, self._life)
-        self._actions = Actions(self._journal, self._attempts, self._duties, self._answers)
-        self._undoing = Compensator(self._work, self._journal, self._duties, lived=self._lived)
+        self._runs = earlier_runs or EarlierRuns()  # what a later one has to know by now
+        self._answers = Answers(self._plan, self._progress, self._runs)
         self._forward: asyncio.Task[None] | None = None
-        self._abortion = self._life.undo
+        self._abortion = self._runs.undo
         self._cause: FailureCause | None = None  # why it is being undone
-        self._committed = self._life.landed
+        self._committed = self._runs.landed
         self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
     @property
     def view(self) -> SagaView:
         """Where the saga stands."""
-        return self._journal.view
+        return self._progress.view
 
     @property
     def cancellable(self) -> bool:
         """Whether a cancel would still be honoured: neither past the pivot nor being undone."""
-        return not self._committed and self.view.state in FORWARD
-
-    @property
-    def answers(self) -> Mapping[str, Any]:
-        """What the steps that wait were answered, by their names."""
-        return self._answers.given
+        return not self._committed and self.view.state in GOING_FORWARD
 
     def request_cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible; False if it is too late."""
         return self._abort(FailureCause(FailureKind.CANCELLED, code, detail))
-
-    async def cancel(self, code: str, detail: str) -> bool:
-        """Undo the saga if that is still possible. Returns when it is certain to be undone, or not.
-
-        If the saga may have gone past the pivot in an earlier life, only the pivot's fence knows.
-        """
-        accepted = self.request_cancel(code, detail)
-        if accepted and may_have_untracked_effects(self._lived, "ask-the-fence-before-a-cancel"):
-            await workflow.wait_condition(lambda: self._undoable is not None)
-            return bool(self._undoable)
-        return accepted
-
-    def check_resolution(self, resolution: Resolution) -> None:
-        """ApplicationError if this cannot be said of this step: for an Update's validator."""
-        self._duties.check(resolution)
-
-    async def resolve(self, resolution: Resolution) -> None:
-        """Take an operator's word on a parked step that `check` let pass, till it is on record."""
-        await self._duties.resolve(resolution)
-
-    def check_answer(self, step: str, answer: Any) -> None:
-        """ApplicationError if this cannot be answered to this step: for an Update's validator."""
-        self._answers.check(step, answer, over=self._is_over)
-
-    def answer(self, step: str, answer: Any) -> Refusal | None:
-        """Answer a step that waits: for an Update. What it means: None if the saga goes on.
-
-        The same answer given again gets the first one's result. ApplicationError, which says what
-        to do, for another one, and for what comes before the request or when nobody waits any more.
-        """
-        return self._answers.take(step, answer, over=self._is_over)
-
-    def answer_by_signal(self, step: str, answer: Any) -> None:
-        """The same for a signal, which cannot be refused: what comes early is kept.
-
-        What cannot be taken is ignored, and in the worker's log.
-        """
-        try:
-            self._answers.take(step, answer, over=self._is_over, early=True)
-        except Exception as error:  # noqa: BLE001 - nothing that is sent may stop the saga
-            workflow.logger.warning("a signal's answer to step %s is ignored: %s", step, error)
 
     async def run(self, forward: Forward | None = None) -> Outcome:
         """Run all steps in order, or `forward`, which calls `step` for each; or undo what it began.
@@ -162,21 +120,21 @@ class Saga:
         cause = self._cause = await self._try(forward, self._definition.deadline)
         if cause is not None and not self._committed:
             self.view.called_off = cause.code
-            self._journal.enter(SagaState.COMPENSATING)
-            await self._finish(self._on_record())
+            self._progress.enter(SagaState.COMPENSATING)
+            await self._finish(self._end_task())
             self._undoable = not await self._finish(self._pivot_landed())
             if not self._undoable:
                 # An earlier run of this saga, or of this task, went past the pivot. So must we.
                 self._committed, self._abortion, self._cause = True, None, None
-                self._life = replace(self._life, landed=True)
-                self._journal.enter(SagaState.RUNNING)
+                self._runs = replace(self._runs, landed=True)
+                self._progress.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
         if cause is not None and self._committed:
             detail = f"unsound saga: past its pivot, {cause.step} failed: {cause.detail}"
             raise ApplicationError(detail, type="UnsoundSaga", non_retryable=True)
-        undone = {} if cause is None else await self._finish(self._undoing.all(cause))
-        await self._finish(self._duties.told())
-        self._journal.enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
+        undone = {} if cause is None else await self._finish(self._compensator.undo_all(cause))
+        await self._finish(self._calls.wait_until_recorded())
+        self._progress.enter(SagaState.COMPLETED if cause is None else SagaState.COMPENSATED)
         return Outcome(cause, undone)
 
     async def step(self, step: Step[C, R], *, generation: int = 1) -> R:
@@ -190,70 +148,63 @@ class Saga:
         """
         if self._abortion is not None:
             raise asyncio.CancelledError  # an abort that `forward` swallowed
-        step, command = self._work[step.repeated(generation).name]
-        is_moot = self._life.landed and step.kind is StepKind.READ
-        if is_moot and workflow.patched("reads-have-no-say"):
-            self._journal.mark(step, StepState.SKIPPED)
+        step, command = self._plan[step.for_generation(generation).name]
+        if self._runs.landed and step.kind is StepKind.READ:
+            self._progress.mark(step, StepState.SKIPPED)
             return cast("R", None)
-        self._undoing.begun.append(step.name)
+        self._compensator.begun.append(step.name)
         must_succeed = self._committed or step.kind is StepKind.RETRIABLE
         self._committed = self._committed or step.kind is StepKind.PIVOT
-        self._journal.mark(step, StepState.RUNNING)
+        self._progress.mark(step, StepState.RUNNING)
         call = Call(self.view.saga_id, step.name)
         if must_succeed:
-            reply: R = await self._actions.insist(step, Role.ACTION, step.action, call, command)
+            reply: R = await self._calls.add(step, Role.ACTION, call, command).run_until_done()
         else:
-            try:
-                reply = await self._actions.attempt(step, call, command)
-            except StepFailedError:  # a pivot that is refused binds nobody
-                self._committed = self._committed and step.kind is not StepKind.PIVOT
+            reply = await self._attempt(step, call, command)
+        self._progress.mark(step, StepState.DONE)
+        return reply
+
+    async def _attempt(self, step: Step[C, R], call: Call, command: C) -> R:
+        """An action before or at the pivot. StepFailedError, or CancelledError if called off."""
+        try:
+            reply = await self._act(step, call, command)
+            if step.awaits is not None:
+                await self._answers.wait(step, step.awaits)
+        except asyncio.CancelledError:
+            self._progress.mark(step, StepState.FAILED, "cancelled")
+            raise
+        except FailureError as error:
+            cause = cause_of(error, step.name)
+            self._progress.mark(step, StepState.FAILED, cause.detail)
+            if step.kind is StepKind.PIVOT:  # one that is refused binds nobody
+                self._committed = False
+            raise StepFailedError(cause) from error
+        return reply
+
+    async def _act(self, step: Step[C, R], call: Call, command: C) -> R:
+        """Its reply, or what the probe says landed. Only the pivot is retried without limit."""
+        try:
+            if step.kind is StepKind.PIVOT:
+                pivot = self._calls.add(step, Role.ACTION, call, command, refusable=True)
+                return cast("R", await pivot.run_until_done())
+            reply: R = await self._activities.execute(
+                step,
+                step.action,
+                (call, command),
+                retry=FORWARD,
+                patience=step.patience,
+                summary=step.summary(command) if step.summary else "",
+            )
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from error
+            if step.probe is None or is_rejection(error):
                 raise
-        self._journal.mark(step, StepState.DONE)
+            landed = await self._calls.add(step, Role.PROBE, call, command).run_until_done()
+            if landed is None:
+                raise
+            return cast("R", landed)
         return reply
-
-    async def run_parallel(self, *steps: Coroutine[Any, Any, Any]) -> list[Any]:
-        """Run steps side by side; their replies in order. If one fails, the others are cancelled.
-
-        They begin in the order given, and are undone in its reverse.
-        """
-        return await gather_or_cancel(steps)
-
-    async def record(self, step: Step[C, R], command: C, number: int) -> R:
-        """Run an activity that puts something on record, beside the steps, until it succeeds.
-
-        It is a fact about this run: what another run has put on record stands beside it. So here,
-        and only here, the run is a part of the key.
-        """
-        call = Call(self.view.saga_id, f"{step.name}#{number}@{workflow.info().run_id}")
-        reply: R = await self._attempts.at(
-            step, step.action, (call, command), retry=UNTIL_DONE, patience=None
-        )
-        return reply
-
-    async def ask(self, step: Step[Any, Any], what: Callable[..., Any]) -> Any:
-        """Run an activity that only reads, beside the steps, until it succeeds."""
-        call = Call(self.view.saga_id, step.name)
-        return await self._attempts.at(step, what, (call,), retry=UNTIL_DONE, patience=None)
-
-    def upsert_search_attribute(self, attribute: SearchAttributeUpdate[Any]) -> None:
-        """Have the workflow found by this. On the fast path, once it is left, or at the close."""
-        self._journal.show(attribute)
-
-    def close(self, outcome: Outcome, *, on_record: bool = True) -> None:
-        """Call last: closes the workflow as cancelled if that is what Temporal was asked for.
-
-        `on_record`: the outcome's cause is the one that is recorded. It is not if an earlier run of
-        the saga, or of this task, undid it for another one.
-        """
-        self._journal.flush()
-        if self._life.by_temporal and outcome.cause is not None and on_record:
-            raise asyncio.CancelledError(outcome.cause.detail)
-
-    @property
-    def _is_over(self) -> bool:
-        """Whether nobody is waited for any more: it is undone, or its pivot has landed."""
-        undone = self._abortion is not None or self._journal.phase not in FORWARD
-        return undone or self._life.landed
 
     def _abort(self, cause: FailureCause) -> bool:
         if not self.cancellable:
@@ -265,15 +216,15 @@ class Saga:
         return self._abortion.ending is cause.ending  # if not, it ends as something else
 
     async def _run_steps(self) -> None:
-        for steps in self._definition.stages():
+        for steps in self._definition.stages:
             if len(steps) == 1:
                 await self._run_each(*steps)
             else:
-                await self.run_parallel(*map(self._run_each, steps))
+                await gather_or_cancel([self._run_each(step) for step in steps])
 
     async def _run_each(self, step: Step[Any, Any]) -> None:
         generation = 1
-        while step.repeated(generation).name in self._work:
+        while step.for_generation(generation).name in self._plan:
             await self.step(step, generation=generation)
             generation += 1
 
@@ -290,9 +241,8 @@ class Saga:
             except FailureError as error:  # of something that `forward` awaited beside its steps
                 failure = cause_of(error, "saga")
             except asyncio.CancelledError:
-                failure = FailureCause(
-                    FailureKind.CANCELLED, "cancelled_by_operator", "a step was cancelled"
-                )
+                detail = "a step was cancelled"
+                failure = FailureCause(FailureKind.CANCELLED, "cancelled_by_operator", detail)
             if timer is not None:
                 timer.cancel()
         # An accepted cancel wins over whatever else happened: somebody was told so.
@@ -302,30 +252,29 @@ class Saga:
 
     async def _expire(self, deadline: timedelta) -> None:
         now = workflow.now()
-        until = self._life.deadline or (now + deadline).isoformat()
-        self._life = replace(self._life, deadline=until)
+        until = self._runs.deadline or (now + deadline).isoformat()
+        self._runs = replace(self._runs, deadline=until)
         left = max(datetime.fromisoformat(until) - now, SHORTLY)
         await workflow.sleep(left, summary="deadline")
-        self._abort(
-            FailureCause(FailureKind.TIMED_OUT, "deadline_exceeded", f"not done in {deadline}")
-        )
+        detail = f"not done in {deadline}"
+        self._abort(FailureCause(FailureKind.TIMED_OUT, "deadline_exceeded", detail))
 
-    async def _on_record(self) -> None:
+    async def _end_task(self) -> None:
         """Let the workflow's task end before what was called off is undone, if need be.
 
         An attempt of it on its queue would run into its tombstone, and end within the very task
         that undoes it. If that task closes the workflow, the server refuses it then, and drops the
         Update that it brought: undone, and nobody is told so.
         """
-        if self._abortion and self._attempts.left and workflow.patched("a-cancel-goes-on-record"):
+        left = self._activities.left_fast_path
+        if self._abortion and left and workflow.patched("a-cancel-goes-on-record"):
             await workflow.sleep(SHORTLY, summary="cancelled")
 
     async def _pivot_landed(self) -> bool:
         """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""
         for step in self._pivots:
-            assert step.fence is not None  # noqa: S101 - a pivot without one cannot be made
             call = Call(self.view.saga_id, step.name)
-            if await self._actions.insist(step, Role.FENCE, step.fence, call):
+            if await self._calls.add(step, Role.FENCE, call).run_until_done():
                 return True
         return False
 
@@ -346,20 +295,37 @@ class Saga:
                     self._continue_as_new = None
                     if workflow.patched("begins-anew"):
                         given, since = self._answers.given, self._answers.since
-                        renew(replace(self._life, undo=self._cause, since=since, answers=given))
+                        renew(replace(self._runs, undo=self._cause, since=since, answers=given))
             except asyncio.CancelledError:
                 if (current := asyncio.current_task()) is not None:
                     current.uncancel()
                 accepted = self.request_cancel("cancelled_by_operator", "cancelled on Temporal")
-                self._life = replace(self._life, by_temporal=self._life.by_temporal or accepted)
+                self._runs = replace(self._runs, by_temporal=self._runs.by_temporal or accepted)
         return task.result()
 
     def _is_to_begin_anew(self) -> bool:
-        """Whether to go on in a later life: the history is long, and nothing is at work.
+        """Whether to go on in a later run: the history is long, and nothing is at work.
 
-        Only what it is sent makes it long. What this life has done is found in the barriers.
+        Only what it is sent makes it long. What this run has done is found in the barriers.
         """
         if self._continue_as_new is None or not workflow.info().is_continue_as_new_suggested():
             return False
-        waits = self._journal.waits() and workflow.all_handlers_finished()
-        return waits or self._duties.is_waiting()
+        waits = self._progress.is_only_waiting() and workflow.all_handlers_finished()
+        return waits or self._calls.only_operators_can_go_on()
+
+
+async def gather_or_cancel(steps: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """The replies of all, in order. If one fails the others are cancelled, and it is raised."""
+    tasks = [asyncio.create_task(step) for step in steps]
+    interrupted = False
+    try:
+        await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    except asyncio.CancelledError:  # no `finally`: a workflow that leaves the cache is closed
+        interrupted = True  # here, and can wait for nothing any more
+    for task in tasks:
+        task.cancel()
+    await workflow.wait(tasks)
+    if interrupted:
+        raise asyncio.CancelledError
+    failed = [task for task in tasks if not task.cancelled() and task.exception()]
+    return [task.result() for task in (*failed, *tasks)]

@@ -1,4 +1,4 @@
-"""What passes between the kernel and an activity: the call, the cause, and the rejection."""
+"""What passes between the kernel, its activities and operators: calls, causes, and resolutions."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -50,6 +50,52 @@ class Call:
     cause: FailureCause | None = None
 
 
+class Resolving(StrEnum):
+    """What an operator may say of a parked step."""
+
+    RETRY = "retry"
+    SKIP = "skip"
+    MARK_DONE = "mark_done"
+
+
+class Role(StrEnum):
+    """Which activity of a step it is: named like the step's field that has it."""
+
+    ACTION = "action"
+    COMPENSATION = "compensation"
+    FENCE = "fence"
+    PROBE = "probe"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """An operator's word on a parked step. `evidence` says why it is true, `who` says it.
+
+    `role` tells what of the step it is about; None: what is parked of it.
+    """
+
+    step: str
+    action: Resolving
+    evidence: str
+    who: str
+    role: Role | None = None
+
+
+@dataclass(frozen=True)
+class BlockedStepEvent:
+    """Something for the record: a step was parked (`blocked` says why), or is so no longer.
+
+    `number` counts the events of this run; `still_blocked` tells whether another step is parked.
+    """
+
+    number: int
+    step: str
+    role: Role
+    blocked: str | None
+    still_blocked: bool
+    resolution: Resolution | None = None
+
+
 def rejection(code: str, detail: str) -> ApplicationError:
     """A business "no" for an activity to raise: never retried, and no failure of the machinery."""
     return ApplicationError(
@@ -61,7 +107,7 @@ def rejection(code: str, detail: str) -> ApplicationError:
     )
 
 
-def held_back(error: BaseException) -> bool:
+def is_held_back(error: BaseException) -> bool:
     """Whether the last attempt of a step only waited for a service that is known to be down."""
     failure: BaseException | None = error
     while failure is not None:

@@ -13,10 +13,11 @@ SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
 SAGA_STEP = SearchAttributeKey.for_keyword("SagaStep")
 BEGINNINGS = {StepState.RUNNING, StepState.COMPENSATING}
 FORWARD = {SagaState.RUNNING, SagaState.WAITING}
+RESUMPTIONS = {StepState.RUNNING, StepState.DONE}
 ENDS = {StepState.DONE, StepState.FAILED, StepState.COMPENSATED, StepState.SKIPPED}
 
 
-class Journal:
+class Progress:
     """Writes down what the kernel does; it decides nothing.
 
     Each change of search attributes costs an event in history. `batched`: the latest of each is
@@ -49,14 +50,14 @@ class Journal:
         elif state in ENDS:
             view.finished_at = now
         if state in BEGINNINGS:
-            self._show_own(SAGA_STEP.value_set(step.name))
-        goes_on = state is StepState.DONE and not self.waits()
-        if self.view.state is SagaState.WAITING and (goes_on or state is StepState.RUNNING):
+            self._upsert_own(SAGA_STEP.value_set(step.name))
+        resumes = state in RESUMPTIONS and not self.is_only_waiting()
+        if self.view.state is SagaState.WAITING and resumes:
             self.enter(SagaState.RUNNING)
-        self._tell()
+        self._publish()
 
-    def waits(self) -> bool:
-        """Whether steps wait for somebody, and nothing else is at work."""
+    def is_only_waiting(self) -> bool:
+        """Whether steps wait for somebody's answer, and nothing else is at work."""
         states = {view.state for view in self.view.steps}
         going = self.view.state in FORWARD and StepState.RUNNING not in states
         return going and StepState.WAITING in states
@@ -65,10 +66,20 @@ class Journal:
         """Where the step of this name stands; one of which nothing is shown yet is pending."""
         return self._views[name].state if name in self._views else StepState.PENDING
 
-    def offer(self, step: Step[Any, Any], role: str | None, words: Sequence[str]) -> None:
-        """What of the step is parked, if anything, and what an operator may say of it."""
+    def mark_blocked(
+        self, step: Step[Any, Any], role: str, why: str | None, words: Sequence[str], *, still: bool
+    ) -> None:
+        """What of a step is parked, and what an operator may say of it; not parked: no `why`.
+
+        `still`: something of the saga is parked.
+        """
+        undoing = self.phase is SagaState.COMPENSATING
+        resumed = StepState.COMPENSATING if undoing else StepState.RUNNING
+        self.mark(step, StepState.BLOCKED if why else resumed, why)
         view = self._view_of(step)
-        view.role, view.words = role, list(words)
+        view.role, view.words = role if why else None, list(words)
+        self.enter(SagaState.BLOCKED if still else self.phase)
+        self.flush()
 
     def _view_of(self, step: Step[Any, Any]) -> StepView:
         """The step's line; a repeated step gets one of its own when it begins."""
@@ -82,25 +93,25 @@ class Journal:
         if state is not SagaState.BLOCKED:
             self.phase = state  # the one that it is in whenever nothing is blocked
         self.view.state = state
-        self._show_own(SAGA_STATE.value_set(state))
-        self._tell()
+        self._upsert_own(SAGA_STATE.value_set(state))
+        self._publish()
 
-    def undoing(self, cause: str) -> None:
+    def give_cause(self, cause: str) -> None:
         """Why the saga is undone; steps that were not reached never will be."""
         self.view.cause = cause
         for view in self.view.steps:
             if view.state is StepState.PENDING:
                 view.state = StepState.SKIPPED
 
-    def show(self, attribute: SearchAttributeUpdate[Any]) -> None:
+    def upsert(self, attribute: SearchAttributeUpdate[Any]) -> None:
         """Have the saga found by this from now on, or from the next `flush` on."""
         self._unsent[attribute.key.name] = attribute
         if not self._batched:
             self.flush()
 
-    def _show_own(self, attribute: SearchAttributeUpdate[Any]) -> None:
+    def _upsert_own(self, attribute: SearchAttributeUpdate[Any]) -> None:
         if self._searchable:
-            self.show(attribute)
+            self.upsert(attribute)
 
     def flush(self) -> None:
         """Send what was not sent yet."""
@@ -108,7 +119,7 @@ class Journal:
             workflow.upsert_search_attributes(list(self._unsent.values()))
             self._unsent.clear()
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         workflow.set_current_details(self.view.markdown())
 
 

@@ -2,10 +2,19 @@
 
 from saga.definition import SagaDefinition
 from saga.earlier_runs import EarlierRuns
-from saga.executor import Saga
-from saga.messages import HELD_BACK, Call, FailureCause, FailureKind, Outcome, rejection
-from saga.retriable import Resolution, Resolving, Role
-from saga.retriable_calls import BlockedStepEvent
+from saga.messages import (
+    HELD_BACK,
+    BlockedStepEvent,
+    Call,
+    FailureCause,
+    FailureKind,
+    Outcome,
+    Resolution,
+    Resolving,
+    Role,
+    rejection,
+)
+from saga.saga import Saga
 from saga.step import AwaitedAnswer, Refusal, Step, StepKind
 from saga.view import SagaState, SagaView, StepState, StepView, WaitView
 

@@ -42,7 +42,7 @@ class Refusal:
     detail: str
 
 
-def go_on(answer: Any) -> None:
+def accept_any(answer: Any) -> None:
     """Decide that any answer lets the saga go on."""
 
 
@@ -60,7 +60,7 @@ class AwaitedAnswer:
     answer: type[Any]
     within: timedelta
     what: str
-    decide: Callable[[Any], Refusal | None] = go_on
+    decide: Callable[[Any], Refusal | None] = accept_any
 
     def __post_init__(self) -> None:
         if self.within <= timedelta():
@@ -108,16 +108,16 @@ class Step(Generic[C, R]):
     patience: timedelta = timedelta(minutes=5)
     park_after: timedelta = timedelta(minutes=10)
 
-    def repeated(self, generation: int) -> "Step[C, R]":
+    def for_generation(self, generation: int) -> "Step[C, R]":
         """The step as the business does it for this time, from 1: each has a key of its own."""
         return self if generation == 1 else replace(self, name=f"{self.name}#{generation}")
 
-    def work(self, given: Any) -> "list[tuple[Step[C, R], C]]":
+    def plan(self, given: Any) -> "list[tuple[Step[C, R], C]]":
         """Each time that it is done, and with what, by the saga's input."""
         if self.command is not None:
             return [(self, self.command(given))]
         commands = self.commands(given) if self.commands else ()
-        return [(self.repeated(n), command) for n, command in enumerate(commands, 1)]
+        return [(self.for_generation(n), command) for n, command in enumerate(commands, 1)]
 
     def __post_init__(self) -> None:
         if (self.compensation is not None) != (self.kind is StepKind.COMPENSATABLE):

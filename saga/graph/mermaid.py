@@ -24,7 +24,7 @@ def mermaid(definition: SagaDefinition) -> str:
 def _lines(definition: SagaDefinition) -> Iterator[str]:
     for step in definition:
         yield f'{step.name}["{_label(step)}"]:::{step.kind}'
-    for before, after in pairwise(definition.stages()):
+    for before, after in pairwise(definition.stages):
         yield f"{_together(before)} --> {_together(after)}"
     undone = undo_order(definition)
     for step in undone:

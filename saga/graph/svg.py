@@ -23,7 +23,7 @@ HEAD = (
 
 def svg(definition: SagaDefinition) -> str:
     """The picture: boxes from left to right, below each what undoes it."""
-    stages = [list(stage) for stage in definition.stages()]
+    stages = [list(stage) for stage in definition.stages]
     rows = max(map(len, stages))
     width = 2 * MARGIN + len(stages) * WIDTH + (len(stages) - 1) * GAP
     height = 2 * MARGIN + rows * (2 * HEIGHT + GAP) + (rows - 1) * GAP

@@ -109,7 +109,7 @@ class Run:
 
     def _note_losses(self, case: Case) -> None:
         # Calls side by side may have one task.
-        beside = sum(len(stage) - 1 for stage in self._subject.definition.stages())
+        beside = sum(len(stage) - 1 for stage in self._subject.definition.stages)
         if self._environment.losses.count[case.workflow_id] >= len(self._script.calls) - beside:
             for fault in self._script.schedule.faults:
                 if fault.kind is Kind.WORKER_LOST:

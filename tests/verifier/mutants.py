@@ -10,10 +10,10 @@ from temporalio.exceptions import FailureError
 
 from invariants.environment import World
 from invariants.subjects.return_order import RETURN_ORDER
-from saga import Saga, SagaState, Step, compensation, executor
+from saga import Saga, SagaState, Step, compensation, saga
 from saga.participant import Conflict, Op, State, StepKey
 from saga.participant.barrier import Barrier
-from saga.progress import Journal
+from saga.progress import Progress
 from saga.retriable import RetriableCall
 from saga.step import FORWARD
 from saga.verify.faults import Path
@@ -21,7 +21,7 @@ from services.inventory import stock_movements
 from services.inventory.tables import products
 from tests.verifier.mutant import Mutant
 
-_step, _judged, _init, _try = Saga.step, Barrier.judged, Journal.__init__, RetriableCall._try
+_step, _judged, _init, _try = Saga.step, Barrier.judged, Progress.__init__, RetriableCall._try
 
 
 def remember_nothing(
@@ -50,11 +50,11 @@ def forget_the_reply(
 
 async def register_after_the_action(self: Saga, step: Step[Any, Any], **options: Any) -> Any:
     """What failed is not compensated, though it may have landed."""
-    begun, self._undoing.begun = self._undoing.begun, []
+    begun, self._compensator.begun = self._compensator.begun, []
     try:
         reply = await _step(self, step, **options)
     finally:
-        self._undoing.begun = begun
+        self._compensator.begun = begun
     begun.append(step.name)
     return reply
 
@@ -85,13 +85,14 @@ async def forget_what_is_refused(self: RetriableCall) -> Any:
             return None
 
 
-async def _once(duty: RetriableCall) -> Any:
-    step, run = duty.step, duty.attempts.at
-    return await run(step, duty.what, duty.args, retry=FORWARD, patience=step.patience)
+async def _once(call: RetriableCall) -> Any:
+    step, execute = call.step, call.calls.executor.execute
+    activity = getattr(step, call.role)
+    return await execute(step, activity, call.args, retry=FORWARD, patience=step.patience)
 
 
 def key_of_the_run(
-    self: Journal, saga_id: str, steps: Sequence[Step[Any, Any]], **options: bool
+    self: Progress, saga_id: str, steps: Sequence[Step[Any, Any]], **options: bool
 ) -> None:
     """A run that was reset has keys of its own."""
     info = workflow.info()
@@ -207,14 +208,14 @@ MUTANTS = (
     Mutant(
         "unlimited retries of compensations",
         RetriableCall,
-        "fulfil",
+        "run_until_done",
         give_up,
         f"{RELEASE} fails for an hour",
         NOT_RELEASED,
     ),
     Mutant(
         "stable keys",
-        Journal,
+        Progress,
         "__init__",
         key_of_the_run,
         f"{RESERVE} terminated and reset",
@@ -282,7 +283,7 @@ MUTANTS = (
     ),
     Mutant(
         "fence before a cancel is accepted",
-        executor,
+        saga,
         LIVED,
         know_of_no_earlier_life,
         "confirm_order:order.confirm terminated and reset, then the customer cancels",

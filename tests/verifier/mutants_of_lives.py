@@ -10,11 +10,11 @@ from contracts.orphans import Orphan
 from contracts.workflow_io import SagaInput, SagaType
 from invariants.faults.kinds import set_back_kind
 from saga import EarlierRuns, Resolution, Resolving, Step, activity_execution
-from saga.executor import Saga
 from saga.participant import Unavailable
 from saga.participant.barrier import Barrier
 from saga.retriable import RetriableCall
 from saga.retriable_calls import RetriableCalls
+from saga.saga import Saga
 from saga.step import reply_type
 from saga.verify.kinds import Kind as OfAll
 from services.payment.provider import errors
@@ -32,34 +32,34 @@ def any_word(self: RetriableCall) -> list[Resolving]:
 
 async def believe_at_once(self: RetriableCalls, resolution: Resolution) -> None:
     """Whoever said a word is told that it was taken before it is on record."""
-    if (duty := self._parked(resolution)) is not None:
-        duty.word = resolution
+    if (call := self._find_parked(resolution)) is not None:
+        call.word = resolution
 
 
 def overhear(self: RetriableCalls, resolution: Resolution) -> None:
     """Two words of one step are taken, and the second is forgotten over the first."""
-    duty = self._parked(resolution)
-    if duty is None:
+    call = self._find_parked(resolution)
+    if call is None:
         return _check(self, resolution)
-    word, duty.word = duty.word, None
+    word, call.word = call.word, None
     try:
         return _check(self, resolution)
     finally:
-        duty.word = word
+        call.word = word
 
 
-async def forget_words(self: RetriableCalls, step: Any, role: Any, when: str) -> None:
+async def forget_words(self: RetriableCalls, call: RetriableCall, when: str) -> None:
     """What was said in an earlier life is not asked for."""
 
 
 async def ask_all_the_same(self: Saga, step: Step[Any, Any], **options: Any) -> Any:
     """A read is asked, and may refuse, though the pivot has landed."""
-    landed = self._life.landed
-    self._life = replace(self._life, landed=False)
+    landed = self._runs.landed
+    self._runs = replace(self._runs, landed=False)
     try:
         return await _step(self, step, **options)
     finally:
-        self._life = replace(self._life, landed=landed)
+        self._runs = replace(self._runs, landed=landed)
 
 
 def any_id(kind: SagaType, order_id: str) -> None:
@@ -106,7 +106,7 @@ MUTANTS = (
     Mutant(
         "retry only, of a question",
         RetriableCall,
-        "words",
+        "allowed_words",
         any_word,
         f"{CONFIRM} {OfAll.ENDED_QUESTION} at {FENCE}",
         "confirm_order of a saga that is undone: action done",
@@ -130,7 +130,7 @@ MUTANTS = (
     Mutant(
         "words of earlier lives",
         RetriableCalls,
-        "_said_before",
+        "find_earlier_resolution",
         forget_words,
         f"{COMMIT} is refused and marked as done, ended when the word was on record, and reset",
         "commit_inventory is left to people, and its action is done",

@@ -42,7 +42,7 @@ async def it_is_paid_and_valid_or_neither(world: World, case: Case, ending: Endi
 
 async def its_barriers_hold(world: World, case: Case, ending: Ending) -> list[str]:
     """Each step was done and not undone, or undone and never to be done again."""
-    work = INSURANCE.work(case.argument)
+    work = INSURANCE.plan(case.argument)
     whole = {name: stands(ending, name) for name in work if name not in ending.left}
     return await wrong_barrier_rows(world, case.workflow_id, work, whole)
 

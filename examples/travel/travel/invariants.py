@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import ColumnElement, Table, func, select
 
-from saga.definition import Work
+from saga.definition import PlannedStep
 from saga.participant import Op, State
 from saga.verify import Case, Ending
 from saga.verify.barriers import is_right
@@ -72,7 +72,7 @@ async def documents_are_valid_or_revoked(world: World, case: Case, ending: Endin
     right = {
         ("voucher", passenger)
         for number, passenger in enumerate(wanted.passengers)
-        if stands(ending, trip.VOUCHER.repeated(number + 1).name)
+        if stands(ending, trip.VOUCHER.for_generation(number + 1).name)
     }
     if stands(ending, trip.INSURANCE.name):
         right.add(("policy", wanted.account))
@@ -145,8 +145,8 @@ async def an_accepted_cancel_cancels(world: World, case: Case, ending: Ending) -
 async def barriers_hold(world: World, case: Case, ending: Ending) -> list[str]:
     """Of the trip's saga; and of its insurance's, all of which is the trip's one step."""
     parent, child = sagas_of(case)
-    insured = Insurance(insure=trip.INSURANCE.work(case.about)[0][1])
-    work, its_work = trip.TRIP.work(case.about), insurance.INSURANCE.work(insured)
+    insured = Insurance(insure=trip.INSURANCE.plan(case.about)[0][1])
+    work, its_work = trip.TRIP.plan(case.about), insurance.INSURANCE.plan(insured)
     whole = {name: stands(ending, name) for name in work if name not in NO_BARRIER}
     its_whole = dict.fromkeys(its_work, stands(ending, trip.INSURANCE.name))
     return [
@@ -156,7 +156,7 @@ async def barriers_hold(world: World, case: Case, ending: Ending) -> list[str]:
 
 
 async def wrong_barrier_rows(
-    world: World, saga_id: str, work: Mapping[str, Work], whole: Mapping[str, bool]
+    world: World, saga_id: str, work: Mapping[str, PlannedStep], whole: Mapping[str, bool]
 ) -> list[str]:
     """Of the steps in `whole`: those that were not done for good if so, or else undone for good."""
     async with world.engine.connect() as tx:

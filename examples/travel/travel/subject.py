@@ -39,7 +39,7 @@ async def open_for_business(world: World, wanted: Trip) -> None:
     """Have on sale what this trip needs, and more of it; its account can pay for it."""
     async with world.engine.begin() as tx:
         for step in (trip.OUTBOUND, trip.INBOUND, trip.HOTEL):
-            name, capacity = step.work(wanted)[0][1].name, CAPACITY[step.name]
+            name, capacity = step.plan(wanted)[0][1].name, CAPACITY[step.name]
             row = {"name": name, "capacity": capacity, "free": capacity}
             await tx.execute(insert(places).values(row))
         row = {"account": wanted.account, "balance": BALANCE}
