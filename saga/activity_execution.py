@@ -16,7 +16,7 @@ from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from saga.messages import is_rejection
-from saga.step import Step, activity_name, reply_type
+from saga.step import UNTIL_DONE, Step, activity_name, reply_type
 
 # Many times what a healthy step takes. A cancel waits for it, since the workflow's task is not
 # over; and it is far below that task's own time-out.
@@ -52,8 +52,8 @@ class ActivityExecutor:
         activity: Activity,
         args: Sequence[Any],
         *,
-        retry: RetryPolicy,
-        patience: timedelta | None,
+        retry: RetryPolicy = UNTIL_DONE,
+        patience: timedelta | None = None,
         summary: str = "",
         priority: Priority = Priority.default,
         first: bool = True,

@@ -25,19 +25,17 @@ BEGUN = {StepState.RUNNING, StepState.WAITING, StepState.BLOCKED}  # its request
 
 
 class Answers:
-    """What each step that waits was answered (`given`), and since when it waits (`since`)."""
+    """What each step that waits was answered (`given`), and since when it waits; both in `runs`."""
 
     def __init__(
         self, plan: Mapping[str, PlannedStep], progress: Progress, runs: EarlierRuns
     ) -> None:
         self._waits = {name: step.awaits for name, (step, _) in plan.items() if step.awaits}
         self._progress = progress
-        self.since = dict(runs.since)
-        self.given = {
-            name: _carried(name, runs.answers[name], waits)
-            for name, waits in self._waits.items()
-            if name in runs.answers
-        }
+        self._since, self.given = runs.since, runs.answers
+        for name, waits in self._waits.items():
+            if name in self.given:
+                self.given[name] = _carried(name, self.given[name], waits)
 
     def check(
         self, name: str, answer: Any, *, over: bool, early: bool = False
@@ -74,7 +72,7 @@ class Answers:
 
     async def wait(self, step: Step[Any, Any], waits: AwaitedAnswer) -> None:
         """Until the open request is answered. ApplicationError if it is refused, or time is up."""
-        since = self.since.setdefault(step.name, workflow.now().isoformat())
+        since = self._since.setdefault(step.name, workflow.now().isoformat())
         until = datetime.fromisoformat(since) + waits.within
         if step.name not in self.given:
             wait = WaitView(waits.what, since, until.isoformat())

@@ -14,9 +14,11 @@ from temporalio import workflow
 from saga.messages import FailureCause
 
 
-@dataclass(frozen=True)
+@dataclass
 class EarlierRuns:
-    """What a later life of a saga knows from its start: `undo` is why it is to be undone, if it is.
+    """What a later run of a saga knows from its start: `undo` is why it is to be undone, if it is.
+
+    The saga keeps it up to date, for a run that comes after its own.
 
     `by_temporal`: because Temporal was asked to cancel it. `landed`: the pivot had landed, though
     its store may have forgotten; so it is past it from the start, and all its steps must succeed.

@@ -9,7 +9,7 @@ not failures: they pass through and fail the workflow task, and so does eviction
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -88,11 +88,10 @@ class Executor:
             self._plan, self._progress, self._calls, untracked=self._untracked
         )
         self._continue_as_new = continue_as_new
-        self._runs = earlier_runs or EarlierRuns()  # what a later one has to know by now
+        self._runs = deepcopy(earlier_runs) or EarlierRuns()  # what a later one has to know by now
         self._answers = Answers(self._plan, self._progress, self._runs)
         self._forward: asyncio.Task[None] | None = None
         self._abortion = self._runs.undo
-        self._cause: FailureCause | None = None  # why it is being undone
         self._committed = self._runs.landed
         self._undoable: bool | None = None  # what the pivot's fence said, once it was asked
 
@@ -117,7 +116,7 @@ class Executor:
         something that is no step fails past the pivot, where nothing may be undone any more.
         """
         forward = forward or self._run_steps
-        cause = self._cause = await self._try(forward, self._definition.deadline)
+        cause = self._runs.undo = await self._try(forward, self._definition.deadline)
         if cause is not None and not self._committed:
             self.view.called_off = cause.code
             self._progress.enter(SagaState.COMPENSATING)
@@ -125,8 +124,8 @@ class Executor:
             self._undoable = not await self._finish(self._pivot_landed())
             if not self._undoable:
                 # An earlier run of this saga, or of this task, went past the pivot. So must we.
-                self._committed, self._abortion, self._cause = True, None, None
-                self._runs = replace(self._runs, landed=True)
+                self._committed, self._runs.landed = True, True
+                self._abortion = self._runs.undo = None
                 self._progress.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
         if cause is not None and self._committed:
@@ -252,8 +251,7 @@ class Executor:
 
     async def _expire(self, deadline: timedelta) -> None:
         now = workflow.now()
-        until = self._runs.deadline or (now + deadline).isoformat()
-        self._runs = replace(self._runs, deadline=until)
+        until = self._runs.deadline = self._runs.deadline or (now + deadline).isoformat()
         left = max(datetime.fromisoformat(until) - now, SHORTLY)
         await workflow.sleep(left, summary="deadline")
         detail = f"not done in {deadline}"
@@ -294,13 +292,12 @@ class Executor:
                 if not task.done() and renew is not None:
                     self._continue_as_new = None
                     if workflow.patched("begins-anew"):
-                        given, since = self._answers.given, self._answers.since
-                        renew(replace(self._runs, undo=self._cause, since=since, answers=given))
+                        renew(self._runs)
             except asyncio.CancelledError:
                 if (current := asyncio.current_task()) is not None:
                     current.uncancel()
-                accepted = self.request_cancel("cancelled_by_operator", "cancelled on Temporal")
-                self._runs = replace(self._runs, by_temporal=self._runs.by_temporal or accepted)
+                if self.request_cancel("cancelled_by_operator", "cancelled on Temporal"):
+                    self._runs.by_temporal = True
         return task.result()
 
     def _is_to_begin_anew(self) -> bool:

@@ -29,7 +29,7 @@ from saga.messages import (
     is_held_back,
     is_rejection,
 )
-from saga.step import UNTIL_DONE, Step
+from saga.step import Step
 
 if TYPE_CHECKING:
     from saga.retriable_calls import RetriableCalls
@@ -141,7 +141,6 @@ class RetriableCall:
             self.step,
             activity,
             self.args,
-            retry=UNTIL_DONE,
             patience=None if self.parked else self.step.park_after,
             summary=activity.__name__,
             priority=URGENT if self.role is Role.COMPENSATION else Priority.default,

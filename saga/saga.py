@@ -11,7 +11,7 @@ from saga.earlier_runs import may_have_untracked_effects
 from saga.executor import Executor, gather_or_cancel
 from saga.messages import Call, Outcome, Resolution
 from saga.progress import FORWARD
-from saga.step import UNTIL_DONE, Refusal, Step
+from saga.step import Refusal, Step
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -85,17 +85,13 @@ class Saga(Executor):
         and only here, the run is a part of the key.
         """
         call = Call(self.view.saga_id, f"{step.name}#{number}@{workflow.info().run_id}")
-        reply: R = await self._activities.execute(
-            step, step.action, (call, command), retry=UNTIL_DONE, patience=None
-        )
+        reply: R = await self._activities.execute(step, step.action, (call, command))
         return reply
 
     async def ask(self, step: Step[Any, Any], activity: Callable[..., Any]) -> Any:
         """Run an activity that only reads, beside the steps, until it succeeds."""
         call = Call(self.view.saga_id, step.name)
-        return await self._activities.execute(
-            step, activity, (call,), retry=UNTIL_DONE, patience=None
-        )
+        return await self._activities.execute(step, activity, (call,))
 
     def upsert_search_attribute(self, attribute: SearchAttributeUpdate[Any]) -> None:
         """Have the workflow found by this. On the fast path, once it is left, or at the close."""

@@ -1,6 +1,5 @@
 """Mutants without what holds where people, time and others meet a saga."""
 
-from dataclasses import replace
 from typing import Any
 
 from temporalio import workflow
@@ -54,12 +53,11 @@ async def forget_words(self: RetriableCalls, call: RetriableCall, when: str) -> 
 
 async def ask_all_the_same(self: Saga, step: Step[Any, Any], **options: Any) -> Any:
     """A read is asked, and may refuse, though the pivot has landed."""
-    landed = self._runs.landed
-    self._runs = replace(self._runs, landed=False)
+    landed, self._runs.landed = self._runs.landed, False
     try:
         return await _step(self, step, **options)
     finally:
-        self._runs = replace(self._runs, landed=landed)
+        self._runs.landed = landed
 
 
 def any_id(kind: SagaType, order_id: str) -> None:
