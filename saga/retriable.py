@@ -11,15 +11,16 @@ place would be read as one.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import FailureError
 
+from saga.activity_execution import ActivityExecutor
 from saga.messages import (
     Resolution,
     Resolving,
@@ -31,9 +32,6 @@ from saga.messages import (
 )
 from saga.step import Step
 
-if TYPE_CHECKING:
-    from saga.retriable_calls import RetriableCalls
-
 # Undoing goes ahead of new work in a backlog: 1 is first, and new work has the default of 3.
 URGENT = Priority(priority_key=1)
 WORDS_ON_RECORD = "words-on-record"  # a patch: a retry is put on record when it is said
@@ -41,12 +39,15 @@ WORDS_ON_RECORD = "words-on-record"  # a patch: a retry is put on record when it
 
 @dataclass(eq=False)
 class RetriableCall:
-    """One activity of a step that must succeed; `calls` has all of its saga.
+    """One activity of a step that must succeed. `report` hears when it parks and when that ends.
 
+    `find_earlier` answers with what an operator said of it in an earlier run of the saga.
     `refusable`: a refusal is an answer, and raised; it still parks when it fails for long.
     """
 
-    calls: "RetriableCalls"
+    executor: ActivityExecutor
+    report: Callable[["RetriableCall"], None]
+    find_earlier: Callable[["RetriableCall", str], Awaitable[Resolution | None]]
     step: Step[Any, Any]
     role: Role
     args: Sequence[Any]
@@ -101,14 +102,14 @@ class RetriableCall:
                 if self.resolution.action is not Resolving.RETRY:
                     return self._end(None)
                 if workflow.patched(WORDS_ON_RECORD):
-                    self.calls.report(self)
+                    self.report(self)
 
     async def _is_settled(self, when: str) -> bool:
         """Whether an operator has said of it, in an earlier run, that it is not to be done here.
 
         Asked again when it parks: a run that was reset to behind its beginning could not ask then.
         """
-        said = None if self.is_question else await self.calls.find_earlier_resolution(self, when)
+        said = None if self.is_question else await self.find_earlier(self, when)
         self.resolution = said or self.resolution
         return said is not None
 
@@ -129,7 +130,7 @@ class RetriableCall:
                 return False
             before, self.parked = self.parked, cause_of(error, self.step.name).detail
             if before != self.parked or not workflow.patched(WORDS_ON_RECORD):
-                self.calls.report(self)
+                self.report(self)
             # To retry what says that it is final would be to retry without a pause.
             return refused or (is_final(error) and workflow.patched("final-failures-park"))
         return False
@@ -137,7 +138,7 @@ class RetriableCall:
     async def _try(self) -> Any:
         first, self._first = self._first, False
         activity = getattr(self.step, self.role)
-        return await self.calls.executor.execute(
+        return await self.executor.execute(
             self.step,
             activity,
             self.args,
@@ -152,7 +153,7 @@ class RetriableCall:
             self.unrecorded, self.word = self.word, None
         if self.parked is not None:
             self.parked = None
-            self.calls.report(self)
+            self.report(self)
         return reply
 
 

@@ -44,7 +44,9 @@ class RetriableCalls:
         self, step: Step[Any, Any], role: Role, *args: Any, refusable: bool = False
     ) -> RetriableCall:
         """A call of which operators may speak from now on."""
-        call = self._calls[step.name, role] = RetriableCall(self, step, role, args, refusable)
+        earlier = self.find_earlier_resolution
+        call = RetriableCall(self.executor, self.report, earlier, step, role, args, refusable)
+        self._calls[step.name, role] = call
         return call
 
     def check(self, resolution: Resolution) -> None:

@@ -86,7 +86,7 @@ async def forget_what_is_refused(self: RetriableCall) -> Any:
 
 
 async def _once(call: RetriableCall) -> Any:
-    step, execute = call.step, call.calls.executor.execute
+    step, execute = call.step, call.executor.execute
     activity = getattr(step, call.role)
     return await execute(step, activity, call.args, retry=FORWARD, patience=step.patience)
 
