@@ -78,7 +78,7 @@ KNOWN = {*ELSEWHERE, *(it for read_by in READ.values() for it in read_by)}
 def declared() -> list[tuple[str, str]]:
     """All classes of settings in our programs, by module and name."""
     found = []
-    folders = ("api", "infrastructure", "relay", "sandbox", "services", "workers")
+    folders = ("api", "console", "infrastructure", "relay", "sandbox", "services", "workers")
     for path in sorted(it for folder in folders for it in (ROOT / folder).rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):

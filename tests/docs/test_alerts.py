@@ -15,6 +15,7 @@ OURS = re.compile(r"saga_[a-z]+(_[a-z]+)*")
 MAKERS = (
     "activities",
     "api",
+    "console",
     "infrastructure",
     "relay",
     "saga",
