@@ -2,7 +2,6 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from shutil import which
@@ -22,6 +21,7 @@ from tests.docs.markdown import (
     shell_blocks,
 )
 from tests.support.ports import free_port
+from tests.support.shell import bash
 from tests.support.stack import Stack, running_stack
 
 PROGRAMS = Path(sys.executable).parent
@@ -75,15 +75,8 @@ def usual_ports(stack: Stack) -> dict[str, str]:
 def run(stack: Stack, text: str) -> str:
     """Run it where `saga up` was run; what it said. Fails if a command did."""
     environ = {name: it for name, it in os.environ.items() if not name.startswith(("SAGA", "TEMP"))}
-    done = subprocess.run(
-        ["bash", "-c", text],
-        cwd=stack.state_dir.parent,
-        env={**environ, "PATH": f"{PROGRAMS}:{os.environ['PATH']}", "COLUMNS": "80"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=BOUND,
-    )
+    environ |= {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "COLUMNS": "80"}
+    done = bash(text, cwd=stack.state_dir.parent, env=environ, within=BOUND)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -17,6 +17,7 @@ import pytest_asyncio
 
 from tests.docs.markdown import OPERATING, RUNBOOKS, Block, shell_blocks, table_rows
 from tests.docs.test_commands import MARK, missing, run, script
+from tests.support.shell import bash
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import until
 
@@ -134,21 +135,15 @@ def command(task: str, column: int) -> str:
 
 def shell(stack: Stack, text: str, **variables: str) -> str:
     """What a command says, in the stack's folder; it must succeed."""
-    done = subprocess.run(
-        ["bash", "-c", text],
-        cwd=stack.state_dir.parent,
-        env={
-            **os.environ,
-            **variables,
-            "TEMPORAL_ADDRESS": stack.state.urls["temporal"],
-            "TEMPORAL_CLI_ADDRESS": stack.state.urls["temporal"],
-            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    temporal = stack.state.urls["temporal"]
+    environ = {
+        **os.environ,
+        **variables,
+        "TEMPORAL_ADDRESS": temporal,
+        "TEMPORAL_CLI_ADDRESS": temporal,
+        "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+    }
+    done = bash(text, cwd=stack.state_dir.parent, env=environ, within=60)
     assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
