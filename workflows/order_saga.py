@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         EarlierRuns,
         FailureCause,
         FailureKind,
+        Outcome,
         Resolution,
         Resolving,
         Role,
@@ -45,6 +46,7 @@ class OrderSaga:
     """The base of a workflow that runs one saga of one order, as `self._saga`."""
 
     definition: SagaDefinition  # of the class, or of those sagas that began before it changed
+    status_while_open: OrderStatus | None = None  # of the order; None: the saga does not change it
 
     def __init__(self, order: SagaInput) -> None:
         self._input = order
@@ -103,6 +105,8 @@ class OrderSaga:
         self._saga.check_resolution(resolution)
 
     async def _note(self, notice: BlockedStepEvent) -> None:
+        if self.status_while_open is not None:
+            self._show(OrderStatus.BLOCKED if notice.still_blocked else self.status_while_open)
         said = notice.resolution
         note = StepNote(
             order_id=self._input.order_id,
@@ -146,6 +150,24 @@ class OrderSaga:
             update={"earlier_life": True, "undo": undo, "landed": later.landed}
         )
         workflow.continue_as_new(again)
+
+    async def _run(self, kind: SagaType) -> Outcome:
+        """Run the saga, under its own id only."""
+        check_id(kind, self._input.order_id)
+        return await self._saga.run()
+
+    async def _close(
+        self, outcome: Outcome, reason: Reason | None, *, show: OrderStatus | None = None
+    ) -> None:
+        """Call last. Closes the workflow as Canceled if it was cancelled on Temporal.
+
+        `reason`: why it was undone, as it is on record.
+        """
+        if show is not None:
+            self._show(show)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        cause = outcome.cause
+        self._saga.close(outcome, on_record=cause is None or reason == reason_of(cause))
 
     def _show(self, status: OrderStatus) -> None:
         """Have the workflow found by the order's status."""

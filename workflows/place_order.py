@@ -16,11 +16,11 @@ with workflow.unsafe.imports_passed_through():
     from contracts.names import Queue
     from contracts.orders import Order, OrderStatus
     from contracts.workflow_io import PLACING, OrderOutcome, PlaceOrderInput
-    from saga import BlockedStepEvent, Outcome, SagaDefinition, Step, StepKind
+    from saga import Outcome, SagaDefinition, Step, StepKind
     from workflows import commands
-    from workflows.order_saga import OrderSaga, check_id, reason_of
+    from workflows.order_saga import OrderSaga, reason_of
 
-CREATE_ORDER = Step(
+CREATE = Step(
     name="create_order",
     kind=StepKind.COMPENSATABLE,
     queue=Queue.ORDERS,
@@ -31,7 +31,7 @@ CREATE_ORDER = Step(
     does="records the order as pending",
     undoes="closes the order, and records why",
 )
-VALIDATE_USER = Step(
+VALIDATE = Step(
     name="validate_user",
     kind=StepKind.READ,
     queue=Queue.USERS,
@@ -39,7 +39,7 @@ VALIDATE_USER = Step(
     action=UserActivities.validate,
     does="checks that the customer exists and is active",
 )
-RESERVE_INVENTORY = Step(
+RESERVE = Step(
     name="reserve_inventory",
     kind=StepKind.COMPENSATABLE,
     queue=Queue.INVENTORY,
@@ -50,7 +50,7 @@ RESERVE_INVENTORY = Step(
     does="sets {pieces} aside",
     undoes="puts {pieces} back on the shelf",
 )
-CHARGE_PAYMENT = Step(
+CHARGE = Step(
     name="charge_payment",
     kind=StepKind.COMPENSATABLE,
     queue=Queue.PAYMENTS,
@@ -62,7 +62,7 @@ CHARGE_PAYMENT = Step(
     does="charges {total} to the customer's card",
     undoes="gives {total} back to the customer, or calls off a charge under way",
 )
-CONFIRM_ORDER = Step(
+CONFIRM = Step(
     name="confirm_order",
     kind=StepKind.PIVOT,
     queue=Queue.ORDERS,
@@ -71,7 +71,7 @@ CONFIRM_ORDER = Step(
     fence=OrderActivities.fence_confirm,
     does="makes the order binding",
 )
-COMMIT_INVENTORY = Step(
+COMMIT = Step(
     name="commit_inventory",
     kind=StepKind.RETRIABLE,
     queue=Queue.INVENTORY,
@@ -81,14 +81,7 @@ COMMIT_INVENTORY = Step(
 )
 PLACE_ORDER = SagaDefinition(
     name=PLACING.name,
-    steps=(
-        CREATE_ORDER,
-        VALIDATE_USER,
-        RESERVE_INVENTORY,
-        CHARGE_PAYMENT,
-        CONFIRM_ORDER,
-        COMMIT_INVENTORY,
-    ),
+    steps=(CREATE, VALIDATE, RESERVE, CHARGE, CONFIRM, COMMIT),
     # Long enough for every step to use up its patience; whoever still waits then waits in vain.
     deadline=timedelta(minutes=30),
 )
@@ -99,6 +92,7 @@ class PlaceOrder(OrderSaga):
     """Carries one order to `confirmed`, or undoes it and says why."""
 
     definition = PLACE_ORDER
+    status_while_open = OrderStatus.PENDING
 
     @workflow.init
     def __init__(self, order: PlaceOrderInput) -> None:
@@ -107,18 +101,10 @@ class PlaceOrder(OrderSaga):
     @workflow.run
     async def run(self, order: PlaceOrderInput) -> OrderOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
-        check_id(PLACING, order.order_id)
-        outcome = await self._saga.run()
+        outcome = await self._run(PLACING)
         result = _result(order.order_id, outcome)
-        self._show(result.status)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        cause = outcome.cause
-        self._saga.close(outcome, on_record=cause is None or result.reason == reason_of(cause))
+        await self._close(outcome, result.reason, show=result.status)
         return result
-
-    async def _note(self, notice: BlockedStepEvent) -> None:
-        self._show(OrderStatus.BLOCKED if notice.still_blocked else OrderStatus.PENDING)
-        await super()._note(notice)
 
 
 def _result(order_id: str, outcome: Outcome) -> OrderOutcome:
@@ -126,7 +112,7 @@ def _result(order_id: str, outcome: Outcome) -> OrderOutcome:
         return OrderOutcome(order_id=order_id, status=OrderStatus.CONFIRMED)
     # Of a saga that was reset, the order's own record knows best why it was closed. There is none
     # if an operator skipped the closing, or marked it as done.
-    closed: Order | None = outcome.undone[CREATE_ORDER.name]
+    closed: Order | None = outcome.undone[CREATE.name]
     status = closed.status if closed else OrderStatus(outcome.cause.ending)
     reason = closed.reason if closed else reason_of(outcome.cause)
     return OrderOutcome(order_id=order_id, status=status, reason=reason)

@@ -21,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.workflow_io import RETURNING, ReturnOrderInput, ReturnOutcome
     from saga import SagaDefinition, Step, StepKind
     from workflows import commands
-    from workflows.order_saga import OrderSaga, check_id, reason_of
+    from workflows.order_saga import OrderSaga, reason_of
 
 BEGIN_RETURN = Step(
     name="begin_return",
@@ -80,16 +80,11 @@ class ReturnOrder(OrderSaga):
     @workflow.run
     async def run(self, order: ReturnOrderInput) -> ReturnOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
-        check_id(RETURNING, order.order_id)
-        outcome = await self._saga.run()
+        outcome = await self._run(RETURNING)
         if outcome.cause is None:
-            self._show(OrderStatus.RETURNED)
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        if outcome.cause is None:
-            self._saga.close(outcome)
+            await self._close(outcome, None, show=OrderStatus.RETURNED)
             return ReturnOutcome(order_id=order.order_id, returned=True)
         # Of a saga that was reset, the order's own record knows best why it was abandoned.
-        why = reason_of(outcome.cause)
-        reason = outcome.undone[BEGIN_RETURN.name] or why
-        self._saga.close(outcome, on_record=reason == why)
+        reason = outcome.undone[BEGIN_RETURN.name] or reason_of(outcome.cause)
+        await self._close(outcome, reason)
         return ReturnOutcome(order_id=order.order_id, returned=False, reason=reason)

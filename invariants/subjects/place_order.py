@@ -19,7 +19,7 @@ from invariants.stock_and_money import (
 from invariants.subjects.extension import OrderExtension
 from saga.verify.subject import Subject
 from services.order.aggregate import CLOSING
-from workflows.place_order import CREATE_ORDER
+from workflows.place_order import CREATE
 
 CONFIRMED = OrderStatus.CONFIRMED.value
 TERMINAL = {"OrderConfirmed", *CLOSING.values()}
@@ -62,11 +62,11 @@ async def the_record_says_the_truth(
     """
     order = await world.services.orders.get(case.order.order_id)
     types = await recorded(world, case)
-    if CREATE_ORDER.name in ending.left:
+    if CREATE.name in ending.left:
         ended = [it for it in types if it in TERMINAL]
         return [f"its closing is left to people, and yet there is {ended}"] if ended else []
     wrong = []
-    closed_by_hand = any(it.step == CREATE_ORDER.name and it.settles for it in ending.words)
+    closed_by_hand = any(it.step == CREATE.name and it.settles for it in ending.words)
     if ending.status not in {None, order.status} and not closed_by_hand:
         wrong.append(f"the order is {order.status}, its workflow says {ending.status}")
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:

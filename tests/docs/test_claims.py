@@ -48,7 +48,7 @@ TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 TIMES = {
     "Step.attempt": "saga.step:Step.attempt",
     "Step.patience": "saga.step:Step.patience",
-    "CHARGE_PAYMENT": "workflows.place_order:CHARGE_PAYMENT.attempt",
+    "CHARGE": "workflows.place_order:CHARGE.attempt",
     "Step.park_after": "saga.step:Step.park_after",
     "PLACE_ORDER": "workflows.place_order:PLACE_ORDER.deadline",
     "STICKY_TIMEOUT": "workers.registration:STICKY_TIMEOUT",

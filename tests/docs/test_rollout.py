@@ -21,13 +21,13 @@ from tests.support.waiting import until
 ROLLOUT = ROOT / "docs/rollout.md"
 CODE = ("activities", "contracts", "infrastructure", "saga", "services", "workers", "workflows")
 ENDING = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"  # of what a page leaves running
-FORWARD = "outcome = await self._saga.run()\n"
-USER = "        VALIDATE_USER,\n"
+FORWARD = "outcome = await self._run(PLACING)\n"
+USER = "VALIDATE, "
 MOVE = (
     "temporal workflow update-options -w $SAGA --versioning-override-behavior pinned "
     "--versioning-override-deployment-name orders --versioning-override-build-id swapped"
 )
-STOCK = "        RESERVE_INVENTORY,\n"
+STOCK = "RESERVE, "
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -18,7 +18,7 @@ from saga.step import reply_type
 from saga.verify.kinds import Kind as OfAll
 from services.payment.provider import errors
 from tests.verifier.mutant import Mutant
-from workflows import order_saga, place_order
+from workflows import order_saga
 from workflows.tallying import Tallying
 
 _check, _step, _admit = RetriableCalls.check, Saga.step, Tallying.admit
@@ -175,7 +175,7 @@ MUTANTS = (
     ),
     Mutant(
         "workflow ids",
-        place_order,
+        order_saga,
         "check_id",
         any_id,
         "charge_payment:payment.charge the same is started under another id and cancelled",

@@ -107,7 +107,7 @@ class Script:
         )
 
     @property
-    def waits(self) -> bool:
+    def operator_is_away(self) -> bool:
         """Whether no operator has looked yet: a life is to end while a step is parked."""
         return self.ending is not None and self.ending.life in PARKED
 

@@ -31,7 +31,7 @@ async def operate(script: Script) -> None:
         await asyncio.sleep(LOOK)
         lasting = {it.site.step: it for it in script.faults if it.kind in WORDS}
         foreseen = not script.fired.isdisjoint(lasting.values())
-        if not (foreseen or script.stage.may_park) or script.waits:
+        if not (foreseen or script.stage.may_park) or script.operator_is_away:
             continue
         with contextlib.suppress(RPCError, WorkflowQueryFailedError):
             if not await script.stage.is_open():
