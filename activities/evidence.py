@@ -120,7 +120,7 @@ async def may_have_landed_unseen(execution: Execution) -> bool:
     if kind is not None and kind.pivot in asked:
         return True
     happened = [event.event_type for event in history.events]
-    tasks = [it for it in happened if it in {STARTED, COMPLETED, *BROKEN_OFF}]
+    tasks = [record for record in happened if record in {STARTED, COMPLETED, *BROKEN_OFF}]
     was_broken_off = tasks[-1:] == [STARTED] or not BROKEN_OFF.isdisjoint(tasks)
     return was_broken_off and (await _given(execution, history)).get("fast_path") is True
 

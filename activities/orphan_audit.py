@@ -189,7 +189,7 @@ class AuditActivities:
             captured=await self._payments.totals(PaymentStatus.CAPTURED),
             confirmed=await self._orders.totals(OrderStatus.CONFIRMED),
             open=[*pending, *blocked],
-            reserved=sum(it.reserved for it in products),
+            reserved=sum(product.reserved for product in products),
         )
 
     @activity.defn(name="audit.find")
@@ -201,7 +201,7 @@ class AuditActivities:
         following: Cursor | None = search.at
         while following is not None and len(found) < MOST:
             some = await self.search(search.model_copy(update={"at": following}))
-            found += (it for it in some.orphans if it.remedy is not Remedy.REPORT)
+            found += (orphan for orphan in some.orphans if orphan.remedy is not Remedy.REPORT)
             following = some.following
         return found
 

@@ -130,7 +130,9 @@ class Searches:
             return {}, set()
         effects = await self._inventory.effects(saga_ids)
         captured = await self._payments.captured([order_of(saga_id) for saga_id in saga_ids])
-        return {it.saga_id: it.steps for it in effects}, {it.order_id for it in captured}
+        return {effect.saga_id: effect.steps for effect in effects}, {
+            order.order_id for order in captured
+        }
 
     async def _page(self, only: OrderFilter, token: str) -> Suspects:
         page = await self._orders.page(only, limit=PAGE, cursor=token or None)

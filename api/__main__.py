@@ -112,7 +112,7 @@ def auth_settings() -> AuthSettings:
     try:
         settings = AuthSettings()
     except ValidationError as error:
-        faults = [f"{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors()]
+        faults = [f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
         sys.exit("\n".join([WITHOUT_KEYS, *faults]))
     try:
         demand_usable(settings.api_auth_jwks)
@@ -190,7 +190,7 @@ def run_api(
     if options.work and VersionSettings().temporal_worker_build_id:
         sys.exit(WORKS_IN_NO_VERSION)
     if options.work and (wrong := findings()):
-        sys.exit("\n".join(str(it) for it in wrong))
+        sys.exit("\n".join(str(finding) for finding in wrong))
     allow_many_connections()
     auth, places = auth_settings(), PlaceSettings().places()
     try:

@@ -82,7 +82,9 @@ class Ground:
     @property
     def pids(self) -> dict[str, int]:
         """By the children's names."""
-        return {it.child.name: it.identity.pid for it in self.runners if it.identity}
+        return {
+            runner.child.name: runner.identity.pid for runner in self.runners if runner.identity
+        }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -93,7 +95,7 @@ class Ground:
     def settings(self, kind: type[S]) -> S:
         """The stack's own settings of this kind."""
         env = {name.lower(): value for name, value in self.plan.environment.items()}
-        return kind.model_validate({it: env[it] for it in kind.model_fields if it in env})
+        return kind.model_validate({item: env[item] for item in kind.model_fields if item in env})
 
     def default_temporal(self) -> dict[str, str]:
         """What leads a program to the server with default settings."""
@@ -180,10 +182,10 @@ def _measurable(
     for stage in stages:
         yield tuple(
             tuple(
-                replace(it, argv=(*it.argv, *extra))
-                if isinstance(it, Child) and it.name == TEMPORAL
-                else it
-                for it in lane
+                replace(child, argv=(*child.argv, *extra))
+                if isinstance(child, Child) and child.name == TEMPORAL
+                else child
+                for child in lane
             )
             for lane in stage
         )
@@ -200,7 +202,9 @@ def _second_temporal(ground: Ground, namespaces: Sequence[str]) -> tuple[Stage, 
     check = ready.accepts(HOST, port)
     server = Child(DEFAULT_TEMPORAL, argv, ground.environment, check, rank=1)
     attributes = [_attributes(ground, "default", **ground.default_temporal())]
-    attributes += [_attributes(ground, it, TEMPORAL_NAMESPACE=it) for it in namespaces]
+    attributes += [
+        _attributes(ground, namespace, TEMPORAL_NAMESPACE=namespace) for namespace in namespaces
+    ]
     return (((server,),), tuple((job,) for job in attributes))
 
 

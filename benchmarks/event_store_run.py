@@ -49,7 +49,7 @@ async def measure(rounds: int, seconds: float, relayed: int) -> Found:
 async def _subjects(folder: Path) -> AsyncIterator[dict[str, Measured]]:
     postgres = Postgres.at(folder, free_port())
     await postgres.start()
-    orders, events, theirs = (_url(postgres, it) for it in ("orders", "events", "users"))
+    orders, events, theirs = (_url(postgres, name) for name in ("orders", "events", "users"))
     await upgrade(migrations_of("order"), orders)
     await upgrade(migrations_of("event"), events)
     order_database, event_database = Database(orders), Database(events)

@@ -170,9 +170,9 @@ class Theirs:
             self._log.insert_events([_stored(stream, version)])
         began, done = time.perf_counter(), 0
         while page := self._log.select_notifications(at + 1, PAGE):
-            for it in page:
+            for order in page:
                 copy = _stored(uuid4(), 1)
-                self._follower.insert_events([copy], tracking=Tracking("log", it.id))
+                self._follower.insert_events([copy], tracking=Tracking("log", order.id))
             at, done = page[-1].id, done + len(page)
         return done / (time.perf_counter() - began)
 
@@ -180,7 +180,7 @@ class Theirs:
 async def _in_threads(works: Sequence[Callable[[], float]]) -> list[float]:
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(len(works)) as pool:
-        return await asyncio.gather(*(loop.run_in_executor(pool, it) for it in works))
+        return await asyncio.gather(*(loop.run_in_executor(pool, work) for work in works))
 
 
 def _stored(stream: object, version: int) -> StoredEvent:

@@ -99,7 +99,7 @@ class Measuring:
         await subject.settle()
         own = own_usage().cpu - own_before.cpu
         seconds = {HARNESS: own, **grouped(spent(before, self._usages(kinds)))}
-        return sample, {name: 1000 * it / done for name, it in seconds.items()}
+        return sample, {name: 1000 * second / done for name, second in seconds.items()}
 
     def _usages(self, kinds: Sequence[str]) -> dict[str, Usage]:
         pids = self.ground.pids

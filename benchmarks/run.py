@@ -45,18 +45,18 @@ async def bench(folder: Path, wanted: Sequence[str], asked: Asked, tell: Tell) -
         turns = await measuring.rounds(subjects)
         if asked.count:
             await handed_in()
-        found = {it.name: await _cost(ground, it, tell, asked) for it in subjects}
+        found = {subject.name: await _cost(ground, subject, tell, asked) for subject in subjects}
         return Results(
             machine=machine(),
             subjects={
-                it.name: summary(
-                    it.name,
-                    it.title,
-                    measuring.at_once[it.name],
-                    [turn for turn in turns if turn.subject == it.name],
-                    found[it.name],
+                subject.name: summary(
+                    subject.name,
+                    subject.title,
+                    measuring.at_once[subject.name],
+                    [turn for turn in turns if turn.subject == subject.name],
+                    found[subject.name],
                 )
-                for it in subjects
+                for subject in subjects
             },
             turns=turns,
         )

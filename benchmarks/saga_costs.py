@@ -34,7 +34,9 @@ async def cost(ground: Ground, subject: Subject, *, settle: bool) -> Cost:
         if workflow is not None:
             ended.append(workflow)
 
-    databases = {it: ground.superuser_url(it) for it in databases_of(subject.name)}
+    databases = {
+        database: ground.superuser_url(database) for database in databases_of(subject.name)
+    }
     before = await counted(*urls)
     scans_before = await table_growth.counts(databases)
     done = await load.alone(one, warmup=0, count=SAGAS if settle else AT_ONCE)
@@ -56,8 +58,8 @@ async def cost(ground: Ground, subject: Subject, *, settle: bool) -> Cost:
         transactions=transactions,
         read_whole={
             table: read
-            for table, it in scans.items()
-            if (read := (it.read_whole - scans_before[table].read_whole) / sagas) >= NOTICED
+            for table, scan in scans.items()
+            if (read := (scan.read_whole - scans_before[table].read_whole) / sagas) >= NOTICED
         },
     )
 
@@ -70,5 +72,5 @@ async def _history(
         return None, None
     port = ground.ports.default_temporal if default else ground.options.ports.temporal
     client = await Client.connect(f"{HOST}:{port}", namespace=namespace)
-    found = [await history(client, it) for it in ended]
-    return median(it.events for it in found), median(it.size for it in found)
+    found = [await history(client, saga) for saga in ended]
+    return median(row.events for row in found), median(row.size for row in found)

@@ -78,18 +78,22 @@ class Soaking:
 
     def _memory(self) -> dict[str, float]:
         pids = self.ground.pids
-        serving = {it: pid for it, pid in pids.items() if kind_of(it) in self.subject.processes}
-        return {name: it.memory / MIB for name, it in usages(serving).items()}
+        serving = {key: pid for key, pid in pids.items() if kind_of(key) in self.subject.processes}
+        return {name: usage.memory / MIB for name, usage in usages(serving).items()}
 
     async def _rows(self) -> dict[str, int]:
         self.tell("counting rows")
         await handed_in()
-        urls = {it: self.ground.superuser_url(it) for it in table_growth.databases()}
-        return {name: it.rows for name, it in (await table_growth.counts(urls)).items()}
+        urls = {
+            database: self.ground.superuser_url(database) for database in table_growth.databases()
+        }
+        return {name: count.rows for name, count in (await table_growth.counts(urls)).items()}
 
 
 def slopes(slices: Sequence[Slice]) -> dict[str, float]:
     """By process, over the second half: pools, caches and heaps have filled by then."""
     late = slices[len(slices) // 2 :]
-    minutes = [it.minutes for it in late]
-    return {name: slope(minutes, [it.memory[name] for it in late]) for name in late[-1].memory}
+    minutes = [sample.minutes for sample in late]
+    return {
+        name: slope(minutes, [sample.memory[name] for sample in late]) for name in late[-1].memory
+    }

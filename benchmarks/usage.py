@@ -31,7 +31,10 @@ def usages(pids: Mapping[str, int]) -> dict[str, Usage]:
     for name, pid in pids.items():
         measured = list(_measured(_tree(pid, below)))
         if measured:
-            cpu, memory = sum(it.cpu for it in measured), sum(it.memory for it in measured)
+            cpu, memory = (
+                sum(usage.cpu for usage in measured),
+                sum(usage.memory for usage in measured),
+            )
             found[name] = Usage(cpu=cpu, memory=memory)
     return found
 
@@ -39,7 +42,7 @@ def usages(pids: Mapping[str, int]) -> dict[str, Usage]:
 def spent(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, float]:
     """CPU seconds between two looks, by name; what was started in between counts from birth."""
     nothing = Usage(cpu=0, memory=0)
-    return {name: it.cpu - before.get(name, nothing).cpu for name, it in after.items()}
+    return {name: usage.cpu - before.get(name, nothing).cpu for name, usage in after.items()}
 
 
 def kind_of(name: str) -> str:

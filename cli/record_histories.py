@@ -34,7 +34,7 @@ def record(
     from invariants.golden_recorder import BrokenStory  # noqa: PLC0415 - heavy
     from invariants.golden_scenarios import stories  # noqa: PLC0415 - heavy
 
-    chosen = [it for it in stories() if only in it.file]
+    chosen = [story for story in stories() if only in story.file]
     if not chosen:
         raise typer.BadParameter(f"no history is called like {only}")
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
@@ -57,18 +57,20 @@ async def _record(chosen: "Sequence[Story]") -> "list[Recorded]":
         advance = partial(bar.advance, bar.add_task("stories", total=len(chosen)))
         async with own_databases() as settings:
             for remote in (False, True):
-                these = [it for it in chosen if it.remote is remote]
+                these = [scenario for scenario in chosen if scenario.remote is remote]
                 async with running_world(settings, remote=remote) as world:
-                    found += [it async for it in golden_recorder.record(world, these, advance)]
+                    found += [item async for item in golden_recorder.record(world, these, advance)]
     return found
 
 
 def _write(folder: Path, recorded: "Sequence[Recorded]") -> None:
     """In the place of what was recorded under the same names; the rest stays."""
-    said = {it["name"]: it for it in archive.manifest(folder)}
-    kept = {it.name: it.history for path in archive.below(folder) for it in archive.read(path)}
-    said |= {it.story.file: _about(it) for it in recorded}
-    kept |= {it.story.file: it.history for it in recorded}
+    said = {item["name"]: item for item in archive.manifest(folder)}
+    kept = {
+        item.name: item.history for path in archive.below(folder) for item in archive.read(path)
+    }
+    said |= {recording.story.file: _about(recording) for recording in recorded}
+    kept |= {recording.story.file: recording.history for recording in recorded}
     archive.write(folder, [said[name] for name in sorted(said)], kept)
 
 

@@ -28,7 +28,7 @@ def services(
     """
     found = asyncio.run(_listed(_url(state_dir.absolute())))
     now = datetime.now(UTC)
-    rows = [_row(it, now) for it in found]
+    rows = [_row(record, now) for record in found]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -37,7 +37,7 @@ def services(
     )
     for row in rows:
         place, spans = f"{row['host']}:{row['port']}", (row["age_seconds"], row["lease_seconds"])
-        table.add_row(row["service"], row["instance"], place, *(f"{it} s" for it in spans))
+        table.add_row(row["service"], row["instance"], place, *(f"{span} s" for span in spans))
     Console().print(table if rows else "the registry lists no instance")
 
 

@@ -23,7 +23,10 @@ async def own_databases() -> "AsyncIterator[DatabaseSettings]":
         postgres = Postgres.at(Path(folder), free_port(), durable=False)
         await postgres.start()
         try:
-            urls = {f"{it}_database_url": postgres.url(role) for it, role in DATABASES.items()}
+            urls = {
+                f"{database}_database_url": postgres.url(role)
+                for database, role in DATABASES.items()
+            }
             settings = DatabaseSettings.model_validate(urls)
             await migrate(settings)
             yield settings

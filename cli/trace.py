@@ -41,21 +41,24 @@ def trace(
             "--no-tracing, or was not sampled, or its spans are too old to be kept"
         )
     drawn = [
-        [row for row in rows(it) if sql or STATEMENT not in row.span.attributes] for it in traces
+        [row for row in rows(item) if sql or STATEMENT not in row.span.attributes]
+        for item in traces
     ]
     if as_json:
-        typer.echo(json.dumps([[row.span.model_dump() for row in it] for it in drawn], indent=2))
+        typer.echo(
+            json.dumps([[row.span.model_dump() for row in item] for item in drawn], indent=2)
+        )
         return
     console = Console()
-    for it in drawn:
-        console.print(_table(it, console.width))
+    for item in drawn:
+        console.print(_table(item, console.width))
 
 
 def _traces(layout: StateDir, workflows: set[str]) -> list[list[KeptSpan]]:
     """The traces that started these workflows, the first first."""
     kept = [*read(layout.spans), *of_log(layout.log(ACCESS_LOG))]
     wanted = of_workflows(kept, workflows)
-    found = [[span for span in kept if span.trace_id == it] for it in wanted]
+    found = [[span for span in kept if span.trace_id == name] for name in wanted]
     return sorted(found, key=lambda spans: min(span.start for span in spans))
 
 

@@ -148,7 +148,9 @@ def _tell(reports: "list[Report]", *, as_json: bool) -> None:
         console.print(f"{report.subject}: {len(report.failures)} failures, seed {report.seed}")
     for part, seconds in reports[0].seconds.items():
         several = part == "combinations"
-        number = sum((len(it.schedule.faults) > 1) is several for r in reports for it in r.results)
+        number = sum(
+            (len(result.schedule.faults) > 1) is several for r in reports for result in r.results
+        )
         console.print(f"[bold]{number} {part} in {seconds:.0f} s[/]")
 
 

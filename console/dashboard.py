@@ -60,7 +60,7 @@ class Figures:
     def per_minute(self) -> int:
         """Orders that were recorded in the last full minute."""
         slots = range(1, 1 + 60 // SLOT)
-        return sum(it.orders for it in self.flow.slices if it.slot in slots)
+        return sum(slot.orders for slot in self.flow.slices if slot.slot in slots)
 
     @property
     def ended_well(self) -> str:
@@ -76,16 +76,16 @@ class Figures:
 
     def _by_group(self) -> Counter[str]:
         found: Counter[str] = Counter()
-        for it in self.flow.slices:
-            found[_group(it.status)] += it.orders
+        for slot in self.flow.slices:
+            found[_group(slot.status)] += slot.orders
         return found
 
     @property
     def throughput(self) -> list[Bars]:
         """A bar for each slot: how many orders."""
         totals: Counter[int] = Counter()
-        for it in self.flow.slices:
-            totals[it.slot] += it.orders
+        for item in self.flow.slices:
+            totals[item.slot] += item.orders
         most = max([*totals.values(), 1])
         bars = (_bar(slot, 0.0, orders / most) for slot, orders in sorted(totals.items()))
         return [Bars("all", "".join(bars))]
@@ -94,8 +94,8 @@ class Figures:
     def outcomes(self) -> list[Bars]:
         """A bar for each slot: which part of its orders ended how."""
         slots: dict[int, Counter[str]] = {}
-        for it in self.flow.slices:
-            slots.setdefault(it.slot, Counter())[_group(it.status)] += it.orders
+        for item in self.flow.slices:
+            slots.setdefault(item.slot, Counter())[_group(item.status)] += item.orders
         paths = dict.fromkeys(GROUPS, "")
         for slot, counted in sorted(slots.items()):
             below = 0.0
@@ -159,5 +159,8 @@ class Board:
         found = await at_stake(self._services)
         if found.money is None or found.stock is None:
             raise Unavailable("a service that knows what is at stake does not answer")
-        held = [Money(minor=it.minor, currency=it.currency) for it in by_currency(found.money)]
+        held = [
+            Money(minor=amount.minor, currency=amount.currency)
+            for amount in by_currency(found.money)
+        ]
         return Stakes(held, stock_at_stake(found.stock).pieces)

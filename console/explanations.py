@@ -74,11 +74,11 @@ def cancelling(case: Case) -> Plan:
         return Plan(refusal=f"The order is {words(order.status)}; there is nothing to cancel.")
     if saga is None:
         return Plan(refusal="Temporal does not know its saga any more.")
-    if any(it.kind is StepKind.PIVOT and it.action.state in TAKEN for it in saga.nodes):
+    if any(node.kind is StepKind.PIVOT and node.action.state in TAKEN for node in saga.nodes):
         return Plan(refusal="It is past the pivot: what is left will be carried out.")
     if saga.cause is not None:
         return Plan(refusal="It is being undone already.")
-    deeds = [Deed(it.name, undoes(it.name, order)) for it in _begun(saga)]
+    deeds = [Deed(step.name, undoes(step.name, order)) for step in _begun(saga)]
     return Plan(deeds, "Then the order is cancelled: no money is kept, no stock is held.")
 
 
@@ -91,7 +91,7 @@ def returning(case: Case) -> Plan:
     if case.is_returning:
         return Plan(refusal="It is being returned already.")
     steps = ("begin_return", "refund_payment", "restock", "mark_returned")
-    deeds = [Deed(it, does(it, order)) for it in steps]
+    deeds = [Deed(step, does(step, order)) for step in steps]
     return Plan(deeds, "Then the order is returned. From the refund on, nothing stops it.")
 
 
@@ -106,7 +106,7 @@ def resolving(case: Case, saga: Picture, node: Node, action: str) -> Plan:
         "skip": f"does not do it, and goes on. What is left undone: {what}",
         "mark_done": f"counts it as done by other means: {what}. Nothing is sent to the service",
     }[action]
-    others = [it.name for it in saga.blocked if it.name != node.name]
+    others = [item.name for item in saga.blocked if item.name != node.name]
     left = f" {', '.join(map(words, others))} still waits." if others else ""
     end = "the order is closed" if undoing else "the saga goes on to its end"
     return Plan([Deed(node.name, first), *_after(saga, order)], f"Then {end}.{left}")
@@ -115,9 +115,9 @@ def resolving(case: Case, saga: Picture, node: Node, action: str) -> Plan:
 def _after(saga: Picture, order: Order) -> Iterator[Deed]:
     """What still follows by itself: the steps that conclude, or those past the pivot."""
     if saga.cause is None:
-        for it in saga.nodes:
-            if it.action.state == StepState.PENDING:
-                yield Deed(it.name, does(it.name, order))
+        for node in saga.nodes:
+            if node.action.state == StepState.PENDING:
+                yield Deed(node.name, does(node.name, order))
         return
     first = saga.nodes[0]
     if first.undo is not None and first.undo.state in {None, StepState.PENDING}:
@@ -126,11 +126,11 @@ def _after(saga: Picture, order: Order) -> Iterator[Deed]:
 
 def _begun(saga: Picture) -> list[Node]:
     """What a cancel would undo, last first."""
-    begun = [it for it in saga.nodes if it.action.state in TAKEN and it.undo is not None]
+    begun = [node for node in saga.nodes if node.action.state in TAKEN and node.undo is not None]
     return [*reversed(begun)]
 
 
 def _filled(template: str, order: Order) -> str:
-    number = sum(it.quantity for it in order.items)
+    number = sum(item.quantity for item in order.items)
     pieces = f"{number} piece{'s' if number != 1 else ''}"
     return template.format(total=money(order.total), pieces=pieces)

@@ -47,7 +47,7 @@ async def kept_up_to_date(make: Callable[[], Awaitable[Parts]], wait: Wait) -> A
     yield format_sse_event(retry=RETRY, comment="hello")
     while True:
         parts = await make()
-        if news := {name: it for name, part in parts.items() if (it := _news(sent, name, part))}:
+        if news := {name: new for name, part in parts.items() if (new := _news(sent, name, part))}:
             yield format_sse_event(event="parts", data_str=json.dumps(news))
         sent = dict(parts)
         await wait()

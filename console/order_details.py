@@ -49,12 +49,12 @@ class Case:
     def is_open(self) -> bool:
         """Whether it changes by itself."""
         waiting = self.order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}
-        return waiting or any(it.is_open for it in self.sagas)
+        return waiting or any(saga.is_open for saga in self.sagas)
 
     @property
     def is_returning(self) -> bool:
         """Whether a return is under way."""
-        return any(it.title == RETURNING and it.is_open for it in self.sagas)
+        return any(saga.title == RETURNING and saga.is_open for saga in self.sagas)
 
     @property
     def money_at_stake(self) -> int:
@@ -77,7 +77,7 @@ async def case_of(order_id: str, deps: Backend) -> Case:
     payment, sagas = await asyncio.gather(
         _answer(_payment(order_id, deps), "The payment service", silent), asyncio.gather(*asked)
     )
-    found = [it for it in sagas if it is not None]
+    found = [saga for saga in sagas if saga is not None]
     return Case(order, found, events, payment, sorted(set(silent)), troubles)
 
 
@@ -92,9 +92,11 @@ def _sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str,
     for kind in SAGA_TYPES:
         if kind not in {sagas.PLACING, sagas.RETURNING}:
             yield kind.name, kind.first_id(order.id)
-    if RETURNED & {it.type for it in events}:
-        attempt = 1 + sum(it.type == RETURN_ABANDONED for it in events)
-        yield from ((RETURNING, return_id(order.id, it)) for it in (attempt - 1, attempt) if it)
+    if RETURNED & {event.type for event in events}:
+        attempt = 1 + sum(event.type == RETURN_ABANDONED for event in events)
+        yield from (
+            (RETURNING, return_id(order.id, item)) for item in (attempt - 1, attempt) if item
+        )
     elif order.status == OrderStatus.CONFIRMED:
         yield RETURNING, return_id(order.id)  # begun, and nothing recorded yet
 

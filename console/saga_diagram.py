@@ -30,7 +30,7 @@ class Half:
     @property
     def attempts(self) -> int:
         """How often it was started."""
-        return sum(1 if it.fast else it.number for it in self.tries)
+        return sum(1 if attempt.fast else attempt.number for attempt in self.tries)
 
     @property
     def seconds(self) -> float | None:
@@ -40,7 +40,9 @@ class Half:
     @property
     def next_at(self) -> datetime | None:
         """When it is tried again."""
-        return next((it.next_at for it in self.tries if it.result is Result.WAITING), None)
+        return next(
+            (attempt.next_at for attempt in self.tries if attempt.result is Result.WAITING), None
+        )
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ class Picture:
     @property
     def blocked(self) -> list[Node]:
         """The steps that wait for an operator."""
-        return [it for it in self.nodes if it.action.state == StepState.BLOCKED or _blocked(it)]
+        return [
+            node for node in self.nodes if node.action.state == StepState.BLOCKED or _blocked(node)
+        ]
 
     @property
     def failures(self) -> list[Try]:
         """The attempts that failed, the last first."""
-        halves = [half for it in self.nodes for half in (it.action, it.undo) if half]
+        halves = [half for node in self.nodes for half in (node.action, node.undo) if half]
         found = [tried for half in halves for tried in half.tries if tried.error]
         return sorted(found, key=lambda it: (it.began is not None, it.began), reverse=True)
 
@@ -105,8 +109,8 @@ def draw(title: str, view: SagaView, tries: Sequence[Try], now: datetime) -> Pic
     """The picture of a saga as it is `now`."""
     nodes = _timed([_node(step, view, tries) for step in view.steps])
     bars = list(_bars(nodes, now))
-    whole = max((it.x + it.width for it in bars), default=0.0)
-    scaled = [_scaled(it, whole) for it in bars]
+    whole = max((bar.x + bar.width for bar in bars), default=0.0)
+    scaled = [_scaled(bar, whole) for bar in bars]
     return Picture(title, view.saga_id, view.state, view.cause, nodes, scaled, whole)
 
 
@@ -116,9 +120,9 @@ def _timed(nodes: Sequence[Node]) -> list[Node]:
     A compensation begins when what was before it has ended: the compensation before, or the action
     that failed or was called off.
     """
-    timed = {it.name: it for it in nodes}
-    ends = [it.action.ended or it.action.began for it in nodes]
-    last = max((it for it in ends if it), default=None)
+    timed = {child.name: child for child in nodes}
+    ends = [child.action.ended or child.action.began for child in nodes]
+    last = max((ending for ending in ends if ending), default=None)
     for node in _undone(nodes):
         half = node.undo
         if half is None or last is None:
@@ -128,12 +132,12 @@ def _timed(nodes: Sequence[Node]) -> list[Node]:
             half = replace(half, began=min(last, half.ended))
         timed[node.name] = replace(node, undo=half)
         last = half.ended or last
-    return [timed[it.name] for it in nodes]
+    return [timed[child.name] for child in nodes]
 
 
 def _node(step: StepView, view: SagaView, tries: Sequence[Try]) -> Node:
     asked = step.name in view.compensations
-    mine = [it for it in tries if it.activity == step.action]
+    mine = [attempt for attempt in tries if attempt.activity == step.action]
     done = bool(mine) and mine[-1].result is Result.DONE
     # Once a step is undone, its state and its end are the compensation's.
     action = Half(
@@ -161,11 +165,11 @@ def _called_off(mine: Sequence[Try], step: StepView, tries: Sequence[Try]) -> da
     """When the last attempt ended; of one that nobody waited for, when its undoing began."""
     if mine and mine[-1].ended:
         return mine[-1].ended
-    return next((it.began for it in tries if it.activity == step.compensation), None)
+    return next((attempt.began for attempt in tries if attempt.activity == step.compensation), None)
 
 
 def _undo(step: StepView, tries: Sequence[Try], *, asked: bool) -> Half:
-    mine = [it for it in tries if it.activity == step.compensation] if asked else []
+    mine = [attempt for attempt in tries if attempt.activity == step.compensation] if asked else []
     return Half(
         activity=step.compensation or "",
         state=step.state if asked else None,
@@ -177,7 +181,7 @@ def _undo(step: StepView, tries: Sequence[Try], *, asked: bool) -> Half:
 
 def _bars(nodes: Sequence[Node], now: datetime) -> Iterator[Bar]:
     """In seconds from the first step's beginning: forward, and then what was undone, in order."""
-    begun = [it.action.began for it in nodes if it.action.began]
+    begun = [child.action.began for child in nodes if child.action.began]
     if not begun:
         return
     zero = min(begun)
@@ -198,7 +202,7 @@ def _bar(label: str, kind: str, half: Half, zero: datetime, now: datetime) -> It
 
 def _undone(nodes: Sequence[Node]) -> list[Node]:
     """Those that are undone, in that order."""
-    return sorted((it for it in nodes if it.undone_as), key=lambda it: it.undone_as or 0)
+    return sorted((node for node in nodes if node.undone_as), key=lambda it: it.undone_as or 0)
 
 
 def _scaled(bar: Bar, whole: float) -> Bar:

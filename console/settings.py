@@ -56,7 +56,7 @@ def from_environment() -> Settings:
     return Settings(
         trace_url=given.console_trace_url,
         payment_url=given.console_payment_url,
-        reports=tuple(Path(it) for it in given.console_reports.split()),
+        reports=tuple(Path(word) for word in given.console_reports.split()),
         metrics=tuple(given.console_metrics.split()),
         envoy=given.console_envoy,
     )

@@ -30,7 +30,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     filters = (money, amounts, words, milliseconds, moment)
-    made.filters |= {it.__name__: it for it in filters}
+    made.filters |= {item.__name__: item for item in filters}
     return made
 
 
@@ -61,7 +61,7 @@ def money(amount: Money) -> str:
 
 def amounts(held: Iterable[Money]) -> str:
     """Of several currencies."""
-    return " + ".join(money(it) for it in held if it.minor) or "nothing"
+    return " + ".join(money(row) for row in held if row.minor) or "nothing"
 
 
 def words(name: str) -> str:

@@ -123,12 +123,12 @@ SAGA_TYPES: Sequence[SagaType] = (PLACING, RETURNING)
 def type_of(saga_id: str) -> SagaType | None:
     """What kind of saga has this id; None if it is no saga's of an order."""
     order_id = order_of(saga_id)
-    return next((it for it in SAGA_TYPES if it.of(saga_id, order_id)), None)
+    return next((kind for kind in SAGA_TYPES if kind.of(saga_id, order_id)), None)
 
 
 def type_named(workflow_type: str) -> SagaType | None:
     """The kind of saga whose workflow is of this type, if there is one."""
-    return next((it for it in SAGA_TYPES if it.name == workflow_type), None)
+    return next((kind for kind in SAGA_TYPES if kind.name == workflow_type), None)
 
 
 def any_of(types: Sequence[str]) -> str:

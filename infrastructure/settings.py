@@ -76,7 +76,7 @@ class AnyDatabaseSettings(ServiceDatabaseSettings):
 
 
 def _set_of(settings: BaseSettings, kind: str) -> dict[str, str]:
-    found = {it: getattr(settings, f"{it}_{kind}") for it in SERVICES}
+    found = {owner: getattr(settings, f"{owner}_{kind}") for owner in SERVICES}
     return {service: url for service, url in found.items() if url}
 
 

@@ -44,7 +44,7 @@ async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandl
         task_queue=Queue.ORDERS,
     )
     report = await audit.result()
-    ends = {it.orphan.saga_id: it.status for it in report.repaired}
+    ends = {repair.orphan.saga_id: repair.status for repair in report.repaired}
     if ends.get(case.workflow_id) != "cancelled":
         raise ValueError(f"{case.workflow_id} was not undone: {report}")
     return audit if story.saga == AUDIT else world.client.get_workflow_handle(case.workflow_id)
@@ -85,7 +85,7 @@ async def audit(
 
 async def _charging(saga: WorkflowHandle[Any, Any]) -> bool:
     pending = (await saga.describe()).raw_description.pending_activities
-    return CHARGE.activity in {it.activity_type.name for it in pending}
+    return CHARGE.activity in {activity.activity_type.name for activity in pending}
 
 
 async def _listed(world: World, case: OrderCase, run_id: str) -> bool:

@@ -39,7 +39,7 @@ def barriers_hold(
     async def invariant(world: World, case: OrderCase, ending: OrderEnding) -> list[str]:
         rows = await rows_of(world, case.workflow_id)
         wrong = [
-            f"{step} {op} is left started" for (step, op), it in rows.items() if it == "started"
+            f"{step} {op} is left started" for (step, op), row in rows.items() if row == "started"
         ]
         for step in steps:
             if step.name in ending.left and step.name in ended_by_word:

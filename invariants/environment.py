@@ -99,7 +99,8 @@ async def running_world(
     """
     async with AsyncExitStack() as stack:
         databases = {
-            it: Database(getattr(settings, f"{it}_database_url"), pool_size=POOL) for it in SERVICES
+            service: Database(getattr(settings, f"{service}_database_url"), pool_size=POOL)
+            for service in SERVICES
         }
         for database in databases.values():
             stack.push_async_callback(database.close)

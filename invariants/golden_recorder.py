@@ -25,7 +25,7 @@ from saga.verify.run import Run
 from saga.verify.subject import HASTE, Subject
 from workflows.place_order import PlaceOrder
 
-SUBJECTS = {it.name: it for it in (PLACE_ORDER, RETURN_ORDER)}
+SUBJECTS = {item.name: item for item in (PLACE_ORDER, RETURN_ORDER)}
 SIDE_BY_SIDE = 16
 # Who worked, where the code was, and what no replay looks at.
 LEFT_OUT = {"identity", "stackTrace", "binaryChecksum", "buildId"}
@@ -49,7 +49,7 @@ async def record(
 ) -> AsyncIterator[Recorded]:
     """Record all, side by side where they can be. BrokenStory if one is not true."""
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
-    alone = [it for it in stories if it.audited or it.schedule.mode is Mode.HASTY]
+    alone = [item for item in stories if item.audited or item.schedule.mode is Mode.HASTY]
 
     async def one(story: Story) -> Recorded:
         async with slots:
@@ -57,7 +57,7 @@ async def record(
         ended()
         return recorded
 
-    for recorded in await asyncio.gather(*(one(it) for it in stories if it not in alone)):
+    for recorded in await asyncio.gather(*(one(item) for item in stories if item not in alone)):
         yield recorded
     for story in alone:  # the deadline is one for the whole process; an audit looks at everything
         with patch.object(PlaceOrder, "definition", _definition(story)):
@@ -76,7 +76,7 @@ async def _record(world: World, story: Story) -> Recorded:
         )
     run = Run(world, _subject(story), story.schedule)
     result = await run.result()
-    if wrong := [*result.violations, *(f"{it} never struck" for it in result.unreached)]:
+    if wrong := [*result.violations, *(f"{item} never struck" for item in result.unreached)]:
         raise BrokenStory(f"{story.file}: {'; '.join(wrong)}\n" + "\n".join(result.diary))
     history = portable(await _history(run.handle))
     return Recorded(story, before_update(history, story.open_at) if story.open_at else history)
@@ -107,8 +107,8 @@ def portable(found: Any) -> Any:
     if isinstance(found, dict):
         if found.get("kind") == "TASK_QUEUE_KIND_STICKY":
             return {"kind": found["kind"], "name": "sticky", "normalName": found["normalName"]}
-        return {key: portable(it) for key, it in found.items() if key not in LEFT_OUT}
-    return [portable(it) for it in found] if isinstance(found, list) else found
+        return {key: portable(row) for key, row in found.items() if key not in LEFT_OUT}
+    return [portable(row) for row in found] if isinstance(found, list) else found
 
 
 def before_update(history: dict[str, Any], name: str) -> dict[str, Any]:

@@ -216,8 +216,11 @@ def stories() -> list[Story]:
         *(*_placed(), *_refused(), *_cancelled(), *_blocked(), *_reset()),
         *(*_returned(), *_audited()),
     ]
-    both = [replace(it, fast=fast) for it in told for fast in (True, False) if _can(it, fast)]
-    return [*both, *(replace(it, remote=True) for it in both if it.name in OVER_HTTP)]
+    both = [replace(line, fast=fast) for line in told for fast in (True, False) if _can(line, fast)]
+    return [
+        *both,
+        *(replace(scenario, remote=True) for scenario in both if scenario.name in OVER_HTTP),
+    ]
 
 
 def _can(story: Story, fast: bool) -> bool:

@@ -53,7 +53,10 @@ async def over_http(services: Services, stack: AsyncExitStack) -> Services:
         )
         return remote(PROTOCOLS[service], client)
 
-    called = {it.value: await wrapped(name, getattr(services, it)) for name, it in SERVICES.items()}
+    called = {
+        owner.value: await wrapped(name, getattr(services, owner))
+        for name, owner in SERVICES.items()
+    }
     return Services(**called, probes={})
 
 

@@ -69,7 +69,7 @@ async def money_is_conserved(
     """The total is kept, or what was captured is refunded; once at most. The ledger balances."""
     ledger = await ledger_of(world, case)
     kinds = [entry["kind"] for entry in ledger["entries"]]
-    captured, refunded = (sum(ledger[it].values()) for it in ("captured", "refunded"))
+    captured, refunded = (sum(ledger[name].values()) for name in ("captured", "refunded"))
     wrong = []
     if not ledger["balanced"]:
         wrong.append("the ledger does not balance")
@@ -131,7 +131,7 @@ async def words_are_on_record(world: World, case: OrderCase, ending: OrderEnding
     async with world.databases["order"].transaction() as tx:
         query = select(events.c.data).where(events.c.stream_id == case.order.order_id)
         data = [row.data for row in await tx.execute(query)]
-    told = Counter((it.get("action"), it.get("evidence"), it.get("who")) for it in data)
+    told = Counter((datum.get("action"), datum.get("evidence"), datum.get("who")) for datum in data)
     wrong = []
     for word in ending.words:
         number = told[word.action.value, word.evidence, word.who]

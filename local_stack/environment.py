@@ -14,7 +14,7 @@ from local_stack.secrets.signing_keys import BETWEEN_SERVICES
 from local_stack.state_dir import StateDir
 
 REGISTRY = "REGISTRY_DATABASE_URL"
-VARIABLES = (*(database_variable(it) for it in DATABASES), REGISTRY)
+VARIABLES = (*(database_variable(database) for database in DATABASES), REGISTRY)
 ALLOWED = "WEBHOOK_ALLOWED_NETWORKS"  # receivers are on this machine, if nothing else is said
 EVENTS = database_variable("event")
 VERSION = ("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")  # of the workers' code
@@ -48,7 +48,10 @@ def _url(role: str, options: Options, credentials: Credentials) -> str:
 
 def of_callers(env: Mapping[str, str], ports: Ports, layout: StateDir) -> dict[str, str]:
     """Of who calls services that are processes of their own: where they are, and no database."""
-    places = {f"{it.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
+    places = {
+        f"{service.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(service)}"
+        for service in SERVICES
+    }
     key = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_KEY": str(layout.service_key)}
     return _without(env, VARIABLES, PROVIDER, PERSONS) | places | key
 
@@ -69,7 +72,7 @@ def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[s
     own = {database_variable(service): env[database_variable(service)], REGISTRY: env[REGISTRY]}
     keys = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_JWKS": str(layout.service_jwks)}
     kept = {"payment": PROVIDER, "user": PERSONS}.get(service)
-    hidden = [it for it in (VARIABLES, PAYLOADS, PROVIDER, PERSONS) if it != kept]
+    hidden = [variable for variable in (VARIABLES, PAYLOADS, PROVIDER, PERSONS) if variable != kept]
     return _without(env, *hidden) | own | keys
 
 
@@ -113,8 +116,12 @@ def inherited(options: Options, given: Given, environ: Mapping[str, str]) -> dic
     """The user's environment, without what would lead clients away from servers of ours."""
     ours = [] if given.temporal is not None else ["TEMPORAL_"]
     ours += [] if given.all_databases(split=options.split) else ["PG"]
-    kept = {it: environ[it] for it in VERSION if it in environ}
-    others = {it: value for it, value in environ.items() if not it.startswith(tuple(ours))}
+    kept = {variable: environ[variable] for variable in VERSION if variable in environ}
+    others = {
+        variable: value
+        for variable, value in environ.items()
+        if not variable.startswith(tuple(ours))
+    }
     return others | kept
 
 

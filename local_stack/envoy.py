@@ -49,7 +49,9 @@ def configured(
     try:
         settings = GatewaySettings.by(environ)
     except ValidationError as error:
-        faults = [f"{PREFIX}{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors()]
+        faults = [
+            f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
+        ]
         raise StackError("\n".join(faults)) from None
     return Gateway(
         listen,

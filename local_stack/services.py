@@ -54,7 +54,7 @@ class SplitServices:
         except ValueError as error:
             raise StackError(str(error)) from None
         ports = self.options.ports
-        places = {it: Address(HOST, ports.service(it)) for it in SERVICES}
+        places = {service: Address(HOST, ports.service(service)) for service in SERVICES}
         return ServiceMesh(places, EndpointFiles(self.layout.endpoints), balancing)
 
     def _instance(self, argv: tuple[str, ...], service: str, n: int) -> Child:

@@ -35,7 +35,9 @@ def of_the_gateway(environ: Mapping[str, str]) -> Tracing | None:
 
 def named(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The same, where each process knows what it is called."""
-    return tuple(tuple(tuple(_named(it) for it in lane) for lane in stage) for stage in stages)
+    return tuple(
+        tuple(tuple(_named(child) for child in lane) for lane in stage) for stage in stages
+    )
 
 
 def _named(step: Child | Job) -> Child | Job:

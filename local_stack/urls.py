@@ -19,7 +19,7 @@ def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict
     table["temporal"] = environment["TEMPORAL_ADDRESS"]
     table["provider"] = without_password(environment["PAYMENT_PROVIDER_URL"])
     if options.split:
-        table |= {f"{it}_service": f"http://{HOST}:{ports.service(it)}" for it in SERVICES}
+        table |= {f"{owner}_service": f"http://{HOST}:{ports.service(owner)}" for owner in SERVICES}
     if options.gateway:
         table["gateway_metrics"] = f"http://{HOST}:{ports.metrics_base}/metrics"
     for n in range(1, options.workers + 1):

@@ -47,7 +47,7 @@ async def run(options: argparse.Namespace) -> None:
         relays = await stack.enter_async_context(open_relays(outboxes, bus))
         ready.set()
         log.info("relaying for %s", ", ".join(outboxes))
-        works = [it.run() for it in relays] + [
+        works = [relay.run() for relay in relays] + [
             watch_lag(outboxes, event_url, bus, on_postgres=settings.event_bus_url is None),
             keep_house(outboxes, event_url, bus),
         ]
@@ -57,7 +57,7 @@ async def run(options: argparse.Namespace) -> None:
 async def _until(stop: asyncio.Event, *works: Coroutine[None, None, None]) -> None:
     """Do these side by side until told to stop, or until one fails, which is raised."""
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(it) for it in works]
+        running = [tasks.create_task(work) for work in works]
         await stop.wait()
         for task in running:
             task.cancel()

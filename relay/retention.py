@@ -27,13 +27,13 @@ KEEP_DELIVERIES = 30  # days after their end; also what customers may have sent 
 async def keep_house(outboxes: Mapping[str, str], event_url: str, bus: Bus) -> None:
     """Until cancelled. What a subscription has not passed stays on the bus, however old it is."""
     async with AsyncExitStack() as stack:
-        databases = {it: Database(url, pool_size=1) for it, url in outboxes.items()}
+        databases = {outbox: Database(url, pool_size=1) for outbox, url in outboxes.items()}
         event = Database(event_url, pool_size=1)
         for database in (event, *databases.values()):
             stack.push_async_callback(database.close)
         chores: list[Callable[[], Awaitable[object]]] = [
-            partial(purge, database, OUTBOXES[it].outbox.c.published_at, KEEP_PUBLISHED)
-            for it, database in databases.items()
+            partial(purge, database, OUTBOXES[item].outbox.c.published_at, KEEP_PUBLISHED)
+            for item, database in databases.items()
         ]
         chores += [
             partial(purge, event, bus_tables.events.c.taken_at, KEEP_PUBLISHED, PASSED),

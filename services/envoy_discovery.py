@@ -53,11 +53,11 @@ def _counted(publish: Publish) -> Publish:
         publish(instances)
         for service, found in instances.items():
             known.set(len(found), {"service": service})
-        well = {it for found in instances.values() for it in found}
+        well = {row for found in instances.values() for row in found}
         seen.update(well)
-        for it in seen:
-            place = {"instance": it.name, "address": f"{it.host}:{it.port}"}
-            up.set(int(it in well), {"service": it.service, **place})
+        for row in seen:
+            place = {"instance": row.name, "address": f"{row.host}:{row.port}"}
+            up.set(int(row in well), {"service": row.service, **place})
 
     return both
 

@@ -48,7 +48,9 @@ class Places:
     @classmethod
     def local(cls, settings: DatabaseSettings, provider: ProviderSettings) -> "Places":
         """All services in this process."""
-        databases = {it: str(getattr(settings, f"{it}_database_url")) for it in SERVICES}
+        databases = {
+            service: str(getattr(settings, f"{service}_database_url")) for service in SERVICES
+        }
         return cls(databases, provider=provider)
 
 

@@ -96,7 +96,7 @@ async def _work(
 def main() -> None:
     """Entry point."""
     if wrong := findings():
-        sys.exit("\n".join(str(it) for it in wrong))
+        sys.exit("\n".join(str(finding) for finding in wrong))
     options = arguments()
     with telemetry_of(options.identity, replay_safe) as telemetry:
         runtime = runtime_of(

@@ -15,7 +15,10 @@ from workflows.sagas import SAGAS
 def registered() -> dict[str, list[str]]:
     """The names of the activities that workers of each queue have."""
     nobody = cast("Services", _Nobody())  # an activity's name needs no service behind it
-    return {queue: [activity_name(it) for it in activities_of(queue, nobody)] for queue in Queue}
+    return {
+        queue: [activity_name(activity) for activity in activities_of(queue, nobody)]
+        for queue in Queue
+    }
 
 
 def findings() -> list[Finding]:
@@ -24,7 +27,9 @@ def findings() -> list[Finding]:
     found = []
     for kind, saga in SAGAS.items():
         found += lint(sys.modules[saga.__module__], known)
-        pivots = {activity_name(it.action) for it in saga.definition if it.kind is StepKind.PIVOT}
+        pivots = {
+            activity_name(step.action) for step in saga.definition if step.kind is StepKind.PIVOT
+        }
         if (saga.definition.name, pivots) != (kind.name, {kind.pivot} - {""}):
             what = f"the saga {saga.definition.name} has the pivot {pivots}, and {kind} does not"
             found.append(
@@ -41,8 +46,8 @@ class _Nobody:
 def main() -> None:
     """Print the findings; exit code 1 if there are any."""
     found = findings()
-    for it in found:
-        sys.stderr.write(f"{it}\n")
+    for row in found:
+        sys.stderr.write(f"{row}\n")
     sys.exit(1 if found else 0)
 
 

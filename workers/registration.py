@@ -100,7 +100,7 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
         "task_queue": queue,
         "workflows": [*workflows, *HOUSEKEEPING.get(queue, ())],
         "activities": [
-            *(it for one in queues for it in activities_of(one, services)),
+            *(activity for one in queues for activity in activities_of(one, services)),
             *housekeeping,
         ],
         **_defaults(client),

@@ -43,7 +43,7 @@ def of_its_run(history: WorkflowHistory) -> WorkflowHistory:
     A run that a reset made begins with its base's events, whose run id the replayer takes for this
     one's. A saga that was reset undoes more than another, so it would seem to differ.
     """
-    resets = [it for it in history.events if _failed(it).cause == RESET]
+    resets = [event for event in history.events if _failed(event).cause == RESET]
     if not resets:
         return history
     first = HistoryEvent()

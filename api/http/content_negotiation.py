@@ -30,7 +30,7 @@ def _of(headers: Headers) -> dict[str, float]:
 
 def _quality(ranges: Mapping[str, float], offered: str) -> float:
     wider = (offered, f"{offered.partition('/')[0]}/*", "*/*")
-    return next((ranges[it] for it in wider if it in ranges), 0.0)
+    return next((ranges[scope] for scope in wider if scope in ranges), 0.0)
 
 
 def _ranges(header: str) -> Iterator[tuple[str, float]]:

@@ -134,10 +134,12 @@ def _complete(method: str, operation: dict[str, Any]) -> set[int]:
 
 def there_or_not(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter's schema without null, which the framework adds to an optional one."""
-    choices: list[dict[str, Any]] = [it for it in schema.get("anyOf", ()) if it != {"type": "null"}]
+    choices: list[dict[str, Any]] = [
+        item for item in schema.get("anyOf", ()) if item != {"type": "null"}
+    ]
     if len(choices) != 1:
         return schema
-    rest: dict[str, Any] = {name: it for name, it in schema.items() if name != "anyOf"}
+    rest: dict[str, Any] = {name: item for name, item in schema.items() if name != "anyOf"}
     return rest | choices[0]
 
 

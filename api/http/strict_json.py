@@ -22,11 +22,11 @@ def check(body: bytes) -> None:
     except ValueError as error:  # a syntax error, bytes that are no UTF-8, a number of 5000 digits
         raise Problem(400, "invalid_json", f"the body is not valid JSON: {error}") from error
     level, depth = [value], 0
-    while any(isinstance(it, (dict, list)) for it in level):
+    while any(isinstance(node, (dict, list)) for node in level):
         depth += 1
         if depth > MAX_DEPTH:
             raise _too_deep()
-        level = [child for it in level for child in _children(it)]
+        level = [child for node in level for child in _children(node)]
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

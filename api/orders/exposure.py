@@ -105,11 +105,11 @@ class AtStake(NamedTuple):
 
 async def at_stake(services: Services) -> AtStake:
     """As it is. Unavailable if orders cannot be read."""
-    found = await asyncio.gather(*(_open(services.orders, it) for it in UNDER_WAY))
-    ids = [it for some in found for it in some]
+    found = await asyncio.gather(*(_open(services.orders, status) for status in UNDER_WAY))
+    ids = [item for some in found for item in some]
     money, stock = await asyncio.gather(
         _of_all(ids, services.payments.captured),
-        _of_all([workflow_id(it) for it in ids], services.inventory.held),
+        _of_all([workflow_id(order_id) for order_id in ids], services.inventory.held),
     )
     return AtStake(len(ids), money, stock)
 
@@ -135,7 +135,7 @@ async def exposure(services: Services, client: Client, admission: Admission) -> 
     return Exposure(
         open_orders=orders,
         complete=orders < MOST,
-        not_answering=[name for name, it in silent.items() if it],
+        not_answering=[name for name, missing in silent.items() if missing],
         money=by_currency(money or ()),
         stock=stock_at_stake(stock or ()),
         costs=costs,
@@ -151,14 +151,14 @@ async def exposure(services: Services, client: Client, admission: Admission) -> 
 def by_currency(money: Iterable[Captured]) -> list[MoneyAtStake]:
     """The sums, in order of their currency."""
     found: dict[str, list[Captured]] = defaultdict(list)
-    for it in money:
-        found[it.amount.currency].append(it)
+    for stake in money:
+        found[stake.amount.currency].append(stake)
     return [
         MoneyAtStake(
             currency=currency,
-            minor=sum(it.amount.minor for it in some),
+            minor=sum(item.amount.minor for item in some),
             orders=len(some),
-            oldest_seconds=max(it.seconds for it in some),
+            oldest_seconds=max(item.seconds for item in some),
         )
         for currency, some in sorted(found.items())
     ]
@@ -168,9 +168,9 @@ def stock_at_stake(stock: Sequence[Holding]) -> StockAtStake:
     """The sum."""
     if not stock:
         return StockAtStake()
-    ages = [it.seconds for it in stock]
+    ages = [stake.seconds for stake in stock]
     return StockAtStake(
-        pieces=sum(it.pieces for it in stock),
+        pieces=sum(stake.pieces for stake in stock),
         orders=len(stock),
         oldest_seconds=max(ages),
         mean_seconds=sum(ages) / len(ages),
@@ -182,7 +182,7 @@ async def _open(orders: OrderService, status: OrderStatus) -> list[str]:
     cursor: str | None = None
     while len(ids) < MOST:
         page = await orders.page(OrderFilter(status=status), limit=PAGE, cursor=cursor)
-        ids += [it.id for it in page.items]
+        ids += [order.id for order in page.items]
         if (cursor := page.next_cursor) is None:
             break
     return ids
@@ -201,28 +201,30 @@ def _outcome(execution: Execution) -> str:
     """The order's status; what a workflow that was ended from outside showed last is none."""
     if execution.status not in {Status.COMPLETED, Status.CANCELED}:
         return execution.status
-    attributes = {it.key.name: str(it.value) for it in execution.search_attributes}
+    attributes = {
+        attribute.key.name: str(attribute.value) for attribute in execution.search_attributes
+    }
     return attributes.get("OrderStatus", execution.status)
 
 
 async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> SagaCost:
     seconds = [
-        (it.info.close_time.ToDatetime() - it.info.start_time.ToDatetime()).total_seconds()
-        for it in sagas
+        (saga.info.close_time.ToDatetime() - saga.info.start_time.ToDatetime()).total_seconds()
+        for saga in sagas
     ]
     tried = []
-    for it in sagas[:READ]:
+    for saga in sagas[:READ]:
         with suppress(NotFound):  # its retention is over
             async with translated():
-                handle = client.get_workflow_handle(it.id, run_id=it.run_id)
+                handle = client.get_workflow_handle(saga.id, run_id=saga.run_id)
                 tried.append(sum((await attempts(client, handle)).values()))
     return SagaCost(
         outcome=outcome,
         sagas=len(sagas),
         seconds=_mean(seconds),
         longest_seconds=max(seconds, default=0.0),
-        history_events=_mean([it.info.history_length for it in sagas]),
-        history_bytes=_mean([it.info.history_size_bytes for it in sagas]),
+        history_events=_mean([saga.info.history_length for saga in sagas]),
+        history_bytes=_mean([saga.info.history_size_bytes for saga in sagas]),
         attempts=_mean(tried),
     )
 

@@ -115,9 +115,9 @@ class Admission:
         before = datetime.now(UTC) - OLD
         old = f"{OPEN} AND StartTime < '{before.isoformat()}'"
         counts = await asyncio.gather(
-            *(self._client.count_workflows(it, rpc_timeout=LOOK_TIMEOUT) for it in (OPEN, old))
+            *(self._client.count_workflows(item, rpc_timeout=LOOK_TIMEOUT) for item in (OPEN, old))
         )
-        return Seen(*(it.count for it in counts))
+        return Seen(*(count.count for count in counts))
 
     async def _look_on(self, window: Window) -> None:
         while not_cancelled():

@@ -81,7 +81,7 @@ async def order_events(
         events = await deps.services.orders.history(order_id, after=after)
     except NotFound:  # accepted, but nothing recorded yet
         return []
-    return [event_for(me, it) for it in events]
+    return [event_for(me, event) for event in events]
 
 
 @router.get(
@@ -115,7 +115,7 @@ async def all_events(
     if live:
         return EventStream(_frames_of_all(deps.followers.of_all(after), after), until=me.until)
     events = await deps.services.orders.all_events(after, limit)
-    return [OrderEventOut.of(it) for it in events]
+    return [OrderEventOut.of(event) for event in events]
 
 
 def unknown_event(seen: str, resume: str) -> Problem:
@@ -144,7 +144,7 @@ async def _frames_of_order(
 ) -> AsyncIterator[bytes]:
     yield format_sse_event(id=str(after), retry=RETRY)
     async for events in followed:
-        yield b"".join(_frame_of_order(event_for(me, it)) for it in events)
+        yield b"".join(_frame_of_order(event_for(me, event)) for event in events)
 
 
 def _frame_of_order(event: RecordedEvent) -> bytes:
@@ -157,7 +157,7 @@ async def _frames_of_all(
 ) -> AsyncIterator[bytes]:
     yield format_sse_event(id=str(after), retry=RETRY)
     async for events in followed:
-        yield b"".join(_frame_of_all(OrderEventOut.of(it)) for it in events)
+        yield b"".join(_frame_of_all(OrderEventOut.of(event)) for event in events)
 
 
 def _frame_of_all(event: OrderEventOut) -> bytes:

@@ -54,7 +54,7 @@ async def _at_stake(deps: Backend) -> None:
 
 def _money(deps: Backend, captured: Sequence[Captured]) -> None:
     """A currency of which nothing is at stake any more is told as 0."""
-    money = {it.currency: it for it in by_currency(captured)}
+    money = {amount.currency: amount for amount in by_currency(captured)}
     deps.currencies.update(money)
     sums = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
     ages = gauge("saga_captured_unconfirmed_seconds", "For how long some of it has been")

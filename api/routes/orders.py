@@ -114,7 +114,7 @@ async def list_orders(
     if page.next_cursor is not None:
         further = request.url.include_query_params(cursor=page.next_cursor)
         response.headers["Link"] = f'<{further.path}?{further.query}>; rel="next"'
-    items = [OrderOut.of(order_for(me, it)) for it in page.items]
+    items = [OrderOut.of(order_for(me, order)) for order in page.items]
     return OrderList(items=items, next_cursor=page.next_cursor)
 
 

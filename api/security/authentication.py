@@ -59,7 +59,7 @@ async def authenticate(headers: Headers, verifier: Verifier) -> Caller:
         claims = await verifier.verify(token)
     except TokenRefused as error:
         raise invalid_token(str(error)) from None
-    known = frozenset(Scope(it) for it in claims.scopes if it in set(Scope))
+    known = frozenset(Scope(scope) for scope in claims.scopes if scope in set(Scope))
     return Caller(claims.subject, known, claims.good_until)
 
 

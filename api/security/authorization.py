@@ -159,7 +159,7 @@ def routes_of(app: FastAPI) -> list[tuple[str, str, Need]]:
         route = context.original_route
         need = route.need if isinstance(route, Guarded) else Need.NOTHING
         methods = (context.methods or {type(route).__name__.upper()}) - {"HEAD"}
-        found += [(it, context.path or "", need) for it in sorted(methods)]
+        found += [(method, context.path or "", need) for method in sorted(methods)]
     return found
 
 

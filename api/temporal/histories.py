@@ -18,13 +18,15 @@ def reset_points(history: WorkflowHistory) -> Sequence[int]:
     None if no task has begun: there is nothing to go back to. Of a workflow that was ended within
     its first task, that is where this task was broken off.
     """
-    tasks = [it.event_id for it in history.events if it.event_type == COMPLETED]
-    return tasks or [it.event_id for it in history.events if it.event_type in BROKEN_OFF][:1]
+    tasks = [event.event_id for event in history.events if event.event_type == COMPLETED]
+    return (
+        tasks or [event.event_id for event in history.events if event.event_type in BROKEN_OFF][:1]
+    )
 
 
 def has_done(history: WorkflowHistory) -> bool:
     """Whether it has begun any activity. Local ones of a task that was lost are not told."""
-    return any(it.event_type in DONE for it in history.events)
+    return any(event.event_type in DONE for event in history.events)
 
 
 async def unreadable(history: WorkflowHistory, namespace: str, converter: DataConverter) -> str:

@@ -20,7 +20,9 @@ class SagaFound(Message):
     @classmethod
     def of(cls, saga: Execution, trouble: Trouble | None = None) -> "SagaFound":
         """What is shown of this one. Somebody may have started it who told no state."""
-        attributes = {it.key.name: str(it.value) for it in saga.search_attributes}
+        attributes = {
+            attribute.key.name: str(attribute.value) for attribute in saga.search_attributes
+        }
         return cls(
             saga_id=saga.id,
             type=saga.workflow_type,

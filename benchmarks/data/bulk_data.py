@@ -33,7 +33,7 @@ def _barrier(*steps: str) -> str:
 
 def _outbox(*types: str) -> str:
     """Events that were published."""
-    names = ", ".join(f"('{it}')" for it in types)
+    names = ", ".join(f"('{kind}')" for kind in types)
     return f"""INSERT INTO outbox (type, subject, data, recorded_at, published_at)
         SELECT type, {ORDER}, jsonb_build_object('order_id', {ORDER}), {WHEN}, {WHEN}
         {FROM}, (VALUES {names}) AS told(type)"""

@@ -29,17 +29,17 @@ def _figure(results: Results) -> Figure:
     subjects = list(results.subjects.values())
     figure = Figure(figsize=(16, 2 + 0.5 * len(subjects)), layout="constrained")
     rates, alone, cpu = figure.subplots(1, 3, sharey=True)
-    _bars(rates, "sagas a second, at saturation", subjects, [it.rate for it in subjects])
-    _bars(alone, "milliseconds, alone", subjects, [it.alone_ms for it in subjects])
-    _bars(cpu, "CPU milliseconds each", subjects, [it.cpu_ms for it in subjects])
+    _bars(rates, "sagas a second, at saturation", subjects, [subject.rate for subject in subjects])
+    _bars(alone, "milliseconds, alone", subjects, [subject.alone_ms for subject in subjects])
+    _bars(cpu, "CPU milliseconds each", subjects, [subject.cpu_ms for subject in subjects])
     return figure
 
 
 def _bars(axes: Axes, title: str, subjects: list[Summary], values: list[Spread]) -> None:
-    medians = [it.median for it in values]
-    below = [it.median - it.low for it in values]
-    above = [it.high - it.median for it in values]
-    axes.barh([it.title for it in subjects], medians, xerr=[below, above], capsize=3)
+    medians = [value.median for value in values]
+    below = [value.median - value.low for value in values]
+    above = [value.high - value.median for value in values]
+    axes.barh([subject.title for subject in subjects], medians, xerr=[below, above], capsize=3)
     axes.set_title(title)
     axes.invert_yaxis()
 
@@ -48,10 +48,10 @@ def _page(results: Results, png: bytes) -> str:
     picture = base64.b64encode(png).decode()
     machine = ", ".join(f"{name}: {value}" for name, value in results.machine.items())
     goals = "".join(
-        f"<tr><td>{escape(it.name)}<td>{escape(it.goal)}<td>"
-        + ("not measured" if it.value is None else f"{it.value:.3g}<td>")
-        + ("" if it.met is None else "met" if it.met else "<b>not met</b>")
-        for it in judge(results.subjects)
+        f"<tr><td>{escape(item.name)}<td>{escape(item.goal)}<td>"
+        + ("not measured" if item.value is None else f"{item.value:.3g}<td>")
+        + ("" if item.met is None else "met" if item.met else "<b>not met</b>")
+        for item in judge(results.subjects)
     )
     data = escape(results.model_dump_json(indent=1))
     return (

@@ -82,7 +82,8 @@ def summary(
         half=Latency.of(half) if half else None,
         cpu_ms=Spread.of([_cost(turn.cpu_ms) for turn in turns]),
         cpu_by_process={
-            it: median([turn.cpu_ms.get(it, 0.0) for turn in turns]) for it in sorted(processes)
+            item: median([turn.cpu_ms.get(item, 0.0) for turn in turns])
+            for item in sorted(processes)
         },
         cost=cost,
     )

@@ -16,10 +16,14 @@ def peers(results: Results) -> Table:
     table.add_column("subject")
     for name in ("a second", "at once", "ms alone", "p95", "p99", "half: p50", "p95", "p99"):
         table.add_column(name, justify="right", no_wrap=True)
-    for it in results.subjects.values():
-        half = (it.half.p50, it.half.p95, it.half.p99) if it.half else (None,) * 3
-        speeds = (_spread(it.rate), str(it.at_once), _spread(it.alone_ms))
-        table.add_row(it.title, *speeds, *map(_number, (it.alone.p95, it.alone.p99, *half)))
+    for subject in results.subjects.values():
+        half = (
+            (subject.half.p50, subject.half.p95, subject.half.p99) if subject.half else (None,) * 3
+        )
+        speeds = (_spread(subject.rate), str(subject.at_once), _spread(subject.alone_ms))
+        table.add_row(
+            subject.title, *speeds, *map(_number, (subject.alone.p95, subject.alone.p99, *half))
+        )
     return table
 
 
@@ -33,13 +37,13 @@ def costs(results: Results) -> Table:
     counts = ("events", "bytes", "persistence", "transactions")
     for name in ("CPU ms", *COLUMNS[:-1], "(harness)", *counts):
         table.add_column(name, justify="right", no_wrap=True)
-    for it in results.subjects.values():
-        cpu = _by_column(it.cpu_by_process)
+    for subject in results.subjects.values():
+        cpu = _by_column(subject.cpu_by_process)
         table.add_row(
-            it.title,
-            _spread(it.cpu_ms),
+            subject.title,
+            _spread(subject.cpu_ms),
             *(_number(cpu.get(column)) for column in COLUMNS),
-            *map(_number, _counts(it.cost)),
+            *map(_number, _counts(subject.cost)),
         )
     return table
 
@@ -50,10 +54,10 @@ def slices(soaked: Soaked) -> Table:
     table = Table(title=f"{soaked.orders} orders at {soaked.rate:.1f} a second; memory in MiB")
     for name in ("minutes", "p50", "p95", "p99", *processes):
         table.add_column(name, justify="right")
-    for it in soaked.slices:
-        percentiles = (it.latency.p50, it.latency.p95, it.latency.p99)
-        memory = [it.memory.get(name) for name in processes]
-        table.add_row(f"{it.minutes:.1f}", *map(_number, (*percentiles, *memory)))
+    for slot in soaked.slices:
+        percentiles = (slot.latency.p50, slot.latency.p95, slot.latency.p99)
+        memory = [slot.memory.get(name) for name in processes]
+        table.add_row(f"{slot.minutes:.1f}", *map(_number, (*percentiles, *memory)))
     per_minute = (f"{soaked.memory_slopes[name]:+.2f}" for name in processes)
     table.add_row("MiB a minute, second half", "", "", "", *per_minute, style="bold")
     return table
@@ -91,9 +95,9 @@ def goals(judged: Sequence[Judged]) -> Table:
     for name in ("goal", "asked", "measured", ""):
         table.add_column(name, no_wrap=name != "goal")
     words = {True: "[green]met[/]", False: "[red]not met[/]", None: "[yellow]not measured[/]"}
-    for it in judged:
-        value = "" if it.value is None else f"{it.value:.3g}"
-        table.add_row(it.name, it.goal, value, words[it.met])
+    for goal in judged:
+        value = "" if goal.value is None else f"{goal.value:.3g}"
+        table.add_row(goal.name, goal.goal, value, words[goal.met])
     return table
 
 

@@ -44,13 +44,19 @@ TABLE = (
     Entry("peers", "noop_regular", "a workflow of 6 regular no-ops", "product", "regular"),
     Entry("peers", "noop_local", "a workflow of 6 local no-ops", "product", "local"),
     *(
-        Entry("settings", f"set_{it}", f"PlaceOrder, {it}", f"set-{it}", "fast")
-        for it in SETTINGS
-        if it not in ONLY_ON_QUEUES
+        Entry("settings", f"set_{setting}", f"PlaceOrder, {setting}", f"set-{setting}", "fast")
+        for setting in SETTINGS
+        if setting not in ONLY_ON_QUEUES
     ),
     *(
-        Entry("settings", f"queued_{it}", f"PlaceOrder, no fast path, {it}", f"set-{it}", "saga")
-        for it in ON_QUEUES
+        Entry(
+            "settings",
+            f"queued_{queue}",
+            f"PlaceOrder, no fast path, {queue}",
+            f"set-{queue}",
+            "saga",
+        )
+        for queue in ON_QUEUES
     ),
     Entry("workers", "workers_1", "PlaceOrder, 1 process", "product-one", "fast"),
     Entry("workers", "workers_2", "PlaceOrder, 2 processes", "product", "fast"),
@@ -83,7 +89,7 @@ NAMESPACES = {
     "filled-a": "scale-1",
     "filled-b": "scale-2",
     "filled-c": "scale-3",
-    **{f"set-{it}": f"set-{it}" for it in SETTINGS},
+    **{f"set-{setting}": f"set-{setting}" for setting in SETTINGS},
 }
 
 
@@ -100,12 +106,14 @@ PROGRAMS = {
     "product-one": Program("temporal", 1, (), _namespace("product-one")),
     "product-four": Program("temporal", 4, (), _namespace("product-four")),
     **{
-        it: Program("temporal", PROCESSES, (), _namespace(it))
-        for it in ("filled-a", "filled-b", "filled-c")
+        name: Program("temporal", PROCESSES, (), _namespace(name))
+        for name in ("filled-a", "filled-b", "filled-c")
     },
     **{
-        f"set-{it}": Program("temporal", PROCESSES, ("--settings", it), _namespace(f"set-{it}"))
-        for it in SETTINGS
+        f"set-{setting}": Program(
+            "temporal", PROCESSES, ("--settings", setting), _namespace(f"set-{setting}")
+        )
+        for setting in SETTINGS
     },
     "default": Program(
         "temporal",
@@ -115,8 +123,10 @@ PROGRAMS = {
         ("default-temporal", "postgres", "provider", "relay"),
     ),
     **{
-        it: Program(f"{it}_saga", PROCESSES, (), _database(it), ("postgres", "provider", "relay"))
-        for it in PEERS
+        peer: Program(
+            f"{peer}_saga", PROCESSES, (), _database(peer), ("postgres", "provider", "relay")
+        )
+        for peer in PEERS
     },
 }
 
@@ -129,7 +139,7 @@ def names(parts: Sequence[str], only: Sequence[str]) -> list[str]:
 
 def namespaces_of(wanted: Sequence[str]) -> list[str]:
     """All namespaces that these subjects take beside the default one."""
-    return sorted({it for it in map(namespace_of, wanted) if it and it != "default"})
+    return sorted({name for name in map(namespace_of, wanted) if name and name != "default"})
 
 
 def namespace_of(name: str) -> str | None:
@@ -163,7 +173,7 @@ async def opened(ground: Ground, shop: Shop, wanted: Sequence[str]) -> AsyncIter
         rest: list[Subject] = [Waited(http, shop.order), Posted(http, shop.order)]
         if "rest_get" in wanted:
             rest.append(await _read(http, shop))
-        yield [*subjects, *(it for it in rest if it.name in wanted)]
+        yield [*subjects, *(subject for subject in rest if subject.name in wanted)]
 
 
 async def _start(ground: Ground, name: str, env: dict[str, str]) -> list[int]:

@@ -36,7 +36,7 @@ def demo(
     except ApiError as error:
         raise fail(error) from error
     if as_json:
-        typer.echo(json.dumps({"orders": [it.as_dict() for it in stories]} | books.as_dict()))
+        typer.echo(json.dumps({"orders": [item.as_dict() for item in stories]} | books.as_dict()))
     if not (books.adds_up and all(story.as_expected for story in stories)):
         raise typer.Exit(1)
 

@@ -50,9 +50,9 @@ def conclude(console: Console, stories: Sequence[Story], books: Books) -> None:
     stock = Table(
         "product", "before", "available", "reserved", "sold", "ordered", "", title="Stock"
     )
-    for it in books.shelves:
-        figures = (it.before, it.available, it.reserved, it.sold, it.ordered)
-        stock.add_row(it.sku, *map(str, figures), mark(well=it.adds_up))
+    for shelf in books.shelves:
+        figures = (shelf.before, shelf.available, shelf.reserved, shelf.sold, shelf.ordered)
+        stock.add_row(shelf.sku, *map(str, figures), mark(well=shelf.adds_up))
     console.print()
     console.print(stock)
     kept = books.captured - books.refunded

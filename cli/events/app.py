@@ -44,9 +44,9 @@ def rebuild(
     """Make a read model anew from the events, order by order; nothing has to stop for it."""
     wrong = asyncio.run(_go_through(projection, mend=True, quiet=as_json))
     if as_json:
-        typer.echo(json.dumps([_shown(it) for it in wrong]))
+        typer.echo(json.dumps([_shown(finding) for finding in wrong]))
         return
-    orders = len({it.order_id for it in wrong})
+    orders = len({finding.order_id for finding in wrong})
     console.print(f"{projection} is what the events say; {orders} were corrected")
 
 
@@ -55,9 +55,11 @@ def check(as_json: AsJson = False) -> None:
     """Compare the read model with the fold of the events. Exit code 1 if they differ."""
     wrong = asyncio.run(_go_through(Projection.ORDERS, mend=False, quiet=as_json))
     if as_json:
-        typer.echo(json.dumps([_shown(it) for it in wrong]))
-    for it in [] if as_json else wrong[:SHOWN]:
-        console.print(f"{it.order_id} {it.column}: {it.row!r}, but by its events {it.fold!r}")
+        typer.echo(json.dumps([_shown(finding) for finding in wrong]))
+    for order in [] if as_json else wrong[:SHOWN]:
+        console.print(
+            f"{order.order_id} {order.column}: {order.row!r}, but by its events {order.fold!r}"
+        )
     if wrong and not as_json:
         console.print(f"{len(wrong)} differences; `saga events rebuild orders` corrects them")
     elif not as_json:
@@ -82,12 +84,14 @@ def list_dead(as_json: AsJson = False) -> None:
     """List them, oldest first."""
     letters = asyncio.run(_dead_letters())
     if as_json:
-        typer.echo(json.dumps([it.model_dump(mode="json") for it in letters]))
+        typer.echo(json.dumps([letter.model_dump(mode="json") for letter in letters]))
         return
     table = Table("id", "consumer", "event", "subject", "attempts", "died", "error")
-    for it in letters:
-        what = (*_named(it.event), str(it.attempts))
-        table.add_row(str(it.id), it.consumer, *what, f"{it.died_at:%Y-%m-%d %H:%M}", it.error)
+    for letter in letters:
+        what = (*_named(letter.event), str(letter.attempts))
+        table.add_row(
+            str(letter.id), letter.consumer, *what, f"{letter.died_at:%Y-%m-%d %H:%M}", letter.error
+        )
     console.print(table if letters else "no event is dead")
 
 
@@ -163,10 +167,10 @@ async def _replay(letter: int | None) -> int:
     database = Database(settings.event_database_url, pool_size=1)
     try:
         letters = DeadLetters(database, inbox)
-        wanted = [it.id for it in await letters.list()] if letter is None else [letter]
+        wanted = [item.id for item in await letters.list()] if letter is None else [letter]
         async with open_bus(settings) as bus:
-            for it in wanted:
-                await letters.replay(it, bus)
+            for name in wanted:
+                await letters.replay(name, bus)
         return len(wanted)
     finally:
         await database.close()

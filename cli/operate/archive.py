@@ -47,7 +47,7 @@ def write(
 ) -> None:
     """Write both files. `said` has one entry for each history, with its `name`."""
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [{"name": it["name"], "history": histories[it["name"]]} for it in said]
-    text = "".join(json.dumps(it, separators=(",", ":")) + "\n" for it in lines)
+    lines = [{"name": record["name"], "history": histories[record["name"]]} for record in said]
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
     (folder / NAME).write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
     (folder / MANIFEST).write_text(json.dumps(said, indent=2) + "\n")

@@ -84,7 +84,7 @@ def _print(report: AuditReport) -> None:
     console = Console(soft_wrap=True, highlight=False)
     if report.dry_run is not None:
         console.print(f"This was a dry run, since {report.dry_run}.")
-    ends = {it.orphan.saga_id: it.status or "never recorded" for it in report.repaired}
+    ends = {repair.orphan.saga_id: repair.status or "never recorded" for repair in report.repaired}
     for orphan in report.orphans:
         now = ends.get(orphan.saga_id, "left as it is")
         console.print(f"{orphan.saga_id}: its workflow was {orphan.why}; now {now}")
@@ -111,7 +111,7 @@ def _print_books(console: Console, books: Books) -> None:
 
 
 def _print_ledger(console: Console, report: AuditReport) -> None:
-    settled = {it.discrepancy.intent_id: it for it in report.settled}
+    settled = {settlement.discrepancy.intent_id: settlement for settlement in report.settled}
     for found in report.ledger:
         amount = money(found.amount.model_dump())
         now = _settled(settled.get(found.intent_id))
@@ -128,4 +128,4 @@ def _settled(settled: Settled | None) -> str:
 
 
 def _sum(amounts: Sequence[Money]) -> str:
-    return " + ".join(money(it.model_dump()) for it in amounts) or "nothing"
+    return " + ".join(money(amount.model_dump()) for amount in amounts) or "nothing"

@@ -55,13 +55,13 @@ class Batch:
             typer.echo("[]" if self.as_json else "there is no such saga: nothing to do")
             return
         if self.dry_run:
-            self._tell([Done(it, f"would {what}") for it in targets])
+            self._tell([Done(target, f"would {what}") for target in targets])
             return
         if len(targets) > 1 and not self.yes and not _confirmed(what, targets):
             raise typer.Exit(1)
-        done = [self._one(act, it, first=it == targets[0]) for it in targets]
+        done = [self._one(act, target, first=target == targets[0]) for target in targets]
         self._tell(done)
-        raise typer.Exit(1 if any(it.error for it in done) else 0)
+        raise typer.Exit(1 if any(outcome.error for outcome in done) else 0)
 
     def _one(self, act: Callable[[str], str], target: str, *, first: bool) -> Done:
         if not first:
@@ -73,13 +73,12 @@ class Batch:
 
     def _tell(self, done: Sequence[Done]) -> None:
         if self.as_json:
-            typer.echo(json.dumps([vars(it) for it in done], indent=2))
+            typer.echo(json.dumps([vars(outcome) for outcome in done], indent=2))
             return
         console = Console(soft_wrap=True, highlight=False)
-        for it in done:
-            console.print(
-                f"{mark(well=it.error is None)} {it.target}: {escape(it.error or it.answer)}"
-            )
+        for outcome in done:
+            said = escape(outcome.error or outcome.answer)
+            console.print(f"{mark(well=outcome.error is None)} {outcome.target}: {said}")
 
 
 def _confirmed(what: str, targets: Sequence[str]) -> bool:
@@ -111,4 +110,4 @@ def orders(named: Sequence[str] | None, query: str | None) -> list[str]:
         raise typer.BadParameter("name orders, or give a --query")
     if query is None:
         return list(dict.fromkeys(named or ()))
-    return list(dict.fromkeys(order_of(it) for it in sagas(query)))
+    return list(dict.fromkeys(order_of(saga) for saga in sagas(query)))

@@ -53,7 +53,7 @@ def story(case: Case) -> Iterator[str]:
 
 
 def _order(order: Json) -> Iterator[str]:
-    items = ", ".join(f"{it['quantity']} x {it['sku']}" for it in order["items"])
+    items = ", ".join(f"{item['quantity']} x {item['sku']}" for item in order["items"])
     yield f"{order['id']} is {order['status']}."
     if order["reason"]:
         yield f"  {order['reason']['code']}: {order['reason']['detail']}"
@@ -80,7 +80,9 @@ def _saga(saga: Json | None, mute: bool) -> Iterator[str]:
     for number, step in enumerate(saga["steps"], start=1):
         yield f"  {number}. {step['name']}: {_step(step)}"
     if saga["compensations"]:
-        yield "  Undone, last first: " + ", ".join(it["step"] for it in saga["compensations"])
+        yield "  Undone, last first: " + ", ".join(
+            compensation["step"] for compensation in saga["compensations"]
+        )
 
 
 def _step(step: Json) -> str:
@@ -151,5 +153,5 @@ def _next(case: Case) -> str:
         return (
             f"Next: nothing to do: it goes on when it is answered, or ends at {waiting['until']}."
         )
-    blocked = next((it["name"] for it in steps if it["state"] == "blocked"), "STEP")
+    blocked = next((row["name"] for row in steps if row["state"] == "blocked"), "STEP")
     return "Next: " + NEXT[status].format(id=case.order["id"], step=blocked)

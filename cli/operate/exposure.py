@@ -52,9 +52,11 @@ def _money(found: dict[str, Any]) -> list[str]:
     if "payment" in found["not_answering"]:
         return ["Captured and not confirmed: not known, since payment does not answer."]
     lines = []
-    for it in found["money"]:
-        since = f"for {it['orders']} of them, since {it['oldest_seconds']:.0f} s at the longest"
-        lines.append(f"Captured and not confirmed: {money(it)}, {since}.")
+    for stake in found["money"]:
+        since = (
+            f"for {stake['orders']} of them, since {stake['oldest_seconds']:.0f} s at the longest"
+        )
+        lines.append(f"Captured and not confirmed: {money(stake)}, {since}.")
     return lines or ["Captured and not confirmed: nothing."]
 
 
@@ -74,8 +76,8 @@ def _cut(found: dict[str, Any]) -> str:
 def _costs(costs: list[dict[str, Any]]) -> Table:
     """Averages of one saga."""
     table = Table(*COSTS.values(), title="What a saga cost, of those that ended last")
-    for it in costs:
-        table.add_row(*(_cell(it[name]) for name in COSTS))
+    for cost in costs:
+        table.add_row(*(_cell(cost[name]) for name in COSTS))
     return table
 
 

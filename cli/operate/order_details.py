@@ -33,7 +33,7 @@ class Case:
 
     def record(self, step: str, op: str = "action") -> str | None:
         """The state of a step's record, if there is one."""
-        found = [it["state"] for it in self.records if (it["step"], it["op"]) == (step, op)]
+        found = [row["state"] for row in self.records if (row["step"], row["op"]) == (step, op)]
         return found[0] if found else None
 
     @property
@@ -56,7 +56,7 @@ class Case:
             return None
         held = self.record("reserve_inventory") == "done"
         sold = self.record("commit_inventory") == "done"
-        return sum(it["quantity"] for it in self.order["items"]) if held and not sold else 0
+        return sum(item["quantity"] for item in self.order["items"]) if held and not sold else 0
 
 
 def case_of(api: Api, order_id: str, *, stakes_only: bool = False) -> Case:

@@ -62,16 +62,16 @@ def replay(
 def show(results: Sequence[Replayed], *, as_json: bool) -> None:
     """Print them, and exit: with code 1 if one differs."""
     if as_json:
-        typer.echo(json.dumps([vars(it) for it in results], indent=2))
+        typer.echo(json.dumps([vars(result) for result in results], indent=2))
     else:
         _print(results)
-    raise typer.Exit(1 if any(it.difference for it in results) else 0)
+    raise typer.Exit(1 if any(result.difference for result in results) else 0)
 
 
 async def _replay(which: str) -> list[Replayed]:
     from cli.operate.histories import histories  # noqa: PLC0415 - heavy
 
-    return [it async for it in replayed(histories(which))]
+    return [item async for item in replayed(histories(which))]
 
 
 async def replayed(
@@ -106,18 +106,18 @@ def difference(message: str) -> str:
     """
     if found := SIDES.search(message):
         return found["what"].strip()
-    said = [it.split("\\n")[0] for it in MESSAGES.findall(message)]
+    said = [item.split("\\n")[0] for item in MESSAGES.findall(message)]
     return f"what is recorded does not fit: {': '.join(said)}" if said else message.strip()
 
 
 def _print(results: Sequence[Replayed]) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    for it in results:
-        beside = mark(well=it.difference is None)
-        console.print(f"{beside} {it.name} ({it.type}, {it.events} events)")
-        if it.difference is not None:
-            console.print(f"  {escape(it.difference)}")
-    differing = sum(it.difference is not None for it in results)
+    for result in results:
+        beside = mark(well=result.difference is None)
+        console.print(f"{beside} {result.name} ({result.type}, {result.events} events)")
+        if result.difference is not None:
+            console.print(f"  {escape(result.difference)}")
+    differing = sum(result.difference is not None for result in results)
     console.print(f"{len(results)} replayed, {differing} differ")
     if differing:
         console.print(ADVICE)

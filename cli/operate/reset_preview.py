@@ -50,10 +50,12 @@ def reset_preview(
         history = asyncio.run(_history(which))
         point = reset_point(history, to)
         records = Api.at(url).get(f"/v1/sagas/{history.workflow_id}/records")
-        known = {it["step"]: it["state"] for it in records if it["op"] == "action"}
+        known = {record["step"]: record["state"] for record in records if record["op"] == "action"}
     again = list(steps_again(history, point, known))
     if as_json:
-        typer.echo(json.dumps({"event_id": point, "steps": [vars(it) for it in again]}, indent=2))
+        typer.echo(
+            json.dumps({"event_id": point, "steps": [vars(effect) for effect in again]}, indent=2)
+        )
     else:
         _print(history, point, again)
 
@@ -70,7 +72,7 @@ def reset_point(history: "WorkflowHistory", to: str) -> int:
 
     tasks = reset_points(history)
     points = {"first": tasks[0], "last": tasks[-1]} if tasks else {}
-    points |= {str(it): it for it in tasks}
+    points |= {str(task): task for task in tasks}
     if to not in points:
         if not tasks:
             how = "Temporal cannot reset it, and saga audit carries it on"
@@ -101,9 +103,9 @@ def _begun_from(history: "WorkflowHistory", point: int) -> dict[str, bool]:
 
     started = history.events[0].workflow_execution_started_event_attributes
     kind = type_named(started.workflow_type.name)
-    steps = {activity_name(it.action): it for it in SAGAS[kind].definition} if kind else {}
-    begun = [steps[it] for it in _activities(history, point) if it in steps]
-    return {it.name: it.kind is StepKind.READ for it in begun}
+    steps = {activity_name(step.action): step for step in SAGAS[kind].definition} if kind else {}
+    begun = [steps[activity] for activity in _activities(history, point) if activity in steps]
+    return {step.name: step.kind is StepKind.READ for step in begun}
 
 
 def _activities(history: "WorkflowHistory", point: int) -> Iterator[str]:
@@ -122,12 +124,14 @@ def _activities(history: "WorkflowHistory", point: int) -> Iterator[str]:
 
 def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> None:
     table = Table("step", "would run again, and")
-    for it in again:
-        table.add_row(it.step, f"[bold red]{it.answer}[/]" if it.new_effect else it.answer)
+    for effect in again:
+        table.add_row(
+            effect.step, f"[bold red]{effect.answer}[/]" if effect.new_effect else effect.answer
+        )
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{history.workflow_id}, reset to the workflow task at event {point}:")
     console.print(table if again else "No step would run again.")
-    effects = sum(it.new_effect for it in again)
+    effects = sum(effect.new_effect for effect in again)
     console.print(f"{effects} new effects. Cancels and other words since then are applied again.")
     console.print(
         f"Do it: temporal workflow reset -w {history.workflow_id} --event-id {point} "

@@ -101,6 +101,6 @@ def _blocked_at(api: Api, step: str) -> list[str]:
             if error.status != 404:
                 raise
             continue  # it ended meanwhile, and is forgotten
-        if any(it["name"] == step and it["state"] == "blocked" for it in view["steps"]):
+        if any(row["name"] == step and row["state"] == "blocked" for row in view["steps"]):
             found.append(saga_id)
     return found

@@ -63,7 +63,7 @@ def stuck(
             rows = list(threads.map(lambda one: _row(api, *one), found))
     rows.sort(key=lambda it: (-(it.money or 0), it.since))
     if as_json:
-        typer.echo(json.dumps([asdict(it) for it in rows], indent=2))
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         _print(rows)
     raise typer.Exit(1 if rows else 0)
@@ -106,9 +106,9 @@ def _stake(it: Stuck) -> str:
 
 def _print(rows: Sequence[Stuck]) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    for it in rows:
-        console.print(f"[bold]{it.saga_id}[/] [red]{it.kind}[/] since {it.since}")
-        console.print(f"  {escape(it.why)}")
-        console.print(f"  at stake: {_stake(it)}")
-        console.print(f"  → {escape(it.advice)}")
+    for row in rows:
+        console.print(f"[bold]{row.saga_id}[/] [red]{row.kind}[/] since {row.since}")
+        console.print(f"  {escape(row.why)}")
+        console.print(f"  at stake: {_stake(row)}")
+        console.print(f"  → {escape(row.advice)}")
     console.print(f"{len(rows)} sagas are stuck" if rows else "no saga is stuck")

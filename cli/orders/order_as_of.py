@@ -13,7 +13,7 @@ def past(events: list[dict[str, Any]], order_id: str, at: str) -> dict[str, Any]
     from contracts.event_records import RecordedEvent  # noqa: PLC0415 - heavy
     from services.order.aggregate import OrderAggregate  # noqa: PLC0415 - heavy
 
-    history = [RecordedEvent.model_validate(it) for it in events]
+    history = [RecordedEvent.model_validate(event) for event in events]
     order = OrderAggregate.from_history(order_id, history, at=_moment(at))
     if order.total is None:
         raise ApiError(0, "not_recorded_yet", f"{order_id} was not recorded yet at {at}")
@@ -22,7 +22,7 @@ def past(events: list[dict[str, Any]], order_id: str, at: str) -> dict[str, Any]
         "id": order.id,
         "status": order.status.value,
         "customer_id": order.customer_id,
-        "items": [it.model_dump(mode="json") for it in order.items],
+        "items": [item.model_dump(mode="json") for item in order.items],
         "total": order.total.model_dump(mode="json"),
         "reason": order.reason.model_dump(mode="json") if order.reason else None,
         "version": order.version,

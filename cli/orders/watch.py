@@ -59,4 +59,4 @@ def _line(event: dict[str, Any]) -> str:
     for name in TOLD:
         if (value := event["data"].get(name)) is not None:
             told.append(f"{name}={value}")
-    return "  ".join(str(it) for it in told)
+    return "  ".join(str(line) for line in told)

@@ -58,7 +58,7 @@ def drop(
 
 
 def _without(ring: KeyRing, key: str) -> tuple[Key, ...]:
-    return tuple(it for it in ring.keys if it.id != key)
+    return tuple(name for name in ring.keys if name.id != key)
 
 
 def _read(file: Path) -> KeyRing:

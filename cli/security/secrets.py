@@ -51,7 +51,8 @@ def dotenv(folder: Path) -> str:
     Keys that encrypt are here and not in the folder: their files must be nobody else's.
     """
     lines = [
-        f"{it.upper()}_PASSWORD={secrets.token_hex(24)}" for it in (*DATABASES.values(), "temporal")
+        f"{database.upper()}_PASSWORD={secrets.token_hex(24)}"
+        for database in (*DATABASES.values(), "temporal")
     ]
     lines += [f"{name}='{_keys()}'" for name in ("PAYLOAD_KEYS", "USER_KEYS")]
     lines += [

@@ -74,7 +74,7 @@ async def _parts(deps: Backend) -> Parts:
 async def _seen(deps: Backend) -> dict[str, Any]:
     decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
     found = await deps.sagas.in_trouble(None, MOST)
-    troubles = [it for it in found if it.trouble and it.trouble.kind is not Kind.BLOCKED]
+    troubles = [row for row in found if row.trouble and row.trouble.kind is not Kind.BLOCKED]
     return {"waiting": await waiting(deps), "troubles": troubles, "decisions": decisions}
 
 
@@ -91,8 +91,10 @@ async def waiting(deps: Backend) -> list[Waiting]:
             return waiting_in(case, saga_id)
 
     found = await deps.sagas.in_state(SagaState.BLOCKED, MOST)
-    each = await asyncio.gather(*(look(it.saga_id) for it in found))
-    return sorted((it for some in each for it in some), key=lambda it: (-it.stake.minor, it.since))
+    each = await asyncio.gather(*(look(row.saga_id) for row in found))
+    return sorted(
+        (item for some in each for item in some), key=lambda it: (-it.stake.minor, it.since)
+    )
 
 
 def waiting_in(case: Case, saga_id: str) -> list[Waiting]:

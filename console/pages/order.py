@@ -68,7 +68,7 @@ def _view(case: Case, deps: ConsoleBackend) -> dict[str, Any]:
     ids = {"order_id": order.id, "saga_id": workflow_id(order.id), "intent_id": intent or ""}
     return {
         "verdict": explanations.verdict(order),
-        "temporal": {it.saga_id: f"{deps.temporal_ui}/{it.saga_id}" for it in case.sagas},
+        "temporal": {saga.saga_id: f"{deps.temporal_ui}/{saga.saga_id}" for saga in case.sagas},
         "trace_url": settings.trace_url.format(**ids),
         "payment_url": settings.payment_url.format(**ids) if intent else "",
         "can_cancel": not explanations.cancelling(case).refusal,

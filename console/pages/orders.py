@@ -39,7 +39,7 @@ class Shown:
     def link(self, **changed: str) -> str:
         """The same page, but for these parts of the URL."""
         own = {"status": self.status or "", "q": self.search}
-        query = urlencode({name: it for name, it in (own | changed).items() if it})
+        query = urlencode({name: key for name, key in (own | changed).items() if key})
         return csrf.PATH + (f"?{query}" if query else "")
 
     @property
@@ -87,7 +87,7 @@ async def _parts(shown: Shown, deps: ConsoleBackend) -> Parts:
     found = await _find(shown, deps)
     return {
         "figures": part(PARTS, "figures_part", await deps.board.figures()),
-        "orders": {it.id: part(PARTS, "row", it) for it in found.items},
+        "orders": {row.id: part(PARTS, "row", row) for row in found.items},
     }
 
 

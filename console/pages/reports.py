@@ -53,10 +53,10 @@ async def reports_page(request: Request, me: SignedIn, deps: ConsoleDeps) -> Res
 @router.get("/{folder}/{name}")
 def one_report(folder: int, name: str, me: SignedIn, deps: ConsoleDeps) -> Response:
     """One file, as it is. NotFound unless it is on the list."""
-    for it in _found(deps.console.reports):
-        if (it.folder, it.path.name) == (folder, name):
+    for item in _found(deps.console.reports):
+        if (item.folder, item.path.name) == (folder, name):
             headers = dict(csrf.HEADERS) | {"Content-Security-Policy": ALONE}
-            return FileResponse(it.path, headers=headers, media_type=KINDS[it.path.suffix])
+            return FileResponse(item.path, headers=headers, media_type=KINDS[item.path.suffix])
     raise NotFound("unknown_report", "there is no such report")
 
 

@@ -63,9 +63,9 @@ def _asked(
 async def _waiting(saga_id: str, step: str, deps: Backend) -> Waiting:
     """The step that waits. Problem 409 if it does not; NotFound if there is no such saga."""
     case = await case_of_saga(saga_id, deps)
-    if saga_id not in {it.saga_id for it in case.sagas}:
+    if saga_id not in {saga.saga_id for saga in case.sagas}:
         raise NotFound("unknown_saga", "there is no such saga")
-    found = next((it for it in waiting_in(case, saga_id) if it.node.name == step), None)
+    found = next((item for item in waiting_in(case, saga_id) if item.node.name == step), None)
     if found is None:
         raise Problem(409, "step_not_blocked", f"{step} does not wait for an operator any more")
     return found

@@ -50,12 +50,12 @@ async def _look(deps: ConsoleBackend) -> dict[str, Any]:
         prometheus.processes(settings.metrics),
         prometheus.shares(settings.envoy),
     )
-    workers = {it.identity: it for queue in found or () for it in queue.workers}
+    workers = {worker.identity: worker for queue in found or () for worker in queue.workers}
     return {
         "queues": found,
         "workers": sorted(workers.values(), key=lambda it: it.identity),
-        "waited": {(it.queue, it.kind): it for it in prometheus.waited(processes)},
-        "silent": [it.name for it in processes if it.text is None],
+        "waited": {(item.queue, item.kind): item for item in prometheus.waited(processes)},
+        "silent": [process.name for process in processes if process.text is None],
         "breakers": prometheus.breakers(processes),
         "instances": prometheus.instances(processes),
         "shares": spread,

@@ -77,14 +77,14 @@ async def tries_of(client: Client, saga_id: str) -> list[Try]:
             found[number] = told
     now = await described(client, saga_id)
     waiting = now.described.pending_activities if now and now.described else []
-    for it in waiting:
-        await unseal(it.last_failure, codec)
-    pending = {it.activity_type.name for it in waiting}
-    ended = [it for it in found.values() if it.ended]
+    for activity in waiting:
+        await unseal(activity.last_failure, codec)
+    pending = {activity.activity_type.name for activity in waiting}
+    ended = [row for row in found.values() if row.ended]
     left = [
-        replace(it, result=Result.FAILED, error=it.error or "called off")
-        for it in found.values()
-        if not it.ended and it.activity not in pending
+        replace(row, result=Result.FAILED, error=row.error or "called off")
+        for row in found.values()
+        if not row.ended and row.activity not in pending
     ]
     return sorted([*ended, *left, *map(_of_pending, waiting)], key=_begin)
 

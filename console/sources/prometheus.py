@@ -73,7 +73,7 @@ async def processes(places: Sequence[str]) -> list[Process]:
     """All of them, and this process first."""
     own = Process("", "api", exposition()[0].decode())
     async with httpx2.AsyncClient(timeout=PATIENCE) as http:
-        return [own, *await asyncio.gather(*(_read(http, it) for it in places))]
+        return [own, *await asyncio.gather(*(_read(http, place) for place in places))]
 
 
 async def _read(http: httpx2.AsyncClient, place: str) -> Process:
@@ -141,7 +141,7 @@ async def shares(admin: str) -> list[Share] | None:
             told = answer.raise_for_status().json()
     except (httpx2.HTTPError, OSError, ValueError):
         return None
-    return [share for it in told.get("cluster_statuses", ()) for share in _shares_of(it)]
+    return [share for item in told.get("cluster_statuses", ()) for share in _shares_of(item)]
 
 
 def _shares_of(cluster: Mapping[str, Any]) -> list[Share]:
@@ -149,7 +149,7 @@ def _shares_of(cluster: Mapping[str, Any]) -> list[Share]:
     hosts = cluster.get("host_statuses", ())
     if cluster.get("name") not in PROTOCOLS:
         return []
-    calls = [_calls(it) for it in hosts]
+    calls = [_calls(item) for item in hosts]
     whole = sum(calls) or 1
     return [
         Share(str(cluster["name"]), _address(host), number, number / whole, _healthy(host))
@@ -158,7 +158,7 @@ def _shares_of(cluster: Mapping[str, Any]) -> list[Share]:
 
 
 def _calls(host: Mapping[str, Any]) -> int:
-    stats = {it.get("name"): it.get("value", 0) for it in host.get("stats", ())}
+    stats = {item.get("name"): item.get("value", 0) for item in host.get("stats", ())}
     return int(stats.get("rq_total", 0))
 
 

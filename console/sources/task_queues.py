@@ -43,9 +43,9 @@ class QueueSeen:
 
 async def queues(client: Client) -> list[QueueSeen]:
     """All queues; workflows have the first alone. Unavailable without Temporal."""
-    asked = [(Queue.ORDERS, "workflow"), *((it, "activity") for it in Queue)]
+    asked = [(Queue.ORDERS, "workflow"), *((queue, "activity") for queue in Queue)]
     async with translated():
-        return list(await asyncio.gather(*(_seen(client, *it) for it in asked)))
+        return list(await asyncio.gather(*(_seen(client, *question) for question in asked)))
 
 
 async def _seen(client: Client, queue: Queue, kind: str) -> QueueSeen:

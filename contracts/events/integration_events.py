@@ -89,11 +89,11 @@ DATA: Mapping[EventType, type[Message]] = {
     EventType.USER_CREATED: UserEvent,
     EventType.USER_DEACTIVATED: UserEvent,
     EventType.USER_ERASED: UserEvent,
-    **{it: OrderEvent for it in EventType if it.startswith("order.")},
+    **{event_type: OrderEvent for event_type in EventType if event_type.startswith("order.")},
     EventType.PRODUCT_CREATED: ProductEvent,
     EventType.PRODUCT_STOCKED: ProductEvent,
-    **{it: StockEvent for it in EventType if it.startswith("inventory.")},
-    **{it: PaymentEvent for it in EventType if it.startswith("payment.")},
+    **{event_type: StockEvent for event_type in EventType if event_type.startswith("inventory.")},
+    **{event_type: PaymentEvent for event_type in EventType if event_type.startswith("payment.")},
 }
 VERSIONS: Mapping[EventType, int] = dict.fromkeys(EventType, 1)
 PUBLISHERS: Mapping[str, tuple[str, ...]] = {

@@ -95,12 +95,12 @@ def create_app(safe: Safe, namespace: str, verifier: Verifier, origins: Sequence
     @app.post("/encode")
     async def encode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s encoded %s payloads", who, len(body.payloads))
-        return _wired([safe.seal(_payload(it), None) for it in body.payloads])
+        return _wired([safe.seal(_payload(payload), None) for payload in body.payloads])
 
     @app.post("/decode")
     async def decode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s decoded %s payloads", who, len(body.payloads))
-        return _wired([_opened(safe, _payload(it)) for it in body.payloads])
+        return _wired([_opened(safe, _payload(payload)) for payload in body.payloads])
 
     _add_sign_in(app)
     return app
@@ -140,7 +140,8 @@ def _payload(given: WirePayload) -> Payload:
 def _wired(payloads: Sequence[Payload]) -> WirePayloads:
     return WirePayloads.model_construct(
         payloads=[
-            WirePayload.model_construct(metadata=dict(it.metadata), data=it.data) for it in payloads
+            WirePayload.model_construct(metadata=dict(payload.metadata), data=payload.data)
+            for payload in payloads
         ]
     )
 

@@ -70,7 +70,9 @@ def cluster(name: str, *addresses: Json, **fields: Any) -> Json:
     """Where requests go. Names are looked up again and again, so that they may move."""
     ours = {
         "name": name,
-        "type": "STRICT_DNS" if any("socket_address" in it for it in addresses) else "STATIC",
+        "type": "STRICT_DNS"
+        if any("socket_address" in address for address in addresses)
+        else "STATIC",
         "connect_timeout": duration(CONNECT_TIMEOUT),
         "load_assignment": load(name, addresses),
         "circuit_breakers": {"thresholds": [{"max_requests": MOST_REQUESTS}]},

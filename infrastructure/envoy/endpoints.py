@@ -28,7 +28,7 @@ class EndpointFiles:
     def make(self, services: Iterable[str]) -> None:
         """Make the files that are not there yet, without an instance."""
         self._folder.mkdir(exist_ok=True)
-        self.publish({it: () for it in services if not self.path(it).exists()})
+        self.publish({service: () for service in services if not self.path(service).exists()})
 
     def publish(self, instances: Mapping[str, Sequence[Instance]]) -> None:
         """Make these the instances of these services."""
@@ -45,5 +45,5 @@ class EndpointFiles:
 
 def _answer(service: str, instances: Sequence[Instance]) -> Json:
     """What a discovery server would answer."""
-    addresses = [Address(it.host, it.port).socket for it in instances]
+    addresses = [Address(instance.host, instance.port).socket for instance in instances]
     return {"resources": [{"@type": TYPE, **load(service, addresses)}]}

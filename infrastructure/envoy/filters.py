@@ -60,7 +60,7 @@ def rate(settings: GatewaySettings) -> Json:
         "fill_interval": "1s",
     }
     names = (headers.CALLER, headers.ISSUER)
-    actions = [{"request_headers": {"header_name": it, "descriptor_key": it}} for it in names]
+    actions = [{"request_headers": {"header_name": name, "descriptor_key": name}} for name in names]
     return typed(
         "envoy.filters.http.local_ratelimit",
         "filters.http.local_ratelimit.v3.LocalRateLimit",
@@ -70,7 +70,7 @@ def rate(settings: GatewaySettings) -> Json:
         filter_enabled=always(),
         filter_enforced=always(),
         rate_limits=[{"actions": actions}],
-        descriptors=[{"entries": [{"key": it} for it in names], "token_bucket": bucket}],
+        descriptors=[{"entries": [{"key": name} for name in names], "token_bucket": bucket}],
         max_dynamic_descriptors=settings.callers,
         enable_x_ratelimit_headers="DRAFT_VERSION_03",
         enable_retry_after_header=True,

@@ -59,7 +59,7 @@ class Gateway:
     def config(self) -> Json:
         """Envoy's configuration."""
         clusters = [
-            cluster(routes.API, *(it.socket for it in self.apis), **self._watch()),
+            cluster(routes.API, *(api.socket for api in self.apis), **self._watch()),
             cluster(observability.ADMIN, pipe(self.admin)),
             *self.keys.clusters(),
         ]

@@ -39,7 +39,7 @@ _PREFIXES = (
 def taken_in(*, behind_proxies: bool) -> list[Json]:
     """Mutations that come before everything else, even before Envoy looks at the request."""
     prefixes = _PREFIXES if behind_proxies else (*_PREFIXES, *_FORWARDED)
-    mutations = [{"remove_on_match": {"key_matcher": _prefix(it)}} for it in prefixes]
+    mutations = [{"remove_on_match": {"key_matcher": _prefix(prefix)}} for prefix in prefixes]
     kind = "http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return [typed("envoy.http.early_header_mutation.header_mutation", kind, mutations=mutations)]
 

@@ -64,7 +64,7 @@ class ServiceMesh:
 
     def prepare(self) -> None:
         """Envoy does not start without its files of endpoints; an empty one says: nobody yet."""
-        self.files.make(it for it in self.places if it not in self.names)
+        self.files.make(place for place in self.places if place not in self.names)
 
     def listeners(self) -> list[Json]:
         """One for each service."""

@@ -63,5 +63,5 @@ class GatewaySettings(BaseModel, frozen=True):
     def by(cls, environ: Mapping[str, str]) -> "GatewaySettings":
         """From the environment. ValueError (pydantic's) names what is wrong."""
         names = {name: f"{PREFIX}{name.upper()}" for name in cls.model_fields}
-        given = {name: environ[it] for name, it in names.items() if it in environ}
+        given = {name: environ[key] for name, key in names.items() if key in environ}
         return cls.model_validate(given)

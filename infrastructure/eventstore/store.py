@@ -156,7 +156,9 @@ class EventStore:
             .order_by(row.version)
         )
         found = (await tx.execute(statement)).mappings()
-        return [RecordedEvent(**(dict(it) | {"data": self._lifted(it)})) for it in found]
+        return [
+            RecordedEvent(**(dict(record) | {"data": self._lifted(record)})) for record in found
+        ]
 
     def history(self, after: ColumnElement[int] | None = None) -> ScalarSelect[Any]:
         """A stream's events behind a version as a part of a statement, for `events_of`.

@@ -128,7 +128,7 @@ class Breaker:
             self._ended.popleft()
         if well:
             return
-        failures = sum(not it for _, it in self._ended)
+        failures = sum(not case for _, case in self._ended)
         if failures >= self._limits.threshold and failures > FAILING_SHARE * len(self._ended):
             self._open()
 

@@ -21,5 +21,5 @@ def observed(dependencies: Iterable[str]) -> Observer:
 
 def _stands(dependency: str, state: BreakerState) -> None:
     known = gauge("saga_breaker_state", "1 for the state in which a circuit breaker is")
-    for it in BreakerState:
-        known.set(int(it is state), {"dependency": dependency, "state": it})
+    for item in BreakerState:
+        known.set(int(item is state), {"dependency": dependency, "state": item})

@@ -44,7 +44,7 @@ class Answer:
 
 def networks(given: str) -> tuple[Network, ...]:
     """From `127.0.0.0/8, fd00::/8`. ValueError says what is wrong."""
-    return tuple(ip_network(it.strip()) for it in given.split(",") if it.strip())
+    return tuple(ip_network(word.strip()) for word in given.split(",") if word.strip())
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -59,7 +59,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses of a name, by the machine's resolver. OSError if it has none."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(it[4][0]) for it in found))
+    return list(dict.fromkeys(str(row[4][0]) for row in found))
 
 
 class PublicHttp:
@@ -103,12 +103,12 @@ class PublicHttp:
     async def _checked(self, url: httpx2.URL) -> Sequence[str]:
         """The addresses of the URL's host, if all may be spoken to."""
         port = url.port or {"http": 80, "https": 443}[url.scheme]
-        found = [ip_address(it) for it in await self._find(url.host, port)]
+        found = [ip_address(item) for item in await self._find(url.host, port)]
         for address in found:
             allowed = any(address in network for network in self._allowed)
             if not (allowed or (is_public(address) and url.scheme == "https")):
                 raise NotPublicError("the URL leads to an address that webhooks are not sent to")
-        return [str(it) for it in found[:MOST_ADDRESSES]]
+        return [str(row) for row in found[:MOST_ADDRESSES]]
 
     async def _send(
         self, url: httpx2.URL, address: str, body: bytes, headers: Mapping[str, str]

@@ -74,7 +74,9 @@ async def check(database: Database, migrations: Path) -> None:
 @cache
 def _revisions(migrations: Path) -> tuple[str, ...]:
     """Newest first. They come with the code, so they are read once."""
-    return tuple(it.revision for it in ScriptDirectory(str(migrations)).walk_revisions())
+    return tuple(
+        revision.revision for revision in ScriptDirectory(str(migrations)).walk_revisions()
+    )
 
 
 def run_env(metadata: MetaData) -> None:

@@ -74,8 +74,8 @@ class Bell:
             await asyncio.sleep(GATHER)
             notices, self._pending = self._pending, set()
             columns = {
-                "channels": [it.channel for it in notices],
-                "keys": [it.key for it in notices],
+                "channels": [notice.channel for notice in notices],
+                "keys": [notice.key for notice in notices],
             }
             try:
                 async with self._engine.connect() as connection:

@@ -34,20 +34,25 @@ class Watch:
     async def look(self) -> None:
         """Look once. While the registry is away, what was published last stands."""
         try:
-            listed = [it.instance for it in await self._registry.instances()]
+            listed = [instance.instance for instance in await self._registry.instances()]
             sick = await self._sick(listed)
         except ServiceError as error:
             log.warning("the registry does not answer, the last list stands: %s", error)
             return
-        good = [it for it in listed if it not in sick]
-        self._publish({name: [it for it in good if it.service == name] for name in self._services})
+        good = [instance for instance in listed if instance not in sick]
+        self._publish(
+            {
+                name: [instance for instance in good if instance.service == name]
+                for name in self._services
+            }
+        )
 
     async def _sick(self, listed: Sequence[Instance]) -> set[Instance]:
         """Those that failed often enough: dropped, until they are well and come again."""
-        answers = await asyncio.gather(*(self._healthy(it) for it in listed))
-        failed = {it for it, well in zip(listed, answers, strict=True) if not well}
-        self._failed = Counter({it: self._failed[it] + 1 for it in failed})
-        sick = {it for it, times in self._failed.items() if times >= FAILURES}
+        answers = await asyncio.gather(*(self._healthy(one) for one in listed))
+        failed = {answer for answer, well in zip(listed, answers, strict=True) if not well}
+        self._failed = Counter({one: self._failed[one] + 1 for one in failed})
+        sick = {one for one, times in self._failed.items() if times >= FAILURES}
         for instance in sick:
             log.warning("%s fails its health check and is dropped", instance.name)
             await self._registry.drop(instance)

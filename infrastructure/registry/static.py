@@ -30,7 +30,9 @@ class NamedRegistry:
         found: list[Registered] = []
         for service, (host, port) in sorted(self._places.items()):
             addresses = await self._look_up(host, port)
-            found += [Registered(Instance(service, it, it, port)) for it in addresses]
+            found += [
+                Registered(Instance(service, address, address, port)) for address in addresses
+            ]
         return found
 
     async def _look_up(self, host: str, port: int) -> list[str]:

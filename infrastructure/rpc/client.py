@@ -80,7 +80,7 @@ def remote(protocol: type, client: ServiceClient) -> Any:
 
     Its type is what the caller says it is, as nothing checks methods that are made here.
     """
-    methods = {name: _method(it, client) for name, it in operations(protocol).items()}
+    methods = {name: _method(operation, client) for name, operation in operations(protocol).items()}
     return SimpleNamespace(**methods)
 
 

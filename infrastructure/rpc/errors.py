@@ -40,7 +40,7 @@ ONE_CODE: dict[str, type[Compensated] | type[KeyReused]] = {
 
 def problem_of(error: ServiceError) -> tuple[int, dict[str, Any]]:
     """The status and the document for this error."""
-    word, status = next(it for kind, it in STATUSES.items() if isinstance(error, kind))
+    word, status = next(item for kind, item in STATUSES.items() if isinstance(error, kind))
     document: dict[str, Any] = {
         "type": f"{URN}{word}",
         "title": word.replace("_", " "),

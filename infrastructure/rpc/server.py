@@ -164,7 +164,7 @@ async def _on_service_error(_: Request, error: Exception) -> JSONResponse:
 
 async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
-    faults = [{"at": list(it["loc"]), "detail": it["msg"]} for it in error.errors()]
+    faults = [{"at": list(fault["loc"]), "detail": fault["msg"]} for fault in error.errors()]
     detail = "the arguments are not what the operation takes"
     return _problem(422, "validation_failed", detail, errors=faults)
 

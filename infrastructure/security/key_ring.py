@@ -97,12 +97,14 @@ class KeyRing:
         try:
             keys = KeyFileContent.model_validate_json(text).keys
         except ValidationError as error:
-            faults = {".".join(map(str, it["loc"])) or "it": it["msg"] for it in error.errors()}
+            faults = {
+                ".".join(map(str, fault["loc"])) or "it": fault["msg"] for fault in error.errors()
+            }
             said = "; ".join(f"{where}: {what}" for where, what in faults.items())
             raise KeysUnusable(f"{origin} holds no keys: {said}; see `saga keys new`") from None
-        if len({it.id for it in keys}) != len(keys):
+        if len({key.id for key in keys}) != len(keys):
             raise KeysUnusable(f"{origin} has two keys of the same id")
-        return cls(keys, {it.id: it.material for it in keys})
+        return cls(keys, {key.id: key.material for key in keys})
 
     @classmethod
     def of_file(cls, path: Path) -> "KeyRing":
@@ -118,7 +120,7 @@ class KeyRing:
 
     def current(self, now: datetime) -> Key:
         """The newest key that has started; the oldest if none has."""
-        started = [it for it in self.keys if it.starts <= now]
+        started = [key for key in self.keys if key.starts <= now]
         return max(started, key=_age) if started else min(self.keys, key=_age)
 
 
@@ -193,4 +195,4 @@ def new_key(now: datetime, *, after: timedelta = timedelta(0)) -> Key:
 
 def written(keys: tuple[Key, ...]) -> str:
     """These keys as a file holds them."""
-    return json.dumps({"keys": [it.model_dump(mode="json") for it in keys]}, indent=2)
+    return json.dumps({"keys": [key.model_dump(mode="json") for key in keys]}, indent=2)

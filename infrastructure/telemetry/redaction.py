@@ -27,7 +27,7 @@ class DiscreetFormatter(structlog.stdlib.ProcessorFormatter):
         args = record.args
         if isinstance(args, tuple) and any(map(_is_error, args)):
             record = copy.copy(record)  # other handlers have the same one
-            record.args = tuple(type(it).__name__ if _is_error(it) else it for it in args)
+            record.args = tuple(type(arg).__name__ if _is_error(arg) else arg for arg in args)
         return super().format(record)
 
 
@@ -41,7 +41,8 @@ def types_and_places(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
     error = given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         entry["exception"] = [
-            {"exc_type": type(it).__name__, "frames": list(_frames(it))} for it in _chain(error)
+            {"exc_type": type(failure).__name__, "frames": list(_frames(failure))}
+            for failure in _chain(error)
         ]
     return entry
 
@@ -49,7 +50,7 @@ def types_and_places(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
 def in_words(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
     """A processor, after that one: the same for people."""
     if errors := entry.get("exception"):
-        said = [f"{it['exc_type']}\n  " + "\n  ".join(it["frames"]) for it in errors]
+        said = [f"{error['exc_type']}\n  " + "\n  ".join(error["frames"]) for error in errors]
         entry["exception"] = "\nfrom ".join(said)
     return entry
 
@@ -76,7 +77,7 @@ class DiscreetExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export them so."""
-        return self._inner.export([_discreet(it) for it in spans])
+        return self._inner.export([_discreet(span) for span in spans])
 
     def shutdown(self) -> None:
         """End."""
@@ -90,7 +91,7 @@ class DiscreetExporter(SpanExporter):
 def _discreet(span: ReadableSpan) -> ReadableSpan:
     told = copy.copy(span)
     parts: dict[str, Any] = {
-        "_events": [_event(it) for it in span.events],
+        "_events": [_event(event) for event in span.events],
         "_status": Status(span.status.status_code),
     }
     for name, value in parts.items():
@@ -99,5 +100,9 @@ def _discreet(span: ReadableSpan) -> ReadableSpan:
 
 
 def _event(event: Event) -> Event:
-    kept = {name: it for name, it in (event.attributes or {}).items() if name not in SAYING}
+    kept = {
+        name: attribute
+        for name, attribute in (event.attributes or {}).items()
+        if name not in SAYING
+    }
     return Event(event.name, kept, event.timestamp)

@@ -36,9 +36,9 @@ class PayloadSettings(BaseSettings):
     def of(cls, environment: Mapping[str, str] | None = None) -> "PayloadSettings":
         """From this environment, else from the process's."""
         found = os.environ if environment is None else environment
-        names = {it: it.upper() for it in cls.model_fields}
+        names = {field: field.upper() for field in cls.model_fields}
         return cls.model_validate(
-            {it: found[name] for it, name in names.items() if found.get(name)}
+            {key: found[name] for key, name in names.items() if found.get(name)}
         )
 
     @property

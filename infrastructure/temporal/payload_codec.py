@@ -105,11 +105,11 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Seal them."""
-        return [self._safe.seal(it, self._workflow_id) for it in payloads]
+        return [self._safe.seal(payload, self._workflow_id) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Open them. UnknownKey if one cannot be opened yet."""
-        return [refused(self._safe.open, it, self._workflow_id) for it in payloads]
+        return [refused(self._safe.open, payload, self._workflow_id) for payload in payloads]
 
 
 def refused(

@@ -38,7 +38,7 @@ async def judge_aftermath(
     if wrong and not _answered_for(script):
         report = await _audit(world, case, script, repair=False)
         if case.order.order_id not in report.model_dump_json():
-            found += [f"the audit names nothing, though {it}" for it in wrong]
+            found += [f"the audit names nothing, though {finding}" for finding in wrong]
     if _is_confirmed(subject, script):
         found += await _taken(world, case, script, given_back)
     return found
@@ -76,10 +76,10 @@ async def _wrong(world: World, subject: Subject, case: OrderCase, ending: OrderE
             ending = replace(ending, status="cancelled")  # a return that is undone
         else:
             ending = replace(ending, status=status.value)
-        lists = [await it(world, case, ending) for it in subject.invariants]
+        lists = [await invariant(world, case, ending) for invariant in subject.invariants]
     except NotFound as error:
         return [f"there is {error}"]
-    return [it for one in lists for it in one]
+    return [item for one in lists for item in one]
 
 
 def _answered_for(script: Script) -> bool:

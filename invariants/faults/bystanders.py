@@ -68,7 +68,7 @@ class Bystanders(Stage):
         argument = self.case.argument
         if kind is Kind.AGAIN_OTHER:
             items = tuple(
-                it.model_copy(update={"quantity": it.quantity + 1}) for it in argument.items
+                item.model_copy(update={"quantity": item.quantity + 1}) for item in argument.items
             )
             total = argument.total.model_copy(update={"minor": argument.total.minor + PART})
             argument = argument.model_copy(update={"items": items, "total": total})
@@ -124,7 +124,9 @@ class Bystanders(Stage):
     def _remembered(self, site: Site) -> list[Fault]:
         """The faults that set a database back to before this site's effect."""
         kinds = set(SET_BACK) - {set_back_kind("user")}
-        return [it for it in self._script.faults if it.kind in kinds and it.then == site]
+        return [
+            fault for fault in self._script.faults if fault.kind in kinds and fault.then == site
+        ]
 
     async def spoil(self, operation: str, kind: str) -> None:
         """Have the provider fail at the next request of the order."""

@@ -70,7 +70,9 @@ def _its(case: OrderCase, service: str) -> list[tuple[Table, ColumnElement[bool]
     }
     found: list[tuple[Table, ColumnElement[bool]]] = []
     for table in METADATA[service].sorted_tables:
-        key = next((it for it in values if it in table.c and _is_text(table.c[it])), None)
+        key = next(
+            (value for value in values if value in table.c and _is_text(table.c[value])), None
+        )
         if key is not None and table.name not in LEFT_ALONE:
             found.append((table, table.c[key].in_(values[key])))
     return found
@@ -78,7 +80,7 @@ def _its(case: OrderCase, service: str) -> list[tuple[Table, ColumnElement[bool]
 
 def _without_identity(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """What the database counts by itself it counts anew."""
-    return {name: it for name, it in row.items() if not _counted(table.c[name])}
+    return {name: item for name, item in row.items() if not _counted(table.c[name])}
 
 
 def _is_text(column: Column[Any]) -> bool:

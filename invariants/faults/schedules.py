@@ -63,7 +63,7 @@ class Others:
 
     def _audited(self) -> Iterator[Schedule]:
         for site in self._recording.forward:
-            looks = [it for it in BESIDE if it is not Kind.AUDIT_CANCEL]
+            looks = [kind for kind in BESIDE if kind is not Kind.AUDIT_CANCEL]
             yield from at(site, looks, self._completed)
             binding = site not in self._before
             stands = self._completed if binding else CANCELLED
@@ -85,7 +85,7 @@ class Others:
         yield from at(self._recording.forward[-1], (*EVIDENCE,), self._completed)
 
     def _refunded_forward(self) -> Iterator[Schedule]:
-        charged = [n for n, it in enumerate(self._recording.forward) if it.activity in CHARGES]
+        charged = [n for n, call in enumerate(self._recording.forward) if call.activity in CHARGES]
         for site in self._recording.forward[charged[0] if charged else 0 :]:
             yield from at(site, BY_HAND, NOTHING)
 
@@ -110,7 +110,9 @@ class Others:
             singles += at(site, (*FOREIGN, Kind.AUDIT_BEFORE, Kind.AUDIT_AFTER), status)
             singles += at(site, AUDITS, status | REJECTED | CANCELLED)
             singles += at(site, (*UPDATES, *SIGNALS), status)
-            singles += at(site, BY_HAND if CHARGES & {it.activity for it in calls} else (), NOTHING)
+            singles += at(
+                site, BY_HAND if CHARGES & {call.activity for call in calls} else (), NOTHING
+            )
             if site.activity in REFUNDS:
                 singles += at(site, (*REFUND,), status)
                 singles += at(AT_THE_END, (Kind.REFUND_FAILS,), NOTHING)

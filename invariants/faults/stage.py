@@ -45,7 +45,7 @@ class OrderStage(Bystanders):
     def ending(self, status: str | None, how: str) -> OrderEnding:
         """How the run ended, and what was done beside it."""
         whole = super().ending(status, how)
-        struck = {SET_BACK[it.kind] for it in self._script.faults if it.kind in SET_BACK}
+        struck = {SET_BACK[fault.kind] for fault in self._script.faults if fault.kind in SET_BACK}
         return OrderEnding(**vars(whole), by_hand=self.refunds_by_hand, set_back=struck)
 
     def note_in(self, args: Sequence[Any]) -> NoteOfStep | None:

@@ -37,7 +37,7 @@ async def make(world: World, fast: bool) -> OrderCase:
 async def _confirm(world: World, order: CreateOrder) -> None:
     """What PlaceOrder does, without a workflow."""
     services, placing = world.services, workflow_id(order.order_id)
-    lines = tuple(StockLine(sku=it.sku, quantity=it.quantity) for it in order.items)
+    lines = tuple(StockLine(sku=product.sku, quantity=product.quantity) for product in order.items)
     stock = ReserveStock(order_id=order.order_id, lines=lines)
     charge = ChargePayment(
         order_id=order.order_id, amount=order.total, payment_method=order.payment_method
@@ -82,7 +82,7 @@ async def the_record_says_the_truth(
     right = RETURNED if ending.status == RETURNED else OrderStatus.CONFIRMED
     wrong = [] if order.status == right else [f"the order is {order.status}, not {right}"]
     types = await recorded(world, case)
-    ends = [it for it in types if it in {"OrderReturned", RETURN_ABANDONED}]
+    ends = [kind for kind in types if kind in {"OrderReturned", RETURN_ABANDONED}]
     if types.count("OrderReturnStarted") > 1 or len(ends) != 1:
         wrong.append(f"the return did not begin and end once: {types}")
     return wrong

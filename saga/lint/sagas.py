@@ -36,7 +36,7 @@ class Finding:
 def lint(saga: ModuleType, registered: Mapping[str, Collection[str]]) -> list[Finding]:
     """All findings in a saga's module. `registered`: the activities that workers have, by queue."""
     source = _Source(saga)
-    definitions = [it for it in vars(saga).values() if isinstance(it, SagaDefinition)]
+    definitions = [var for var in vars(saga).values() if isinstance(var, SagaDefinition)]
     if not definitions:
         return [source.finding(1, "there is no SagaDefinition", "Declare the saga as one")]
     found = [*_handlers(source), *_keys(source)]
@@ -63,7 +63,7 @@ class _Source:
 
     def of_step(self, step: Step[Any, Any], what: str, fix: str) -> Finding:
         """A finding at the line where the step is declared; the first line if it is elsewhere."""
-        for call in (it for it in ast.walk(self.tree) if isinstance(it, ast.Call)):
+        for call in (item for item in ast.walk(self.tree) if isinstance(item, ast.Call)):
             for keyword in call.keywords:
                 value = keyword.value
                 named = isinstance(value, ast.Constant) and value.value == step.name
@@ -107,9 +107,9 @@ def _registration(
 
 def _handlers(source: _Source) -> Iterator[Finding]:
     """A step's failure and a cancellation must reach the kernel."""
-    for handler in (it for it in ast.walk(source.tree) if isinstance(it, ast.ExceptHandler)):
+    for handler in (item for item in ast.walk(source.tree) if isinstance(item, ast.ExceptHandler)):
         caught = _caught(handler)
-        reraises = any(isinstance(it, ast.Raise) for it in ast.walk(handler))
+        reraises = any(isinstance(node, ast.Raise) for node in ast.walk(handler))
         if reraises or not caught & (CANCELLATION | {"", "Exception"}):
             continue
         what = f"`except {' '.join(sorted(caught))}`".replace(" `", "`")
@@ -139,7 +139,7 @@ def _keys(source: _Source) -> Iterator[Finding]:
 
 
 def _activities(step: Step[Any, Any]) -> list[Callable[..., Any]]:
-    return [it for it in (step.action, step.compensation, step.fence, step.probe) if it]
+    return [item for item in (step.action, step.compensation, step.fence, step.probe) if item]
 
 
 def _command(function: Callable[..., Any]) -> str:

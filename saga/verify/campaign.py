@@ -66,18 +66,18 @@ async def run(
     """
     async with environments() as environment:
         plans = [await plan(environment, subject) for subject in subjects]
-    singles = [select(it.singles(), asked) for it in plans]
+    singles = [select(item.singles(), asked) for item in plans]
     several = [
         select(
             [
-                *it.combinations(asked.pairs, 2, asked.seed),
-                *it.combinations(asked.triples, 3, asked.seed),
+                *item.combinations(asked.pairs, 2, asked.seed),
+                *item.combinations(asked.triples, 3, asked.seed),
             ],
             asked,
         )
-        for it in plans
+        for item in plans
     ]
-    reports = [Report(it.name, asked.pairs, asked.triples, asked.seed) for it in subjects]
+    reports = [Report(each.name, asked.pairs, asked.triples, asked.seed) for each in subjects]
     for part, lists in (("single faults", singles), ("combinations", several)):
         if any(lists):
             began = time.monotonic()
@@ -130,11 +130,13 @@ async def record(environment: Environment, subject: Subject) -> Recording:
     blocked: Sequence[Site] = ()
     if told.can_block:
         blocked = await _calls(environment, subject, Schedule((Fault(forward[-1], Kind.REJECTED),)))
-    undoing, notes = ([it for it in calls if it not in forward] for calls in (refused, blocked))
+    undoing, notes = (
+        [call for call in calls if call not in forward] for calls in (refused, blocked)
+    )
     probes = {}
     for action in told.probed:
         calls = await _calls(environment, subject, Schedule((Fault(action, Kind.REPLIES_LOST),)))
-        probes[action] = next(it for it in calls if it not in forward)
+        probes[action] = next(call for call in calls if call not in forward)
     return Recording(forward, undoing, notes, probes)
 
 
@@ -155,7 +157,9 @@ def select(schedules: Sequence[Schedule], asked: Asked) -> list[Schedule]:
     """Those that are asked for."""
     number, of = asked.shard
     paths = set(Path) if asked.path is None else {asked.path}
-    return [it for it in schedules if asked.only in it.name and it.path in paths][number - 1 :: of]
+    return [
+        schedule for schedule in schedules if asked.only in schedule.name and schedule.path in paths
+    ][number - 1 :: of]
 
 
 async def verify(
@@ -175,8 +179,10 @@ async def verify(
         return result
 
     # Two phases, since the deadline is one for the whole process.
-    hurried = [it for it in schedules if it.mode is Mode.HASTY]
-    results = await asyncio.gather(*(one(it) for it in schedules if it.mode is not Mode.HASTY))
+    hurried = [chosen for chosen in schedules if chosen.mode is Mode.HASTY]
+    results = await asyncio.gather(
+        *(one(chosen) for chosen in schedules if chosen.mode is not Mode.HASTY)
+    )
     if not hurried:
         return results
     hasty = replace(subject.definition, deadline=HASTE)
@@ -186,7 +192,7 @@ async def verify(
 
 async def _shorten(environment: Environment, subject: Subject, report: Report) -> None:
     """Put the shortest failing parts in the place of the first failing combinations."""
-    failing = [it for it in report.failures if len(it.schedule.faults) > 1]
+    failing = [failure for failure in report.failures if len(failure.schedule.faults) > 1]
     for result in failing[:SHORTENED]:
         report.results[report.results.index(result)] = await shortest(environment, subject, result)
 

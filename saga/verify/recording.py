@@ -8,7 +8,9 @@ from typing import Any
 from saga import Step
 from saga.verify.faults import Fault, Schedule, Site
 
-REJECTED, TIMED_OUT, CANCELLED = (frozenset({it}) for it in ("rejected", "timed_out", "cancelled"))
+REJECTED, TIMED_OUT, CANCELLED = (
+    frozenset({name}) for name in ("rejected", "timed_out", "cancelled")
+)
 
 # What makes the saga undo all its steps, and the status that it then has.
 Triggers = Sequence[tuple[Fault, frozenset[str]]]

@@ -35,7 +35,7 @@ class Report:
     @property
     def failures(self) -> list[Result]:
         """Results with a violation, the simplest first, or with a single fault never reached."""
-        failed = [it for it in self.results if it.violations or never_reached(it)]
+        failed = [result for result in self.results if result.violations or never_reached(result)]
         return sorted(failed, key=lambda it: (len(it.schedule.all), len(it.diary)))
 
     @property
@@ -43,14 +43,16 @@ class Report:
         """How often each kind of fault struck at each site, by path."""
         struck: dict[Path, Counter[Struck]] = {path: Counter() for path in Path}
         for result in self.results:
-            hits = (it for it in result.schedule.all if it not in result.unreached)
-            struck[result.schedule.path].update((it.site, it.kind) for it in hits)
+            hits = (row for row in result.schedule.all if row not in result.unreached)
+            struck[result.schedule.path].update((hit.site, hit.kind) for hit in hits)
         return struck
 
     @property
     def paths(self) -> dict[str, int]:
         """How many schedules of a single fault ran on each path."""
-        single = [it.schedule.path for it in self.results if len(it.schedule.faults) == 1]
+        single = [
+            result.schedule.path for result in self.results if len(result.schedule.faults) == 1
+        ]
         return {path.value: single.count(path) for path in Path}
 
     def summary(self) -> dict[str, Any]:
@@ -58,19 +60,21 @@ class Report:
         return {
             "saga": self.subject,
             "schedules": len(self.results),
-            "single_faults": sum(len(it.schedule.faults) == 1 for it in self.results),
+            "single_faults": sum(len(result.schedule.faults) == 1 for result in self.results),
             "paths": self.paths,
             "seconds": {part: round(seconds, 1) for part, seconds in self.seconds.items()},
             "seed": self.seed,
-            "shadowed": sum(bool(it.unreached) for it in self.results if not never_reached(it)),
+            "shadowed": sum(
+                bool(result.unreached) for result in self.results if not never_reached(result)
+            ),
             "failures": [
                 {
-                    "schedule": it.schedule.name,
-                    "violations": [*it.violations, *never_reached(it)],
-                    "steps": it.diary,
-                    "reproduce": self.reproduce(it),
+                    "schedule": failure.schedule.name,
+                    "violations": [*failure.violations, *never_reached(failure)],
+                    "steps": failure.diary,
+                    "reproduce": self.reproduce(failure),
                 }
-                for it in self.failures
+                for failure in self.failures
             ],
             "coverage": [
                 {
@@ -95,8 +99,10 @@ class Report:
     def story(self, result: Result) -> str:
         """A failure as a person can follow it: what is wrong, step by step how, and how again."""
         cut = [f"  the shortest part of {result.cut_from.name}"] if result.cut_from else []
-        wrong = [f"  violated: {it}" for it in [*result.violations, *never_reached(result)]]
-        steps = [f"  {number:3}. {it}" for number, it in enumerate(result.diary, start=1)]
+        wrong = [
+            f"  violated: {violation}" for violation in [*result.violations, *never_reached(result)]
+        ]
+        steps = [f"  {number:3}. {entry}" for number, entry in enumerate(result.diary, start=1)]
         again = f"  again: {self.reproduce(result)}"
         return "\n".join(["", f"FAILED {result.schedule.name}", *cut, *wrong, *steps, again])
 
@@ -143,15 +149,15 @@ def _matrix(report: Report, path: Path) -> str:
 
 def _cell(report: Report, path: Path, site: Site, kind: StrEnum) -> str:
     runs = [
-        it
-        for it in report.results
-        if it.schedule.path is path
-        and any((fault.site, fault.kind) == (site, kind) for fault in it.schedule.faults)
+        result
+        for result in report.results
+        if result.schedule.path is path
+        and any((fault.site, fault.kind) == (site, kind) for fault in result.schedule.faults)
     ]
     if not runs:
         return "<td></td>"
-    bad = sum(bool(it.violations or never_reached(it)) for it in runs)
-    told = "\n\n".join("\n".join([it.schedule.name, *it.violations, *it.diary]) for it in runs)
+    bad = sum(bool(run.violations or never_reached(run)) for run in runs)
+    told = "\n\n".join("\n".join([run.schedule.name, *run.violations, *run.diary]) for run in runs)
     count = f"{bad} of {len(runs)}" if bad else str(len(runs))
     return (
         f'<td class="{"bad" if bad else "good"}"><details><summary>{count}</summary>'

@@ -55,7 +55,9 @@ class Run:
         self._environment = environment
         self._subject = subject
         undoing = {
-            it.name: activity_name(it.compensation) for it in subject.steps if it.compensation
+            step.name: activity_name(step.compensation)
+            for step in subject.steps
+            if step.compensation
         }
         self._script = Script(schedule, undoing, {**BEHAVIOURS, **subject.extension.behaviours})
 
@@ -90,11 +92,14 @@ class Run:
             if script.bodies:
                 await script.settled()
                 landed = await self._judge(case, self._ended)
-                found += [f"when all has landed: {it}" for it in landed]
+                found += [f"when all has landed: {violation}" for violation in landed]
             for fault in script.schedule.faults:
                 found += await self._after(case, fault)
             if stage.judges_at_last:
-                found += [f"in the end: {it}" for it in await stage.judge_at_last(self._ended)]
+                found += [
+                    f"in the end: {violation}"
+                    for violation in await stage.judge_at_last(self._ended)
+                ]
             found += script.wrong
         finally:
             operator.cancel()
@@ -105,7 +110,7 @@ class Run:
 
     async def _judged(self, case: Case, when: str) -> list[str]:
         self._ended = await self._ending()
-        return [f"{when}: {it}" for it in await self._judge(case, self._ended)]
+        return [f"{when}: {violation}" for violation in await self._judge(case, self._ended)]
 
     def _note_losses(self, case: Case) -> None:
         # Calls side by side may have one task.
@@ -184,7 +189,7 @@ class Run:
             script.fire(fault)
             return await self._judged(case, "after the reset")
         if again := await stage.strike_after(fault):
-            return [f"{again}: {it}" for it in await self._judge(case, self._ended)]
+            return [f"{again}: {violation}" for violation in await self._judge(case, self._ended)]
         return []
 
 

@@ -40,7 +40,7 @@ class Webhooks:
             "id": f"whk_{uuid4().hex}",
             "customer_id": customer_id,
             "url": url,
-            "event_types": [str(it) for it in dict.fromkeys(event_types)],
+            "event_types": [str(fromkey) for fromkey in dict.fromkeys(event_types)],
             "secret": new_secret(),
         }
         mine = select(func.count()).where(webhooks.c.customer_id == customer_id)
@@ -97,7 +97,7 @@ class Webhooks:
             of_it.append(deliveries.c.state == state)
         newest = select(deliveries).where(*of_it).order_by(deliveries.c.created_at.desc())
         async with self._database.statement() as tx:
-            return [Delivery(**it) for it in (await tx.execute(newest.limit(limit))).mappings()]
+            return [Delivery(**item) for item in (await tx.execute(newest.limit(limit))).mappings()]
 
     async def delivery(self, webhook_id: str, delivery_id: str) -> Delivery:
         """One of them. NotFound."""

@@ -25,10 +25,10 @@ async def held(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Holding]:
     done = (row.op == Op.ACTION, row.state == State.DONE)
     statement = select(row.saga_id, row.reply, age).where(row.saga_id.in_(saga_ids), *done)
     found: dict[str, list[tuple[int, float]]] = {}
-    for it in await tx.execute(statement):
-        lines = Reservation.model_validate(it.reply).lines
+    for saga in await tx.execute(statement):
+        lines = Reservation.model_validate(saga.reply).lines
         pieces = sum(line.quantity for line in lines)
-        found.setdefault(it.saga_id, []).append((pieces, float(it.seconds)))
+        found.setdefault(saga.saga_id, []).append((pieces, float(saga.seconds)))
     return [
         Holding(saga_id=saga_id, pieces=taken[0][0], seconds=taken[0][1])
         for saga_id, taken in found.items()
@@ -62,7 +62,7 @@ async def moved(tx: AsyncConnection, key: StepKey, *, hold: bool = False) -> lis
 async def sold(tx: AsyncConnection, command: ReserveStock) -> bool:
     """Whether the saga of this order has reserved these pieces, and sold them."""
     of_order = StepKey(saga_id=workflow_id(command.order_id), step="")
-    return sum(same(it, command) for it in await moved(tx, of_order)) >= FOR_GOOD
+    return sum(same(reservation, command) for reservation in await moved(tx, of_order)) >= FOR_GOOD
 
 
 def same(moved: Reservation, command: ReserveStock) -> bool:

@@ -129,7 +129,7 @@ class Inventory:
 
         async def move(tx: AsyncConnection) -> None:
             reserved = await reservations.moved(tx, key, hold=True)
-            if not any(reservations.same(it, command) for it in reserved):
+            if not any(reservations.same(reservation, command) for reservation in reserved):
                 detail = f"{key.saga_id} holds no {stock_movements.pieces(command.lines)}"
                 raise Rejected("stock_not_held", detail)
             await stock_movements.must_move(tx, command.lines, RESERVED, SOLD)

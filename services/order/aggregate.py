@@ -66,7 +66,7 @@ class OrderAggregate:
 
         An order that had not begun by then has version 0.
         """
-        return cls(order_id).after(it for it in events if _was_there(it, at))
+        return cls(order_id).after(event for event in events if _was_there(event, at))
 
     def after(self, events: Iterable[RecordedEvent | NewEvent]) -> "OrderAggregate":
         """The state after these events, which must be the next ones."""

@@ -25,8 +25,8 @@ def saving(*returning: ColumnElement[Any]) -> ReturningInsert[Any]:
 
     It answers the row, and `returning`.
     """
-    new = {it: bindparam(f"new_{it}", type_=_type(it)) for it in (*FIXED, *CHANGING)}
-    changed = {it: new[it] for it in CHANGING}
+    new = {key: bindparam(f"new_{key}", type_=_type(key)) for key in (*FIXED, *CHANGING)}
+    changed = {key: new[key] for key in CHANGING}
     return (
         insert(orders)
         .values(new)

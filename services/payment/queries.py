@@ -30,11 +30,11 @@ async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captur
     )
     return [
         Captured(
-            order_id=it.order_id,
-            amount=Money(minor=it.amount_minor, currency=it.currency),
-            seconds=float(it.seconds),
+            order_id=order.order_id,
+            amount=Money(minor=order.amount_minor, currency=order.currency),
+            seconds=float(order.seconds),
         )
-        for it in await tx.execute(statement)
+        for order in await tx.execute(statement)
     ]
 
 

@@ -223,7 +223,7 @@ def _state(claim: CTE) -> ScalarSelect[str]:
 
 
 def _beside(claim: CTE, row: CTE) -> Select[Any]:
-    columns = (it for it in row.c if it.name not in {"created_at", "updated_at"})
+    columns = (item for item in row.c if item.name not in {"created_at", "updated_at"})
     state, reply = claim.c.state.label(CLAIMED), claim.c.reply.label(REPLY)
     return select(state, reply, *columns).select_from(claim.outerjoin(row, true()))
 

@@ -50,7 +50,9 @@ async def test_a_paused_workflow_is_described_and_listed(world: World) -> None:
 
     async def is_listed() -> bool:
         query = f"WorkflowId = '{saga_id}'"
-        return [it.status async for it in listed(world.client, query)] == [Status.PAUSED]
+        return [instance.status async for instance in listed(world.client, query)] == [
+            Status.PAUSED
+        ]
 
     await until(is_listed)
     await unpaused(world, saga_id)

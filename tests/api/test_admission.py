@@ -40,12 +40,12 @@ async def test_past_the_bound_new_orders_wait_and_replays_do_not(world: World) -
         assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
         assert 1 <= int(refused.headers["retry-after"]) <= 15
         again = [await post(http, key, body) for key in placed]  # of which nothing is recorded yet
-        assert [it.status_code for it in again] == [202] * len(placed)
-        assert {it.headers["idempotent-replayed"] for it in again} == {"true"}
+        assert [effect.status_code for effect in again] == [202] * len(placed)
+        assert {effect.headers["idempotent-replayed"] for effect in again} == {"true"}
         reused = await post(http, placed[0], body | {"payment_method": "pm_card_amex"})
         assert (reused.status_code, reused.json()["code"]) == (422, "idempotency_key_reused")
-        for it in (*gates, gate):
-            it.opened.set()
+        for item in (*gates, gate):
+            item.opened.set()
 
         async def admitted() -> bool:
             return (await post(http, late, body)).status_code == 202

@@ -103,8 +103,8 @@ CALLERS = HEADING[1:]
 FILES = {"/docs/assets": "swagger-ui.css", "/console/assets": "base.css"}
 THINGS = ("own", "foreign", "missing")
 EXPECTED = {f"{method} {path}": cells for method, path, *cells in ROWS}
-OF_AN_ORDER = [it for it in EXPECTED if "{order_id}" in it and "/console" not in it]
-OF_A_WEBHOOK = [it for it in EXPECTED if "{webhook_id}" in it]
+OF_AN_ORDER = [item for item in EXPECTED if "{order_id}" in item and "/console" not in item]
+OF_A_WEBHOOK = [item for item in EXPECTED if "{webhook_id}" in item]
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ async def test_every_caller_is_answered_as_the_table_says(case: Case, route: str
     found = []
     for caller in CALLERS:
         answers = [await case.ask(route, thing, **case.headers(caller)) for thing in THINGS]
-        statuses = [str(it.status_code) for it in answers]
+        statuses = [str(answer.status_code) for answer in answers]
         found.append(statuses[0] if len(set(statuses)) == 1 else "/".join(statuses))
     assert dict(zip(CALLERS, found, strict=True)) == dict(
         zip(CALLERS, EXPECTED[route], strict=True)
@@ -270,14 +270,14 @@ async def test_foreign_and_missing_orders_are_looked_for_in_the_same_places(
         cut_off = replace(case, http=http)
         headers = case.headers("owner")
         answers = [await cut_off.ask(route, thing, **headers) for thing in THINGS[1:]]
-    assert [it.status_code for it in answers] == [503, 503]
+    assert [answer.status_code for answer in answers] == [503, 503]
 
 
 async def test_a_customers_list_holds_its_own_orders_only(case: Case) -> None:
     async def ids(caller: str, query: str) -> set[str]:
         path = f"/v1/orders?limit=100{query}"
         answer = await case.http.get(path, headers=case.headers(caller))
-        return {it["id"] for it in answer.json()["items"]}
+        return {item["id"] for item in answer.json()["items"]}
 
     both = {case.orders["own"], case.orders["foreign"]}
     foreign = f"&customer_id={case.users['foreign']}"
@@ -307,7 +307,7 @@ async def test_the_same_key_of_two_callers_is_two_orders(case: Case) -> None:
         answer = await case.http.post("/v1/orders", json=case.order_of(thing), headers=headers)
         ids.append(answer.json()["id"])
     subjects = [case.users["own"], case.users["foreign"]]
-    assert ids == [order_id_for(it, key["Idempotency-Key"]) for it in subjects]
+    assert ids == [order_id_for(subject, key["Idempotency-Key"]) for subject in subjects]
 
 
 async def test_the_caller_is_judged_before_the_body(case: Case) -> None:

@@ -34,9 +34,9 @@ async def filled(world: World, value: Any) -> Any:
     if value == "__sku__":
         return await world.product()
     if isinstance(value, dict):
-        return {name: await filled(world, it) for name, it in value.items()}
+        return {name: await filled(world, item) for name, item in value.items()}
     if isinstance(value, list):
-        return [await filled(world, it) for it in value]
+        return [await filled(world, item) for item in value]
     return value
 
 
@@ -103,7 +103,9 @@ async def test_an_invalid_field_is_named_and_nothing_is_started(world: World, ca
     body, pointer = INVALID[case]
     key = uuid4().hex
     answer = await post(world, key=key, json=await filled(world, body))
-    assert pointer in {it["pointer"] for it in problem(answer, 422, "validation_failed")["errors"]}
+    assert pointer in {
+        error["pointer"] for error in problem(answer, 422, "validation_failed")["errors"]
+    }
     assert not await started(world, key)
 
 
@@ -111,7 +113,9 @@ async def test_a_repeated_sku_is_refused_because_it_may_be_a_mistake(world: Worl
     sku, key = await world.product(), uuid4().hex
     body = good(customer_id=await world.user(), items=[{"sku": sku, "quantity": 1}] * 2)
     errors = problem(await post(world, key=key, json=body), 422, "validation_failed")["errors"]
-    assert [(it["pointer"], it["code"]) for it in errors] == [("/items/1/sku", "repeated_sku")]
+    assert [(error["pointer"], error["code"]) for error in errors] == [
+        ("/items/1/sku", "repeated_sku")
+    ]
     assert not await started(world, key)
 
 
@@ -122,7 +126,7 @@ async def test_products_of_two_currencies_cannot_be_one_order(world: World) -> N
         world, key=uuid4().hex, json=good(customer_id=await world.user(), items=items)
     )
     errors = problem(answer, 422, "validation_failed")["errors"]
-    assert [it["pointer"] for it in errors] == ["/items/1/sku"]
+    assert [error["pointer"] for error in errors] == ["/items/1/sku"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"not json", b'{"a":1,}', b"\xff\xfe"])
@@ -157,7 +161,7 @@ async def test_several_faults_are_told_at_once(world: World) -> None:
     body = good(customer_id="usr_nobody", items=[{"sku": "NOPE", "quantity": 1}])
     answer = await post(world, key=uuid4().hex, json=body)
     errors = problem(answer, 422, "validation_failed")["errors"]
-    assert {it["pointer"] for it in errors} == {"/customer_id", "/items/0/sku"}
+    assert {error["pointer"] for error in errors} == {"/customer_id", "/items/0/sku"}
 
 
 @pytest.mark.parametrize(
@@ -233,4 +237,4 @@ async def test_users_and_products_are_checked_too(
     world: World, path: str, body: dict[str, Any], pointer: str
 ) -> None:
     errors = problem(await world.http.post(path, json=body), 422, "validation_failed")["errors"]
-    assert [it["pointer"] for it in errors] == [pointer]
+    assert [error["pointer"] for error in errors] == [pointer]

@@ -60,7 +60,7 @@ async def test_a_cancel_beside_a_refused_card_is_answered_by_what_the_order_beco
             answer = await world.http.post(f"/v1/orders/{order_id}/cancel")
             await is_true(world, order_id, answer)
 
-    await asyncio.gather(*(one(*it) for it in delays))
+    await asyncio.gather(*(one(*delay) for delay in delays))
 
 
 @pytest.mark.parametrize("way", ["signal", "temporal"])

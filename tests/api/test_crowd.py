@@ -131,10 +131,10 @@ async def test_each_of_a_thousand_is_told_every_event_once_and_in_order(
         for n in range(SUBSCRIBERS - OF_ALL):
             path = f"/v1/orders/{waiting[n % HELD][0]}/events"
             crowd.append(Subscriber(path, dice.randint(1, 2), "0"))
-        following = [asyncio.create_task(it.follow(api.port)) for it in crowd]
+        following = [asyncio.create_task(client.follow(api.port)) for client in crowd]
         try:
             async with asyncio.timeout(SETTLE):
-                await asyncio.gather(*(it.connected.wait() for it in crowd))
+                await asyncio.gather(*(client.connected.wait() for client in crowd))
             print(f"\na stream costs {(api.memory - memory) / SUBSCRIBERS / 1024:.0f} KiB")
             await idling(crowded, counting)
             orders = [order_id for order_id, _ in waiting]
@@ -147,7 +147,7 @@ async def test_each_of_a_thousand_is_told_every_event_once_and_in_order(
             began = time.monotonic()
             telling = asyncio.create_task(told_everything(crowded, crowd, start, orders))
             await asyncio.wait({telling, *following}, return_when=asyncio.FIRST_COMPLETED)
-            assert not any(it.done() for it in following), "a subscriber failed"
+            assert not any(item.done() for item in following), "a subscriber failed"
             await telling
             print(f"all were told everything {time.monotonic() - began:.1f} s after the last order")
         finally:
@@ -155,7 +155,7 @@ async def test_each_of_a_thousand_is_told_every_event_once_and_in_order(
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
     assert (
-        sum(it.connections for it in crowd) >= 2 * SUBSCRIBERS
+        sum(client.connections for client in crowd) >= 2 * SUBSCRIBERS
     )  # all came back, by their own will
     assert api.runner.restarts == 1
 
@@ -189,20 +189,22 @@ async def told_everything(
 
     async def recorded() -> list[tuple[str, int]]:
         events = await world.services.orders.all_events(start, 10 * EVENTS * ORDERS)
-        return [(it.stream_id, it.version) for it in events]
+        return [(event.stream_id, event.version) for event in events]
 
     async def all_recorded() -> bool:
         return len(await recorded()) >= EVENTS * ORDERS
 
     await until(all_recorded, within=SETTLE)
     whole = await recorded()
-    assert sorted(whole) == sorted((it, n + 1) for it in orders for n in range(EVENTS))
+    assert sorted(whole) == sorted((order, n + 1) for order in orders for n in range(EVENTS))
     expected = [
-        [it for it in whole if one.path == "/v1/events" or it[0] in one.path] for one in crowd
+        [item for item in whole if one.path == "/v1/events" or item[0] in one.path] for one in crowd
     ]
 
     async def all_told() -> bool:
-        return all(len(one.told) >= len(it) for one, it in zip(crowd, expected, strict=True))
+        return all(
+            len(one.told) >= len(client) for one, client in zip(crowd, expected, strict=True)
+        )
 
     await until(all_told, within=SETTLE)
     assert [one.told for one in crowd] == expected

@@ -12,7 +12,7 @@ CURRENCY = "CHF"  # of no other test, since the figures are of all orders
 
 async def money(world: World) -> dict[str, Any] | None:
     found = (await world.rest("/v1/exposure"))["money"]
-    return next((it for it in found if it["currency"] == CURRENCY), None)
+    return next((row for row in found if row["currency"] == CURRENCY), None)
 
 
 async def test_money_and_stock_of_an_order_are_at_stake_until_it_ends(world: World) -> None:
@@ -45,11 +45,11 @@ async def test_what_sagas_cost_is_told_by_how_they_ended(world: World) -> None:
 
     async def both() -> bool:
         costs = (await world.rest("/v1/exposure"))["costs"]
-        return {"confirmed", "rejected"} <= {it["outcome"] for it in costs}
+        return {"confirmed", "rejected"} <= {cost["outcome"] for cost in costs}
 
     await until(both)
-    costs = [SagaCost(**it) for it in (await world.rest("/v1/exposure"))["costs"]]
-    found = {it.outcome: it for it in costs}
+    costs = [SagaCost(**item) for item in (await world.rest("/v1/exposure"))["costs"]]
+    found = {item.outcome: item for item in costs}
     for cost in (found["confirmed"], found["rejected"]):
         assert cost.sagas >= 1
         assert cost.history_events >= 5

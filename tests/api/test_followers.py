@@ -74,7 +74,7 @@ class Listener:
 
     async def _listen(self, source: AsyncIterator[Sequence[RecordedEvent]]) -> None:
         async for told in source:
-            self.versions += [it.version for it in told]
+            self.versions += [line.version for line in told]
 
     async def has(self, versions: Sequence[int], *, within: float = BOUND) -> None:
         """Wait until it was told these, in this order, each once, and nothing else."""
@@ -105,7 +105,7 @@ async def test_one_who_cannot_keep_up_is_told_everything_all_the_same(
         while len(told) < count:
             async with asyncio.timeout(BOUND):
                 told += await anext(slow)
-        assert [it.version for it in told] == list(range(1, count + 1))
+        assert [line.version for line in told] == list(range(1, count + 1))
         await quick.close()
         await slow.aclose()  # type: ignore[attr-defined]  # it is a generator
 
@@ -128,7 +128,7 @@ async def test_events_reach_only_those_who_follow_their_order(
     databases: DatabaseSettings, database: Database
 ) -> None:
     async with running(databases, database) as followers:
-        mine, other = (Listener(followers.of_order(it, 0)) for it in ("ord_a", "ord_b"))
+        mine, other = (Listener(followers.of_order(name, 0)) for name in ("ord_a", "ord_b"))
         await append(database, "ord_a", 0, 3)
         await append(database, "ord_b", 0, 1)
         await mine.has([1, 2, 3])
@@ -224,7 +224,7 @@ async def test_a_thousand_who_wait_cost_the_database_no_more_than_one(counting: 
         alone = await statements(6)
         crowd += [Listener(followers.of_order(f"ord_{n}", 0)) for n in range(499)]
         crowd += [Listener(followers.of_all(BEGINNING)) for _ in range(500)]
-        await asyncio.gather(*(it.has([1]) for it in [crowd[0], crowd[1], *crowd[500:]]))
+        await asyncio.gather(*(client.has([1]) for client in [crowd[0], crowd[1], *crowd[500:]]))
         await asyncio.sleep(3)
         together = await statements(6)
         print(f"statements in 6 s: {alone} for one, {together} for a thousand")
@@ -233,4 +233,4 @@ async def test_a_thousand_who_wait_cost_the_database_no_more_than_one(counting: 
         assert await listening()
         await append(database, "ord_7", 0)
         await crowd[8].has([1])  # they were there all the time
-        await asyncio.gather(*(it.close() for it in crowd))
+        await asyncio.gather(*(client.close() for client in crowd))

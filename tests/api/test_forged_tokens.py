@@ -175,7 +175,7 @@ async def ask(world: World, *given: str, query: str = "") -> httpx2.Response:
     """With exactly these Authorization headers."""
     request = world.http.build_request("GET", f"/v1/products{query}")
     del request.headers["Authorization"]
-    raw = [(b"Authorization", it.encode("latin-1")) for it in given]
+    raw = [(b"Authorization", value.encode("latin-1")) for value in given]
     request.headers = httpx2.Headers([*request.headers.raw, *raw])
     return await world.http.send(request)
 

@@ -40,12 +40,12 @@ def bodies(schema: dict[str, Any], text: str) -> Iterator[Any]:
     if schema.get("type") == "string":
         yield text
     elif schema.get("type") == "array":
-        yield from ([it] for it in bodies(schema["items"], text))
+        yield from ([body] for body in bodies(schema["items"], text))
     elif schema.get("type") == "object":
         fit = schema.get("example", {})
         yield fit | {text: text}
         for name, field in schema.get("properties", {}).items():
-            yield from (fit | {name: it} for it in bodies(field, text))
+            yield from (fit | {name: body} for body in bodies(field, text))
 
 
 def requests(kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -54,16 +54,16 @@ def requests(kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     in_url = quote(text[:7000].encode(errors="surrogatepass"))
     for method, path, operation in operations():
         parameters = operation.get("parameters", [])
-        places = [it["name"] for it in parameters if it["in"] == "path"]
+        places = [parameter["name"] for parameter in parameters if parameter["in"] == "path"]
         fit = path.format(**dict.fromkeys(places, "order-ord_x"))
         for name in places:
             values = dict.fromkeys(places, "order-ord_x") | {name: in_url}
             yield method, path.format(**values), {}
-        for it in parameters:
-            if it["in"] == "query":
-                yield method, f"{fit}?{it['name']}={in_url}", {}
-            elif it["in"] == "header":
-                yield method, fit, {"headers": {it["name"]: in_url}}
+        for parameter in parameters:
+            if parameter["in"] == "query":
+                yield method, f"{fit}?{parameter['name']}={in_url}", {}
+            elif parameter["in"] == "header":
+                yield method, fit, {"headers": {parameter["name"]: in_url}}
         content = operation.get("requestBody", {}).get("content", {})
         for media in content.values():
             for body in bodies(media["schema"], text):

@@ -105,8 +105,10 @@ async def test_past_retention_the_same_request_gets_the_same_answer_and_starts_n
 ) -> None:
     placed, _ = forgotten
     answers = await asyncio.gather(*(post(world, placed.key, placed.body) for _ in range(10)))
-    assert {(it.status_code, it.content) for it in answers} == {(202, placed.first.content)}
-    assert {it.headers["idempotent-replayed"] for it in answers} == {"true"}
+    assert {(answer.status_code, answer.content) for answer in answers} == {
+        (202, placed.first.content)
+    }
+    assert {answer.headers["idempotent-replayed"] for answer in answers} == {"true"}
     ended = await post(world, placed.key, placed.body, prefer="wait=30")
     assert (ended.status_code, ended.json()["status"]) == (201, "confirmed")
     assert not await is_known(world, placed.id)
@@ -147,7 +149,7 @@ async def test_only_a_repetition_says_that_it_is_one(world: World) -> None:
     sku, key = await world.product(), uuid4().hex
     body = await body_of(world, sku)
     answers = await asyncio.gather(*(post(world, key, body) for _ in range(10)))
-    assert sum("idempotent-replayed" in it.headers for it in answers) == 9
+    assert sum("idempotent-replayed" in answer.headers for answer in answers) == 9
     await world.settled(answers[0].json()["id"], sku, "confirmed")
 
 

@@ -302,7 +302,7 @@ async def test_text_that_no_database_takes_is_invalid(api: Served, name: str) ->
     body = f'{{"name": "{name}", "email": "a@b"}}'.encode()
     answer = await api.ask(request("POST", "/v1/users", JSON, body))
     refused(answer, 422, "validation_failed")
-    assert [it["pointer"] for it in answer.problem()["errors"]] == ["/name"]
+    assert [error["pointer"] for error in answer.problem()["errors"]] == ["/name"]
 
 
 async def test_a_very_long_id_is_simply_not_found(api: Served) -> None:
@@ -347,7 +347,7 @@ async def test_more_starts_at_once_than_the_bound_are_shed_and_work_afterwards(
         assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
         assert int(shed.headers["retry-after"]) >= 1
         slow.answer.set()
-        assert [(await it).status_code for it in held] == [202, 202]
+        assert [(await row).status_code for row in held] == [202, 202]
         assert (await post(keys[2])).status_code == 202
     for key in keys:
         await world.handle(order_id_for(OPERATOR, key)).result()

@@ -62,9 +62,9 @@ async def test_a_stream_tells_what_the_list_tells(world: World, api: Served) -> 
         async with stream(api.port, path, headers=headers) as live:
             assert live.headers["cache-control"] == "no-store"
             told = await live.take(3)
-        assert [it.data for it in told] == listed
-        assert [it.id for it in told] == ["1", "2", "3"]
-        assert [it.type for it in told] == LIFE
+        assert [line.data for line in told] == listed
+        assert [line.id for line in told] == ["1", "2", "3"]
+        assert [line.type for line in told] == LIFE
 
 
 async def test_an_order_is_followed_from_before_its_record_to_its_end(
@@ -81,7 +81,9 @@ async def test_an_order_is_followed_from_before_its_record_to_its_end(
         await confirming.wait_reached()
         assert not taking.done()
         await confirming.open()
-        assert [(it.id, it.type) for it in await taking] == list(zip("123", LIFE, strict=True))
+        assert [(item.id, item.type) for item in await taking] == list(
+            zip("123", LIFE, strict=True)
+        )
 
 
 async def test_a_client_that_comes_back_goes_on_behind_the_last_id(
@@ -94,9 +96,9 @@ async def test_a_client_that_comes_back_goes_on_behind_the_last_id(
         seen = live.last_id
     async with stream(api.port, path, seen=seen) as live:
         await gate.open()
-        assert [(it.id, it.type) for it in await live.take(1)] == [("3", "OrderConfirmed")]
+        assert [(item.id, item.type) for item in await live.take(1)] == [("3", "OrderConfirmed")]
     listed = await world.http.get(path, headers={"Last-Event-ID": "2"})
-    assert [it["version"] for it in listed.json()] == [3]
+    assert [instance["version"] for instance in listed.json()] == [3]
 
 
 async def test_a_client_goes_on_behind_a_note_on_an_order_that_is_not_placed_yet(
@@ -113,7 +115,7 @@ async def test_a_client_goes_on_behind_a_note_on_an_order_that_is_not_placed_yet
     await world.services.orders.note(StepKey(saga_id=saga_id, step="note#1"), said)
     path = f"/v1/orders/{order_id}/events"
     async with stream(api.port, path) as live:
-        assert [it.type for it in await live.take(1)] == ["StepUnblocked"]
+        assert [item.type for item in await live.take(1)] == ["StepUnblocked"]
         seen = live.last_id
     listed = await world.http.get(path, headers={"Last-Event-ID": seen})
     assert (listed.status_code, listed.json()) == (200, [])
@@ -122,7 +124,7 @@ async def test_a_client_goes_on_behind_a_note_on_an_order_that_is_not_placed_yet
     async with stream(api.port, path, seen=seen) as live:
         await recording.open()
         told = await live.take(3)
-    assert [(it.id, it.type) for it in told] == list(zip("234", LIFE, strict=True))
+    assert [(line.id, line.type) for line in told] == list(zip("234", LIFE, strict=True))
 
 
 async def test_operators_follow_all_orders_from_now_on_or_from_an_event_on(
@@ -132,13 +134,13 @@ async def test_operators_follow_all_orders_from_now_on_or_from_an_event_on(
     async with stream(api.port, EVERYTHING) as live:
         orders = [await confirmed(world) for _ in range(2)]
         told = await live.take(6)
-    assert [it.data["order_id"] for it in told] == [orders[0]] * 3 + [orders[1]] * 3
-    assert [it.type for it in told] == LIFE * 2
-    assert before not in {it.data["order_id"] for it in told}
+    assert [line.data["order_id"] for line in told] == [orders[0]] * 3 + [orders[1]] * 3
+    assert [line.type for line in told] == LIFE * 2
+    assert before not in {line.data["order_id"] for line in told}
     async with stream(api.port, EVERYTHING, seen=told[2].id) as live:
         assert await live.take(3) == told[3:]
     listed = await world.http.get(EVERYTHING, headers={"Last-Event-ID": told[0].id})
-    assert listed.json() == [it.data for it in told[1:]]
+    assert listed.json() == [line.data for line in told[1:]]
 
 
 async def test_all_events_can_be_read_page_by_page_from_the_first(world: World) -> None:
@@ -150,7 +152,7 @@ async def test_all_events_can_be_read_page_by_page_from_the_first(world: World) 
     ).json():
         found += page
         seen = page[-1]["id"]
-    assert len({it["id"] for it in found}) == len(found) >= 3
+    assert len({row["id"] for row in found}) == len(found) >= 3
     versions: dict[str, int] = {}
     for event in found:
         assert event["version"] == versions.get(event["order_id"], 0) + 1

@@ -57,10 +57,10 @@ def forged() -> Iterator[str]:
 def places() -> list[tuple[str, str, str]]:
     """(path, in, name) of all that takes a token."""
     return [
-        (path, it["in"], it["name"])
+        (path, item["in"], item["name"])
         for path, methods in document()["paths"].items()
-        for it in methods.get("get", {}).get("parameters", [])
-        if it["name"] in NAMES
+        for item in methods.get("get", {}).get("parameters", [])
+        if item["name"] in NAMES
     ]
 
 
@@ -97,7 +97,7 @@ async def test_a_cursor_that_was_given_is_taken(world: World) -> None:
     further = ""
     for _ in placed:
         page = await world.rest(f"/v1/orders?customer_id={user}&limit=1{further}")
-        found += [it["id"] for it in page["items"]]
+        found += [item["id"] for item in page["items"]]
         further = f"&cursor={page['next_cursor']}"
     assert sorted(found) == sorted(placed)
     assert further == "&cursor=None"

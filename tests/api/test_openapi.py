@@ -25,7 +25,7 @@ def found() -> Document:
 
 def operations(found: Document) -> dict[str, Document]:
     """By operation id."""
-    return {it["operationId"]: it for path in found["paths"].values() for it in path.values()}
+    return {item["operationId"]: item for path in found["paths"].values() for item in path.values()}
 
 
 def test_the_snapshot_is_the_codes_document_and_breaks_no_client(found: Document) -> None:
@@ -118,11 +118,13 @@ BREAKING: dict[str, Change] = {
 def test_what_breaks_clients_is_noticed(found: Document, line: str) -> None:
     changed = copy.deepcopy(found)
     BREAKING[line](changed)
-    assert any(line in it for it in breaking(found, changed)), breaking(found, changed)
+    assert any(line in item for item in breaking(found, changed)), breaking(found, changed)
 
 
 def test_the_key_is_required_in_the_document(found: Document) -> None:
-    required = [it["name"] for it in place(found)["parameters"] if it["required"]]
+    required = [
+        parameter["name"] for parameter in place(found)["parameters"] if parameter["required"]
+    ]
     assert required == ["Idempotency-Key"]
 
 

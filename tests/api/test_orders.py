@@ -37,9 +37,11 @@ async def test_fifty_posts_at_once_with_one_key_are_one_order(world: World) -> N
     sku, key = await world.product(), uuid4().hex
     body = await body_of(world, sku)
     answers = await asyncio.gather(*(post(world, key, body) for _ in range(50)))
-    assert {it.status_code for it in answers} == {202}
-    assert len({it.content for it in answers}) == 1
-    assert {it.headers["location"] for it in answers} == {f"/v1/orders/{answers[0].json()['id']}"}
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+    assert {answer.headers["location"] for answer in answers} == {
+        f"/v1/orders/{answers[0].json()['id']}"
+    }
     await world.settled(answers[0].json()["id"], sku, "confirmed")
 
 
@@ -85,7 +87,7 @@ async def test_an_accepted_order_is_visible_before_its_first_step(world: World) 
     assert await world.rest(f"/v1/orders/{order_id}/events") == []
     await gate.open()
     await world.settled(order_id, sku, "confirmed")
-    types = [it["type"] for it in await world.rest(f"/v1/orders/{order_id}/events")]
+    types = [subject["type"] for subject in await world.rest(f"/v1/orders/{order_id}/events")]
     assert types == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
 
 
@@ -97,7 +99,7 @@ async def test_orders_are_listed_by_customer_and_status(world: World) -> None:
     query = f"/v1/orders?customer_id={user}&status=confirmed&limit=2"
     first = await world.rest(query)
     second = await world.rest(f"{query}&cursor={first['next_cursor']}")
-    assert {it["id"] for it in first["items"] + second["items"]} == set(placed)
+    assert {item["id"] for item in first["items"] + second["items"]} == set(placed)
     assert second["next_cursor"] is None
 
 
@@ -110,7 +112,7 @@ async def test_the_link_header_leads_through_all_pages(world: World) -> None:
     path: str | None = f"/v1/orders?customer_id={user}&limit=2"
     while path:
         answer = (await world.http.get(path)).raise_for_status()
-        found += [it["id"] for it in answer.json()["items"]]
+        found += [item["id"] for item in answer.json()["items"]]
         path = answer.links["next"]["url"] if "link" in answer.headers else None
         assert (path is None) is (answer.json()["next_cursor"] is None)
     assert sorted(found) == sorted(placed)
@@ -122,12 +124,12 @@ async def test_orders_are_listed_by_time_from_inclusive_to_exclusive(world: Worl
     for _ in range(3):
         placed.append(await world.place(sku, user=user, quantity=1))
         await world.handle(placed[-1]).result()
-    created = [(await world.rest(f"/v1/orders/{it}"))["created_at"] for it in placed]
+    created = [(await world.rest(f"/v1/orders/{order}"))["created_at"] for order in placed]
 
     async def between(**times: str) -> list[str]:
         query = {"customer_id": user, **times}
         answer = (await world.http.get("/v1/orders", params=query)).raise_for_status()
-        return [it["id"] for it in answer.json()["items"]]
+        return [item["id"] for item in answer.json()["items"]]
 
     assert await between(created_from=created[1]) == [placed[2], placed[1]]
     assert await between(created_to=created[1]) == [placed[0]]

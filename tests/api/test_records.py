@@ -6,7 +6,7 @@ from tests.support.world import World
 
 async def records(world: World, order_id: str) -> list[tuple[str, str, str, str]]:
     found = await world.rest(f"/v1/sagas/{workflow_id(order_id)}/records")
-    return [(it["service"], it["step"], it["op"], it["state"]) for it in found]
+    return [(row["service"], row["step"], row["op"], row["state"]) for row in found]
 
 
 async def test_a_confirmed_order_has_one_effect_a_step(world: World) -> None:

@@ -19,7 +19,7 @@ from tests.support.world import World
 SECRET = "the bank said 4711"
 EVIDENCE = "refunded by hand, bank slip 12"
 OPERATOR = Caller("opal", frozenset({Scope.OPERATOR}), 0)
-OTHERS = [Caller("who", frozenset({it}), 0) for it in (Scope.CUSTOMER, Scope.SERVICE)]
+OTHERS = [Caller("who", frozenset({item}), 0) for item in (Scope.CUSTOMER, Scope.SERVICE)]
 
 
 async def resolved(world: World, user: str) -> str:
@@ -46,11 +46,11 @@ async def test_a_customer_is_shown_no_evidence_no_operator_and_no_raw_error(worl
     told: dict[str, str] = {}
     shapes: dict[str, Any] = {}
     for who, headers in (("customer", bearer(user, Scope.CUSTOMER)), ("operator", bearer())):
-        paths = [f"/v1/orders/{order_id}/{it}" for it in ("events", "saga")]
+        paths = [f"/v1/orders/{order_id}/{name}" for name in ("events", "saga")]
         answers = [await world.http.get(path, headers=headers) for path in paths]
-        told[who] = "".join(it.text for it in answers)
-        events, saga = (it.json() for it in answers)
-        shapes[who] = [it["type"] for it in events], [it["state"] for it in saga["steps"]]
+        told[who] = "".join(answer.text for answer in answers)
+        events, saga = (answer.json() for answer in answers)
+        shapes[who] = [event["type"] for event in events], [step["state"] for step in saga["steps"]]
         assert ("temporal_ui" in saga["links"]) is (who == "operator")
     for secret in (SECRET, EVIDENCE, "operator-of-the-tests"):
         assert secret in told["operator"]

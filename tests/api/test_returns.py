@@ -26,9 +26,9 @@ async def test_fifty_returns_at_once_are_one(world: World) -> None:
     path = f"/v1/orders/{order_id}/return"
     gate = world.gates.close(return_id(order_id), "order.begin_return", BEFORE)
     answers = await asyncio.gather(*(world.http.post(path) for _ in range(50)))
-    assert {it.status_code for it in answers} == {202}
-    assert {it.headers["location"] for it in answers} == {f"/v1/orders/{order_id}"}
-    assert len({it.content for it in answers}) == 1
+    assert {answer.status_code for answer in answers} == {202}
+    assert {answer.headers["location"] for answer in answers} == {f"/v1/orders/{order_id}"}
+    assert len({answer.content for answer in answers}) == 1
     assert answers[0].json()["links"]["return"] == path
     await gate.open()
     await ended(world, order_id)
@@ -73,7 +73,9 @@ async def test_the_return_has_a_view_of_its_own_beside_the_orders(world: World) 
     await ended(world, order_id)
     saga = await world.rest(f"/v1/orders/{order_id}/return")
     assert (saga["saga_id"], saga["state"]) == (return_id(order_id), "completed")
-    assert [(it["name"], it["kind"], it["state"], it["attempts"]) for it in saga["steps"]] == [
+    assert [
+        (step["name"], step["kind"], step["state"], step["attempts"]) for step in saga["steps"]
+    ] == [
         ("begin_return", "compensatable", "done", 1),
         ("refund_payment", "pivot", "done", 1),
         ("restock", "retriable", "done", 1),

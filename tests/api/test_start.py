@@ -27,7 +27,9 @@ def command(port: int, host: str = "127.0.0.1") -> list[str]:
 
 def environment(**auth: str) -> dict[str, str]:
     """Ours, with these settings and no others."""
-    ours = {name: it for name, it in os.environ.items() if not name.startswith("API_AUTH_")}
+    ours = {
+        name: variable for name, variable in os.environ.items() if not name.startswith("API_AUTH_")
+    }
     return ours | {"PYTHONPATH": ":".join(filter(None, sys.path))} | auth
 
 

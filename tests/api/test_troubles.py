@@ -204,7 +204,7 @@ async def test_only_the_words_that_a_blocked_step_takes_are_offered_with_what_th
 ) -> None:
     order_id, sku = await blocked_refund(world)
     steps = (await world.rest(f"/v1/orders/{order_id}/saga"))["steps"]
-    (blocked,) = [it for it in steps if it["words"]]
+    (blocked,) = [step for step in steps if step["words"]]
     assert (blocked["name"], blocked["role"]) == ("charge_payment", "compensation")
     assert list(blocked["words"]) == ["retry", "mark_done", "skip"]
     assert "undone by other means" in blocked["words"]["mark_done"]
@@ -227,7 +227,7 @@ async def test_a_fence_that_is_blocked_offers_only_to_be_asked_again(
     await world.place(sku, method="pm_card_visa_chargeDeclined")
     await until(lambda: is_blocked(world, order_id))
     steps = (await world.rest(f"/v1/orders/{order_id}/saga"))["steps"]
-    (blocked,) = [it for it in steps if it["words"]]
+    (blocked,) = [step for step in steps if step["words"]]
     assert (blocked["name"], blocked["role"]) == ("confirm_order", "fence")
     assert list(blocked["words"]) == ["retry"]
     (waits,) = waiting_in(await case_of(order_id, backend), saga_id)

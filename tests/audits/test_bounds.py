@@ -43,7 +43,7 @@ async def test_an_audit_stops_at_its_bounds_and_names_what_it_left(world: World)
     await seen_by_visibility(world, saga_ids)
     report = await bounded(world, minor=1)
     assert report.stopped == "money"
-    assert saga_ids <= {it.saga_id for it in report.named}
+    assert saga_ids <= {saga.saga_id for saga in report.named}
     assert [(await world.order(order_id)).status for order_id, _, _ in stopped] == ["pending"] * 2
     report = await bounded(world, repairs=1)
     assert (report.stopped, len(report.repaired)) == ("repairs", 1)
@@ -79,7 +79,7 @@ async def test_the_schedule_repairs_nothing_before_somebody_could_look(world: Wo
     await seen_by_visibility(world, {workflow_id(order_id)})
     first = await scheduled(world)
     assert first.dry_run == "it is the first audit of this schedule"
-    assert order_id in {it.order_id for it in first.named}
+    assert order_id in {row.order_id for row in first.named}
     assert (await scheduled(world)).dry_run is None
     await gate.open()  # the late attempt finds that it is undone
     await world.settled(order_id, sku, "cancelled")
@@ -159,7 +159,7 @@ async def test_a_thousand_orphans_without_the_provider_hold_nobody_up(own_world:
 
     async def has_begun() -> bool:
         query = "WorkflowType = 'PlaceOrder' AND ExecutionStatus = 'Running'"
-        started.update([it.id async for it in world.client.list_workflows(query)])
+        started.update([execution.id async for execution in world.client.list_workflows(query)])
         return len(started) >= 10
 
     await until(has_begun, within=ENDS_WITHIN)
@@ -176,6 +176,6 @@ async def test_a_thousand_orphans_without_the_provider_hold_nobody_up(own_world:
     assert report.stopped == "unfinished"
     assert (report.found, report.mended, report.left >= ORPHANS) == (ORPHANS, 0, True)
     assert len(report.named) == NAMED
-    assert {it.order_id for it in report.named[:-1]} <= lost
+    assert {order.order_id for order in report.named[:-1]} <= lost
     assert len(started - {workflow_id(order_id)}) <= 30
     assert len(report.model_dump_json()) < 1_000_000

@@ -37,7 +37,7 @@ async def audited_without(world: World, activity: str) -> AuditReport:
 
 async def test_books_that_cannot_be_read_are_named(world: World) -> None:
     report = await audited_without(world, "audit.books")
-    assert "the books could not be read: not today" in [it.what for it in report.named]
+    assert "the books could not be read: not today" in [item.what for item in report.named]
     assert report.books.unread
     assert report.books.balanced is None
 

@@ -31,10 +31,14 @@ async def test_an_old_order_is_not_charged_again_but_its_payment_adopted_first(
     report = await audited(world)
     (said,) = named(report, order_id)
     assert "its payment is not on record" in said.what
-    assert [it.outcome for it in report.settled if it.discrepancy.order_id == order_id] == [
-        "adopted"
-    ]
+    assert [
+        settlement.outcome
+        for settlement in report.settled
+        if settlement.discrepancy.order_id == order_id
+    ] == ["adopted"]
     report = await audited(world)
-    assert [it.status for it in report.repaired if it.orphan.order_id == order_id] == ["confirmed"]
+    assert [repair.status for repair in report.repaired if repair.orphan.order_id == order_id] == [
+        "confirmed"
+    ]
     assert await world.provider.moved(order_id) == (1000, 0)
     await world.settled(order_id, sku, "confirmed")

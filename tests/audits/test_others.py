@@ -88,7 +88,7 @@ async def test_a_paused_order_is_named_and_others_are_mended(world: World) -> No
 
 
 def named(report: AuditReport, order_id: str) -> list[Named]:
-    return [it for it in report.named if it.order_id == order_id]
+    return [order for order in report.named if order.order_id == order_id]
 
 
 async def test_what_was_started_by_hand_and_does_not_fit_is_named_and_others_are_mended(
@@ -108,7 +108,7 @@ async def test_what_was_started_by_hand_and_does_not_fit_is_named_and_others_are
     (said,) = named(report, order_id)
     assert "its input is no order's" in said.what
     assert f"temporal workflow delete -w {workflow_id(order_id)}" in said.what
-    (strange,) = [it for it in report.named if it.saga_id == foreign]
+    (strange,) = [saga for saga in report.named if saga.saga_id == foreign]
     assert "no order's" in strange.what
     await late.open()
     await world.settled(other, its_sku, "cancelled")

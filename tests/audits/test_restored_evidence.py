@@ -111,7 +111,7 @@ async def test_an_order_that_may_have_been_confirmed_unseen_is_named_and_can_be_
     await lose(world, order_id)
     await seen_by_visibility(world, {saga_id})
     report = await audited(world)
-    (orphan,) = [it for it in report.orphans if it.saga_id == saga_id]
+    (orphan,) = [saga for saga in report.orphans if saga.saga_id == saga_id]
     assert (orphan.why, orphan.remedy) == (Why.CONTRADICTED, Remedy.REPORT)
     assert "nothing tells whether it was confirmed" in orphan.way_out
     assert await world.provider.moved(order_id) == (total, 0)

@@ -11,15 +11,15 @@ VALUES = st.lists(st.floats(min_value=0, max_value=1e6), min_size=1, max_size=30
 
 def test_percentiles_are_nearest_rank() -> None:
     values = [15.0, 20.0, 35.0, 40.0, 50.0]
-    assert [percentile(values, it) for it in (5, 30, 40, 50, 100)] == [15, 20, 20, 35, 50]
+    assert [percentile(values, item) for item in (5, 30, 40, 50, 100)] == [15, 20, 20, 35, 50]
 
 
 @given(VALUES, st.floats(min_value=0.1, max_value=100))
 def test_a_percentile_was_measured_and_covers_its_share(values: list[float], share: float) -> None:
     found = percentile(values, share)
     assert found in values
-    assert sum(it <= found for it in values) >= share / 100 * len(values) - 1e-9
-    assert sum(it < found for it in values) < share / 100 * len(values)
+    assert sum(value <= found for value in values) >= share / 100 * len(values) - 1e-9
+    assert sum(value < found for value in values) < share / 100 * len(values)
 
 
 @pytest.mark.parametrize("share", [0, -1, 100.1])

@@ -40,16 +40,16 @@ def subjects(*, rate: float, alone: float, cpu: float, events: float) -> dict[st
 
 def test_all_are_met_at_their_bounds() -> None:
     found = list(judge(subjects(rate=30, alone=0.11, cpu=75, events=12)))
-    assert [it.met for it in found] == [True] * len(GOALS)
+    assert [row.met for row in found] == [True] * len(GOALS)
 
 
 def test_none_is_met_just_short_of_them() -> None:
     found = list(judge(subjects(rate=5.9, alone=0.151, cpu=75.1, events=13)))
-    assert [it.met for it in found] == [False] * len(GOALS)
+    assert [row.met for row in found] == [False] * len(GOALS)
 
 
 def test_what_is_not_there_is_not_judged() -> None:
-    assert {it.met for it in judge({})} == {None}
+    assert {item.met for item in judge({})} == {None}
 
 
 def test_the_harness_is_no_cost_and_processes_of_a_kind_are_one() -> None:
@@ -68,6 +68,6 @@ def test_a_peer_that_did_nothing_is_no_error(name: str) -> None:
 def test_a_peer_that_got_nothing_done_meets_no_goal() -> None:
     found = subjects(rate=30, alone=0.11, cpu=75, events=12)
     idle = a_summary("default", rate=0, alone=0.1, cpu=50, events=5)
-    judged = {it.name: it.met for it in judge(found | {"default": idle})}
+    judged = {item.name: item.met for item in judge(found | {"default": idle})}
     silent = [name for name, met in judged.items() if met is None]
-    assert silent == [it.name for it in GOALS if "default" in it.needs]
+    assert silent == [goal.name for goal in GOALS if "default" in goal.needs]

@@ -101,6 +101,6 @@ async def count(database: Database, name: str) -> int:
 def once_in_order(events: Sequence[CloudEvent]) -> dict[str, list[int]]:
     """What `effects` must be when all of these were handled."""
     expected = defaultdict(list)
-    for it in events:
-        expected[it.subject].append(number_of(it))
+    for record in events:
+        expected[record.subject].append(number_of(record))
     return dict(expected)

@@ -151,11 +151,11 @@ class _mortal:  # noqa: N801 - used as a function
     def __enter__(self) -> None:
         for name in ("before_cursor_execute", "commit"):
             event.listen(Engine, name, self._points.passing)
-        for it in self._patches:
-            it.start()
+        for item in self._patches:
+            item.start()
 
     def __exit__(self, *_: object) -> None:
         for name in ("before_cursor_execute", "commit"):
             event.remove(Engine, name, self._points.passing)
-        for it in self._patches:
-            it.stop()
+        for item in self._patches:
+            item.stop()

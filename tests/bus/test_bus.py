@@ -86,7 +86,7 @@ async def test_an_event_that_is_published_again_is_delivered_once(
         await bus.publish(events)
         async with consuming(bus, "c", deliver):
             await until(handled(database, "c", len(events)))
-    assert sorted(delivered) == sorted(it.id for it in events)
+    assert sorted(delivered) == sorted(record.id for record in events)
 
 
 async def test_a_delivery_whose_acknowledgement_is_lost_has_one_effect(
@@ -181,7 +181,7 @@ async def test_poison_becomes_a_dead_letter_and_lives_again_when_it_is_replayed(
 
 
 async def _dead_again(dead: DeadLetters, before: int) -> bool:
-    return [it.id for it in await dead.list()] not in ([], [before])
+    return [item.id for item in await dead.list()] not in ([], [before])
 
 
 async def test_what_is_unavailable_is_not_held_against_the_event(

@@ -28,7 +28,7 @@ def passed(bus: Bus, subscription: str) -> Callable[[], Awaitable[bool]]:
     """Whether it has noted that it has passed all. An event's effect is there a moment before."""
 
     async def caught_up() -> bool:
-        return [it.waiting for it in await bus.lags() if it.subscription == subscription] == [0]
+        return [lag.waiting for lag in await bus.lags() if lag.subscription == subscription] == [0]
 
     return caught_up
 

@@ -148,12 +148,16 @@ async def test_relays_and_consumers_killed_at_random_lose_and_double_nothing(
 
     relay = partial(start, relay_on, places)
     consume = partial(start, consume_until, places, FOR_EVER, FOR_EVER)
-    works = [write(), write(), *(kill_and_restart(it) for it in (relay, relay, consume, consume))]
+    works = [
+        write(),
+        write(),
+        *(kill_and_restart(item) for item in (relay, relay, consume, consume)),
+    ]
     async with (
         asyncio.TaskGroup() as tasks
     ):  # one that fails ends the others: nobody is left behind
-        for it in works:
-            tasks.create_task(it)
+        for item in works:
+            tasks.create_task(item)
     last = [relay(), consume()]
     try:
         await until(partial(settled, orders, database), within=120)

@@ -76,7 +76,7 @@ async def survives(stack: Stack, plan: Storm) -> None:
     await until(lambda: healthy(stack), within=HEAL_WITHIN)
     orders = await all_ended(stack, crowd)
     print(f"kills {dict(kills)}; all ended {time.monotonic() - healed:.1f} s after the last")
-    endings = Counter(it["status"] for it in orders.values())
+    endings = Counter(order["status"] for order in orders.values())
     print(f"endings {dict(endings)}")
     placed = sum(endings.values())
     assert placed == len(crowd.accepted) >= plan.orders
@@ -100,7 +100,7 @@ async def storm(stack: Stack, crowd: Crowd, choice: random.Random, plan: Storm) 
     kills: Counter[str] = Counter()
     while (fewest := min(kills[kind] for kind in plan.kinds)) < plan.each:
         assert not placing.done(), placing.exception()
-        kind = choice.choice([it for it in plan.kinds if kills[it] == fewest])
+        kind = choice.choice([sort for sort in plan.kinds if kills[sort] == fewest])
         some = {"worker": [f"worker-{n}" for n in range(1, WORKERS + 1)], "service": INSTANCES}
         name = choice.choice(some.get(kind, [kind]))
         if stack.child(name).alive:
@@ -125,7 +125,9 @@ async def all_ended(stack: Stack, crowd: Crowd) -> dict[str, dict[str, Any]]:
         async def ended() -> bool:
             with contextlib.suppress(httpx2.HTTPError):
                 orders.update(await listed(http, crowd.user))
-            return {it for it, order in orders.items() if order["status"] in ENDS} == accepted
+            return {
+                placed for placed, order in orders.items() if order["status"] in ENDS
+            } == accepted
 
         async def closed() -> bool:
             found = await rows(stack, "INVENTORY", "SELECT sum(reserved) AS held FROM products")
@@ -135,8 +137,8 @@ async def all_ended(stack: Stack, crowd: Crowd) -> dict[str, dict[str, Any]]:
             await until(ended, within=HEAL_WITHIN)
             await until(closed, within=HEAL_WITHIN)  # a confirmed order's stock is sold a bit later
         except TimeoutError:
-            left = {it: orders.get(it, {}).get("status") for it in accepted}
-            open_ones = {it: status for it, status in left.items() if status not in ENDS}
+            left = {item: orders.get(item, {}).get("status") for item in accepted}
+            open_ones = {row: status for row, status in left.items() if status not in ENDS}
             waits = await told(stack.state.urls["temporal"], open_ones)
             waits += await on_record(stack, set(open_ones))
             pytest.fail(f"not ended {HEAL_WITHIN} s after healing: {open_ones}\n{waits}")
@@ -149,7 +151,7 @@ async def listed(http: httpx2.AsyncClient, user: str) -> dict[str, dict[str, Any
     query: dict[str, Any] | None = {"customer_id": user, "limit": 100}
     while query:
         page = (await http.get("/v1/orders", params=query)).raise_for_status().json()
-        found |= {it["id"]: it for it in page["items"]}
+        found |= {item["id"]: item for item in page["items"]}
         query = query | {"cursor": page["next_cursor"]} if page["next_cursor"] else None
     return found
 
@@ -159,9 +161,9 @@ async def on_record(stack: Stack, orders: set[str]) -> str:
     lines = []
     for service in ("ORDER", "INVENTORY", "PAYMENT"):
         found = await rows(stack, service, "SELECT * FROM barrier ORDER BY created_at")
-        lines += [f"{service} {dict(it)}" for it in found if order_of(it["saga_id"]) in orders]
+        lines += [f"{service} {dict(row)}" for row in found if order_of(row["saga_id"]) in orders]
     found = await rows(stack, "ORDER", "SELECT id, status, version FROM orders")
-    lines += [f"ORDER {dict(it)}" for it in found if it["id"] in orders]
+    lines += [f"ORDER {dict(row)}" for row in found if row["id"] in orders]
     return "\n".join(lines)
 
 
@@ -179,15 +181,15 @@ async def orders_after_healing_succeed(stack: Stack, crowd: Crowd) -> None:
 async def check_books(stack: Stack, crowd: Crowd) -> None:
     """Stock, money and barriers, from the databases and the provider."""
     orders = await all_ended(stack, crowd)
-    confirmed = [it for it in orders.values() if it["status"] == "confirmed"]
+    confirmed = [placed for placed in orders.values() if placed["status"] == "confirmed"]
     sold = Counter[str]()
     for order in confirmed:
         sold.update({item["sku"]: item["quantity"] for item in order["items"]})
     products = await rows(stack, "INVENTORY", "SELECT * FROM products")
-    for it in products:
-        assert it["available"] + it["reserved"] + it["sold"] == it["stocked"]
-        assert (it["reserved"], it["sold"]) == (0, sold[it["sku"]])
-        assert it["stocked"] == STOCK + AFTER_HEALING * 2
+    for product in products:
+        assert product["available"] + product["reserved"] + product["sold"] == product["stocked"]
+        assert (product["reserved"], product["sold"]) == (0, sold[product["sku"]])
+        assert product["stocked"] == STOCK + AFTER_HEALING * 2
     await check_money(stack, orders)
     for service in ("ORDER", "INVENTORY"):
         begun = await rows(stack, service, "SELECT * FROM barrier WHERE state = 'started'")
@@ -204,7 +206,11 @@ async def check_money(stack: Stack, orders: dict[str, dict[str, Any]]) -> None:
         whole = (await http.get("/ledger")).json()
         assert whole["balanced"]
         kept = whole["captured"].get("eur", 0) - whole["refunded"].get("eur", 0)
-        cost = sum(it["total"]["minor"] for it in orders.values() if it["status"] == "confirmed")
+        cost = sum(
+            placed["total"]["minor"]
+            for placed in orders.values()
+            if placed["status"] == "confirmed"
+        )
         assert kept == cost
         assert kept % PRICE["minor"] == 0
         for order_id, order in orders.items():

@@ -15,7 +15,7 @@ async def test_the_demo_shows_six_endings_and_a_ledger_that_adds_up(stack: Stack
     done = stack.saga("demo", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
-    assert {it["story"]: it["order"]["status"] for it in told["orders"]} == {
+    assert {order["story"]: order["order"]["status"] for order in told["orders"]} == {
         "all is well": "confirmed",
         "card declined": "rejected",
         "out of stock": "rejected",

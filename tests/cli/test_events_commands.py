@@ -48,8 +48,8 @@ HISTORY = [
 @pytest.fixture
 def environment(databases: DatabaseSettings) -> dict[str, str]:
     plain = {
-        f"{it}_DATABASE_URL": getattr(databases, f"{it.lower()}_database_url")
-        for it in ("ORDER", "EVENT")
+        f"{key}_DATABASE_URL": getattr(databases, f"{key.lower()}_database_url")
+        for key in ("ORDER", "EVENT")
     }
     return {name: url.replace("+asyncpg", "") for name, url in plain.items()}
 

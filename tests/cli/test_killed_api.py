@@ -53,7 +53,9 @@ async def test_fifty_posts_with_one_key_while_the_api_is_killed_are_one_order(
     await until(restarted)
     later = await insist(stack, body, headers)
     ended = await insist(stack, body, headers | {"Prefer": "wait=10"})
-    assert {(it.status_code, it.content) for it in [*answers, later]} == {(202, later.content)}
+    assert {(answer.status_code, answer.content) for answer in [*answers, later]} == {
+        (202, later.content)
+    }
     assert later.headers["idempotent-replayed"] == "true"
     assert (ended.status_code, ended.json()["status"]) == (201, "confirmed")
     assert LocalStack(stack.state).ledger(ended.json()["id"])["captured"] == {"eur": 700}

@@ -41,7 +41,7 @@ async def scraped(url: str) -> Samples:
 def value(samples: Samples, name: str, **labels: str) -> float:
     """The sum of a metric's samples with these labels."""
     found = samples.get(name, [])
-    return sum(it for own, it in found if labels.items() <= own.items())
+    return sum(row for own, row in found if labels.items() <= own.items())
 
 
 def places(stack: Stack) -> dict[str, str]:
@@ -92,15 +92,17 @@ async def test_every_process_is_read_and_has_its_families(stack: Stack) -> None:
         "relay": OF_THE_RELAY,
         "gateway": OF_THE_GATEWAY,
     }
-    missing = {name: sorted(it - found[name].keys()) for name, it in wanted.items()}
+    missing = {name: sorted(key - found[name].keys()) for name, key in wanted.items()}
     assert not any(missing.values()), missing
-    working = [found[it] for it in ("sdk-1", "sdk-2", "sdk-api")]  # any may have had an order
+    working = [found[key] for key in ("sdk-1", "sdk-2", "sdk-api")]  # any may have had an order
     assert sorted(OF_THE_SDK - set().union(*working)) == []
     for outcome in ("confirmed", "rejected"):
-        assert sum(value(it, "saga_outcomes_total", outcome=outcome) for it in working) >= 1
-        assert sum(value(it, "saga_duration_count", outcome=outcome) for it in working) >= 1
+        assert sum(value(worker, "saga_outcomes_total", outcome=outcome) for worker in working) >= 1
+        assert sum(value(worker, "saga_duration_count", outcome=outcome) for worker in working) >= 1
     for activity in ("order.create", "payment.charge", "payment.refund"):
-        ended = sum(value(it, "saga_activity_duration_count", activity=activity) for it in working)
+        ended = sum(
+            value(worker, "saga_activity_duration_count", activity=activity) for worker in working
+        )
         assert ended >= 1, activity
 
 
@@ -111,8 +113,8 @@ async def test_a_repeated_attempt_is_counted_and_money_without_its_order_shows(
     where = places(stack)
 
     async def duplicates() -> float:
-        read = [await scraped(where[it]) for it in ("worker-1", "worker-2", "api")]
-        return sum(value(it, "saga_barrier_duplicates_total", op="action") for it in read)
+        read = [await scraped(where[name]) for name in ("worker-1", "worker-2", "api")]
+        return sum(value(item, "saga_barrier_duplicates_total", op="action") for item in read)
 
     async with client(stack) as http:
         order_id = await order(http, "pm_card_visa")
@@ -174,5 +176,5 @@ async def test_all_that_alerts_and_dashboards_read_is_there(stack: Stack) -> Non
 async def test_the_gateway_does_not_lead_to_them(stack: Stack) -> None:
     async with httpx2.AsyncClient(base_url=stack.gateway, headers=stack.bearer()) as http:
         answers = [await http.get(path) for path in ("/metrics", "//metrics", "/v1/../metrics")]
-    assert [it.status_code for it in answers] == [404] * 3
-    assert "saga_blocked" not in json.dumps([it.text for it in answers])
+    assert [answer.status_code for answer in answers] == [404] * 3
+    assert "saga_blocked" not in json.dumps([answer.text for answer in answers])

@@ -83,7 +83,7 @@ async def blocked(stack: Stack, shop: Shop) -> str:
 
         async def charging() -> bool:
             saga = (await http.get(f"/v1/orders/{order_id}/saga")).json()
-            states = {it["name"]: it["state"] for it in saga["steps"]}
+            states = {step["name"]: step["state"] for step in saga["steps"]}
             return str(states["charge_payment"]) == "running"
 
         await until(charging)
@@ -114,7 +114,7 @@ async def test_a_history_that_the_code_would_not_repeat_is_shown_with_both_sides
     stack: Stack, tmp_path: Path
 ) -> None:
     recorded = Path(__file__).parents[1] / "histories" / "0.1.0" / archive.NAME
-    (line,) = (it for it in archive.read(recorded) if it.name == "PlaceOrder-confirmed")
+    (line,) = (item for item in archive.read(recorded) if item.name == "PlaceOrder-confirmed")
     other = tmp_path / "other.json"
     other.write_text(json.dumps(line.history).replace("inventory.reserve", "inventory.borrow"))
     said = done(stack, "replay", str(other), code=1)
@@ -155,7 +155,7 @@ async def test_a_refused_refund_is_found_explained_and_resolved(stack: Stack, sh
     async def listed() -> bool:
         ran = stack.saga("stuck", "--json")
         assert ran.returncode in {0, 1}, ran.stderr
-        rows = {it["saga_id"]: it for it in json.loads(ran.stdout)}
+        rows = {load["saga_id"]: load for load in json.loads(ran.stdout)}
         return saga_id in rows and (rows[saga_id]["kind"], rows[saga_id]["money"]) == (
             "blocked",
             2500,
@@ -184,7 +184,7 @@ async def test_a_batch_needs_a_yes_and_tells_of_each(stack: Stack, shop: Shop) -
     refused = stack.saga("cancel", late, early)
     assert (refused.returncode, "say --yes" in refused.stderr) == (1, True)
     ran = stack.saga("cancel", late, early, "--yes", "--json")
-    told = {it["target"]: it for it in json.loads(ran.stdout)}
+    told = {load["target"]: load for load in json.loads(ran.stdout)}
     assert ran.returncode == 1  # one of them is confirmed
     assert "too_late_to_cancel" in told[late]["error"]
     assert told[early]["error"] is None
@@ -206,12 +206,12 @@ async def test_a_terminated_order_is_stuck_until_a_previewed_reset_repairs_it(
     temporal(stack, "workflow", "terminate", "-w", saga_id, "--reason", "by mistake")
 
     async def listed() -> bool:
-        rows = {it["saga_id"]: it for it in json.loads(stack.saga("stuck", "--json").stdout)}
+        rows = {load["saga_id"]: load for load in json.loads(stack.saga("stuck", "--json").stdout)}
         return saga_id in rows and rows[saga_id]["kind"] == "ended"
 
     await until(listed)
     preview = json.loads(done(stack, "reset-preview", order_id, "--json"))
-    answers = {it["step"]: it["answer"] for it in preview["steps"]}
+    answers = {step["step"]: step["answer"] for step in preview["steps"]}
     assert answers["reserve_inventory"] == "is answered from its store"
     said = done(stack, "reset-preview", order_id)
     command = re.search(r"temporal (workflow reset -w \S+ --event-id \d+)", said)

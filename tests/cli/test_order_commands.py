@@ -44,7 +44,9 @@ async def test_an_order_begins_in_the_api_with_its_start(
     handle = client.get_workflow_handle(workflow_id(order["id"]))
     first, *others = (await handle.fetch_history()).events
     assert first.workflow_execution_started_event_attributes.eager_execution_accepted
-    began = next(it for it in others if it.HasField("workflow_task_started_event_attributes"))
+    began = next(
+        other for other in others if other.HasField("workflow_task_started_event_attributes")
+    )
     assert began.workflow_task_started_event_attributes.identity == "api"
     assert "temporal_" in httpx2.get(stack.state.urls["api_metrics"]).text
 
@@ -67,7 +69,7 @@ async def test_list_finds_the_customers_orders(stack: Stack, seeded: dict[str, s
     order = place(stack, seeded, "--wait")
     listing = ("order", "list", "--customer", seeded["customer"])
     page = json.loads(stack.saga(*listing, "--status", "confirmed", "--json").stdout)
-    assert order["id"] in {it["id"] for it in page["items"]}
+    assert order["id"] in {item["id"] for item in page["items"]}
     assert order["id"] in stack.saga(*listing).stdout
 
 
@@ -108,8 +110,8 @@ async def test_with_saga_token_a_customer_sees_its_own_orders_only(
 ) -> None:
     order = place(stack, seeded, "--wait")
     mine, another = (
-        stack.saga("token", "--customer", it).stdout.strip()
-        for it in (seeded["customer"], "usr_another")
+        stack.saga("token", "--customer", item).stdout.strip()
+        for item in (seeded["customer"], "usr_another")
     )
     assert order["id"] in stack.saga("order", "list", token=mine).stdout
     assert order["id"] not in stack.saga("order", "list", token=another).stdout
@@ -120,7 +122,11 @@ async def test_with_saga_token_a_customer_sees_its_own_orders_only(
 async def test_an_order_is_watched_to_its_end(stack: Stack, seeded: dict[str, str]) -> None:
     order = place(stack, seeded)
     told = stack.saga("order", "watch", order["id"], "--json").stdout.splitlines()
-    assert [json.loads(it)["type"] for it in told] == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
+    assert [json.loads(line)["type"] for line in told] == [
+        "OrderPlaced",
+        "ItemAdded",
+        "OrderConfirmed",
+    ]
     mine = stack.saga("token", "--customer", seeded["customer"]).stdout.strip()
     assert "OrderConfirmed" in stack.saga("order", "watch", order["id"], token=mine).stdout
     refused = stack.saga("order", "watch", token=mine)
@@ -140,9 +146,9 @@ async def test_watching_goes_on_when_the_api_was_killed(
     async with asyncio.timeout(30):
         first = await watching.stdout.readline()
         stack.kill("api")
-        told = [json.loads(it) for it in (first, *(await watching.stdout.read()).splitlines())]
+        told = [json.loads(row) for row in (first, *(await watching.stdout.read()).splitlines())]
         assert await watching.wait() == 0
-    assert [it["type"] for it in told] == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
+    assert [line["type"] for line in told] == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
 
 
 async def test_a_token_of_another_issuer_is_told_so(stack: Stack) -> None:

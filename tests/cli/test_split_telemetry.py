@@ -42,13 +42,13 @@ def check_calls(trace: Traced) -> None:
     """Each step's activity called its service over HTTP, and that ran its SQL."""
     for activity, service in CALLS.items():
         ran = trace.one(f"RunActivity:{activity}")
-        calls = [it for it in trace.spans if it.parent_id == ran.span_id]
-        assert [(it.name, it.kind) for it in calls] == [("POST", "client")], activity
-        (served,) = [it for it in trace.spans if it.parent_id == calls[0].span_id]
+        calls = [span for span in trace.spans if span.parent_id == ran.span_id]
+        assert [(call.name, call.kind) for call in calls] == [("POST", "client")], activity
+        (served,) = [span for span in trace.spans if span.parent_id == calls[0].span_id]
         assert (served.service, served.kind) == (f"{service}-1", "server")
         assert served.name.startswith(f"POST /v1/{service}/")
-        below = [it for it in trace.spans if it.parent_id == served.span_id]
-        assert any("db.query.text" in it.attributes for it in below), activity
+        below = [span for span in trace.spans if span.parent_id == served.span_id]
+        assert any("db.query.text" in item.attributes for item in below), activity
 
 
 async def test_a_confirmed_order_is_one_trace_through_all_services(split: Stack) -> None:
@@ -56,8 +56,8 @@ async def test_a_confirmed_order_is_one_trace_through_all_services(split: Stack)
     assert status == "confirmed"
     check(trace, FORWARD)
     check_calls(trace)
-    asked = [it for it in trace.spans if "/v1/payment_intents" in str(it.attributes)]
-    assert {it.service for it in asked} == {"payment-1"}
+    asked = [span for span in trace.spans if "/v1/payment_intents" in str(span.attributes)]
+    assert {question.service for question in asked} == {"payment-1"}
 
 
 async def test_a_compensated_order_is_one_trace_through_all_services(split: Stack) -> None:
@@ -70,7 +70,7 @@ async def test_a_compensated_order_is_one_trace_through_all_services(split: Stac
 async def test_every_service_is_read_by_prometheus(split: Stack) -> None:
     await order(split, "pm_card_visa")
     ports = split.state.ports
-    urls = [f"http://127.0.0.1:{ports.instance(it, 1)}/metrics" for it in SERVICES]
+    urls = [f"http://127.0.0.1:{ports.instance(owner, 1)}/metrics" for owner in SERVICES]
     found = dict(zip(SERVICES, await asyncio.gather(*map(scraped, urls)), strict=True))
     for service, samples in found.items():
         assert value(samples, "http_server_request_duration_seconds_count") >= 1, service

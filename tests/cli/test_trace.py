@@ -40,17 +40,17 @@ class Traced(NamedTuple):
 
     def one(self, name: str, service: str = "") -> KeptSpan:
         """The only span of this name."""
-        (found,) = [it for it in self.spans if it.name == name and service in it.service]
+        (found,) = [span for span in self.spans if span.name == name and service in span.service]
         return found
 
     def named(self, prefix: str) -> list[str]:
         """What follows the prefix in the names that have it, by the time they began."""
         ordered = sorted(self.spans, key=lambda it: it.start)
-        return [it.name.removeprefix(prefix) for it in ordered if it.name.startswith(prefix)]
+        return [item.name.removeprefix(prefix) for item in ordered if item.name.startswith(prefix)]
 
     def chain(self, span: KeptSpan) -> list[str]:
         """Names from a span up to the first one."""
-        by_id = {it.span_id: it for it in self.spans}
+        by_id = {part.span_id: part for part in self.spans}
         names = [span.name]
         while (parent := by_id.get(span.parent_id or "")) is not None:
             span = parent
@@ -89,8 +89,8 @@ async def traced(stack: Stack, order: str) -> Traced:
     async def whole() -> bool:
         done = stack.saga("trace", order, "--json")
         traces = json.loads(done.stdout) if done.returncode == 0 else []
-        found[:] = [[KeptSpan.model_validate(it) for it in spans] for spans in traces]
-        names = {(it.service, it.name) for spans in found for it in spans}
+        found[:] = [[KeptSpan.model_validate(span) for span in spans] for spans in traces]
+        names = {(span.service, span.name) for spans in found for span in spans}
         ends = {("gateway", "POST /v1/orders"), ("api", "POST /v1/orders")}
         return ends <= names and any(name == "RunWorkflow:PlaceOrder" for _, name in names)
 
@@ -101,9 +101,9 @@ async def traced(stack: Stack, order: str) -> Traced:
 
 def check(trace: Traced, activities: tuple[str, ...]) -> None:
     """What holds of any order's trace."""
-    assert max(Counter(it.span_id for it in trace.spans).values()) == 1
-    ids = {it.span_id for it in trace.spans}
-    outside = [it.name for it in trace.spans if it.parent_id not in ids]
+    assert max(Counter(span.span_id for span in trace.spans).values()) == 1
+    ids = {span.span_id for span in trace.spans}
+    outside = [span.name for span in trace.spans if span.parent_id not in ids]
     assert outside == ["POST /v1/orders"], "only the gateway's span has no parent here"
     start = trace.one("StartWorkflow:PlaceOrder")
     assert trace.chain(start)[1:] == ["POST /v1/orders", "POST /v1/orders"]
@@ -125,12 +125,14 @@ async def test_a_confirmed_order_is_one_trace(stack: Stack, http: httpx2.AsyncCl
     assert status == "confirmed"
     check(trace, FORWARD)
     charge = trace.one("RunActivity:payment.charge")
-    asked = [it for it in trace.spans if it.parent_id == charge.span_id and it.name == "POST"]
+    asked = [
+        span for span in trace.spans if span.parent_id == charge.span_id and span.name == "POST"
+    ]
     assert len(asked) == 2, "an intent is made, and confirmed"
-    assert all("/v1/payment_intents" in str(it.attributes) for it in asked)
-    (stored,) = [it for it in trace.spans if "INSERT payments" in it.name]
+    assert all("/v1/payment_intents" in str(question.attributes) for question in asked)
+    (stored,) = [span for span in trace.spans if "INSERT payments" in span.name]
     assert trace.chain(stored)[1] == "RunActivity:payment.charge"
-    moved = [trace.chain(it)[1] for it in trace.spans if "UPDATE products" in it.name]
+    moved = [trace.chain(span)[1] for span in trace.spans if "UPDATE products" in span.name]
     assert sorted(moved) == ["RunActivity:inventory.commit", "RunActivity:inventory.reserve"]
 
 
@@ -139,15 +141,15 @@ async def test_a_compensated_order_is_one_trace_too(stack: Stack, http: httpx2.A
     trace = await traced(stack, order)
     assert status == "rejected"
     check(trace, BACKWARD)
-    declined = [it for it in trace.spans if it.name == "POST" and it.failed]
-    assert [trace.chain(it)[1] for it in declined] == ["RunActivity:payment.charge"]
+    declined = [span for span in trace.spans if span.name == "POST" and span.failed]
+    assert [trace.chain(item)[1] for item in declined] == ["RunActivity:payment.charge"]
 
 
 async def test_a_callers_trace_goes_on(stack: Stack, http: httpx2.AsyncClient) -> None:
     order, _ = await placed(http, "pm_card_visa", traceparent=f"00-{TRACE}-{CALLER}-01")
     trace = await traced(stack, order)
-    assert {it.trace_id for it in trace.spans} == {TRACE}
-    (first,) = [it for it in trace.spans if it.parent_id == CALLER]
+    assert {span.trace_id for span in trace.spans} == {TRACE}
+    (first,) = [span for span in trace.spans if span.parent_id == CALLER]
     assert first.service == "gateway"
 
 
@@ -175,7 +177,7 @@ async def test_a_replay_makes_no_spans_again(stack: Stack, http: httpx2.AsyncCli
     view = (await all_of(stack, "HandleQuery:saga", order))[-1]
     assert view.trace_id != before.spans[0].trace_id
     after = await traced(stack, order)
-    assert {it.span_id for it in after.spans} == {it.span_id for it in before.spans}
+    assert {span.span_id for span in after.spans} == {span.span_id for span in before.spans}
 
 
 async def all_of(stack: Stack, name: str, order: str) -> list[KeptSpan]:
@@ -184,9 +186,9 @@ async def all_of(stack: Stack, name: str, order: str) -> list[KeptSpan]:
 
     async def there() -> bool:
         found[:] = [
-            it
-            for it in read(StateDir(stack.state_dir).spans)
-            if it.name == name and it.attributes.get("temporalWorkflowID") == workflow_id(order)
+            item
+            for item in read(StateDir(stack.state_dir).spans)
+            if item.name == name and item.attributes.get("temporalWorkflowID") == workflow_id(order)
         ]
         return bool(found)
 
@@ -198,9 +200,9 @@ async def test_logs_name_the_trace(stack: Stack, http: httpx2.AsyncClient) -> No
     order, _ = await placed(http, "pm_card_visa")
     trace = await traced(stack, order)
     layout = StateDir(stack.state_dir)
-    lines = [json.loads(it) for it in layout.log("api").read_text().splitlines()]
-    named = [it for it in lines if it.get("trace_id") == trace.spans[0].trace_id]
-    (line,) = [it for it in named if it["logger"] == "uvicorn.access"]
+    lines = [json.loads(entry) for entry in layout.log("api").read_text().splitlines()]
+    named = [entry for entry in lines if entry.get("trace_id") == trace.spans[0].trace_id]
+    (line,) = [item for item in named if item["logger"] == "uvicorn.access"]
     assert line["service"] == "api"
     assert line["span_id"] == trace.one("POST /v1/orders", "api").span_id
 
@@ -210,7 +212,11 @@ async def test_a_person_sees_a_picture(stack: Stack, http: httpx2.AsyncClient) -
     await traced(stack, order)
     picture = stack.saga("trace", order, "--no-sql").stdout
     assert picture.splitlines()[0].startswith("trace ")
-    assert [it for it in picture.splitlines() if "RunActivity:payment.charge" in it and "█" in it]
+    assert [
+        line
+        for line in picture.splitlines()
+        if "RunActivity:payment.charge" in line and "█" in line
+    ]
     assert "INSERT" not in picture
 
 

@@ -55,7 +55,7 @@ async def test_eight_more_workers_join_and_are_stopped_or_killed(stack: Stack) -
             await until(partial(answers, port, "/health/ready"), within=120)
         for process, how in zip(workers, [signal.SIGTERM, signal.SIGKILL] * 4, strict=True):
             process.send_signal(how)
-        assert [it.wait(30) for it in workers] == [0, -signal.SIGKILL] * 4
+        assert [item.wait(30) for item in workers] == [0, -signal.SIGKILL] * 4
         done = stack.saga("demo", "--json", "--url", stack.api)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -87,10 +87,10 @@ class Found:
 
     def search(self, place: str, content: bytes) -> None:
         self.searched[place] += len(content)
-        hits = sum(content.count(it) for it in _forms(MARK))
+        hits = sum(content.count(form) for form in _forms(MARK))
         self.hits[place] += hits
         if hits and len(self.examples) < MOST_EXAMPLES:
-            at = min(it for it in map(content.find, _forms(MARK)) if it >= 0)
+            at = min(form for form in map(content.find, _forms(MARK)) if form >= 0)
             self.examples.append(f"{place}: …{content[max(0, at - 200) : at + 100]!r}…")
 
 
@@ -127,7 +127,7 @@ async def orders_of_all_kinds(world: World, kinds: Iterable[tuple[str, str]]) ->
             await until(ended)
             return expected
 
-    return Counter(await asyncio.gather(*(one(*it) for it in kinds)))
+    return Counter(await asyncio.gather(*(one(*sort) for sort in kinds)))
 
 
 async def search_temporal(world: World, found: Found) -> None:

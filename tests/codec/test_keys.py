@@ -124,11 +124,11 @@ def test_keys_are_made_listed_and_dropped(tmp_path: Path) -> None:
     invoke("new", "--file", str(path), "--in", "10m")
     second = json.loads(path.read_text())["keys"][1]["id"]
     assert "seals and opens" in next(
-        it for it in invoke("list", "--file", str(path)).splitlines() if first["id"] in it
+        line for line in invoke("list", "--file", str(path)).splitlines() if first["id"] in line
     )
     invoke("drop", first["id"], "--file", str(path), code=2)  # it is in use until the other starts
     invoke("drop", second, "--file", str(path))
-    assert [it["id"] for it in json.loads(path.read_text())["keys"]] == [first["id"]]
+    assert [key["id"] for key in json.loads(path.read_text())["keys"]] == [first["id"]]
 
 
 def test_a_stack_encrypts_once_it_was_told_to(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ async def test_an_order_that_was_terminated_is_carried_on_by_the_audit(
         id="audit-of-the-test",
         task_queue=Queue.ORDERS,
     )
-    assert order_id in {it.orphan.order_id for it in report.repaired}
+    assert order_id in {repair.orphan.order_id for repair in report.repaired}
     await sealed_world.settled(order_id, sku, "cancelled")
 
 

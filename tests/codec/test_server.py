@@ -34,7 +34,7 @@ def wired(*payloads: Payload) -> dict[str, Any]:
     return {
         "payloads": [
             {
-                "metadata": {name: in_base64(it) for name, it in each.metadata.items()},
+                "metadata": {name: in_base64(item) for name, item in each.metadata.items()},
                 "data": in_base64(each.data),
             }
             for each in payloads
@@ -50,7 +50,7 @@ def unwired(answer: httpx2.Response) -> list[Payload]:
     assert answer.status_code == 200, answer.text
     return [
         Payload(
-            metadata={name: base64.b64decode(it) for name, it in each["metadata"].items()},
+            metadata={name: base64.b64decode(item) for name, item in each["metadata"].items()},
             data=base64.b64decode(each["data"]),
         )
         for each in answer.json()["payloads"]
@@ -79,7 +79,7 @@ async def test_what_cannot_be_opened_says_why_and_hides_nothing_else(
     elsewhere = safe(NEW, namespace="other").seal(SAID, None)
     sent = wired(spoilt, unknown, elsewhere, good)
     *bad, last = unwired(await http.post("/decode", json=sent, headers=bearer() | OURS))
-    said = [json.loads(it.data)["not decoded"] for it in bad]
+    said = [json.loads(item.data)["not decoded"] for item in bad]
     assert said == ["Tampered", "UnknownKey", "Misplaced"]
     assert last == SAID
 

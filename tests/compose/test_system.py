@@ -51,19 +51,19 @@ def test_webhooks_can_be_kept(project: Project) -> None:
 
 def test_what_has_a_health_check_is_healthy_and_jobs_have_ended_well(project: Project) -> None:
     services = project.services()
-    seen = {service_of(it): it for it in project.containers()}
+    seen = {service_of(container): container for container in project.containers()}
     assert seen.keys() == services.keys() - set(LEFT_OUT) - {"nats", "jaeger"}
-    for name, it in seen.items():
-        state = it["State"]
+    for name, row in seen.items():
+        state = row["State"]
         if services[name]["restart"] == "no":
             assert (state["Status"], state["ExitCode"]) == ("exited", 0), name
         else:
-            assert (state["Status"], it["RestartCount"]) == ("running", 0), name
+            assert (state["Status"], row["RestartCount"]) == ("running", 0), name
             assert state.get("Health", {"Status": "healthy"})["Status"] == "healthy", name
 
 
 def test_nothing_began_before_what_it_depends_on(project: Project) -> None:
-    seen = {service_of(it): it["State"] for it in project.containers()}
+    seen = {service_of(container): container["State"] for container in project.containers()}
     conditions = 0
     for name, has in project.services().items():
         for other, needs in has.get("depends_on", {}).items() if name in seen else ():
@@ -77,7 +77,7 @@ def test_nothing_began_before_what_it_depends_on(project: Project) -> None:
 async def test_workers_of_a_queue_are_scaled(project: Project) -> None:
     project.up("--no-recreate", "--scale", "worker-payments=3")
     workers = project.containers("worker-payments")
-    assert [it["State"]["Health"]["Status"] for it in workers] == ["healthy"] * 3
+    assert [worker["State"]["Health"]["Status"] for worker in workers] == ["healthy"] * 3
 
     async def all_poll() -> bool:
         said = await asyncio.to_thread(project.python, "api", POLLERS, "payments")
@@ -92,21 +92,21 @@ async def test_prometheus_reaches_everything_and_has_our_alerts(project: Project
     async with httpx2.AsyncClient(base_url=project.url("prometheus"), timeout=15) as http:
         rules = (await http.get("/api/v1/rules")).json()["data"]["groups"]
         ours = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yml").read_text())["groups"]
-        named = [[it["alert"] for it in group["rules"]] for group in ours]
-        assert [[it["name"] for it in group["rules"]] for group in rules] == named
+        named = [[rule["alert"] for rule in group["rules"]] for group in ours]
+        assert [[rule["name"] for rule in group["rules"]] for group in rules] == named
         scraped = yaml.safe_load((ROOT / "deploy/compose/prometheus.yml").read_text())
-        jobs = {it["job_name"] for it in scraped["scrape_configs"]}
+        jobs = {config["job_name"] for config in scraped["scrape_configs"]}
         down: list[Any] = []
 
         async def all_up() -> bool:
             targets = (await http.get("/api/v1/targets")).json()["data"]["activeTargets"]
-            down[:] = [it for it in targets if it["health"] != "up"]
-            return {it["labels"]["job"] for it in targets} == jobs and not down
+            down[:] = [target for target in targets if target["health"] != "up"]
+            return {target["labels"]["job"] for target in targets} == jobs and not down
 
         try:
             await until(all_up, within=90)
         except TimeoutError:
-            pytest.fail(f"not up: {[(it['scrapeUrl'], it['lastError']) for it in down]}")
+            pytest.fail(f"not up: {[(item['scrapeUrl'], item['lastError']) for item in down]}")
 
 
 def test_orders_outlive_a_stop(project: Project) -> None:

@@ -53,14 +53,14 @@ pytestmark = pytest.mark.compose
 @pytest.fixture(scope="module")
 def ours(project: Project) -> list[str]:
     """The services that run our image."""
-    running = [it for it in project.containers() if it["State"]["Running"]]
-    found = {service_of(it) for it in running if it["Config"]["Image"] == IMAGE}
+    running = [container for container in project.containers() if container["State"]["Running"]]
+    found = {service_of(item) for item in running if item["Config"]["Image"] == IMAGE}
     assert found > REACH.keys()
     return sorted(found)
 
 
 def test_each_reaches_its_own_database_and_no_other(project: Project, ours: list[str]) -> None:
-    addresses = {it: addresses_of(project, it) for it in DATABASES}
+    addresses = {database: addresses_of(project, database) for database in DATABASES}
     asked = [(name, f"{at}:5432") for name in DATABASES for at in (name, *addresses[name])]
     for service in ours:
         said = json.loads(project.python(service, CONNECT, *(place for _, place in asked)))
@@ -71,21 +71,21 @@ def test_each_reaches_its_own_database_and_no_other(project: Project, ours: list
 def addresses_of(project: Project, service: str) -> list[str]:
     """By which it could be reached past the names."""
     (container,) = project.containers(service)
-    return [it["IPAddress"] for it in container["NetworkSettings"]["Networks"].values()]
+    return [network["IPAddress"] for network in container["NetworkSettings"]["Networks"].values()]
 
 
 def test_only_who_must_has_a_way_outside(project: Project, ours: list[str]) -> None:
     """To this machine's name server, which takes TCP: by its address, past Docker's own."""
     place = f"{name_server()}:53"
-    out = {it for it in ours if json.loads(project.python(it, CONNECT, place)) == [True]}
+    out = {own for own in ours if json.loads(project.python(own, CONNECT, place)) == [True]}
     assert out == OUTSIDE
 
 
 def name_server() -> str:
     """Of this machine, and not on it."""
     places = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
-    lines = next(it for it in places if it.exists()).read_text().splitlines()
-    found = next(it.split()[1] for it in lines if it.startswith("nameserver"))
+    lines = next(place for place in places if place.exists()).read_text().splitlines()
+    found = next(line.split()[1] for line in lines if line.startswith("nameserver"))
     assert not found.startswith("127."), "only a server elsewhere shows a way outside"
     return found
 
@@ -100,10 +100,10 @@ def test_none_of_ours_has_rights_or_writes(project: Project, ours: list[str]) ->
 
 
 def test_docker_itself_holds_them_to_it(project: Project, ours: list[str]) -> None:
-    for it in project.containers():
-        if service_of(it) in ours:
-            host = it["HostConfig"]
+    for container in project.containers():
+        if service_of(container) in ours:
+            host = container["HostConfig"]
             assert host["ReadonlyRootfs"]
             assert host["CapDrop"] == ["ALL"]
             assert not host["Privileged"]
-            assert not [m for m in it["Mounts"] if m["RW"] and m["Type"] == "bind"]
+            assert not [m for m in container["Mounts"] if m["RW"] and m["Type"] == "bind"]

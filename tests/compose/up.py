@@ -29,7 +29,7 @@ class Project:
     @classmethod
     def made(cls, folder: Path, name: str) -> "Project":
         """With new passwords and keys, as `saga secrets` makes them."""
-        project = cls(folder, name, {it: free_port() for it in INSIDE})
+        project = cls(folder, name, {item: free_port() for item in INSIDE})
         made = ("--env", str(folder / ".env"), "--folder", str(folder / ".saga-compose"))
         subprocess.run([str(PROGRAMS / "saga"), "secrets", *made], check=True, timeout=60)
         (folder / "override.yml").write_text(project.override())
@@ -38,9 +38,9 @@ class Project:
     def override(self) -> str:
         """Other ports than the usual ones, and without what cannot run here. JSON is YAML."""
         lines = [
-            f"  {it}: {{ports: !override ['127.0.0.1:{self.ports[it]}:{INSIDE[it]}']"
-            + (", profiles: [left-out]}" if it in LEFT_OUT else "}")
-            for it in INSIDE
+            f"  {item}: {{ports: !override ['127.0.0.1:{self.ports[item]}:{INSIDE[item]}']"
+            + (", profiles: [left-out]}" if item in LEFT_OUT else "}")
+            for item in INSIDE
         ]
         return "\n".join(["services:", *lines, ""])
 

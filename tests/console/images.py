@@ -33,7 +33,7 @@ ORDERS = 160
 async def shop(world: World) -> None:
     """Orders of many kinds, as if they had come in the last ten minutes."""
     chance = random.Random(7)
-    skus = [await world.product(stock=1000, minor=it) for it in (1250, 4900, 9900, 320)]
+    skus = [await world.product(stock=1000, minor=item) for item in (1250, 4900, 9900, 320)]
     users = [await world.user() for _ in range(9)]
     for _ in range(ORDERS // 8):
         some = range(8)

@@ -54,7 +54,7 @@ async def test_cancel_says_what_it_will_do_and_does_it(world: World, operator: V
     await expect(page.locator(".tries")).to_contain_text("The sandbox is down")
     await page.get_by_role("link", name="Cancel…").click()
     deeds = await page.locator(".deeds li").all_inner_texts()
-    assert [it.partition(":")[0] for it in deeds] == [
+    assert [deed.partition(":")[0] for deed in deeds] == [
         "charge payment",
         "reserve inventory",
         "create order",

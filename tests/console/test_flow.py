@@ -73,7 +73,7 @@ async def _one(orders: OrderService, number: int, turns: asyncio.Semaphore) -> N
         payment_method="pm_card_visa",
     )
     creating, confirming = (
-        StepKey(saga_id=saga, step=it) for it in ("create_order", "confirm_order")
+        StepKey(saga_id=saga, step=name) for name in ("create_order", "confirm_order")
     )
     async with turns:
         await orders.create(creating, command)
@@ -90,7 +90,7 @@ async def look(page: Page, cdp: CDPSession, orders: OrderService, began: float) 
     """What Chromium says of the page, after it has collected its garbage."""
     await cdp.send("HeapProfiler.collectGarbage")
     told = (await cdp.send("Performance.getMetrics"))["metrics"]
-    found = {it["name"]: it["value"] for it in told}
+    found = {line["name"]: line["value"] for line in told}
     return Sample(
         at=time.monotonic() - began,
         nodes=int(found["Nodes"]),
@@ -126,13 +126,13 @@ async def lag(page: Page, orders: OrderService) -> float:
 def tell(samples: Sequence[Sample], placed: int) -> str:
     """The figures, as a table."""
     rows = ["   s  nodes  listeners  heap MB  script %  layout %  all %  lag s"]
-    for before, it in pairwise(samples):
-        span = it.at - before.at
+    for before, item in pairwise(samples):
+        span = item.at - before.at
         rows.append(
-            f"{it.at:4.0f} {it.nodes:6} {it.listeners:10} {it.heap:8.2f}"
-            f" {100 * (it.script - before.script) / span:9.2f}"
-            f" {100 * (it.layout - before.layout) / span:9.2f}"
-            f" {100 * (it.task - before.task) / span:6.2f} {it.lag:6.2f}"
+            f"{item.at:4.0f} {item.nodes:6} {item.listeners:10} {item.heap:8.2f}"
+            f" {100 * (item.script - before.script) / span:9.2f}"
+            f" {100 * (item.layout - before.layout) / span:9.2f}"
+            f" {100 * (item.task - before.task) / span:6.2f} {item.lag:6.2f}"
         )
     return "\n".join([*rows, f"{placed} orders in {samples[-1].at:.0f} s"])
 
@@ -165,13 +165,13 @@ async def test_a_thousand_orders_a_minute_neither_grow_the_page_nor_make_it_lag(
     print("", tell(samples, placed), sep="\n")
     assert placed >= 0.98 * A_MINUTE * MINUTES
     assert rows == ROWS
-    later = [it for it in samples if it.at > SETTLED]
+    later = [sample for sample in samples if sample.at > SETTLED]
     half = len(later) // 2
     first, last = later[:half], later[half:]
-    assert middle([it.nodes for it in last]) <= 1.02 * middle([it.nodes for it in first]) + 20
-    assert middle([it.listeners for it in last]) <= middle([it.listeners for it in first])
-    assert middle([it.heap for it in last]) <= middle([it.heap for it in first]) + 0.5
+    assert middle([row.nodes for row in last]) <= 1.02 * middle([row.nodes for row in first]) + 20
+    assert middle([row.listeners for row in last]) <= middle([row.listeners for row in first])
+    assert middle([row.heap for row in last]) <= middle([row.heap for row in first]) + 0.5
     whole = later[-1].at - later[0].at
     assert (later[-1].script - later[0].script) / whole < 0.05
     assert (later[-1].task - later[0].task) / whole < 0.25
-    assert middle([it.lag for it in later]) < 1.5
+    assert middle([item.lag for item in later]) < 1.5

@@ -85,9 +85,9 @@ async def serious(page: Page) -> list[str]:
     """What axe-core finds that keeps somebody from using the page."""
     found = (await Axe().run(page)).response["violations"]
     return [
-        f"{it['id']}: {[node['html'] for node in it['nodes']]}"
-        for it in found
-        if it["impact"] in {"serious", "critical"}
+        f"{row['id']}: {[node['html'] for node in row['nodes']]}"
+        for row in found
+        if row["impact"] in {"serious", "critical"}
     ]
 
 
@@ -122,7 +122,7 @@ async def test_axe_finds_nothing_serious_on_any_page(
                 await expect(page.get_by_role("status")).to_have_text("live")
             problems[path] = await serious(page)
     await world.http.post(f"/v1/orders/{waiting}/cancel")
-    assert {path: it for path, it in problems.items() if it} == {}
+    assert {path: problem for path, problem in problems.items() if problem} == {}
 
 
 async def test_services_shows_what_the_others_say(browser: Browser, equipped: str) -> None:

@@ -20,7 +20,7 @@ class Turned(PayloadCodec):
     """A codec that anybody can read, backwards."""
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [Payload(metadata=it.metadata, data=it.data[::-1]) for it in payloads]
+        return [Payload(metadata=payload.metadata, data=payload.data[::-1]) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         return await self.encode(payloads)
@@ -33,9 +33,9 @@ async def test_the_messages_of_sealed_failures_are_read(codec: PayloadCodec | No
     failure = Failure()
     converter = DefaultFailureConverterWithEncodedAttributes()
     converter.to_failure(error, DefaultPayloadConverter(), failure)
-    for it in (failure, failure.cause) if codec else ():
-        (sealed,) = await Turned().encode([it.encoded_attributes])
-        it.encoded_attributes.CopyFrom(sealed)
+    for item in (failure, failure.cause) if codec else ():
+        (sealed,) = await Turned().encode([item.encoded_attributes])
+        item.encoded_attributes.CopyFrom(sealed)
     assert failure.message == failure.cause.message == "Encoded failure"
     await unseal(failure, codec)
     assert failure.message == "the payment failed"
@@ -50,7 +50,7 @@ async def test_every_attempt_is_told_once_and_in_order(world: World, *, fast: bo
     world.fast_path = True
     await world.settled(order_id, sku, "rejected")
     tries = await tries_of(world.client, f"order-{order_id}")
-    assert [it.activity for it in tries] == [
+    assert [attempt.activity for attempt in tries] == [
         "order.create",
         "user.validate",
         "inventory.reserve",
@@ -62,6 +62,8 @@ async def test_every_attempt_is_told_once_and_in_order(world: World, *, fast: bo
     ]
     charge = tries[3]
     assert (charge.result, charge.error) == (Result.FAILED, "Your card was declined.")
-    assert {it.result for it in tries if it is not charge} == {Result.DONE}
-    assert {(it.fast, it.number) for it in tries} == {(fast, 1)}
-    assert all(it.began and it.ended and it.began <= it.ended for it in tries)
+    assert {attempt.result for attempt in tries if attempt is not charge} == {Result.DONE}
+    assert {(attempt.fast, attempt.number) for attempt in tries} == {(fast, 1)}
+    assert all(
+        attempt.began and attempt.ended and attempt.began <= attempt.ended for attempt in tries
+    )

@@ -64,7 +64,7 @@ def test_the_documents_are_the_codes() -> None:
     refresh = "run `make asyncapi` and commit what it writes"
     assert not breaking(json.loads(SNAPSHOT.read_text()), document())
     assert SNAPSHOT.read_text() == written(document()), refresh
-    files = dict(schema_file(it) for it in EventType)
+    files = dict(schema_file(event_type) for event_type in EventType)
     assert set(files) <= set(SCHEMAS.iterdir())
     for path, schema in files.items():
         assert path.read_text() == written(schema), refresh
@@ -78,7 +78,9 @@ def test_what_is_published_keeps_to_its_schema(event_type: EventType) -> None:
     event = sample(event_type)
     validator.validate(event)
     for name in event:
-        assert not validator.is_valid({key: it for key, it in event.items() if key != name}), name
+        assert not validator.is_valid({key: item for key, item in event.items() if key != name}), (
+            name
+        )
     wrongs: list[Document] = [{"specversion": "0.3"}, {"type": "other"}, {"data": {}}, {"id": ""}]
     for wrong in wrongs:
         assert not validator.is_valid(event | wrong), wrong

@@ -41,7 +41,9 @@ MADE = {"create": ("create",), "begin_return": ("create", "confirm", "begin_retu
 )
 def test_every_operation_of_a_step_is_tried(protocol: Any, codes: dict[str, Any]) -> None:
     methods = inspect.getmembers(protocol, inspect.iscoroutinefunction)
-    assert {name for name, it in methods if "key" in inspect.signature(it).parameters} == {*codes}
+    assert {name for name, method in methods if "key" in inspect.signature(method).parameters} == {
+        *codes
+    }
 
 
 async def _tried(asking: Asking, name: str, code: str | None, *, saga_id: str = FOREIGN) -> None:
@@ -71,7 +73,7 @@ async def test_a_confirmed_order_is_not_closed_by_another_saga(orders: OrderServ
     confirmed = await asking.ask("confirm")
     assert await asking.ask("close", saga_id=FOREIGN) == confirmed
     assert await orders.get(confirmed.id) == confirmed
-    found = {(it.op, it.state) for it in await orders.recorded(FOREIGN)}
+    found = {(recording.op, recording.state) for recording in await orders.recorded(FOREIGN)}
     assert found == {(Op.ACTION, State.TOMBSTONE), (Op.COMPENSATION, State.DONE)}
 
 
@@ -102,7 +104,7 @@ async def test_a_note_of_another_saga_is_but_a_note(orders: OrderService) -> Non
     assert (await asking.ask("confirm")).status == OrderStatus.CONFIRMED
 
 
-@pytest.mark.parametrize("name", [it for it, code in STOCK_CODES.items() if code])
+@pytest.mark.parametrize("name", [item for item, code in STOCK_CODES.items() if code])
 async def test_pieces_are_only_their_own_sagas(stock: InventoryService, name: str) -> None:
     await on_the_shelf(stock)
     asking = Asking(stock, INVENTORY)

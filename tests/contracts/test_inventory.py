@@ -39,8 +39,8 @@ async def held(stock: InventoryService, sku: str = "A") -> tuple[int, int, int]:
 async def test_products_are_listed_in_order_of_their_sku(stock: InventoryService) -> None:
     assert await stock.list_products() == []
     await seeded(stock)
-    assert [it.sku for it in await stock.list_products()] == ["A", "B"]
-    assert [it.sku for it in await stock.list_products(["B", "nope"])] == ["B"]
+    assert [product.sku for product in await stock.list_products()] == ["A", "B"]
+    assert [product.sku for product in await stock.list_products(["B", "nope"])] == ["B"]
     assert await stock.list_products([]) == []
     assert (await stock.get_product("A")).price == PRICE
 
@@ -113,7 +113,7 @@ async def test_what_a_saga_holds_is_told_until_it_is_released_or_sold(
     await stock.release(StepKey(saga_id="order-late", step="reserve"), command)
     await stock.commit(StepKey(saga_id="order-sold", step="commit"), command)
     found = await stock.held(sagas)
-    assert [(it.saga_id, it.pieces) for it in found] == [("order-held", 3)]
+    assert [(row.saga_id, row.pieces) for row in found] == [("order-held", 3)]
     assert 0 <= found[0].seconds < 60
     assert await stock.held([]) == []
 
@@ -124,7 +124,7 @@ async def test_what_stands_of_a_saga_is_told_by_its_steps(stock: InventoryServic
     await stock.reserve(key(), wanted(A=3))
     await stock.commit(key("commit"), wanted(A=3))
     told = await stock.effects(["order-ord_1", "order-2"])
-    assert [(it.saga_id, it.steps) for it in told] == [("order-ord_1", ("commit", "reserve"))]
+    assert [(line.saga_id, line.steps) for line in told] == [("order-ord_1", ("commit", "reserve"))]
     other = StepKey(saga_id="order-2", step="reserve")
     await stock.reserve(other, wanted(A=1))
     await stock.release(other, wanted(A=1))

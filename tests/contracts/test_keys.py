@@ -113,7 +113,7 @@ PROTOCOLS: dict[Any, dict[str, Operation]] = {
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_operation_of_a_step_is_held_to_it(protocol: Any) -> None:
     methods = inspect.getmembers(protocol, inspect.iscoroutinefunction)
-    taking = {name for name, it in methods if {"key", "command"} <= {*_parameters(it)}}
+    taking = {name for name, method in methods if {"key", "command"} <= {*_parameters(method)}}
     assert taking - BY_CONTENT == set(PROTOCOLS[protocol])
 
 

@@ -73,7 +73,7 @@ async def test_a_repeated_note_is_one_and_another_under_its_key_is_not_lost(
     first, second = word("charge_payment"), word("charge_payment", evidence="bank reference 2")
     for said in (first, first, second, first, second):
         assert await orders.note(key("note#1"), said) == said
-    assert [it.evidence for it in await orders.words(SAGA)] == [first.evidence, second.evidence]
+    assert [part.evidence for part in await orders.words(SAGA)] == [first.evidence, second.evidence]
     assert (await types(orders))[-2:] == ["StepUnblocked", "StepUnblocked"]
     assert len(await orders.history("ord_1")) == 4
 
@@ -89,7 +89,7 @@ async def test_the_words_of_a_saga_are_those_after_which_nobody_tries_on(
     await orders.note(key("note#1@b"), said[1])
     await orders.note(key("note#1@a", RETURN), word("restock", "skip"))
     assert await orders.words(SAGA) == said
-    assert [it.step for it in await orders.words(RETURN)] == ["restock"]
+    assert [part.step for part in await orders.words(RETURN)] == ["restock"]
     assert await orders.words("order-ord_none") == []
 
 
@@ -100,7 +100,9 @@ async def test_what_was_said_before_the_order_was_recorded_is_on_its_record(
     await orders.note(key("note#1"), blocked("create_order"))
     await orders.note(key("note#2"), said)
     assert await orders.words(SAGA) == [said]
-    assert [it.evidence for it in await orders.interventions(1)] == [said.evidence]
+    assert [intervention.evidence for intervention in await orders.interventions(1)] == [
+        said.evidence
+    ]
     for asking in (orders.get("ord_1"), orders.command("ord_1"), orders.accepted("ord_1")):
         with pytest.raises(NotFound):
             await asking

@@ -56,7 +56,7 @@ async def test_an_order_is_placed_and_confirmed(orders: OrderService) -> None:
     done = await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
     assert (done.status, done.version, done.total) == ("confirmed", 3, TOTAL)
     assert await orders.get("ord_1") == done
-    assert [it.version for it in await orders.history("ord_1")] == [1, 2, 3]
+    assert [event.version for event in await orders.history("ord_1")] == [1, 2, 3]
     assert (await orders.history("ord_1"))[1].data["sku"] == "A"
 
 
@@ -118,7 +118,7 @@ async def test_an_abandoned_return_leaves_the_order_confirmed(orders: OrderServi
     other = Reason(code="other", detail="later")
     assert await orders.abandon_return(key(RETURN, "return-ord_1"), returning(), other) == WHY
     assert (await orders.get("ord_1")).status == OrderStatus.CONFIRMED
-    assert [it.type for it in await orders.history("ord_1")][-1] == "OrderReturnAbandoned"
+    assert [event.type for event in await orders.history("ord_1")][-1] == "OrderReturnAbandoned"
 
 
 async def test_a_blocked_step_shows(orders: OrderService) -> None:
@@ -143,12 +143,16 @@ async def test_pages_follow_each_other(orders: OrderService) -> None:
         await orders.create(key(CREATE, name), command(name, f"usr_{name[-1]}"))
     first = await orders.page(OrderFilter(), limit=3, cursor=None)
     rest = await orders.page(OrderFilter(), limit=3, cursor=first.next_cursor)
-    assert [it.id for it in (*first.items, *rest.items)] == names[::-1]
+    assert [row.id for row in (*first.items, *rest.items)] == names[::-1]
     assert rest.next_cursor is None
     only = OrderFilter(customer_id="usr_3", status=OrderStatus.PENDING)
-    assert [it.id for it in (await orders.page(only, limit=3, cursor=None)).items] == ["ord_3"]
+    assert [order.id for order in (await orders.page(only, limit=3, cursor=None)).items] == [
+        "ord_3"
+    ]
     later = OrderFilter(created_from=first.items[0].created_at)
-    assert [it.id for it in (await orders.page(later, limit=3, cursor=None)).items] == ["ord_4"]
+    assert [order.id for order in (await orders.page(later, limit=3, cursor=None)).items] == [
+        "ord_4"
+    ]
     with pytest.raises(Rejected) as refused:
         await orders.page(OrderFilter(), limit=3, cursor="nonsense")
     assert refused.value.code == "invalid_cursor"
@@ -175,7 +179,10 @@ async def test_the_command_and_the_totals_are_read_back(orders: OrderService) ->
 
 async def test_what_is_on_record_of_a_saga_is_told(orders: OrderService) -> None:
     await confirmed(orders)
-    found = {(it.step, it.op, it.state) for it in await orders.recorded("order-ord_1")}
+    found = {
+        (recording.step, recording.op, recording.state)
+        for recording in await orders.recorded("order-ord_1")
+    }
     assert found == {(CREATE, Op.ACTION, State.DONE), (CONFIRM, Op.ACTION, State.DONE)}
     assert await orders.recorded("order-ord_nope") == []
 
@@ -189,7 +196,7 @@ async def test_the_flow_counts_orders_by_slot_and_status_and_names_the_oldest_op
     oldest = await orders.create(key(CREATE, "order-ord_2"), command("ord_2"))
     await orders.create(key(CREATE, "order-ord_3"), command("ord_3"))
     flow = await orders.flow(3600, 2)
-    assert [(it.slot, it.status, it.orders) for it in flow.slices] == [
+    assert [(slot.slot, slot.status, slot.orders) for slot in flow.slices] == [
         (0, "confirmed", 1),
         (0, "pending", 2),
     ]
@@ -215,12 +222,12 @@ async def test_what_operators_said_is_told_newest_first(orders: OrderService) ->
     healed = StepNote(order_id="ord_1", step="charge_payment", blocked=None, still_blocked=False)
     await orders.note(key("note#4"), healed)
     told = await orders.interventions(5)
-    assert [(it.order_id, it.step, it.action, it.who) for it in told] == [
+    assert [(line.order_id, line.step, line.action, line.who) for line in told] == [
         ("ord_1", "charge_payment", "mark_done", "ada"),
         ("ord_1", "charge_payment", "retry", "ada"),
     ]
     assert told[0].evidence == "bank reference 3"
-    assert [it.action for it in await orders.interventions(1)] == ["mark_done"]
+    assert [intervention.action for intervention in await orders.interventions(1)] == ["mark_done"]
 
 
 async def test_the_installation_stays_the_same(orders: OrderService) -> None:

@@ -97,7 +97,9 @@ async def test_totals_are_by_status_and_the_steps_are_on_record(payments: Paymen
     assert await payments.totals(PaymentStatus.CAPTURED) == [AMOUNT]
     assert await payments.totals(PaymentStatus.REFUNDED) == [AMOUNT]
     assert await payments.totals(PaymentStatus.VOIDED) == []
-    found = {(it.op, it.state) for it in await payments.recorded(given_back.saga_id)}
+    found = {
+        (recording.op, recording.state) for recording in await payments.recorded(given_back.saga_id)
+    }
     assert found == {(Op.ACTION, State.COMPENSATED), (Op.COMPENSATION, State.DONE)}
 
 
@@ -109,7 +111,7 @@ async def test_what_is_captured_is_told_of_the_orders_that_are_asked_for(
         await payments.charge(key, command)
     await payments.refund(given_back, other)
     found = await payments.captured([mine.order_id, other.order_id, "ord_unknown"])
-    assert [(it.order_id, it.amount) for it in found] == [(mine.order_id, AMOUNT)]
+    assert [(row.order_id, row.amount) for row in found] == [(mine.order_id, AMOUNT)]
     assert 0 <= found[0].seconds < 60
     assert await payments.captured([]) == []
 
@@ -128,7 +130,7 @@ async def test_what_the_provider_keeps_is_told_of_payments_here(payments: Paymen
         items += page.items
         if (cursor := page.next_cursor) is None:
             break
-    found = {it.order_id: it for it in items}
+    found = {order.order_id: order for order in items}
     assert found[other.order_id].amount.minor == 0
     its = found[mine.order_id]
     assert (its.amount, its.known, its.saga_id) == (AMOUNT, True, kept.saga_id)

@@ -46,10 +46,10 @@ def validate(thing: Object) -> None:
 def _closed(schema: Any) -> Any:
     """The same, which takes no field that it does not name; an API server would drop it."""
     if isinstance(schema, list):
-        return [_closed(it) for it in schema]
+        return [_closed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {name: _closed(it) for name, it in schema.items()}
+    found = {name: _closed(item) for name, item in schema.items()}
     if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
         found["additionalProperties"] = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
     return found
@@ -58,13 +58,13 @@ def _closed(schema: Any) -> Any:
 def _without_words(schema: Any) -> Any:
     """Without texts for people: a `description` that is a text, not a field of that name."""
     if isinstance(schema, list):
-        return [_without_words(it) for it in schema]
+        return [_without_words(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        name: _without_words(it)
-        for name, it in schema.items()
-        if name not in LEFT_OUT or isinstance(it, dict)
+        name: _without_words(item)
+        for name, item in schema.items()
+        if name not in LEFT_OUT or isinstance(item, dict)
     }
 
 
@@ -73,7 +73,7 @@ def write(modules: Path) -> None:
     for kind, source in SOURCES.items():
         crd = yaml.safe_load((modules / source).read_text())["spec"]
         assert crd["names"]["kind"] == kind
-        version = next(it for it in crd["versions"] if it["storage"])
+        version = next(item for item in crd["versions"] if item["storage"])
         kept = {
             "apiVersion": f"{crd['group']}/{version['name']}",
             "schema": _without_words(version["schema"]["openAPIV3Schema"]),

@@ -50,7 +50,7 @@ def restricted(objects: list[Object]) -> Faults:
         for container in pod["spec"]["containers"]:
             if container.get("securityContext") != wanted:
                 yield f"{who} is not restricted"
-            if any(it.get("hostPort") for it in container.get("ports", [])):
+            if any(item.get("hostPort") for item in container.get("ports", [])):
                 yield f"{who} has a port of the host"
         if pod["spec"].keys() & {"hostNetwork", "hostPID", "hostIPC"}:
             yield f"{who} is in a namespace of the host"
@@ -125,7 +125,7 @@ def spread(objects: list[Object]) -> Faults:
     budgets = named(objects, "PodDisruptionBudget")
     for deployment in of_kind(objects, "Deployment"):
         name, pod = deployment["metadata"]["name"], deployment["spec"]["template"]
-        keys = {it["topologyKey"] for it in pod["spec"].get("topologySpreadConstraints", [])}
+        keys = {item["topologyKey"] for item in pod["spec"].get("topologySpreadConstraints", [])}
         if keys != {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}:
             yield f"{name} is not spread"
         chosen = budgets.get(name, {}).get("spec", {}).get("selector", {}).get("matchLabels")
@@ -139,18 +139,18 @@ def scaled_by_load(objects: list[Object]) -> Faults:
     for name in SCALED_BY_LOAD:
         spec = scalers.get(name, {}).get("spec", {})
         goals = {
-            it["resource"]["name"]: it["resource"]["target"]["averageUtilization"]
-            for it in spec.get("metrics", [])
+            item["resource"]["name"]: item["resource"]["target"]["averageUtilization"]
+            for item in spec.get("metrics", [])
         }
         bounds = (spec.get("minReplicas"), spec.get("maxReplicas"))
         if bounds != (3, 10) or goals != {"cpu": 70, "memory": 80}:
             yield f"{name} is not scaled by load"
         if name not in services:
             yield f"{name} has no Service"
-    for it in of_kind(objects, "Deployment"):
-        scaled = component(it) in {"api", "service", "worker"}
-        if scaled and "replicas" in it["spec"]:
-            yield f"{it['metadata']['name']} is set back to so many pods by each rollout"
+    for resource in of_kind(objects, "Deployment"):
+        scaled = component(resource) in {"api", "service", "worker"}
+        if scaled and "replicas" in resource["spec"]:
+            yield f"{resource['metadata']['name']} is set back to so many pods by each rollout"
 
 
 def pinned(objects: list[Object]) -> Faults:
@@ -168,9 +168,9 @@ def migrated_first(objects: list[Object]) -> Faults:
         notes = jobs.get(f"migrate-{name}", {}).get("metadata", {}).get("annotations", {})
         if notes.get("argocd.argoproj.io/hook") != "PreSync":
             yield f"{name} is not migrated before the rollout"
-    for it in of_kind(objects, "Deployment"):
-        if it["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable") != 0:
-            yield f"{it['metadata']['name']} goes before its successor is ready"
+    for resource in of_kind(objects, "Deployment"):
+        if resource["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable") != 0:
+            yield f"{resource['metadata']['name']} goes before its successor is ready"
 
 
 POLICIES: tuple[Policy, ...] = (
@@ -206,5 +206,5 @@ def scaled_by_backlog(objects: list[Object]) -> Faults:
         if trigger.get("authenticationRef") != {"name": "temporal"}:
             yield f"worker-{queue} is scaled by an anonymous question"
     known = named(objects, "TriggerAuthentication").get("temporal", {}).get("spec", {})
-    if {it["parameter"] for it in known.get("secretTargetRef", [])} != TEMPORAL_CREDENTIALS:
+    if {item["parameter"] for item in known.get("secretTargetRef", [])} != TEMPORAL_CREDENTIALS:
         yield "KEDA does not know Temporal's credentials"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contracts.names import SERVICES, Queue
 from tests.deploy.rendered import Faults, Object, component, named, of_kind, pods
 
-CALLERS = {"api", *(f"worker-{it}" for it in Queue)}
+CALLERS = {"api", *(f"worker-{queue}" for queue in Queue)}
 OUTSIDE = {
     "api",
     "payment",
@@ -14,7 +14,7 @@ OUTSIDE = {
     "codec",
 }  # they speak to addresses that are not ours to know
 PRIVATE = ("10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "127.0.0.1", "100.64.0.1")
-DATABASE_OF = {it: f"{it}-database" for it in (*SERVICES, "event")}
+DATABASE_OF = {service: f"{service}-database" for service in (*SERVICES, "event")}
 PRIVATE_KEYS = {"service-key", "payload-keys", "user-keys"}  # of which no other account may read
 COMMON = {"database-ca", "temporal-tls", "temporal"}
 # Beside these: what each kind of process is there for.
@@ -63,7 +63,7 @@ def own_database_only(objects: list[Object]) -> Faults:
 def databases(policy: Object) -> Iterator[str]:
     """Whose databases a policy leads to; `any` for a rule of no peer that is open at 5432."""
     for rule in policy.get("spec", {}).get("egress", []):
-        ports = [it.get("port") for it in rule.get("ports", [])]
+        ports = [item.get("port") for item in rule.get("ports", [])]
         for peer in rule.get("to", []):
             labels = peer.get("podSelector", {}).get("matchLabels", {})
             if "order-saga-database" in labels:
@@ -74,8 +74,8 @@ def databases(policy: Object) -> Iterator[str]:
 
 def secrets_by_reference(objects: list[Object]) -> Faults:
     """No Secret in the manifests, and no password in a value."""
-    for it in of_kind(objects, "Secret"):
-        yield f"Secret {it['metadata']['name']} is written out"
+    for resource in of_kind(objects, "Secret"):
+        yield f"Secret {resource['metadata']['name']} is written out"
     for who, pod in pods(objects):
         for container in pod["spec"]["containers"]:
             for variable in container.get("env", []):
@@ -120,7 +120,7 @@ def nothing_else_outside(objects: list[Object]) -> Faults:
     """Few speak to addresses outside, by TLS alone; webhooks to none that is private."""
     for name, policy in named(objects, "NetworkPolicy").items():
         for rule in policy["spec"].get("egress", []):
-            blocks = [it["ipBlock"] for it in rule.get("to", []) if "ipBlock" in it]
+            blocks = [item["ipBlock"] for item in rule.get("to", []) if "ipBlock" in item]
             if rule.get("to") and not blocks:
                 continue
             if name not in OUTSIDE or rule.get("ports") != [{"port": 443}]:
@@ -131,9 +131,9 @@ def nothing_else_outside(objects: list[Object]) -> Faults:
 
 def _spares_private(block: Object) -> bool:
     cidr = ipaddress.ip_network(block.get("cidr", "0.0.0.0/0"))
-    spared = [ipaddress.ip_network(it) for it in block.get("except", [])]
+    spared = [ipaddress.ip_network(item) for item in block.get("except", [])]
     inside = ("::1", "fc00::1", "fe80::1", "::ffff:10.0.0.1") if cidr.version == 6 else PRIVATE
-    return all(any(ipaddress.ip_address(it) in one for one in spared) for it in inside)
+    return all(any(ipaddress.ip_address(item) in one for one in spared) for item in inside)
 
 
 def own_secrets_only(objects: list[Object]) -> Faults:
@@ -176,8 +176,8 @@ def mounts_are_there(objects: list[Object]) -> Faults:
     shared = named(objects, "ConfigMap")["order-saga"]["data"]
     for who, pod in pods(objects):
         (container,) = pod["spec"]["containers"]
-        places = {it["mountPath"] for it in container.get("volumeMounts", [])}
-        own = {it["name"]: it.get("value", "") for it in container.get("env", [])}
+        places = {item["mountPath"] for item in container.get("volumeMounts", [])}
+        own = {item["name"]: item.get("value", "") for item in container.get("env", [])}
         for name, value in own.items():
             if value.startswith("/run/") and value.rpartition("/")[0] not in places:
                 yield f"{who}: {name} is not mounted"

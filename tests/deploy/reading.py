@@ -9,8 +9,8 @@ from tests.deploy.rendered import Object, named, pods
 # By Deployment, the program that it runs.
 RUNS: Mapping[str, str] = {
     "api": "saga-api",
-    **{f"worker-{it}": "saga-worker" for it in Queue},
-    **{it: f"saga-service-{it}" for it in SERVICES},
+    **{f"worker-{queue}": "saga-worker" for queue in Queue},
+    **{service: f"saga-service-{service}" for service in SERVICES},
     "relay": "saga-relay",
     "webhooks": "saga-webhooks",
     "codec": "saga-codec-server",
@@ -19,7 +19,7 @@ _BY_URL = "services are called by their URLs"
 _FILE = "the file is set instead, which is read again when it changes"
 # Not set, and rightly so.
 SAFE: Mapping[str, str] = {
-    **{f"{it}_DATABASE_URL": _BY_URL for it in map(str.upper, SERVICES)},
+    **{f"{service}_DATABASE_URL": _BY_URL for service in map(str.upper, SERVICES)},
     "API_AUTH_LEEWAY": "clocks of a cluster are kept",
     "API_AUTH_MAX_TOKEN_BYTES": "as large as issuers make them",
     "CONSOLE_REPORTS": "there are none in the image",
@@ -53,8 +53,8 @@ def environment(objects: list[Object], name: str, run: Path) -> dict[str, str]:
     """What this process finds: secrets are made up, and what is in /run is in this folder."""
     found = dict(named(objects, "ConfigMap")["order-saga"]["data"])
     template = next(pod for who, pod in pods(objects) if who == f"Deployment {name}")
-    for it in template["spec"]["containers"][0].get("env", []):
-        found[it["name"]] = it["value"] if "value" in it else _secret(it["valueFrom"])
+    for item in template["spec"]["containers"][0].get("env", []):
+        found[item["name"]] = item["value"] if "value" in item else _secret(item["valueFrom"])
     return {key: value.replace("/run/", f"{run}/", 1) for key, value in found.items()}
 
 

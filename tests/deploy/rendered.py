@@ -24,23 +24,23 @@ def render(overlay: str) -> list[Object]:
         timeout=60,
     )
     assert said.returncode == 0, said.stderr
-    return [it for it in yaml.safe_load_all(said.stdout) if it]
+    return [item for item in yaml.safe_load_all(said.stdout) if item]
 
 
 def of_kind(objects: list[Object], *kinds: str) -> list[Object]:
     """Those of these kinds."""
-    return [it for it in objects if it["kind"] in kinds]
+    return [resource for resource in objects if resource["kind"] in kinds]
 
 
 def named(objects: list[Object], kind: str) -> dict[str, Object]:
     """Those of a kind, by name."""
-    return {it["metadata"]["name"]: it for it in of_kind(objects, kind)}
+    return {resource["metadata"]["name"]: resource for resource in of_kind(objects, kind)}
 
 
 def pods(objects: list[Object]) -> Iterator[tuple[str, Object]]:
     """The pod templates of Deployments and Jobs, each with its object's kind and name."""
-    for it in of_kind(objects, "Deployment", "Job"):
-        yield f"{it['kind']} {it['metadata']['name']}", it["spec"]["template"]
+    for resource in of_kind(objects, "Deployment", "Job"):
+        yield f"{resource['kind']} {resource['metadata']['name']}", resource["spec"]["template"]
 
 
 def component(thing: Object) -> str:

@@ -65,7 +65,7 @@ async def test_restored_orders_are_as_they_were_and_go_on(
     await orders.confirm(key(CONFIRM, "order-ord_1"), ConfirmOrder(order_id="ord_1"))
     undone = (key(CREATE, "order-ord_2"), command("ord_2"), OrderStatus.REJECTED, OUT)
     await orders.close(*undone)
-    history = {it: await orders.history(it) for it in ("ord_1", "ord_2", "ord_3")}
+    history = {item: await orders.history(item) for item in ("ord_1", "ord_2", "ord_3")}
     url = await restored(server, databases.order_database_url, tmp_path)
     await before.close()
     after = Database(url)
@@ -132,7 +132,7 @@ ORDER BY 1, 2, 3, 4
 async def _shape(url: str) -> list[tuple[str, ...]]:
     connection = await asyncpg.connect(url)
     try:
-        found = [tuple(it) for it in await connection.fetch(SHAPE)]
+        found = [tuple(item) for item in await connection.fetch(SHAPE)]
     finally:
         await connection.close()
     assert len(found) > 10

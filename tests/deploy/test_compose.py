@@ -19,9 +19,9 @@ from infrastructure.envoy.jwks_source import KeySource
 from infrastructure.envoy.settings import GatewaySettings
 from tests.deploy.composed import ROOT, config, prepared, read, saga_secrets
 
-DATABASES = {f"{it}-db" for it in (*names.DATABASES, "temporal")}
+DATABASES = {f"{database}-db" for database in (*names.DATABASES, "temporal")}
 JOBS = {"temporal-schema", "temporal-setup", "gateway-config", "seal-user"} | {
-    f"migrate-{it}" for it in names.DATABASES
+    f"migrate-{database}" for database in names.DATABASES
 }
 NO_PROGRAM_TO_ASK_WITH = {"temporal-ui", "nats", "gateway"}
 SEEING = {"prometheus", "grafana", "jaeger"}
@@ -63,7 +63,7 @@ def test_generated_secrets_are_for_their_owner_and_never_overwritten(folder: Pat
 
 
 def test_no_two_databases_are_in_one_network(services: Services) -> None:
-    networks = {it: set(services[it]["networks"]) for it in DATABASES}
+    networks = {database: set(services[database]["networks"]) for database in DATABASES}
     assert all(networks.values())
     for one, other in combinations(DATABASES, 2):
         assert not networks[one] & networks[other], (one, other)
@@ -80,7 +80,9 @@ def test_a_service_reaches_its_own_database_only(services: Services) -> None:
 
 
 def test_only_the_payment_service_reaches_the_provider(services: Services) -> None:
-    reach = {it for it, has in services.items() if "provider" in (has.get("networks") or {})}
+    reach = {
+        service for service, has in services.items() if "provider" in (has.get("networks") or {})
+    }
     assert reach == {"payment", "provider"}
 
 
@@ -88,11 +90,11 @@ def test_every_image_is_pinned(services: Services) -> None:
     for name, has in services.items():
         tag = has["image"].rpartition(":")[2]
         assert tag not in {"", "latest"}, name
-        assert has["image"] == "order-saga:local" or any(it.isdigit() for it in tag), name
+        assert has["image"] == "order-saga:local" or any(item.isdigit() for item in tag), name
 
 
 def test_our_containers_cannot_write_nor_gain_rights(services: Services) -> None:
-    ours = {it: has for it, has in services.items() if has["image"] == "order-saga:local"}
+    ours = {service: has for service, has in services.items() if has["image"] == "order-saga:local"}
     assert len(ours) > 15
     for name, has in ours.items():
         assert has["read_only"], name
@@ -148,7 +150,7 @@ def test_the_gateway_has_the_configuration_of_the_local_stack(
 ) -> None:
     output = tmp_path / "envoy.json"
     job = services["gateway-config"]
-    argv = [str(output) if it.startswith("/gateway") else it for it in job["command"]]
+    argv = [str(output) if item.startswith("/gateway") else item for item in job["command"]]
     for name, value in job["environment"].items():
         monkeypatch.setenv(name, value or "")
     monkeypatch.setattr("sys.argv", argv)

@@ -18,7 +18,7 @@ LEFT: dict[str, str] = {
     **dict.fromkeys(("FAST_PATH", "MOST_OPEN_SAGAS", "PAYMENT_PROVIDER_TIMEOUT"), "tuning"),
     **dict.fromkeys(("CONSOLE_REPORTS", "CONSOLE_ENVOY", "API_HANDBOOK"), "the image has none"),
     **dict.fromkeys(
-        (f"{it}_DATABASE_URL" for it in map(str.upper, SERVICES)),
+        (f"{service}_DATABASE_URL" for service in map(str.upper, SERVICES)),
         "services are at URLs; a service that lacks its own does not start",
     ),
     **dict.fromkeys(
@@ -48,7 +48,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def ours(services: dict[str, Any]) -> dict[str, Any]:
     """The containers of our image."""
-    return {it: has for it, has in services.items() if has["image"] == "order-saga:local"}
+    return {service: has for service, has in services.items() if has["image"] == "order-saga:local"}
 
 
 def environment(has: dict[str, Any]) -> dict[str, str]:
@@ -78,7 +78,7 @@ def test_nothing_is_left_to_a_default_by_oversight(ours: dict[str, Any]) -> None
         if field.upper() not in has["environment"]
     }
     assert {field for _, field in left} == LEFT.keys()
-    served_elsewhere = {"api", *(it for it in ours if it.startswith("worker-"))}
+    served_elsewhere = {"api", *(own for own in ours if own.startswith("worker-"))}
     assert {name for name, field in left if field.endswith("_DATABASE_URL")} <= {
         *served_elsewhere,
         *SERVICES,  # REGISTRY_DATABASE_URL
@@ -90,20 +90,24 @@ def test_each_has_the_secrets_that_its_settings_name(ours: dict[str, Any]) -> No
     for name, has in ours.items():
         if name == "gateway-config":  # names the file that the gateway has
             continue
-        given = {it["source"] for it in has.get("secrets", [])}
-        named = {Path(it).name for it in environment(has).values() if Path(it).parent == folder}
+        given = {item["source"] for item in has.get("secrets", [])}
+        named = {
+            Path(item).name for item in environment(has).values() if Path(item).parent == folder
+        }
         assert named == given, name
 
 
 def test_grafana_and_prometheus_find_what_is_mounted(services: dict[str, Any]) -> None:
     provided = yaml.safe_load((GRAFANA / "dashboards/files.yaml").read_text())["providers"]
-    mounts = {it["target"]: Path(it["source"]) for it in services["grafana"]["volumes"]}
-    (folder,) = {it["options"]["path"] for it in provided}
+    mounts = {volume["target"]: Path(volume["source"]) for volume in services["grafana"]["volumes"]}
+    (folder,) = {item["options"]["path"] for item in provided}
     assert mounts[folder].parts[-2:] == ("deploy", "grafana")
     assert mounts["/etc/grafana/provisioning"].parts[-3:] == ("deploy", "compose", "grafana")
     (source,) = yaml.safe_load((GRAFANA / "datasources/prometheus.yaml").read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"
     (alerts,) = yaml.safe_load((GRAFANA.parent / "prometheus.yml").read_text())["rule_files"]
-    mounted = {it["target"]: Path(it["source"]) for it in services["prometheus"]["volumes"]}
+    mounted = {
+        volume["target"]: Path(volume["source"]) for volume in services["prometheus"]["volumes"]
+    }
     rules = ROOT / Path(*mounted[str(Path(alerts).parent)].parts[-2:])
     assert list(rules.glob(Path(alerts).name)) == [ROOT / "deploy/prometheus/alerts.yml"]

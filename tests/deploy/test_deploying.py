@@ -62,8 +62,8 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Followed:
     stub.write_text(STUB.format(python=sys.executable, **places))
     stub.chmod(0o755)
     pasted("## On Kubernetes", folder, programs)
-    objects = [it for it in yaml.safe_load_all(made.read_text()) if it]
-    rendered = [it for it in yaml.safe_load_all((folder / "all.yaml").read_text()) if it]
+    objects = [item for item in yaml.safe_load_all(made.read_text()) if item]
+    rendered = [item for item in yaml.safe_load_all((folder / "all.yaml").read_text()) if item]
     lines = [json.loads(line) for line in said.read_text().splitlines()]
     return Followed(named(objects, "Secret"), rendered, lines)
 
@@ -94,7 +94,7 @@ def pasted(title: str, folder: Path, *programs: Path) -> str:
 def section(title: str) -> list[str]:
     """The commands below a heading."""
     text = PAGE.read_text().split(f"\n{title}\n", 1)[1].split("\n## ", 1)[0]
-    return [textwrap.dedent(it[2]) for it in BLOCK.finditer(text)]
+    return [textwrap.dedent(item[2]) for item in BLOCK.finditer(text)]
 
 
 def test_every_secret_that_the_manifests_name_is_made(followed: Followed) -> None:
@@ -118,12 +118,12 @@ def _wanted(pod: Object) -> list[tuple[str, str, bool]]:
     """(secret, key, whether it may be missing) of each reference."""
     found = []
     (container,) = pod["spec"]["containers"]
-    for it in container.get("env", []):
-        if reference := it.get("valueFrom", {}).get("secretKeyRef"):
+    for item in container.get("env", []):
+        if reference := item.get("valueFrom", {}).get("secretKeyRef"):
             found.append((reference["name"], reference["key"], reference.get("optional", False)))
     files = {"service-key": "key.pem", "service-jwks": "jwks.json"}
-    for it in pod["spec"].get("volumes", []):
-        if secret := it.get("secret"):
+    for item in pod["spec"].get("volumes", []):
+        if secret := item.get("secret"):
             name = secret["secretName"]
             optional = secret.get("optional", False)
             found.append((name, files.get(name, "keys.json"), optional))
@@ -132,17 +132,19 @@ def _wanted(pod: Object) -> list[tuple[str, str, bool]]:
 
 def test_migrations_are_applied_and_awaited_before_the_rest(followed: Followed) -> None:
     """By the labels that the commands choose them by."""
-    spoken = [it for it in followed.said if it[0] in NO_CLUSTER]
-    assert [it[0] for it in spoken] == ["delete", "apply", "wait", "apply"]
-    jobs = {it["metadata"]["name"] for it in of_kind(followed.rendered, "Job")}
+    spoken = [record for record in followed.said if record[0] in NO_CLUSTER]
+    assert [item[0] for item in spoken] == ["delete", "apply", "wait", "apply"]
+    jobs = {resource["metadata"]["name"] for resource in of_kind(followed.rendered, "Job")}
     for argv in spoken[:3]:
         label = argv[argv.index("-l") + 1]
         name, _, value = label.partition("=")
         chosen = [
-            it for it in followed.rendered if it["metadata"].get("labels", {}).get(name) == value
+            resource
+            for resource in followed.rendered
+            if resource["metadata"].get("labels", {}).get(name) == value
         ]
-        assert {it["metadata"]["name"] for it in chosen} == jobs
-        assert {it["kind"] for it in chosen} == {"Job"}
+        assert {scenario["metadata"]["name"] for scenario in chosen} == jobs
+        assert {scenario["kind"] for scenario in chosen} == {"Job"}
     assert spoken[3] == ["apply", "-f", "all.yaml"]
 
 

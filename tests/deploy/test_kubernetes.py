@@ -27,10 +27,14 @@ def rendered() -> dict[str, list[Object]]:
 def test_objects_are_valid_by_kubernetes_own_schemas(
     rendered: dict[str, list[Object]], overlay: str
 ) -> None:
-    checked = [it for it in rendered[overlay] if not it["apiVersion"].startswith(NOT_KUBERNETES)]
+    checked = [
+        resource
+        for resource in rendered[overlay]
+        if not resource["apiVersion"].startswith(NOT_KUBERNETES)
+    ]
     assert len(checked) >= 55
-    for it in checked:
-        kubernetes_validate.validate(it, VERSION, strict=True)
+    for row in checked:
+        kubernetes_validate.validate(row, VERSION, strict=True)
 
 
 def test_an_invalid_object_is_noticed(rendered: dict[str, list[Object]]) -> None:
@@ -43,10 +47,12 @@ def test_an_invalid_object_is_noticed(rendered: dict[str, list[Object]]) -> None
 def test_resources_of_others_are_valid_by_their_own_schemas(
     rendered: dict[str, list[Object]],
 ) -> None:
-    checked = [it for it in rendered["production"] if it["apiVersion"].startswith(NOT_KUBERNETES)]
-    assert {it["kind"] for it in checked} == set(crds.SOURCES)
-    for it in checked:
-        crds.validate(it)
+    checked = [
+        item for item in rendered["production"] if item["apiVersion"].startswith(NOT_KUBERNETES)
+    ]
+    assert {row["kind"] for row in checked} == set(crds.SOURCES)
+    for row in checked:
+        crds.validate(row)
 
 
 @pytest.mark.parametrize("kind", crds.SOURCES)
@@ -70,7 +76,7 @@ def test_dashboards_are_those_of_grafana(rendered: dict[str, list[Object]]) -> N
     for objects in rendered.values():
         found = named(objects, "ConfigMap")["order-saga-dashboards"]
         assert found["metadata"]["labels"] == {"grafana_dashboard": "1"}
-        there = {it.name: it.read_text() for it in (ROOT / "deploy/grafana").glob("*.json")}
+        there = {path.name: path.read_text() for path in (ROOT / "deploy/grafana").glob("*.json")}
         assert found["data"] == there
 
 
@@ -79,11 +85,12 @@ def test_what_compose_watches_is_watched_here(rendered: dict[str, list[Object]])
     objects = rendered["production"]
     monitored = {
         value
-        for it in of_kind(objects, "PodMonitor")
-        for value in _selected(it["spec"]["selector"])
+        for resource in of_kind(objects, "PodMonitor")
+        for value in _selected(resource["spec"]["selector"])
     }
     kinds = {
-        it["metadata"]["labels"]["app.kubernetes.io/component"] for it in _deployments(objects)
+        deployment["metadata"]["labels"]["app.kubernetes.io/component"]
+        for deployment in _deployments(objects)
     }
     by_service = {"api", "service"}  # by the ServiceMonitor, which selects their Services
     assert kinds - by_service - {"codec"} == monitored
@@ -91,15 +98,17 @@ def test_what_compose_watches_is_watched_here(rendered: dict[str, list[Object]])
     labels = monitor["spec"]["selector"]["matchLabels"].items()
     watched = {
         n
-        for n, it in named(objects, "Service").items()
-        if labels <= it["metadata"]["labels"].items()
+        for n, item in named(objects, "Service").items()
+        if labels <= item["metadata"]["labels"].items()
     }
     assert watched == {"api", *SERVICES}
 
 
 def _selected(selector: Object) -> set[str]:
     chosen = set(selector.get("matchLabels", {}).values())
-    return chosen | {it for one in selector.get("matchExpressions", []) for it in one["values"]}
+    return chosen | {
+        value for one in selector.get("matchExpressions", []) for value in one["values"]
+    }
 
 
 def _deployments(objects: list[Object]) -> list[Object]:
@@ -117,7 +126,7 @@ def test_workers_are_scaled_by_backlog(rendered: dict[str, list[Object]]) -> Non
 
 
 def test_local_needs_nothing_but_kubernetes(rendered: dict[str, list[Object]]) -> None:
-    assert not [it for it in rendered["local"] if it["apiVersion"].startswith(NOT_KUBERNETES)]
+    assert not [item for item in rendered["local"] if item["apiVersion"].startswith(NOT_KUBERNETES)]
 
 
 Wrong = Callable[[list[Object]], Any]
@@ -156,7 +165,7 @@ def _policy(objects: list[Object], name: str) -> Any:
 
 
 def _volume(objects: list[Object], name: str) -> Any:
-    return next(it for it in _pod(objects)["volumes"] if it["name"] == name)
+    return next(volume for volume in _pod(objects)["volumes"] if volume["name"] == name)
 
 
 def _anothers_secret(objects: list[Object]) -> None:
@@ -268,8 +277,10 @@ def test_what_is_selected_is_there(rendered: dict[str, list[Object]]) -> None:
     """Services, autoscalers and scalers name Deployments that there are."""
     for objects in rendered.values():
         deployments = named(objects, "Deployment")
-        for it in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject"):
-            assert it["spec"]["scaleTargetRef"]["name"] in deployments
-        for it in of_kind(objects, "Service"):
-            labels = deployments[it["metadata"]["name"]]["spec"]["template"]["metadata"]["labels"]
-            assert it["spec"]["selector"].items() <= labels.items()
+        for resource in of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject"):
+            assert resource["spec"]["scaleTargetRef"]["name"] in deployments
+        for resource in of_kind(objects, "Service"):
+            labels = deployments[resource["metadata"]["name"]]["spec"]["template"]["metadata"][
+                "labels"
+            ]
+            assert resource["spec"]["selector"].items() <= labels.items()

@@ -30,18 +30,18 @@ def _fitting(
     rules: list[Object], method: str, path: str, accept: str
 ) -> Iterator[tuple[tuple[bool, int, bool, int], str]]:
     for rule in rules:
-        for it in rule["matches"]:
-            kind, value = it["path"]["type"], it["path"]["value"]
+        for match in rule["matches"]:
+            kind, value = match["path"]["type"], match["path"]["value"]
             assert kind in {"Exact", "PathPrefix"}, "what else there is, each gateway ranks itself"
             below = kind == "PathPrefix" and path.startswith(f"{value}/")
-            asked = {header["name"].lower(): header["value"] for header in it.get("headers", [])}
+            asked = {header["name"].lower(): header["value"] for header in match.get("headers", [])}
             fits = path == value or below
             if (
                 fits
-                and it.get("method") in {None, method}
+                and match.get("method") in {None, method}
                 and asked.get("accept") in {None, accept}
             ):
-                rank = (kind == "Exact", len(value), "method" in it, len(asked))
+                rank = (kind == "Exact", len(value), "method" in match, len(asked))
                 yield rank, rule["timeouts"]["request"]
 
 

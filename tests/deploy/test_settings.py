@@ -46,7 +46,7 @@ def found(
     objects: list[Object], run: Path, monkeypatch: pytest.MonkeyPatch, process: str
 ) -> dict[str, str]:
     """The process's environment, which is this one's now."""
-    for known in {it.upper() for one in KNOWN for it in one.model_fields}:
+    for known in {field.upper() for one in KNOWN for field in one.model_fields}:
         monkeypatch.delenv(known, raising=False)
     given = environment(objects, process, run)
     for name, value in given.items():
@@ -79,8 +79,10 @@ def test_keys_are_where_a_process_looks_for_them(found: dict[str, str], process:
 
 def test_every_process_is_asked(objects: list[Object]) -> None:
     deployments = of_kind(objects, "Deployment")
-    containers = {it["metadata"]["name"]: _container(it) for it in deployments}
-    assert {name: it["args"][0] for name, it in containers.items()} == RUNS
+    containers = {
+        deployment["metadata"]["name"]: _container(deployment) for deployment in deployments
+    }
+    assert {name: container["args"][0] for name, container in containers.items()} == RUNS
 
 
 def _container(deployment: Object) -> Object:
@@ -90,4 +92,4 @@ def _container(deployment: Object) -> Object:
 
 def test_all_settings_are_known_here() -> None:
     """Those of a new class must be given to whoever reads it."""
-    assert {(it.__module__, it.__name__) for it in KNOWN} == set(declared())
+    assert {(item.__module__, item.__name__) for item in KNOWN} == set(declared())

@@ -34,17 +34,17 @@ def test_policy(version: list[Object], policy: policies.Policy) -> None:
 
 def test_there_is_one_for_each_queue_and_nothing_else(version: list[Object]) -> None:
     """So that an order that is pinned to it finds all of its steps there."""
-    assert {it["kind"] for it in version} == {"Deployment"}
-    arguments = [it["spec"]["template"]["spec"]["containers"][0]["args"] for it in version]
-    assert {it[it.index("--queue") + 1] for it in arguments} == set(Queue)
+    assert {item["kind"] for item in version} == {"Deployment"}
+    arguments = [item["spec"]["template"]["spec"]["containers"][0]["args"] for item in version]
+    assert {argument[argument.index("--queue") + 1] for argument in arguments} == set(Queue)
 
 
 def test_they_stand_beside_those_that_run(version: list[Object], running: list[Object]) -> None:
     """Under other names, and each chooses its own pods only."""
     there = named(running, "Deployment")
-    for name, it in named(version, "Deployment").items():
+    for name, item in named(version, "Deployment").items():
         assert name not in there
-        pods, selector = it["spec"]["template"], it["spec"]["selector"]["matchLabels"]
+        pods, selector = item["spec"]["template"], item["spec"]["selector"]["matchLabels"]
         assert selector.items() <= pods["metadata"]["labels"].items()
         older = there[name.removesuffix("-2")]["spec"]["template"]["metadata"]["labels"]
         assert not selector.items() <= older.items()
@@ -55,8 +55,8 @@ def test_policies_and_budgets_of_those_that_run_hold_for_them(
 ) -> None:
     for kind, field in (("NetworkPolicy", "podSelector"), ("PodDisruptionBudget", "selector")):
         chosen = named(running, kind)
-        for name, it in named(version, "Deployment").items():
-            labels = it["spec"]["template"]["metadata"]["labels"]
+        for name, item in named(version, "Deployment").items():
+            labels = item["spec"]["template"]["metadata"]["labels"]
             selector = chosen[name.removesuffix("-2")]["spec"][field]["matchLabels"]
             assert selector.items() <= labels.items()
 

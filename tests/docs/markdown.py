@@ -51,7 +51,7 @@ def shell_blocks(document: Path) -> list[Block]:
         shown = after and after[1] == "text" and not text[fence.end() : after.start()].strip()
         shows = after[2].splitlines() if after and shown else ()
         line = text.count("\n", 0, fence.start()) + 1
-        blocks.append(Block(line, fence[2], tuple(it for it in shows if it.strip())))
+        blocks.append(Block(line, fence[2], tuple(show for show in shows if show.strip())))
     return blocks
 
 
@@ -62,13 +62,13 @@ def prose(document: Path) -> str:
 
 def links(document: Path) -> list[str]:
     """Targets of all links but those to other sites."""
-    return [it for it in LINK.findall(prose(document)) if "://" not in it]
+    return [item for item in LINK.findall(prose(document)) if "://" not in item]
 
 
 def anchors(document: Path) -> set[str]:
     """What a link may name behind `#`, as GitHub makes it of the headings."""
-    kept = (re.sub(r"[^\w\- ]", "", it.lower()) for it in HEADING.findall(prose(document)))
-    return {it.strip().replace(" ", "-") for it in kept}
+    kept = (re.sub(r"[^\w\- ]", "", item.lower()) for item in HEADING.findall(prose(document)))
+    return {name.strip().replace(" ", "-") for name in kept}
 
 
 def table_rows(document: Path) -> Iterator[list[str]]:

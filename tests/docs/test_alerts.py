@@ -34,8 +34,8 @@ def test_each_alert_has_a_page_that_names_it_and_no_page_names_another() -> None
         told[page] = set(NAMED.findall(line))
         assert told[page], f"{page.name} is for no alert"
     expected: dict[object, set[str]] = {}
-    for it in alerts():
-        expected.setdefault(it.runbook, set()).add(it.name)
+    for alert in alerts():
+        expected.setdefault(alert.runbook, set()).add(alert.name)
     assert told == expected
 
 
@@ -47,10 +47,14 @@ def test_names_of_metrics_are_found_in_expressions() -> None:
 
 def named_in_code() -> set[str]:
     """The metrics of our own that our code makes, as it names them."""
-    files = (it for package in MAKERS for it in (ROOT / package).rglob("*.py"))
+    files = (path for package in MAKERS for path in (ROOT / package).rglob("*.py"))
     nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
-    words = {it.value for it in nodes if isinstance(it, ast.Constant) and isinstance(it.value, str)}
-    return {it for it in words if OURS.fullmatch(it)} - NO_METRICS
+    words = {
+        child.value
+        for child in nodes
+        if isinstance(child, ast.Constant) and isinstance(child.value, str)
+    }
+    return {word for word in words if OURS.fullmatch(word)} - NO_METRICS
 
 
 def documented() -> set[str]:
@@ -61,16 +65,16 @@ def documented() -> set[str]:
 
 def test_metrics_of_ours_are_documented_and_those_documented_are_made() -> None:
     """The exporter adds `_total` to what it counts, and the unit."""
-    ours = {it for it in documented() if it.startswith("saga_")}
+    ours = {item for item in documented() if item.startswith("saga_")}
     made = named_in_code()
     assert len(made) >= 20
     endings = ("", "_total", "_seconds")
-    assert {it for it in made if not ours & {it + ending for ending in endings}} == set()
-    assert {it for it in ours if not made & {it.removesuffix(end) for end in endings}} == set()
+    assert {item for item in made if not ours & {item + ending for ending in endings}} == set()
+    assert {own for own in ours if not made & {own.removesuffix(end) for end in endings}} == set()
 
 
 def test_what_alerts_and_dashboards_read_is_documented() -> None:
-    read = {re.sub("_(bucket|count|sum)$", "", it) for it in read_by_deployments()}
+    read = {re.sub("_(bucket|count|sum)$", "", item) for item in read_by_deployments()}
     assert read - documented() == set()
 
 
@@ -78,8 +82,8 @@ def test_dashboards_ask_one_source_of_data() -> None:
     assert DASHBOARDS
     for board in DASHBOARDS:
         panels = json.loads(board.read_text())["panels"]
-        assert len({it["id"] for it in panels}) == len(panels)
-        assert {it["datasource"]["uid"] for it in panels} == {"${datasource}"}
+        assert len({panel["id"] for panel in panels}) == len(panels)
+        assert {panel["datasource"]["uid"] for panel in panels} == {"${datasource}"}
 
 
 def test_promtool_finds_no_fault() -> None:

@@ -144,12 +144,12 @@ def test_make_targets_exist_and_all_are_described() -> None:
 
 def test_files_named_in_the_documents_exist() -> None:
     """As far as they look like a path of the repository: a folder of ours, a slash, a name."""
-    ours = "|".join(it.name for it in ROOT.iterdir() if it.is_dir() and it.name[0] != ".")
+    ours = "|".join(item.name for item in ROOT.iterdir() if item.is_dir() and item.name[0] != ".")
     path = re.compile(rf"(?<![\w./-])((?:{ours})/[\w./-]*)(?![\w<*$-])")
     for document in DOCUMENTS:
         for text in [
             *CODE.findall(prose(document)),
-            *(it.commands for it in shell_blocks(document)),
+            *(block.commands for block in shell_blocks(document)),
         ]:
             for named in path.findall(text):
                 assert (ROOT / named).exists(), f"{document.name}: {named}"
@@ -171,7 +171,7 @@ def test_the_page_on_ports_has_those_of_the_local_stack() -> None:
     rows = [row for row in table_rows(PORTS) if row[0].isdecimal()]
     told = {flag.strip("`"): int(port) for port, flag, _ in rows}
     fields = Ports.model_fields.items()
-    assert told == {f"--{name.replace('_', '-')}-port": it.default for name, it in fields}
+    assert told == {f"--{name.replace('_', '-')}-port": field.default for name, field in fields}
 
 
 def test_search_attributes_are_listed() -> None:
@@ -186,9 +186,11 @@ def test_times_and_limits_are_those_of_the_code(name: str) -> None:
 
 def test_the_page_on_authentication_has_the_settings_and_scopes_of_the_code() -> None:
     rows = {row[0].strip("`"): row[-1] for row in table_rows(AUTHENTICATION)}
-    assert set(AuthSettings.model_fields) == {it.lower() for it in rows if it.startswith("API_")}
+    assert set(AuthSettings.model_fields) == {
+        match.lower() for match in rows if match.startswith("API_")
+    }
     assert set(Scope) <= set(rows)
-    defaults = {name: it.default for name, it in AuthSettings.model_fields.items()}
+    defaults = {name: field.default for name, field in AuthSettings.model_fields.items()}
     leeway = f"{defaults['api_auth_leeway']:g} unless set, {MAX_LEEWAY:g} at most"
     assert leeway in rows["API_AUTH_LEEWAY"]
     assert f"{defaults['api_auth_max_token_bytes']} unless" in rows["API_AUTH_MAX_TOKEN_BYTES"]
@@ -198,7 +200,7 @@ def test_the_page_on_authentication_has_the_settings_and_scopes_of_the_code() ->
 
 
 def test_times_between_services_are_those_of_the_code() -> None:
-    others = {it for service, it in DEADLINES.items() if service != "payment"}
+    others = {deadline for service, deadline in DEADLINES.items() if service != "payment"}
     assert row_of("DEADLINES")[1] == f"{others.pop():g} s, payment {DEADLINES['payment']:g} s"
     assert not others
     assert row_of("Limits.recovery")[1] == f"{Limits().recovery:g} s"

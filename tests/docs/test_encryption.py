@@ -21,8 +21,8 @@ AT_HOME = ("postgres", "sandbox.db")
 
 def test_the_page_names_the_settings_of_the_code() -> None:
     named = {row[0].strip("`") for row in table_rows(ENCRYPTION)}
-    assert {it.upper() for it in PayloadSettings.model_fields} <= named
-    assert {it.upper() for it in UserKeySettings.model_fields} <= named
+    assert {field.upper() for field in PayloadSettings.model_fields} <= named
+    assert {field.upper() for field in UserKeySettings.model_fields} <= named
     assert {"LOG_ERRORS"} <= named
     assert "log_errors" in TelemetrySettings.model_fields
     assert ENCRYPTION in DOCUMENTS
@@ -39,7 +39,7 @@ async def test_the_page_holds_on_a_stack_that_encrypts(tmp_path: Path) -> None:
         assert shown_wrong(blocks, output) == {}
         assert "It adds up." in demo(stack)
         await canaries(stack)
-    found = [it for it in files(stack.state_dir) if MARK.encode() in it.read_bytes()]
+    found = [file for file in files(stack.state_dir) if MARK.encode() in file.read_bytes()]
     assert found == []
     assert (stack.state_dir / "spans").exists()
     assert (stack.state_dir / "temporal.db").stat().st_size > 0
@@ -77,5 +77,5 @@ async def canaries(stack: Stack) -> None:
 
 def files(folder: Path) -> list[Path]:
     """All that the stack wrote, but where the data is at home."""
-    own = [it for it in folder.iterdir() if it.name not in AT_HOME]
-    return [it for top in own for it in ([top] if top.is_file() else top.rglob("*"))]
+    own = [path for path in folder.iterdir() if path.name not in AT_HOME]
+    return [item for top in own for item in ([top] if top.is_file() else top.rglob("*"))]

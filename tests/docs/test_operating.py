@@ -25,7 +25,7 @@ PROGRAMS = Path(sys.executable).parent
 TCTL = "github.com/temporalio/tctl/cmd/tctl@v1.18.4"
 CODE = re.compile(r"`([^`]+)`")
 ROWS = {row[0]: row[1:] for row in table_rows(OPERATING) if len(row) == 4}
-TASKS = [it for it in ROWS if it not in {"to", "---"}]
+TASKS = [row for row in ROWS if row not in {"to", "---"}]
 WITHIN = 120  # seconds of commands to resolve an incident
 
 
@@ -105,14 +105,14 @@ class Shop:
 
         async def so() -> bool:
             saga = (await self._http.get(f"/v1/orders/{order_id}/saga")).json()
-            states = {it["name"]: it["state"] for it in saga["steps"]}
+            states = {row["name"]: row["state"] for row in saga["steps"]}
             return str(states[step]) == "running"
 
         await until(so)
 
     async def pieces(self) -> dict[str, int]:
         product: dict[str, Any] = (await self._http.get("/v1/products/SHOP-1")).json()
-        return {it: product[it] for it in ("available", "reserved", "sold")}
+        return {name: product[name] for name in ("available", "reserved", "sold")}
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -180,7 +180,7 @@ async def does_what_it_says(
 async def found_by_visibility(stack: Stack, *orders: str) -> None:
     async def so() -> bool:
         listed = shell(stack, "temporal workflow list --limit 1000")
-        return all(it in listed for it in orders)
+        return all(order in listed for order in orders)
 
     await until(so)
 
@@ -191,7 +191,7 @@ async def test_temporal_does_what_the_table_says(stack: Stack, shop: Shop, task:
     await does_what_it_says(stack, shop, task, lambda **ids: shell(stack, text, **ids))
 
 
-@pytest.mark.parametrize("task", [it for it in TASKS if CODE.search(ROWS[it][0])])
+@pytest.mark.parametrize("task", [task for task in TASKS if CODE.search(ROWS[task][0])])
 async def test_tctl_does_what_the_table_says(
     stack: Stack, shop: Shop, tctl: str, task: str
 ) -> None:

@@ -142,7 +142,7 @@ async def test_an_hour_without_inventory_is_got_over_by_its_runbook(
         said = await operator.paste([look])
         assert "blocked, last at" in said
     await operator.paste(mend)
-    found = Counter([await shop.status(it) for it in (*paid, *unpaid, *new)])
+    found = Counter([await shop.status(item) for item in (*paid, *unpaid, *new)])
     print(f"inventory down for {outage:g} s; {dict(found)}; {operator.took:.1f} s of commands")
     assert set(found) == ENDS
     assert operator.took < WITHIN
@@ -158,7 +158,7 @@ async def admission_is_slower(stack: Stack) -> bool:
 async def alerted(stack: Stack) -> bool:
     """Whether `ServiceDown` has something to tell."""
     name = 'saga_breaker_state{dependency="inventory_service",state="%s"}'
-    return 1 in [await metric(stack, name % it) for it in ("open", "half_open")]
+    return 1 in [await metric(stack, name % key) for key in ("open", "half_open")]
 
 
 async def one_is_blocked(stack: Stack) -> bool:
@@ -172,7 +172,7 @@ async def metric(stack: Stack, name: str) -> float:
     """A sample, by its name and labels as they are served; 0 if it is not there."""
     async with client(stack) as http:
         lines = (await http.get("/metrics")).text.splitlines()
-    return next((float(it.rpartition(" ")[2]) for it in lines if it.startswith(name)), 0.0)
+    return next((float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)), 0.0)
 
 
 async def refused(stack: Stack, shop: Shop) -> None:

@@ -35,4 +35,4 @@ def test_the_tests_that_are_named_exist(fault: str) -> None:
         assert (ROOT / file).exists(), file
         functions = (ast.FunctionDef, ast.AsyncFunctionDef)
         tree = ast.parse((ROOT / file).read_text())
-        assert name in {it.name for it in ast.walk(tree) if isinstance(it, functions)}, name
+        assert name in {item.name for item in ast.walk(tree) if isinstance(item, functions)}, name

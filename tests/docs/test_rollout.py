@@ -49,7 +49,7 @@ async def shop(stack: Stack) -> AsyncIterator[Shop]:
 
 def paste(stack: Stack, document: Path) -> None:
     """Run all of a page's commands in one shell; each must say what is shown."""
-    blocks = [it for it in shell_blocks(document) if pasted(it)]
+    blocks = [block for block in shell_blocks(document) if pasted(block)]
     began = monotonic()
     assert shown_wrong(blocks, run(stack, ENDING + script(stack, blocks))) == {}
     assert monotonic() - began < WITHIN
@@ -129,7 +129,9 @@ async def test_a_broken_deploy_is_resolved_by_its_runbook(
         orders = [await shop.place() for _ in range(3)]
 
         async def stuck() -> bool:
-            return all(it in saga(stack, "stuck", "--older-than", "1").stdout for it in orders)
+            return all(
+                order in saga(stack, "stuck", "--older-than", "1").stdout for order in orders
+            )
 
         await until(stuck, within=60)
         paste(stack, RUNBOOKS / "deploy.md")
@@ -150,7 +152,9 @@ async def test_sagas_that_new_code_does_not_repeat_are_taken_back_by_the_same_ru
 
         async def stuck() -> bool:
             said = saga(stack, "stuck", "--older-than", "1", "--json").stdout
-            return any(it["kind"] == "problem" and order_id in it["saga_id"] for it in loads(said))
+            return any(
+                load["kind"] == "problem" and order_id in load["saga_id"] for load in loads(said)
+            )
 
         await until(stuck, within=60)
         hasty = ("--steps", "100", "--for", "0", "--orders", "0")

@@ -27,8 +27,8 @@ def test_a_saga_without_a_pivot_keeps_its_promises(verify_saga: VerifySaga) -> N
 
 def test_what_lands_after_its_undoing_is_found_by_its_shortest_schedule() -> None:
     report = verified(trip.CARELESS, Asked(only="lands after it is undone"))
-    late = [it for it in report.failures if len(it.schedule.faults) == 1]
-    assert len({it.schedule.faults[0].site for it in late}) == EACH_CALL
+    late = [failure for failure in report.failures if len(failure.schedule.faults) == 1]
+    assert len({sample.schedule.faults[0].site for sample in late}) == EACH_CALL
     told = story_of(report)
     assert "are free, not 3" in told
     assert "again: python -m saga verify tests.engine.trip:CARELESS --only 'flight:" in told

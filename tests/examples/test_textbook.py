@@ -48,7 +48,7 @@ async def test_each_row_of_the_page_is_true_of_a_schedule(column: int, name: str
                     and str(schedule.faults[0].kind) in left
                 ],
             )
-            lost |= {str(it.schedule.faults[0].kind) for it in results if loses(it)}
+            lost |= {str(result.schedule.faults[0].kind) for result in results if loses(result)}
     assert lost == told
 
 

@@ -70,7 +70,7 @@ def orderable(body: Any, dice: int) -> Any:
 def whole_numbers(value: Any) -> Any:
     """5.0 is an integer to JSON Schema; we refuse it on purpose, as money is never a float."""
     if isinstance(value, dict):
-        return {name: whole_numbers(it) for name, it in value.items()}
+        return {name: whole_numbers(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [whole_numbers(it) for it in value]
+        return [whole_numbers(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -124,10 +124,10 @@ async def test_no_request_is_answered_by_an_error_of_ours_or_as_is_not_documente
 
             await until(returning, within=60)
         seed = SEED
-        while (asked := sum(it.total() for it in answers(stack).values())) < REQUESTS:
+        while (asked := sum(answer.total() for answer in answers(stack).values())) < REQUESTS:
             print(f"\n{asked} requests so far; next seed {seed}")
             run(stack, tmp_path, seed)
-            assert sum(it.total() for it in answers(stack).values()) > asked
+            assert sum(answer.total() for answer in answers(stack).values()) > asked
             seed += 1
         found = answers(stack)
         print(f"\n{asked} requests, seeds {SEED} to {seed - 1}")
@@ -137,7 +137,7 @@ async def test_no_request_is_answered_by_an_error_of_ours_or_as_is_not_documente
     everything = sum(found.values(), Counter())
     assert not [status for status in everything if status >= 500]
     operations = {
-        it["operationId"] for path in document()["paths"].values() for it in path.values()
+        item["operationId"] for path in document()["paths"].values() for item in path.values()
     }
-    done = {name for name, statuses in found.items() if any(it < 300 for it in statuses)}
+    done = {name for name, statuses in found.items() if any(item < 300 for item in statuses)}
     assert done >= operations - {"resolve_step", "order_return", "redeliver"}

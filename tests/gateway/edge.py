@@ -30,7 +30,7 @@ class Received:
 
     def all(self, name: str) -> list[str]:
         """The values of a header."""
-        return [value for it, value in self.headers if it == name]
+        return [value for header, value in self.headers if header == name]
 
 
 @dataclass
@@ -126,7 +126,7 @@ async def edge(
     listen, metrics = free_ports(2)
     behind = api or server.sockets[0].getsockname()[1]
     ours = envoy.configured(layout, (listen, behind, metrics), auth | TRACED | environ)
-    others = tuple(Address("127.0.0.1", it) for it in more)
+    others = tuple(Address("127.0.0.1", item) for item in more)
     ours = replace(ours, apis=(*ours.apis, *others), watched=watched)
     job, child = envoy.lane(ours, layout, {"PATH": os.environ["PATH"]})
     assert isinstance(job, Job)

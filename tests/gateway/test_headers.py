@@ -40,7 +40,7 @@ async def names_that_go_on(gateway: Edge, headers: dict[str, str]) -> set[str]:
 
 
 async def test_nobody_brings_an_identity_along(gateway: Edge) -> None:
-    sent = dict.fromkeys(IDENTITY, "evil") | {it.upper(): "evil" for it in IDENTITY}
+    sent = dict.fromkeys(IDENTITY, "evil") | {item.upper(): "evil" for item in IDENTITY}
     await gateway.ask(request("GET", "/v1/orders", sent))
     (seen,) = gateway.upstream.received
     assert [name for name, value in seen.headers if "evil" in value] == []
@@ -109,7 +109,7 @@ async def logged(gateway: Edge, request_id: str) -> dict[str, Any]:
 
     async def written() -> bool:
         lines = gateway.layout.log("gateway-access").read_text().splitlines()
-        found[:] = [it for it in map(json.loads, lines) if it["request_id"] == request_id]
+        found[:] = [line for line in map(json.loads, lines) if line["request_id"] == request_id]
         return bool(found)
 
     await until(written, within=15)  # Envoy writes it down every ten seconds, or when much is there
@@ -145,7 +145,7 @@ async def test_spans_go_to_the_collector_and_traces_that_begin_here_are_sampled(
     async with server, edge(tmp_path, environ) as front:
         await front.ask(request("GET", "/v1/orders"))
         await front.ask(request("GET", "/v1/orders", {"traceparent": f"00-{TRACE}-{'b' * 16}-01"}))
-        unsampled, sampled = (it.all("traceparent")[0] for it in front.upstream.received)
+        unsampled, sampled = (event.all("traceparent")[0] for event in front.upstream.received)
 
         async def sent() -> bool:
             return bool(collector.received)

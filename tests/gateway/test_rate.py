@@ -53,11 +53,11 @@ def spoofed(n: int) -> dict[str, str]:
 async def passed_of(edge: Edge, requests: Sequence[bytes], allowed: int = BURST) -> list[Answer]:
     """Send each on a connection of its own, all at once; no more may pass than the bucket gave."""
     begin = time.monotonic()
-    answers = await asyncio.gather(*(edge.ask(it) for it in requests))
+    answers = await asyncio.gather(*(edge.ask(item) for item in requests))
     gained = int((time.monotonic() - begin) * PER_SECOND) + 1
-    passed = [it for it in answers if it.status != 429]
-    assert len(passed) <= allowed + gained, [it.status for it in answers]
-    assert any(it.status == 429 for it in answers)
+    passed = [answer for answer in answers if answer.status != 429]
+    assert len(passed) <= allowed + gained, [answer.status for answer in answers]
+    assert any(answer.status == 429 for answer in answers)
     return passed
 
 
@@ -67,7 +67,7 @@ async def test_a_refusal_says_when_to_come_again(narrow: Edge) -> None:
     first = answers[0]
     assert (first.status, first.headers["x-ratelimit-limit"]) == (200, str(BURST))
     assert first.headers["x-ratelimit-remaining"] == str(BURST - 1)
-    last = next(it for it in answers if it.status == 429)
+    last = next(answer for answer in answers if answer.status == 429)
     assert last.problem()["code"] == "rate_limited"
     assert int(last.headers["retry-after"]) >= 1
     assert last.headers["x-ratelimit-remaining"] == "0"

@@ -53,7 +53,7 @@ async def test_a_request_that_cannot_be_sent_goes_to_another(tmp_path: Path) -> 
         edge(tmp_path, AMPLE, api=there.port, more=[free_port()]) as gateway,
     ):
         answers = [await gateway.ask(request("POST", "/v1/orders")) for _ in range(OFTEN)]
-        assert Counter(it.status for it in answers) == {200: OFTEN}
+        assert Counter(answer.status for answer in answers) == {200: OFTEN}
         assert there.asked["/v1/orders"] == OFTEN
 
 

@@ -65,8 +65,8 @@ async def refused(gateway: Edge, data: bytes) -> str:
 async def test_what_two_servers_may_read_differently_is_refused(gateway: Edge) -> None:
     """At once, since each waits for Envoy to close its connection a second later."""
     found = await asyncio.gather(*(refused(gateway, data) for data in REFUSED.values()))
-    assert {name: it for name, it in zip(REFUSED, found, strict=True) if it} == {}
-    assert [it.line for it in gateway.upstream.received] == []
+    assert {name: row for name, row in zip(REFUSED, found, strict=True) if row} == {}
+    assert [event.line for event in gateway.upstream.received] == []
 
 
 async def test_two_hosts_are_refused(gateway: Edge) -> None:
@@ -103,5 +103,5 @@ async def test_two_requests_on_one_connection_are_two_requests(gateway: Edge) ->
     async with gateway.connection() as connection:
         await connection.send(request("GET", "/v1/orders/a") + request("GET", "/v1/orders/b"))
         assert [(await connection.answer()).status for _ in range(2)] == [200, 200]
-    lines = [it.line.split()[1] for it in gateway.upstream.received]
+    lines = [event.line.split()[1] for event in gateway.upstream.received]
     assert lines == ["/v1/orders/a", "/v1/orders/b"]

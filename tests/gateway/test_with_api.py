@@ -65,8 +65,8 @@ async def test_the_gateways_refusals_are_the_apis(
     through = await front.ask(request(method, path, headers))
     ours, theirs = direct.problem(), through.problem()
     assert ours.keys() == theirs.keys()
-    assert [ours[it] for it in ("status", "code", "title")] == [
-        theirs[it] for it in ("status", "code", "title")
+    assert [ours[name] for name in ("status", "code", "title")] == [
+        theirs[name] for name in ("status", "code", "title")
     ]
     assert ("www-authenticate" in direct.headers) == ("www-authenticate" in through.headers)
 

@@ -29,25 +29,25 @@ AGAIN = (
 )
 PLACES = r"/(home|root|tmp|Users|usr)/|\.py\b|\d+@|127\."
 LOCAL = re.compile(rf"{PLACES}|sk_test|Bearer|eyJhbGci|@example")
-LINES = [it for path in archive.below(FOLDER) for it in archive.read(path)]
+LINES = [item for path in archive.below(FOLDER) for item in archive.read(path)]
 SAID = {
-    f"{folder.name}/{it['name']}": it
+    f"{folder.name}/{item['name']}": item
     for folder in sorted(FOLDER.iterdir())
     if folder.is_dir()
-    for it in archive.manifest(folder)
+    for item in archive.manifest(folder)
 }
 
 
 def broken(results: list[Replayed]) -> str:
     """What the gate says; nothing if all are replayed."""
-    wrong = [f"{it.name}: {it.difference}" for it in results if it.difference]
+    wrong = [f"{result.name}: {result.difference}" for result in results if result.difference]
     return "\n".join([*wrong, AGAIN]) if wrong else ""
 
 
 async def test_golden_histories_of_all_releases_are_replayed_within_a_minute() -> None:
     async with asyncio.timeout(BOUND):
-        results = [it async for it in replayed(histories(str(FOLDER)))]
-    assert {it.name for it in results} == set(SAID)
+        results = [replay async for replay in replayed(histories(str(FOLDER)))]
+    assert {result.name for result in results} == set(SAID)
     assert not broken(results), broken(results)
 
 
@@ -67,7 +67,7 @@ async def test_a_change_that_breaks_what_runs_is_caught_and_told_what_to_do(
     change: type[Any],
 ) -> None:
     found = some("confirmed", "rejected", "cancelled", "timed_out", "blocked")
-    results = [it async for it in replayed(found, [change, ReturnOrder])]
+    results = [replay async for replay in replayed(found, [change, ReturnOrder])]
     said = broken(results)
     assert "workflow.patched" in said
     assert "saga record" in said
@@ -75,23 +75,25 @@ async def test_a_change_that_breaks_what_runs_is_caught_and_told_what_to_do(
 
 async def test_a_change_that_is_guarded_passes() -> None:
     found = some("confirmed", "rejected", "cancelled", "timed_out", "blocked")
-    results = [it async for it in replayed(found, [changes.Guarded, ReturnOrder])]
+    results = [replay async for replay in replayed(found, [changes.Guarded, ReturnOrder])]
     assert len(results) >= 5
     assert not broken(results), broken(results)
 
 
 def test_there_is_one_of_every_ending_on_every_way() -> None:
     assert len(LINES) >= 40
-    ours = [it for it in SAID.values() if it["saga"] in {"PlaceOrder", "ReturnOrder"}]
-    placed = {it["ending"] for it in ours if it["saga"] == "PlaceOrder"}
-    returned = {it["ending"] for it in ours if it["saga"] == "ReturnOrder"}
+    ours = [item for item in SAID.values() if item["saga"] in {"PlaceOrder", "ReturnOrder"}]
+    placed = {own["ending"] for own in ours if own["saga"] == "PlaceOrder"}
+    returned = {own["ending"] for own in ours if own["saga"] == "ReturnOrder"}
     assert placed == {"confirmed", "rejected", "cancelled", "timed_out", "blocked"}
     assert returned == {"returned", "rejected", "cancelled", "timed_out"}
-    assert "AuditOrders" in {it["saga"] for it in SAID.values()}
+    assert "AuditOrders" in {item["saga"] for item in SAID.values()}
     for services in ("in process", "over HTTP"):
         for fast in (True, False):
             ways = {
-                it["ending"] for it in ours if (it["services"], it["fast_path"]) == (services, fast)
+                own["ending"]
+                for own in ours
+                if (own["services"], own["fast_path"]) == (services, fast)
             }
             assert ways == placed | returned
 
@@ -131,7 +133,7 @@ def abandoned_for(code: str) -> str:
 
 
 def payloads(holder: dict[str, Any]) -> list[Any]:
-    return [json.loads(b64decode(it["data"])) for it in holder["payloads"]]
+    return [json.loads(b64decode(payload["data"])) for payload in holder["payloads"]]
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda it: f"{it.release}/{it.name}")
@@ -149,7 +151,7 @@ def texts(found: Any) -> Iterator[str]:
             else:
                 yield from texts(value)
     elif isinstance(found, list):
-        for it in found:
-            yield from texts(it)
+        for row in found:
+            yield from texts(row)
     elif isinstance(found, str):
         yield found

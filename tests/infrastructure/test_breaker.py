@@ -119,7 +119,7 @@ class BreakerMachine(RuleBasedStateMachine):
             self._become(BreakerState.CLOSED) if well else self._open()
         elif self.state is BreakerState.CLOSED and call.epoch == self.epoch and not call.probe:
             self.ended.append((self.now, well))
-            recent = [it for at, it in self.ended if at > self.now - LIMITS.period]
+            recent = [saga for at, saga in self.ended if at > self.now - LIMITS.period]
             failures = recent.count(False)
             if not well and failures >= LIMITS.threshold and failures * 2 > len(recent):
                 self._open()
@@ -166,7 +166,7 @@ async def test_of_ten_that_wait_for_half_open_exactly_one_passes() -> None:
     calls = [asyncio.create_task(call()) for _ in range(10)]
     done, _ = await asyncio.wait(calls, timeout=0.1)
     assert (asked, len(done)) == (1, 9)
-    assert all(isinstance(it.exception(), CircuitOpen) for it in done)
+    assert all(isinstance(outcome.exception(), CircuitOpen) for outcome in done)
     let_go.set()
     await asyncio.wait(calls)
     assert breaker.state is BreakerState.CLOSED

@@ -50,7 +50,7 @@ def test_no_log_has_the_values_of_local_variables(log_format: str) -> None:
 def test_a_json_log_of_an_error_is_one_line_for_programs() -> None:
     line = formatter_of("test", TelemetrySettings(log_errors="types")).format(record("failed"))
     told = json.loads(line)
-    assert [it["exc_type"] for it in told["exception"]] == ["RuntimeError", "ValueError"]
+    assert [item["exc_type"] for item in told["exception"]] == ["RuntimeError", "ValueError"]
 
 
 def test_logs_are_discreet_where_payloads_are_encrypted_unless_told_otherwise() -> None:

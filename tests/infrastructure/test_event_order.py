@@ -120,9 +120,9 @@ async def test_readers_miss_nothing_where_a_naive_one_does(
         readers = [tasks.create_task(read_along(load, seed)) for seed in range(4)]
     written = await everything(database)
     for seen in (reader.result() for reader in readers):
-        assert [it.position for it in seen] == written
+        assert [row.position for row in seen] == written
         assert in_order(seen)
-    missed = Counter(it.number for it in written) - Counter(simple.result())
+    missed = Counter(row.number for row in written) - Counter(simple.result())
     print(f"\n{len(written)} events, {load.conflicts} conflicts; naive missed {missed.total()}")
     assert len(written) > 25 * seconds
     assert load.conflicts > 0
@@ -137,7 +137,7 @@ async def test_an_event_that_is_committed_late_is_read_in_its_turn(database: Dat
         async with database.transaction() as tx:
             assert await STORE.read_all(tx, limit=10) == []
     async with database.transaction() as tx:
-        assert [it.type for it in await STORE.read_all(tx, limit=10)] == ["Early", "Late"]
+        assert [item.type for item in await STORE.read_all(tx, limit=10)] == ["Early", "Late"]
 
 
 async def test_a_stream_keeps_its_order_though_transactions_began_in_another(
@@ -151,7 +151,7 @@ async def test_a_stream_keeps_its_order_though_transactions_began_in_another(
     async with database.transaction() as tx:
         first = await STORE.read_all(tx, limit=1)
         rest = await STORE.read_all(tx, after=first[-1].position, limit=10)
-    assert [it.type for it in (*first, *rest)] == ["One", "Two"]
+    assert [row.type for row in (*first, *rest)] == ["One", "Two"]
 
 
 async def test_what_is_rolled_back_is_never_read(database: Database) -> None:
@@ -169,7 +169,7 @@ async def test_a_transaction_that_only_reads_holds_nobody_back(database: Databas
         async with database.transaction() as tx:
             await STORE.append(tx, "s", [NewEvent("Seen", {})], expected_version=0)
         async with database.transaction() as tx:
-            assert [it.type for it in await STORE.read_all(tx, limit=10)] == ["Seen"]
+            assert [item.type for item in await STORE.read_all(tx, limit=10)] == ["Seen"]
 
 
 def test_a_position_survives_being_written_down() -> None:

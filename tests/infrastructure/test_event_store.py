@@ -24,13 +24,13 @@ async def database(databases: DatabaseSettings) -> AsyncIterator[Database]:
 
 async def append(database: Database, expected: int, *types: str) -> int:
     async with database.transaction() as tx:
-        new = [NewEvent(it, {"of": it}) for it in types]
+        new = [NewEvent(kind, {"of": kind}) for kind in types]
         return await STORE.append(tx, "stream", new, expected_version=expected)
 
 
 async def versions(database: Database) -> list[tuple[int, str]]:
     async with database.transaction() as tx:
-        return [(it.version, it.type) for it in await STORE.read(tx, "stream")]
+        return [(item.version, item.type) for item in await STORE.read(tx, "stream")]
 
 
 async def test_events_are_read_in_the_order_in_which_they_were_appended(
@@ -57,10 +57,10 @@ async def test_of_ten_writers_at_one_version_exactly_one_wins(database: Database
         answers = await asyncio.gather(
             *(append(database, version, f"W{n}") for n in range(10)), return_exceptions=True
         )
-        won = [it for it in answers if it == version + 1]
-        lost = [it for it in answers if isinstance(it, Conflict)]
+        won = [answer for answer in answers if answer == version + 1]
+        lost = [answer for answer in answers if isinstance(answer, Conflict)]
         assert (len(won), len(lost)) == (1, 9)
-        assert {it.actual for it in lost} == {version + 1}
+        assert {item.actual for item in lost} == {version + 1}
     assert len(await versions(database)) == 20
 
 
@@ -71,14 +71,14 @@ async def test_of_two_writers_at_one_version_exactly_one_wins_in_a_thousand_roun
         answers = await asyncio.gather(
             append(database, version, "A"), append(database, version, "B"), return_exceptions=True
         )
-        assert sorted(type(it).__name__ for it in answers) == ["Conflict", "int"]
+        assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "int"]
     written = await versions(database)
-    assert [it[0] for it in written] == list(range(1, 1001))
-    assert {it[1] for it in written} == {"A", "B"}
+    assert [row[0] for row in written] == list(range(1, 1001))
+    assert {row[1] for row in written} == {"A", "B"}
 
 
 async def test_a_stream_is_read_from_a_version(database: Database) -> None:
     await append(database, 0, "A", "B", "C")
     async with database.transaction() as tx:
-        assert [it.type for it in await STORE.read(tx, "stream", after=1)] == ["B", "C"]
+        assert [item.type for item in await STORE.read(tx, "stream", after=1)] == ["B", "C"]
         assert await STORE.read(tx, "stream", after=3) == []

@@ -151,7 +151,7 @@ def test_keys_that_are_not_for_us_are_left_out() -> None:
         good | {"kid": "another curve", "crv": "P-384"},
         good | {"kid": "not on the curve", "x": NEW.jwk["x"]},
         {"kid": "a secret", "kty": "oct", "k": "c2VjcmV0"},
-        {name: it for name, it in good.items() if name != "kid"},
+        {name: instance for name, instance in good.items() if name != "kid"},
     ]
     document = json.dumps({"keys": [*others, good]}).encode()
     assert set(parse(document)) == {OLD.kid}

@@ -40,14 +40,14 @@ async def registry(url: str) -> AsyncIterator[PostgresRegistry]:
     """An empty one."""
     database = Database(url)
     made = PostgresRegistry(database)
-    for it in await made.instances():
-        await made.drop(it.instance)
+    for instance in await made.instances():
+        await made.drop(instance.instance)
     yield made
     await database.close()
 
 
 async def listed(registry: PostgresRegistry) -> list[Instance]:
-    return [it.instance for it in await registry.instances()]
+    return [instance.instance for instance in await registry.instances()]
 
 
 async def test_an_instance_is_listed_once_however_often_it_renews(
@@ -176,16 +176,18 @@ def test_a_file_of_endpoints_is_replaced_when_something_changed_and_only_then(
     assert files.path("payment").stat().st_ino != first
     found = json.loads(files.path("payment").read_text())["resources"][0]
     assert found["cluster_name"] == "payment"
-    endpoints = [it["endpoint"]["address"] for it in found["endpoints"][0]["lb_endpoints"]]
+    endpoints = [
+        endpoint["endpoint"]["address"] for endpoint in found["endpoints"][0]["lb_endpoints"]
+    ]
     assert endpoints == [{"socket_address": {"address": "127.0.0.1", "port_value": 1002}}]
-    assert {it.name for it in tmp_path.iterdir()} == {"payment.json", "user.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"payment.json", "user.json"}
 
 
 async def test_names_stand_for_who_has_them() -> None:
     registry = NamedRegistry({"user": ("127.0.0.1", 8000), "payment": ("localhost", 8001)})
     await registry.renew(ONE)
     found = await registry.instances()
-    assert [it.instance.service for it in found][-1] == "user"
+    assert [row.instance.service for row in found][-1] == "user"
     assert found[-1].instance == Instance("user", "127.0.0.1", "127.0.0.1", 8000)
     assert found[-1].until is None
 

@@ -240,16 +240,16 @@ def test_the_openapi_document_has_every_method_of_the_protocol(service: str) -> 
     nobody = dict.fromkeys(operations(protocol), nothing_needed)
     app = create_app(service, protocol, type("Nobody", (), nobody), verifier, nothing_needed)
     paths = app.openapi()["paths"]
-    own = {path.rpartition("/")[2]: it for path, it in paths.items() if path.startswith("/v1/")}
+    own = {path.rpartition("/")[2]: item for path, item in paths.items() if path.startswith("/v1/")}
     methods = {name for name in vars(protocol) if not name.startswith("_")}
     assert own.keys() == methods
-    assert all(it["post"]["operationId"] == name for name, it in own.items())
+    assert all(item["post"]["operationId"] == name for name, item in own.items())
 
 
 @pytest.mark.parametrize("service", DEADLINES)
 def test_a_call_is_given_up_before_its_activity_is(service: str) -> None:
     steps: list[Step[Any, Any]] = [*place_order.PLACE_ORDER, *return_order.RETURN_ORDER]
-    attempts = [it.attempt.total_seconds() for it in steps if it.queue == SERVICES[service]]
+    attempts = [step.attempt.total_seconds() for step in steps if step.queue == SERVICES[service]]
     usual = Step.attempt.total_seconds()  # of a service that no saga needs yet
     assert min(attempts, default=usual) > DEADLINES[service]
 

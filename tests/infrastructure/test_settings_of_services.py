@@ -10,8 +10,12 @@ from infrastructure.settings import (
 
 
 def test_every_service_has_its_settings() -> None:
-    databases = {f"{it}_database_url" for it in DATABASES}
+    databases = {f"{database}_database_url" for database in DATABASES}
     assert set(DatabaseSettings.model_fields) == databases
     assert set(AnyDatabaseSettings.model_fields) == databases
-    assert set(ServiceDatabaseSettings.model_fields) == {f"{it}_database_url" for it in SERVICES}
-    assert set(ServiceUrlSettings.model_fields) == {f"{it}_service_url" for it in SERVICES}
+    assert set(ServiceDatabaseSettings.model_fields) == {
+        f"{service}_database_url" for service in SERVICES
+    }
+    assert set(ServiceUrlSettings.model_fields) == {
+        f"{service}_service_url" for service in SERVICES
+    }

@@ -56,7 +56,7 @@ def test_a_line_that_is_not_whole_is_left_out(tmp_path: Path) -> None:
     make_spans(FileExporter(tmp_path, "me"), 1)
     path = tmp_path / "me.jsonl"
     path.write_bytes(path.read_bytes()[:-20])
-    assert [it.name for it in read(tmp_path)] == ["inner"]
+    assert [item.name for item in read(tmp_path)] == ["inner"]
 
 
 def test_a_full_disk_costs_the_spans_alone(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_a_full_disk_costs_the_spans_alone(tmp_path: Path) -> None:
 
 def test_a_waterfall_has_children_below_their_parents_in_time() -> None:
     found = rows([span("b", "a", 5, 6), span("a", None, 1, 9), span("c", "a", 2, 4)])
-    assert [(it.span.span_id, it.depth, it.offset) for it in found] == [
+    assert [(row.span.span_id, row.depth, row.offset) for row in found] == [
         ("a", 0, 0),
         ("c", 1, 1),
         ("b", 1, 4),
@@ -75,7 +75,7 @@ def test_a_waterfall_has_children_below_their_parents_in_time() -> None:
 
 
 def test_a_span_whose_parent_was_not_kept_is_drawn_too() -> None:
-    assert [it.depth for it in rows([span("b", "lost", 5, 6)])] == [0]
+    assert [row.depth for row in rows([span("b", "lost", 5, 6)])] == [0]
 
 
 def test_the_gateways_log_is_its_spans(tmp_path: Path) -> None:
@@ -133,7 +133,9 @@ def test_a_statement_is_named_by_its_table(statement: str, said: str) -> None:
 def test_traces_are_on_where_they_have_somewhere_to_go(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], on: bool
 ) -> None:
-    for name in [it for it in os.environ if it.startswith(("OTEL_", "SAGA_SPANS"))]:
+    for name in [
+        variable for variable in os.environ if variable.startswith(("OTEL_", "SAGA_SPANS"))
+    ]:
         monkeypatch.delenv(name)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
@@ -163,7 +165,7 @@ with telemetry_of("program", replay_safe) as settings:
 
 def run(environ: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     """What the program prints, and the line that it logs."""
-    usual = {it: os.environ[it] for it in ("PATH", "PYTHONPATH") if it in os.environ}
+    usual = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         env=usual | environ,

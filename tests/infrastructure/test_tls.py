@@ -225,8 +225,8 @@ async def _between(
     try:
         await asyncio.gather(_pump(reader, back), _pump(there, writer))
     finally:
-        for it in (writer, back):
-            it.close()
+        for item in (writer, back):
+            item.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -81,7 +81,7 @@ class Mesh:
 
     def publish(self, stubs: Sequence[Stub]) -> None:
         """These are the instances from now on."""
-        self.files.publish({SERVICE: [it.instance for it in stubs]})
+        self.files.publish({SERVICE: [stub.instance for stub in stubs]})
 
     async def call(self) -> tuple[int, str]:
         """One call: the status, and who answered."""
@@ -92,7 +92,8 @@ class Mesh:
         """How many instances Envoy would send a call to."""
         said = (await self.admin.get("/clusters")).text.splitlines()
         return sum(
-            it.startswith(f"{SERVICE}::") and it.endswith("health_flags::healthy") for it in said
+            record.startswith(f"{SERVICE}::") and record.endswith("health_flags::healthy")
+            for record in said
         )
 
     async def until_healthy(self, count: int, within: float = 10.0) -> None:

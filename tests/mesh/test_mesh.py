@@ -91,7 +91,7 @@ async def test_the_shares_of_three_instances_under_each_strategy(
     if balancing is Balancing.ROUND_ROBIN:
         assert max(counted.values()) - min(counted.values()) <= CALLS * 0.05
     elif balancing is Balancing.RANDOM:  # 300 each, and a standard deviation of 14
-        assert all(220 <= it <= 380 for it in counted.values())
+        assert all(220 <= item <= 380 for item in counted.values())
     else:
         assert slow < min(fast) / 2
 
@@ -100,8 +100,8 @@ async def test_instances_come_and_go_without_a_restart_or_a_failed_call(tmp_path
     one, two, three = stubs()
     async with listening(three), mesh(tmp_path, [one, two]) as found:
         calling = asyncio.create_task(shares(found, calls=400, at_once=2))
-        for it in (one, two):
-            it.takes = 0.005
+        for item in (one, two):
+            item.takes = 0.005
         found.publish([two, three])
         await found.until_healthy(2)
         before = one.calls
@@ -143,11 +143,11 @@ async def test_a_services_own_503_is_handed_on_and_puts_nobody_out(tmp_path: Pat
     """Such as: my database is away. Another instance of it has the same one."""
     both = stubs(2)
     async with mesh(tmp_path, both) as found:
-        for it in both:
-            it.answer = DOWN
+        for scenario in both:
+            scenario.answer = DOWN
         answers = {await found.call() for _ in range(20)}
         assert answers == {(503, "payment-1"), (503, "payment-2")}
-        assert sum(it.calls for it in both) == 20  # none was tried again
+        assert sum(scenario.calls for scenario in both) == 20  # none was tried again
         assert await found.healthy() == 2
 
 

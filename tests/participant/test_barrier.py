@@ -175,8 +175,10 @@ async def test_whichever_of_action_and_compensation_comes_first_the_end_is_undon
         leading = service.act if first == "action" else service.undo
         held = asyncio.create_task(leading(pause=0.02))
         await service.entered.wait()  # it holds the step now; all others must wait for it
-        answers = await asyncio.gather(held, *(it() for it in rest), return_exceptions=True)
-        assert all(isinstance(it, (Reply, Compensated)) for it in answers), answers
+        answers = await asyncio.gather(
+            held, *(subject() for subject in rest), return_exceptions=True
+        )
+        assert all(isinstance(answer, (Reply, Compensated)) for answer in answers), answers
         assert await service.counts() == ((0, 1, 1) if first == "action" else (0, 0, 0))
 
 
@@ -186,7 +188,7 @@ async def test_actions_and_compensations_at_random_end_undone(service: Service) 
         await service.forget()
         attempts: list[Attempt] = [*repeat(service.act, 3), *repeat(service.undo, 2)]
         order.shuffle(attempts)
-        await asyncio.gather(*(it() for it in attempts), return_exceptions=True)
+        await asyncio.gather(*(attempt() for attempt in attempts), return_exceptions=True)
         total, acted, undone = await service.counts()
         assert (total, acted) == (0, undone)
         assert acted <= 1
@@ -281,7 +283,7 @@ async def test_a_fence_and_an_action_at_random_agree(service: Service) -> None:
         answers = await asyncio.gather(*both, return_exceptions=True)
         landed = True in answers
         assert await service.counts() == ((1, 1, 0) if landed else (0, 0, 0))
-        assert landed != any(isinstance(it, Compensated) for it in answers)
+        assert landed != any(isinstance(answer, Compensated) for answer in answers)
 
 
 async def test_another_command_under_the_same_key_is_refused_and_changes_nothing(
@@ -314,7 +316,7 @@ async def test_of_two_commands_that_meet_one_takes_effect(service: Service) -> N
         await service.forget()
         attempts = [service.act(digest=digest) for digest in ("d1", "d2", "d1", "d2")]
         answers = await asyncio.gather(*attempts, return_exceptions=True)
-        assert sum(isinstance(it, KeyReused) for it in answers) == 2, answers
+        assert sum(isinstance(answer, KeyReused) for answer in answers) == 2, answers
         assert await service.counts() == (1, 1, 0)
 
 

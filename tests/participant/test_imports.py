@@ -25,7 +25,7 @@ def test_it_loads_nothing_of_the_extra(module: str) -> None:
 
 
 def test_the_kernel_loads_nothing_of_participants() -> None:
-    assert not {it for it in loaded_by("saga") if it.startswith("saga.participant")}
+    assert not {item for item in loaded_by("saga") if item.startswith("saga.participant")}
 
 
 def test_the_barrier_loads_the_extra() -> None:

@@ -81,7 +81,7 @@ async def _run(program: str, *arguments: object) -> None:
 async def _run_plain(*command: object) -> None:
     done = await asyncio.to_thread(
         subprocess.run,
-        [str(it) for it in command],
+        [str(item) for item in command],
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,

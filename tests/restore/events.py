@@ -60,20 +60,22 @@ class Ears:
 
     def of_webhooks(self) -> set[str]:
         """What the customer's webhook was sent."""
-        bodies = [message(it) for it in self.receiver.accepted]
-        return {it["data"]["order_id"] for it in bodies if it["type"] == CONFIRMED}
+        bodies = [message(item) for item in self.receiver.accepted]
+        return {body["data"]["order_id"] for body in bodies if body["type"] == CONFIRMED}
 
     async def hear(self, order_ids: set[str]) -> None:
         """Until all three have heard of these orders. AssertionError names who has not."""
 
         async def so() -> bool:
             self.heard["webhook"] = self.of_webhooks()
-            return all(order_ids <= self.heard[it] for it in ("bus", "webhook", "stream"))
+            return all(order_ids <= self.heard[name] for name in ("bus", "webhook", "stream"))
 
         try:
             await until(so, within=WITHIN)
         except TimeoutError:
-            silent = {it: len(order_ids - self.heard[it]) for it in ("bus", "webhook", "stream")}
+            silent = {
+                name: len(order_ids - self.heard[name]) for name in ("bus", "webhook", "stream")
+            }
             raise AssertionError(f"new events are not heard of: {silent}") from None
 
     async def settled(self, world: World) -> None:
@@ -84,7 +86,7 @@ class Ears:
 @asynccontextmanager
 async def listening(world: World, ears: Ears) -> AsyncIterator[None]:
     """Relays, the consumer, what sends webhooks, and a client of the live stream, at work."""
-    urls = {it: getattr(world.databases, f"{it}_database_url") for it in OUTBOXES}
+    urls = {outbox: getattr(world.databases, f"{outbox}_database_url") for outbox in OUTBOXES}
     event_url = world.databases.event_database_url
     async with AsyncExitStack() as stack:
         database = Database(event_url, pool_size=5)
@@ -96,14 +98,14 @@ async def listening(world: World, ears: Ears) -> AsyncIterator[None]:
         bus = await stack.enter_async_context(open_postgres_bus(event_url, bus_tables))
         relays = await stack.enter_async_context(open_relays(urls, bus))
         await stack.enter_async_context(worker_of(world.client, deliveries))
-        works = [it.run() for it in relays]
+        works = [relay.run() for relay in relays]
         works.append(bus.consume(DRILL, ears.take))
         works.append(bus.consume(CONSUMER, starting(world.client, database, deliveries).deliver))
         works.append(_follow(world, ears))
-        tasks = [asyncio.create_task(it) for it in works]
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
-            assert not [it for it in tasks if it.done()], "who hears of events has ended"
+            assert not [item for item in tasks if item.done()], "who hears of events has ended"
         finally:
             for task in tasks:
                 task.cancel()

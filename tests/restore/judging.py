@@ -28,7 +28,7 @@ def undone(order: Drilled, before: Stand, now: Stand, restored: str) -> list[str
         wrong.append(f"{now.reserved} pieces reserved, {now.sold} sold")
     if now.status in UNPAID:
         wrong.append(f"its record says {now.status}")
-    return [f"{order} was confirmed: {it}" for it in wrong]
+    return [f"{order} was confirmed: {finding}" for finding in wrong]
 
 
 def amiss(order: Drilled, before: Stand, now: Stand) -> str | None:
@@ -63,4 +63,4 @@ async def at_work(world: World, order: Drilled) -> bool:
 
 async def stands_now(world: World, orders: Mapping[str, Drilled]) -> dict[str, Stand]:
     """How each stands."""
-    return {key: await stand(world, it) for key, it in orders.items()}
+    return {key: await stand(world, order) for key, order in orders.items()}

@@ -81,8 +81,8 @@ REFUND_REFUSED = {"order.confirm": Fault.REFUSED, "payment.refund": Fault.REFUSE
 KINDS = (
     Kind("sold", status="confirmed"),
     Kind("confirmed, not yet sold", {"inventory.commit": Fault.AWAY}, status="confirmed"),
-    *(Kind(f"before {it}", {it: Fault.AWAY}) for it in FORWARD[:5]),
-    *(Kind(f"after {it}", {it: Fault.LOST}) for it in FORWARD),
+    *(Kind(f"before {item}", {item: Fault.AWAY}) for item in FORWARD[:5]),
+    *(Kind(f"after {item}", {item: Fault.LOST}) for item in FORWARD),
     Kind("blocked at its refund", REFUND_REFUSED, status="blocked"),
     Kind("blocked past its pivot", {"inventory.commit": Fault.REFUSED}, status="confirmed"),
     Kind("rejected", method=DECLINED, status="rejected"),

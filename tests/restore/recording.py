@@ -48,11 +48,11 @@ class Recording:
         That is on the server of the others, or on a fresh one.
         """
         async with copied_server(self.folder / "postgres", folder / "postgres") as server:
-            urls = {it: server.url(self.names[it]) for it in DATABASES}
+            urls = {database: server.url(self.names[database]) for database in DATABASES}
             place = fresh or server
             await restore(place, self.names[service], self.folder / f"{service}.dump")
             urls[service] = place.url(self.names[service])
-            named = {f"{it}_database_url": url for it, url in urls.items()}
+            named = {f"{item}_database_url": url for item, url in urls.items()}
             for file in FILES:
                 for part in self.folder.glob(f"{file}*"):
                     (folder / part.name).write_bytes(part.read_bytes())
@@ -73,7 +73,7 @@ async def recorded(folder: Path, sets: int) -> AsyncIterator[Recording]:
             async with running_world(folder, databases) as world:
                 stands = await _shop(world, orders, ears, folder)
             await server.postgres.stop()
-            names = {it: name_of(databases, it) for it in DATABASES}
+            names = {database: name_of(databases, database) for database in DATABASES}
             yield Recording(folder, names, orders, stands, ears)
 
 
@@ -88,7 +88,7 @@ async def _shop(
         await dump(world.databases, folder)
         await shop.behind_the_moment()
         await ears.settled(world)
-    return {it.id: await stand(world, it) for it in orders}
+    return {order.id: await stand(world, order) for order in orders}
 
 
 async def stand(world: World, order: Drilled) -> Stand:

@@ -97,12 +97,12 @@ class Shop:
         await self._world.services.users.deactivate(self.closing)
 
     def _of(self, when: When) -> list[Drilled]:
-        return [it for it in self.orders if it.when is when]
+        return [order for order in self.orders if order.when is when]
 
     async def _all(self, do: Do, when: When) -> None:
         orders = self._of(when)
         for begin in range(0, len(orders), AT_ONCE):
-            await asyncio.gather(*(do(it) for it in orders[begin : begin + AT_ONCE]))
+            await asyncio.gather(*(do(order) for order in orders[begin : begin + AT_ONCE]))
 
     async def _bring(self, order: Drilled) -> None:
         await self._place(order, {} if order.kind.returns else order.kind.faults)

@@ -64,7 +64,7 @@ async def last_orders(world: World, recording: Recording) -> set[str]:
         world.fast_path = number % 2 == 0
         sku = await world.product()
         placed[await world.place(sku, user=recording.ears.customer)] = sku
-    await asyncio.gather(*(world.settled(*it, "confirmed") for it in placed.items()))
+    await asyncio.gather(*(world.settled(*order, "confirmed") for order in placed.items()))
     return set(placed)
 
 
@@ -72,11 +72,11 @@ async def judged(
     world: World, recording: Recording, service: str, reports: list[AuditReport]
 ) -> None:
     """Nothing confirmed is undone; whatever does not fit is carried on, or named at the last."""
-    orders = {it.id: it for it in recording.orders}
+    orders = {placed.id: placed for placed in recording.orders}
     now = await stands_now(world, orders)
     before = recording.stands
     taken = [
-        it for key, one in orders.items() for it in undone(one, before[key], now[key], service)
+        item for key, one in orders.items() for item in undone(one, before[key], now[key], service)
     ]
     named = reports[-1].model_dump_json()
     unnamed = []

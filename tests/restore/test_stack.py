@@ -27,7 +27,7 @@ SLOW = "pm_sandbox_slow"  # it takes long after it has charged
 async def sold(shop: Shop) -> list[str]:
     """New orders that are confirmed."""
     placed = [await shop.place() for _ in range(EACH)]
-    await asyncio.gather(*(shop.becomes(it, "confirmed") for it in placed))
+    await asyncio.gather(*(shop.becomes(order, "confirmed") for order in placed))
     return placed
 
 
@@ -92,5 +92,5 @@ async def new_orders_are_told(stack: Stack, before: Shop) -> None:
     async with stream(port, "/v1/events", headers=stack.bearer()) as live:
         placed = await sold(shop)
         told = await live.take(3 * EACH)
-    assert {it.data["order_id"] for it in told} == {*placed}
+    assert {line.data["order_id"] for line in told} == {*placed}
     await shop.close()

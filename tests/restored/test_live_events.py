@@ -43,7 +43,7 @@ async def test_who_comes_back_after_a_restore_gets_what_was_not_seen_and_what_is
         await listener.has([3, 4, 5])
         assert await on_record(orders, seen)
         everything = await orders.all_events(BEGINNING, 100)
-        assert [it.version for it in everything] == [1, 2, 3, 4, 5]
+        assert [item.version for item in everything] == [1, 2, 3, 4, 5]
         await listener.close()
 
 
@@ -75,11 +75,11 @@ async def test_live_streams_end_when_what_they_told_is_not_on_record_any_more(
     async with following(url) as (database, orders, followers):
         await append(database, "ord_1", 0, 2)
         stream = followers.of_all(BEGINNING)
-        told = [it async for it in _first(stream)]
+        told = [item async for item in _first(stream)]
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
         await connection.execute("DELETE FROM events")  # what a restore does to it
         await connection.close()
-        assert [it async for it in stream] == []  # it ends
+        assert [item async for item in stream] == []  # it ends
         assert told == [1, 2]
         assert await orders.newest_event() == BEGINNING
 

@@ -11,7 +11,7 @@ from tests.rolling.parts import Cluster, around
 from tests.support.stack import running_stack
 from tests.webhooks.parts import Receiver
 
-SPLIT = ("--topology", "services", "--separate", *(f"--scale={it}=2" for it in SERVICES))
+SPLIT = ("--topology", "services", "--separate", *(f"--scale={service}=2" for service in SERVICES))
 
 
 @pytest.fixture(scope="session")

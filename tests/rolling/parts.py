@@ -146,7 +146,7 @@ async def _entry(folder: Path, n: int, apis: list[int], env: dict[str, str], beg
     listen, metrics = free_ports(2)
     edge = Gateway(
         Address(HOST, listen),
-        tuple(Address(HOST, it) for it in apis),
+        tuple(Address(HOST, api) for api in apis),
         Address(HOST, metrics),
         issuer=env["API_AUTH_ISSUER"],
         audience=env["API_AUTH_AUDIENCE"],

@@ -18,7 +18,7 @@ PROBLEM = "application/problem+json"
 def answer(status: int, detail: str = "", **headers: str) -> bytes:
     body = json.dumps({"id": "ord", "code": "unavailable", "detail": detail})
     fields = {"content_length": str(len(body))} | headers
-    head = "".join(f"{name.replace('_', '-')}: {it}\r\n" for name, it in fields.items())
+    head = "".join(f"{name.replace('_', '-')}: {field}\r\n" for name, field in fields.items())
     return f"HTTP/1.1 {status} X\r\n{head}\r\n{body}".encode()
 
 

@@ -63,7 +63,7 @@ async def test_instances_of_services_are_restarted(
     cluster: Cluster, receiver: Receiver, rate: float
 ) -> None:
     async def restart(load: Load) -> None:
-        for name in (f"{it}-{n}" for it in SERVICES for n in (1, 2)):
+        for name in (f"{service}-{n}" for service in SERVICES for n in (1, 2)):
             await one(cluster.of_stack(name), load)
 
     await under_load(cluster, receiver, rate, restart)
@@ -134,7 +134,7 @@ async def opened(stack: Stack, cluster: Cluster, receiver: Receiver) -> Load:
         price = {"minor": 500, "currency": "EUR"}
         product = {"sku": sku, "name": "Roll", "price": price, "stock": STOCK}
         (await http.post("/v1/products", json=product)).raise_for_status()
-        types = [f"order.{it}" for it in ("confirmed", "rejected", "cancelled")]
+        types = [f"order.{name}" for name in ("confirmed", "rejected", "cancelled")]
         hook = {"customer_id": user, "url": receiver.url, "event_types": types}
         (await http.post("/v1/webhooks", json=hook)).raise_for_status()
     return Load(cluster.entries, stack.bearer(), user, sku)
@@ -147,14 +147,16 @@ async def settled(stack: Stack, load: Load) -> dict[str, str]:
 
         async def ended() -> bool:
             orders = await listed(http, load.user)
-            found.update({it: order["status"] for it, order in orders.items()})
-            return set(found) >= {it.id for it in load.placed} and set(found.values()) <= ENDS
+            found.update({placed: order["status"] for placed, order in orders.items()})
+            return (
+                set(found) >= {placed.id for placed in load.placed} and set(found.values()) <= ENDS
+            )
 
         await until(ended, within=SETTLED_WITHIN)
-    assert set(found) == {it.id for it in load.placed}, "orders that nobody was told of"
-    for it in load.placed:
-        fits = {"rejected", "cancelled"} if it.declined else {"confirmed", "cancelled"}
-        assert found[it.id] in fits, (it, found[it.id])
+    assert set(found) == {placed.id for placed in load.placed}, "orders that nobody was told of"
+    for placed in load.placed:
+        fits = {"rejected", "cancelled"} if placed.declined else {"confirmed", "cancelled"}
+        assert found[placed.id] in fits, (placed, found[placed.id])
     print(f"ended: {dict(Counter(found.values()))}")
     return found
 
@@ -173,7 +175,7 @@ async def keys_find_their_orders(cluster: Cluster, load: Load) -> None:
             assert answer.json()["id"] == order.id
             assert answer.headers["idempotent-replayed"] == "true"
 
-        await asyncio.gather(*(again(it) for it in load.placed))
+        await asyncio.gather(*(again(placed) for placed in load.placed))
 
 
 async def books_balance(stack: Stack, load: Load, orders: dict[str, str]) -> None:
@@ -182,7 +184,7 @@ async def books_balance(stack: Stack, load: Load, orders: dict[str, str]) -> Non
 
     async def sold() -> bool:  # which follows a confirmation by a moment
         found = await rows(stack, "INVENTORY", "SELECT * FROM products")
-        (product,) = [it for it in found if it["sku"] == load.sku]
+        (product,) = [row for row in found if row["sku"] == load.sku]
         left = (product["available"], product["reserved"], product["sold"])
         return left == (STOCK - confirmed, 0, confirmed)
 
@@ -196,7 +198,7 @@ async def webhooks_were_sent(receiver: Receiver, orders: dict[str, str]) -> None
     """Each order's end, at least once, by relay, bus and webhooks that were all restarted."""
 
     async def all_heard() -> bool:
-        heard = [json.loads(it.body)["data"] for it in receiver.accepted]
-        return {(it["order_id"], it["status"]) for it in heard} >= set(orders.items())
+        heard = [json.loads(item.body)["data"] for item in receiver.accepted]
+        return {(item["order_id"], item["status"]) for item in heard} >= set(orders.items())
 
     await until(all_heard, within=SETTLED_WITHIN)

@@ -14,7 +14,7 @@ from tests.saga import toy
 from tests.saga.toy import LAST, ONE, PIVOT, QUEUE, TWO, Script, Toy
 from workers import lint as ours
 
-REGISTERED = {QUEUE: [*(activity_name(it) for it in Toy(Script()).all()), "other.undo"]}
+REGISTERED = {QUEUE: [*(activity_name(item) for item in Toy(Script()).all()), "other.undo"]}
 
 WRONG = {
     "bare_except": [
@@ -48,11 +48,11 @@ REFUSED: dict[str, tuple[Any, ...]] = {
 def test_a_wrong_saga_is_found_at_its_line(name: str) -> None:
     module = importlib.import_module(f"tests.saga.wrong.{name}")
     found = lint(module, REGISTERED)
-    assert [it.line for it in found] == [line for line, _ in WRONG[name]]
-    for it, (_, what) in zip(found, WRONG[name], strict=True):
-        assert it.what.startswith(what)
-        assert it.fix
-        assert Path(it.file).name == f"{name}.py"
+    assert [row.line for row in found] == [line for line, _ in WRONG[name]]
+    for row, (_, what) in zip(found, WRONG[name], strict=True):
+        assert row.what.startswith(what)
+        assert row.fix
+        assert Path(row.file).name == f"{name}.py"
 
 
 def test_a_key_that_is_made_in_the_module_of_commands_is_found_there() -> None:
@@ -64,14 +64,14 @@ def test_a_key_that_is_made_in_the_module_of_commands_is_found_there() -> None:
 def test_every_wrong_saga_is_tried() -> None:
     folder = Path(__file__).parent / "wrong"
     others = {"__init__", "elsewhere", "key_from_elsewhere"}
-    assert {it.stem for it in folder.glob("*.py")} - others == set(WRONG)
+    assert {path.stem for path in folder.glob("*.py")} - others == set(WRONG)
 
 
 def test_an_activity_that_no_worker_has_is_found() -> None:
     module = importlib.import_module("tests.saga.wrong.key_from_uuid")
-    found = [it for it in lint(module, {QUEUE: ["toy.one"]}) if "no worker" in it.what]
+    found = [item for item in lint(module, {QUEUE: ["toy.one"]}) if "no worker" in item.what]
     assert len(found) == 3  # undo_one, pivot and fence
-    assert {it.fix for it in found} == {"Register it with the worker of that queue"}
+    assert {row.fix for row in found} == {"Register it with the worker of that queue"}
 
 
 @pytest.mark.parametrize("why", REFUSED)
@@ -81,8 +81,8 @@ def test_what_could_not_be_undone_or_carried_out_cannot_be_declared(why: str) ->
 
 
 def test_the_toy_is_right_but_for_the_mistake_that_it_makes_on_purpose() -> None:
-    found = [it.what for it in lint(toy, REGISTERED)]
-    assert sum("swallows a cancellation" in it for it in found) == 1
+    found = [item.what for item in lint(toy, REGISTERED)]
+    assert sum("swallows a cancellation" in row for row in found) == 1
     assert len(found) == 1
 
 

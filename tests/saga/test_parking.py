@@ -24,7 +24,7 @@ async def blocked(handle: Handle, *steps: str) -> None:
 
     async def is_blocked() -> bool:
         view = await handle.query(ToySaga.saga)
-        found = [it.name for it in view.steps if it.state == "blocked"]
+        found = [step.name for step in view.steps if step.state == "blocked"]
         return view.state == "blocked" and found == list(steps)
 
     await until(is_blocked)
@@ -45,7 +45,7 @@ async def test_a_refused_compensation_waits_for_an_operator(
     assert script.log == ["one", "fence", *undone, "undo one"]
     assert view.state == "compensated"
     ended = "skipped" if action is Resolving.SKIP else "compensated"
-    assert {it.name: it.state for it in view.steps}["two"] == ended
+    assert {step.name: step.state for step in view.steps}["two"] == ended
     refused, said = "undo two says no", word(action)
     retried = [(refused, None), (refused, said), (None, None)]
     told = [(notice.blocked, notice.resolution) for notice in notices]
@@ -66,9 +66,14 @@ async def test_workers_count_what_is_blocked_and_what_is_so_no_longer(
         await handle.execute_update(ToySaga.resolve, word(Resolving.RETRY))
         assert await handle.result() == "no"
     counted = [
-        (it.metric.name, it.attributes["workflow_type"], it.attributes["step"], it.value)
-        for it in metrics.retrieve_updates()
-        if it.metric.name.startswith("saga_")
+        (
+            update.metric.name,
+            update.attributes["workflow_type"],
+            update.attributes["step"],
+            update.value,
+        )
+        for update in metrics.retrieve_updates()
+        if update.metric.name.startswith("saga_")
     ]
     assert counted == [
         ("saga_steps_blocked", "ToySaga", "two", 1),
@@ -127,7 +132,7 @@ async def test_what_keeps_failing_is_shown_as_blocked_and_heals_by_itself(
         assert await handle.result() == "no"
         notices = await handle.query(ToySaga.notices)
     assert script.log == ["one", "fence", "undo two", "undo one"]
-    assert [it.still_blocked for it in notices] == [True, False]
+    assert [notice.still_blocked for notice in notices] == [True, False]
     assert notices[-1].resolution is None
 
 
@@ -138,7 +143,10 @@ async def test_a_pivot_that_keeps_failing_is_blocked_and_heals_by_itself(
     async with toy(skipping.client, script) as handle:
         assert await handle.result() == "completed"
         notices = await handle.query(ToySaga.notices)
-    assert [(it.step, it.still_blocked) for it in notices] == [("pivot", True), ("pivot", False)]
+    assert [(notice.step, notice.still_blocked) for notice in notices] == [
+        ("pivot", True),
+        ("pivot", False),
+    ]
 
 
 async def test_a_blocked_pivot_that_is_refused_in_the_end_is_undone(

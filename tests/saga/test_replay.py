@@ -10,7 +10,7 @@ from temporalio.worker import Replayer
 from tests.saga.toy import ToySaga
 
 FOLDER = Path(__file__).parent / "histories"
-RECORDED = {it.stem: json.loads(it.read_text()) for it in FOLDER.glob("*.json")}
+RECORDED = {item.stem: json.loads(item.read_text()) for item in FOLDER.glob("*.json")}
 
 
 @pytest.fixture(autouse=True)

@@ -151,7 +151,7 @@ async def test_a_bug_compensates_nothing_and_goes_on_when_it_is_mended(world: Wo
         async def task_has_failed() -> bool:
             history = await handle.fetch_history()
             return any(
-                it.HasField("workflow_task_failed_event_attributes") for it in history.events
+                event.HasField("workflow_task_failed_event_attributes") for event in history.events
             )
 
         await until(task_has_failed)
@@ -223,7 +223,7 @@ async def test_the_view_tells_each_step_and_why(skipping: WorkflowEnvironment) -
         await handle.result()
         view = await handle.query(ToySaga.saga)
     assert (view.state, view.cause) == ("compensated", "no: two says no")
-    assert [(it.name, it.state) for it in view.steps] == [
+    assert [(step.name, step.state) for step in view.steps] == [
         ("one", "compensated"),
         ("two", "compensated"),
         ("pivot", "skipped"),

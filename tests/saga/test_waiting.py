@@ -53,8 +53,8 @@ async def states_shown(handle: Handle) -> list[str]:
         if event.event_type == SHOWN
     ]
     converter = default().payload_converter
-    shown = [converter.from_payload(it["SagaState"]) for it in fields if "SagaState" in it]
-    return [it[0] if isinstance(it, list) else it for it in shown]
+    shown = [converter.from_payload(field["SagaState"]) for field in fields if "SagaState" in field]
+    return [row[0] if isinstance(row, list) else row for row in shown]
 
 
 async def test_it_goes_on_when_it_is_answered(skipping: WorkflowEnvironment, path: str) -> None:
@@ -216,7 +216,7 @@ async def test_a_bad_signal_is_ignored_and_in_the_log(
         assert (await handle.query(WaitingSaga.saga)).state == "waiting"
         await handle.signal(WaitingSaga.approval, args=["ask", {"yes": False, "by": "eve"}])
         assert await handle.result() == "declined"
-    said = [it.getMessage() for it in caplog.records if "is ignored" in it.getMessage()]
+    said = [record.getMessage() for record in caplog.records if "is ignored" in record.getMessage()]
     assert len(said) == len(bad)
     assert [
         next(word for word in ("Approval", "no step nonsense", "say who") if word in text)

@@ -83,7 +83,7 @@ async def test_what_was_answered_before_a_renewal_is_not_asked_again(
             return (await handle.describe()).run_id != started.first_execution_run_id
 
         await until(is_renewed)
-        states = {it.name: it.state for it in (await in_state(handle, "waiting")).steps}
+        states = {step.name: step.state for step in (await in_state(handle, "waiting")).steps}
         assert (states["ask"], states["ask#2"]) == ("done", "waiting")
         assert await answer(handle, YES) is None
         assert await refusal_of(handle, NO) == "AnsweredOtherwise"

@@ -120,7 +120,7 @@ class Toy:
     def all(self) -> list[Any]:
         """For a worker."""
         names = ("one", "undo_one", "two", "undo_two", "pivot", "fence", "last", "probe", "words")
-        return [getattr(self, it) for it in names]
+        return [getattr(self, name) for name in names]
 
 
 def command(style: str) -> str:

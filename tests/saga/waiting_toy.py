@@ -104,7 +104,7 @@ class WaitingSaga:
         outcome = await self._saga.run()
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._saga.close(outcome)
-        said = ",".join(it.by for it in self._saga.answers.values())
+        said = ",".join(answer.by for answer in self._saga.answers.values())
         return f"completed by {said}" if outcome.cause is None else outcome.cause.code
 
     def _renew(self, later: EarlierRuns) -> NoReturn:

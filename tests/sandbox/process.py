@@ -108,7 +108,7 @@ class Sandbox:
 
 def fill_balance(database: Path) -> None:
     """The account has money again: refunds that the sandbox has refused would be made now."""
-    kept = [(name,) for name, it in METHODS.items() if it.keeps]
+    kept = [(name,) for name, method in METHODS.items() if method.keeps]
     statement = "UPDATE intents SET payment_method = 'pm_card_visa' WHERE payment_method = ?"
     with sqlite3.connect(database, timeout=5) as connection:
         connection.executemany(statement, kept)

@@ -154,7 +154,7 @@ async def test_intents_are_listed_by_when_they_were_made_with_their_charges(
     assert (charge["amount_captured"], charge["amount_refunded"]) == (900, 200)
     before = {"created[lt]": charged["created"]}
     earlier = await sandbox.get(INTENTS, limit=100, **before)
-    assert charged["id"] not in {it["id"] for it in earlier["data"]}
+    assert charged["id"] not in {datum["id"] for datum in earlier["data"]}
     plain = await sandbox.get(INTENTS, limit=1, **window)
     assert isinstance(plain["data"][0]["latest_charge"], str)
 

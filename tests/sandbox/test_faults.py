@@ -111,11 +111,11 @@ async def test_refunds_are_listed_by_when_they_were_made_with_their_charges(
     query = {"expand[0]": "data.charge", "limit": 100}
     within = {"created[gte]": at, "created[lt]": at + 1}
     listed = (await sandbox.get(REFUNDS, **query, **within))["data"]
-    charge = next(it["charge"] for it in listed if it["id"] == refund["id"])
+    charge = next(instance["charge"] for instance in listed if instance["id"] == refund["id"])
     assert (charge["amount_captured"], charge["amount_refunded"]) == (700, 200)
     assert charge["metadata"] == {"order_id": order}
     before = (await sandbox.get(REFUNDS, **query, **{"created[lt]": at}))["data"]
-    assert refund["id"] not in {it["id"] for it in before}
+    assert refund["id"] not in {item["id"] for item in before}
 
 
 async def test_an_intent_shows_its_charge_if_asked(sandbox: Sandbox) -> None:

@@ -40,13 +40,15 @@ async def database(databases: DatabaseSettings) -> AsyncIterator[Database]:
 
 async def dumped(raw: asyncpg.Connection, *tables: str) -> str:
     """All rows of these tables, as a backup has them."""
-    rows = [await raw.fetch(f"SELECT row_to_json(t)::text AS row FROM {it} t") for it in tables]
+    rows = [await raw.fetch(f"SELECT row_to_json(t)::text AS row FROM {item} t") for item in tables]
     return "\n".join(row["row"] for table in rows for row in table)
 
 
 async def before(raw: asyncpg.Connection, number: int) -> None:
     """Rows as the release before wrote them."""
-    rows = [(f"usr_{it}", f"Ada Canary {it}", f"canary{it}@example.com") for it in range(number)]
+    rows = [
+        (f"usr_{item}", f"Ada Canary {item}", f"canary{item}@example.com") for item in range(number)
+    ]
     await raw.executemany("INSERT INTO users (id, name, email) VALUES ($1, $2, $3)", rows)
 
 
@@ -69,7 +71,9 @@ async def test_who_is_erased_cannot_be_read_from_a_backup_either(
     ada, eve = await users.create(ADA), await users.create(ADA)
     backup = await raw.fetch("SELECT * FROM users")
     await users.erase(ada.id)
-    assert [it["user_id"] for it in await raw.fetch("SELECT user_id FROM subject_keys")] == [eve.id]
+    assert [item["user_id"] for item in await raw.fetch("SELECT user_id FROM subject_keys")] == [
+        eve.id
+    ]
     await raw.execute("TRUNCATE users")
     for row in backup:
         names = ", ".join(row.keys())
@@ -143,5 +147,5 @@ async def test_an_erasure_is_published_once_by_id_alone(database: Database) -> N
         await users.erase(ada.id)
     async with database.transaction() as tx:
         told = (await tx.execute(select(outbox.c.type, outbox.c.data))).all()
-    assert [it.type for it in told] == ["user.created", "user.erased"]
+    assert [line.type for line in told] == ["user.created", "user.erased"]
     assert told[-1].data == {"user_id": ada.id}

@@ -61,7 +61,7 @@ async def test_restock_puts_sold_pieces_back_once(inventory: Inventory) -> None:
     await inventory.commit(key("order-ord_1", "commit"), lines(A=4, B=2))
     back = (key("return-ord_1", "restock"), lines(B=2, A=4))
     replies = await asyncio.gather(*(inventory.restock(*back) for _ in range(20)))
-    assert {it.model_dump_json() for it in replies} == {replies[0].model_dump_json()}
+    assert {reply.model_dump_json() for reply in replies} == {replies[0].model_dump_json()}
     assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((10, 0, 0), (5, 0, 0))
 
 
@@ -90,7 +90,7 @@ async def test_of_a_release_and_a_sale_at_once_one_counts(inventory: Inventory) 
             inventory.commit(key(saga, "commit"), lines(A=2)),
         )
         answers = await asyncio.gather(*(both if n % 2 else both[::-1]), return_exceptions=True)
-        (refused,) = [it for it in answers if isinstance(it, BaseException)]
+        (refused,) = [answer for answer in answers if isinstance(answer, BaseException)]
         assert isinstance(refused, Rejected), refused
         assert refused.code in {"stock_not_held", "stock_sold"}
         assert (await stock(inventory))[1] == 2
@@ -123,11 +123,11 @@ async def test_fifty_buyers_of_ten_pieces_in_both_orders_never_oversell_or_deadl
 ) -> None:
     wanted = [lines(A=1, B=1) if n % 2 else lines(B=1, A=1) for n in range(50)]
     answers = await asyncio.gather(
-        *(inventory.reserve(key(f"s{n}"), it) for n, it in enumerate(wanted)),
+        *(inventory.reserve(key(f"s{n}"), name) for n, name in enumerate(wanted)),
         return_exceptions=True,
     )
-    assert sum(not isinstance(it, BaseException) for it in answers) == 5
-    assert {it.code for it in answers if isinstance(it, Rejected)} == {"out_of_stock"}
+    assert sum(not isinstance(answer, BaseException) for answer in answers) == 5
+    assert {answer.code for answer in answers if isinstance(answer, Rejected)} == {"out_of_stock"}
     assert await stock(inventory, "A") == (5, 5, 0)
     assert await stock(inventory, "B") == (0, 5, 0)
 

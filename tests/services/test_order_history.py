@@ -38,8 +38,8 @@ async def test_any_past_state_is_found_by_version_or_moment(database: Database) 
     await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
     history = await orders.history("ord_1")
     at = [OrderAggregate.from_history("ord_1", history, at=version) for version in range(5)]
-    assert [it.version for it in at] == [0, 1, 2, 3, 3]
-    assert [it.status for it in at[2:4]] == [OrderStatus.PENDING, OrderStatus.CONFIRMED]
+    assert [item.version for item in at] == [0, 1, 2, 3, 3]
+    assert [item.status for item in at[2:4]] == [OrderStatus.PENDING, OrderStatus.CONFIRMED]
     confirmed = history[-1].recorded_at
     before = confirmed - timedelta(microseconds=1)
     assert OrderAggregate.from_history("ord_1", history, at=before).version == 2

@@ -75,9 +75,9 @@ async def test_an_abandoned_return_leaves_the_order_plainly_confirmed(orders: Or
 async def test_of_two_sagas_at_once_one_returns_the_order(orders: Orders) -> None:
     attempts = [orders.begin_return(begin(n), RETURN) for n in range(1, 11)]
     answers = await asyncio.gather(*attempts, return_exceptions=True)
-    assert sum(not isinstance(it, BaseException) for it in answers) == 1
-    refused = [it for it in answers if isinstance(it, BaseException)]
-    assert all(isinstance(it, (Rejected, Conflict)) for it in refused)
+    assert sum(not isinstance(answer, BaseException) for answer in answers) == 1
+    refused = [answer for answer in answers if isinstance(answer, BaseException)]
+    assert all(isinstance(item, (Rejected, Conflict)) for item in refused)
     assert await events(orders) == ["OrderReturnStarted"]
 
 
@@ -121,7 +121,7 @@ async def test_an_order_that_is_not_confirmed_cannot_be_returned(
     assert await orders.abandon_return(own, this, WHY) == WHY  # and records nothing
     if order_id != "ord_nowhere":
         types = [event.type for event in await orders.history(order_id)]
-        assert not [it for it in types if "Return" in it]
+        assert not [kind for kind in types if "Return" in kind]
 
 
 @pytest.mark.parametrize(("role", "ends"), [("compensation", True), ("action", False)])

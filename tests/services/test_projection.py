@@ -44,7 +44,7 @@ async def rows(database: Database) -> dict[str, dict[str, Any]]:
 
 
 async def all_of(going: AsyncIterator[list[Difference]]) -> list[Difference]:
-    return [it async for found in going for it in found]
+    return [row async for found in going for row in found]
 
 
 async def test_a_rebuilt_read_model_is_the_one_that_was_damaged(database: Database) -> None:
@@ -61,7 +61,7 @@ async def test_a_rebuilt_read_model_is_the_one_that_was_damaged(database: Databa
         orphan = before["ord_003"] | {"id": "ord_nobody"}
         await tx.execute(insert(table).values(orphan))
     wrong = await all_of(projection.check())
-    assert {(it.order_id, it.column) for it in wrong} == {
+    assert {(finding.order_id, finding.column) for finding in wrong} == {
         ("ord_000", "status"),
         ("ord_000", "total_minor"),
         ("ord_001", "reason"),

@@ -69,7 +69,11 @@ def an_accepted_order() -> CreateOrder:
 def test_every_type_has_a_schema_a_version_and_one_publisher() -> None:
     assert set(DATA) == set(VERSIONS) == set(EventType)
     for event_type in EventType:
-        of = [it for it, prefixes in PUBLISHERS.items() if event_type.startswith(prefixes)]
+        of = [
+            publisher
+            for publisher, prefixes in PUBLISHERS.items()
+            if event_type.startswith(prefixes)
+        ]
         assert len(of) == 1, event_type
 
 

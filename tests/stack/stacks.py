@@ -48,7 +48,7 @@ class Stack:
         # A worker's port is the base plus 1; the gateway and the relay are at the bases. Last come
         # the metrics of the API's own work, and the health of what sends webhooks.
         bases = {"metrics-base": metrics, "health-base": health}
-        self.flags = [f"--{it}-port={port}" for it, port in (self.ports | bases).items()]
+        self.flags = [f"--{base}-port={port}" for base, port in (self.ports | bases).items()]
         self.process: subprocess.Popen[bytes] | None = None
 
     def saga(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -84,7 +84,7 @@ class Stack:
 
     def child(self, name: str) -> ChildRecord | None:
         found = self.state()
-        return next((it for it in found.children if it.name == name), None) if found else None
+        return next((row for row in found.children if row.name == name), None) if found else None
 
     def said(self) -> str:
         return self.output.read_text()
@@ -93,7 +93,7 @@ class Stack:
         """The supervisor and all below it, at this moment."""
         assert self.process is not None
         tree = psutil.Process(self.process.pid)
-        return [identify(it.pid) for it in (tree, *tree.children(recursive=True))]
+        return [identify(item.pid) for item in (tree, *tree.children(recursive=True))]
 
     def ask(self, how: signal.Signals, within: float = 30.0) -> int:
         """Signal the supervisor and wait for its exit code."""

@@ -41,7 +41,11 @@ async def test_data_out_of_its_reach_lives_elsewhere(closed: Path) -> None:
         assert postgres.cluster.home.parent == ELSEWHERE
         assert mode(closed) == 0o700
         processes = psutil.process_iter(["cwd", "username"])
-        mine = [it.info for it in processes if it.info["cwd"] == str(postgres.cluster.data)]
+        mine = [
+            process.info
+            for process in processes
+            if process.info["cwd"] == str(postgres.cluster.data)
+        ]
         assert {info["username"] for info in mine} == {"nobody"}
     finally:
         await postgres.stop()

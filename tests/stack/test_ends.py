@@ -27,7 +27,7 @@ def test_signal_stops_all_in_order(stack: Stack, how: signal.Signals) -> None:
     assert nobody_left(family)
     told = re.findall(r"stopping (.*)", stack.said())
     ended = [name for names in told for name in names.split(", ")]
-    order = [ended.index(it) for it in ("worker-1", "api", "provider", "temporal", "postgres")]
+    order = [ended.index(key) for key in ("worker-1", "api", "provider", "temporal", "postgres")]
     assert order == sorted(order)
     assert "database system is shut down" in (stack.state_dir / "logs/postgres.log").read_text()
 
@@ -89,11 +89,11 @@ def test_program_that_cannot_start_ends_all_and_its_words_are_told(tmp_path: Pat
     with stack_in(tmp_path, {"STUB_API": "--refuse"}) as stack:
         process = stack.begin()
         eventually(lambda: stack.child("api"))
-        family = [it.identity for it in found.children] if (found := stack.state()) else []
+        family = [child.identity for child in found.children] if (found := stack.state()) else []
         assert process.wait(30) == 1
         assert "this program refuses to start" in stack.said()
         assert "api did not start: exit code 1" in stack.said()
-        assert nobody_left([it for it in family if it])
+        assert nobody_left([item for item in family if item])
 
 
 async def note(stack: Stack, statement: str) -> None:

@@ -45,7 +45,7 @@ def test_the_api_works_too_unless_it_is_to_be_separate(tmp_path: Path, separate:
     remove_elsewhere(tmp_path)
     assert ("--work" in child(plan, "api").argv) is not separate
     own = options.ports.metrics_of_api(options.workers)
-    assert (own in {it.port for it in wanted_ports(options, Given.by({}))}) is not separate
+    assert (own in {port.port for port in wanted_ports(options, Given.by({}))}) is not separate
 
 
 def test_what_is_stored_is_flushed_unless_it_need_not_be(tmp_path: Path) -> None:
@@ -54,7 +54,9 @@ def test_what_is_stored_is_flushed_unless_it_need_not_be(tmp_path: Path) -> None
         plan = make_plan(Options(tmp_path, durable=durable), Given.by({}), {}, Programs())
         remove_elsewhere(tmp_path)
         postgres, temporal = (child(plan, name).argv for name in ("postgres", "temporal"))
-        settings = dict(it.split("=") for it in postgres if it.startswith(("fsync", "full_page")))
+        settings = dict(
+            postgre.split("=") for postgre in postgres if postgre.startswith(("fsync", "full_page"))
+        )
         assert settings.get("fsync") == ("on" if durable else "off")
         assert settings.get("full_page_writes", "on") == ("on" if durable else "off")
         assert ("synchronous=full" in temporal) is durable
@@ -136,7 +138,7 @@ def test_a_provider_without_its_key_is_refused() -> None:
 def test_a_port_asked_for_twice_is_refused(tmp_path: Path) -> None:
     port = free_port()
     options = Options(tmp_path, workers=0, ports=Ports(api=port, provider=port))
-    wanted = [it for it in wanted_ports(options, Given()) if it.port == port]
+    wanted = [item for item in wanted_ports(options, Given()) if item.port == port]
     with pytest.raises(PortsTaken, match=f"port {port} is asked for twice, by API and payment"):
         demand(wanted)
 
@@ -179,12 +181,18 @@ def test_who_calls_services_has_their_urls_and_no_database(tmp_path: Path) -> No
         assert env["PAYMENT_SERVICE_URL"] == "http://127.0.0.1:8503"
         assert Path(env["SERVICE_AUTH_KEY"]).stat().st_mode & 0o077 == 0
         own = {"EVENT_DATABASE_URL"} if caller == "api" else set()  # where webhooks are
-        assert {it for it in env if it.endswith("_DATABASE_URL") or "PROVIDER" in it} == own
+        assert {
+            variable
+            for variable in env
+            if variable.endswith("_DATABASE_URL") or "PROVIDER" in variable
+        } == own
 
 
 def test_who_sends_webhooks_has_the_event_database_and_no_other(tmp_path: Path) -> None:
     env = child(plan_for(tmp_path, {}), "webhooks").env
-    found = {it for it in env if it.endswith("_DATABASE_URL") or "PROVIDER" in it}
+    found = {
+        variable for variable in env if variable.endswith("_DATABASE_URL") or "PROVIDER" in variable
+    }
     assert found == {"EVENT_DATABASE_URL"}
     assert env["WEBHOOK_ALLOWED_NETWORKS"] == "127.0.0.1"
     plan = plan_for(tmp_path, {"WEBHOOK_ALLOWED_NETWORKS": ""})
@@ -194,9 +202,11 @@ def test_who_sends_webhooks_has_the_event_database_and_no_other(tmp_path: Path) 
 def test_the_api_knows_where_its_console_looks(tmp_path: Path) -> None:
     plan = split_plan(tmp_path, {})
     env = child(plan, "api").env
-    places = [it.partition("=") for it in env["CONSOLE_METRICS"].split()]
-    assert ("worker-1", "http://127.0.0.1:9201/metrics") in [(it[0], it[2]) for it in places]
-    assert {it[0] for it in places} >= {"worker-1", "payment-1", "discovery"}
+    places = [word.partition("=") for word in env["CONSOLE_METRICS"].split()]
+    assert ("worker-1", "http://127.0.0.1:9201/metrics") in [
+        (place[0], place[2]) for place in places
+    ]
+    assert {place[0] for place in places} >= {"worker-1", "payment-1", "discovery"}
     assert env["CONSOLE_ENVOY"].endswith("gateway.sock")
     given = child(split_plan(tmp_path, {"CONSOLE_ENVOY": "http://envoy.example"}), "api").env
     assert given["CONSOLE_ENVOY"] == "http://envoy.example"
@@ -205,7 +215,7 @@ def test_the_api_knows_where_its_console_looks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_has_its_own_database_and_can_mint_no_token(tmp_path: Path, service: str) -> None:
     env = child(split_plan(tmp_path, {}), f"{service}-1").env
-    databases = {it for it in env if it.endswith("_DATABASE_URL")}
+    databases = {variable for variable in env if variable.endswith("_DATABASE_URL")}
     assert databases == {f"{service.upper()}_DATABASE_URL", "REGISTRY_DATABASE_URL"}
     assert "SERVICE_AUTH_KEY" not in env
     assert "PRIVATE" not in Path(env["SERVICE_AUTH_JWKS"]).read_text()
@@ -250,7 +260,9 @@ def test_keys_of_payloads_reach_who_speaks_to_temporal_and_nobody_else(tmp_path:
         assert child(plan, name).env["PAYLOAD_KEYS_FILE"] == str(StateDir(tmp_path).payload_keys)
         assert child(plan, name).env["PAYLOAD_ENCRYPTION"] == "required"
     for name in ("temporal", "provider", "gateway", "relay", "order-1", "discovery"):
-        assert not [it for it in child(plan, name).env if it.startswith("PAYLOAD_KEYS")]
+        assert not [
+            variable for variable in child(plan, name).env if variable.startswith("PAYLOAD_KEYS")
+        ]
     for name, knows in {"user-1": True, "api": False, "order-1": False, "codec": False}.items():
         assert ("USER_KEYS_FILE" in child(plan, name).env) is knows, name
     assert StateDir(tmp_path).payload_keys.stat().st_mode & 0o777 == 0o600

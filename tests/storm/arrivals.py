@@ -115,7 +115,9 @@ class Arrivals:
                 self.cancelled.append(order_id)
 
     async def _look(self, http: httpx2.AsyncClient) -> Sample:
-        found = await asyncio.gather(*(self.temporal.count_workflows(it) for it in (OPEN, UNDOING)))
+        found = await asyncio.gather(
+            *(self.temporal.count_workflows(item) for item in (OPEN, UNDOING))
+        )
         statuses = await self.statuses()
         return Sample(
             at=self.now,
@@ -124,7 +126,7 @@ class Arrivals:
             window=await _window(http),
             accepted=len(self.accepted),
             refused=self.refused,
-            ended=sum(statuses[it] for it in ENDS),
+            ended=sum(statuses[ending] for ending in ENDS),
         )
 
 

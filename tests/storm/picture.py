@@ -40,7 +40,7 @@ def drawn(samples: Sequence[Sample], cut: float, mended: float) -> str:
 def _chart(
     title: str, top: int, lines: Sequence[Line], samples: Sequence[Sample], end: float
 ) -> str:
-    most = max([1.0, *(value(it) for _, _, value in lines for it in samples)])
+    most = max([1.0, *(value(sample) for _, _, value in lines for sample in samples)])
     bottom = top + HEIGHT
     parts = [f'<text x="{LEFT}" y="{top - 8}" font-weight="bold">{title}</text>']
     for share in (0, 0.5, 1):
@@ -51,8 +51,8 @@ def _chart(
         )
     for number, (name, colour, value) in enumerate(lines):
         points = " ".join(
-            f"{LEFT + WIDTH * it.at / end:.1f},{bottom - HEIGHT * value(it) / most:.1f}"
-            for it in samples
+            f"{LEFT + WIDTH * sample.at / end:.1f},{bottom - HEIGHT * value(sample) / most:.1f}"
+            for sample in samples
         )
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'

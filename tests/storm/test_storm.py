@@ -72,7 +72,7 @@ async def test_a_storm_is_bounded_and_settles(shop: tuple[Stack, FaultyWay]) -> 
     cut, orders.cancelling = orders.now, True
     await asyncio.sleep(outage)
     statuses = await orders.statuses()
-    at_work = len(orders.accepted) - sum(statuses[it] for it in ENDS)
+    at_work = len(orders.accepted) - sum(statuses[ending] for ending in ENDS)
     provider.mend()
     mended, orders.cancelling = orders.now, False
     in_outage = orders.refused - before
@@ -84,7 +84,7 @@ async def test_a_storm_is_bounded_and_settles(shop: tuple[Stack, FaultyWay]) -> 
     seen.set()
     await watching
     keep(orders, cut, mended)
-    peak = max(it.open for it in orders.samples)
+    peak = max(sample.open for sample in orders.samples)
     ends = await orders.statuses()
     print(
         f"{rate:.1f} orders a second; provider away for {outage:g} s: at most {peak} sagas open, "
@@ -122,8 +122,8 @@ async def drained(orders: Arrivals, mended: float) -> float:
     """Seconds from then until no saga is open that began before."""
     old = set(orders.accepted)
     while True:
-        still = {it.id async for it in orders.temporal.list_workflows(OPEN)}
-        if not {workflow_id(it) for it in old} & still:
+        still = {execution.id async for execution in orders.temporal.list_workflows(OPEN)}
+        if not {workflow_id(item) for item in old} & still:
             return orders.now - mended
         assert orders.now - mended < SETTLED_WITHIN, f"{len(still)} are still open"
         await asyncio.sleep(0.5)
@@ -132,7 +132,7 @@ async def drained(orders: Arrivals, mended: float) -> float:
 async def all_ended(orders: Arrivals) -> None:
     async def so() -> bool:
         statuses = await orders.statuses()
-        return sum(statuses[it] for it in ENDS) == len(orders.accepted)
+        return sum(statuses[ending] for ending in ENDS) == len(orders.accepted)
 
     await until(so, within=SETTLED_WITHIN)
 

@@ -36,10 +36,10 @@ def document() -> Node:
             " for each `subject`. The addresses are those of NATS; the envelope is always this.",
         },
         "defaultContentType": CONTENT_TYPE.partition(";")[0],
-        "channels": {it.value: _channel(it) for it in EventType},
-        "operations": {f"publish.{it}": _operation(it) for it in EventType},
+        "channels": {event_type.value: _channel(event_type) for event_type in EventType},
+        "operations": {f"publish.{event_type}": _operation(event_type) for event_type in EventType},
         "components": {
-            "messages": {it.value: _message(it) for it in EventType},
+            "messages": {event_type.value: _message(event_type) for event_type in EventType},
             "schemas": _definitions("#/components/schemas/") | _envelopes("#/components/schemas/"),
         },
     }
@@ -97,15 +97,18 @@ def _envelope(event_type: EventType, prefix: str) -> Node:
 
 
 def _envelopes(prefix: str) -> Node:
-    return {f"{it}.v{VERSIONS[it]}": _envelope(it, prefix) for it in EventType}
+    return {
+        f"{event_type}.v{VERSIONS[event_type]}": _envelope(event_type, prefix)
+        for event_type in EventType
+    }
 
 
 def _needed(node: Any, definitions: Node) -> set[str]:
     if isinstance(node, list):
-        return set().union(*(_needed(it, definitions) for it in node))
+        return set().union(*(_needed(item, definitions) for item in node))
     if not isinstance(node, dict):
         return set()
-    found = set().union(*(_needed(it, definitions) for it in node.values()))
+    found = set().union(*(_needed(item, definitions) for item in node.values()))
     if "$ref" in node:
         name = str(node["$ref"]).rpartition("/")[2]
         found |= {name} | _needed(definitions[name], definitions)
@@ -132,7 +135,7 @@ def _operation(event_type: EventType) -> Node:
 
 
 def _message(event_type: EventType) -> Node:
-    publisher = next(it for it, them in PUBLISHERS.items() if event_type.startswith(them))
+    publisher = next(item for item, them in PUBLISHERS.items() if event_type.startswith(them))
     return {
         "name": event_type.value,
         "title": event_type.value,

@@ -57,7 +57,7 @@ class Visit:
 
     def forgive(self, words: str) -> None:
         """Drop complaints with these words: the test itself brought them about."""
-        self.complaints = [it for it in self.complaints if words not in it]
+        self.complaints = [complaint for complaint in self.complaints if words not in complaint]
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:

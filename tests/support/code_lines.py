@@ -20,8 +20,8 @@ SILENT = {
 def code_lines(source: str) -> int:
     """How many lines of a module are code."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    spoken = [it for it in tokens if it.type not in SILENT]
-    lines = {line for it in spoken for line in range(it.start[0], it.end[0] + 1)}
+    spoken = [token for token in tokens if token.type not in SILENT]
+    lines = {line for item in spoken for line in range(item.start[0], item.end[0] + 1)}
     return len(lines - docstrings(source))
 
 

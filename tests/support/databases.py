@@ -54,7 +54,7 @@ class Server:
         number = next(_numbers)
         names = {service: f"test_{number}_{service}" for service in DATABASES}
         await self.execute(*(f"CREATE DATABASE {name}" for name in names.values()))
-        urls = {f"{it}_database_url": self.url(name) for it, name in names.items()}
+        urls = {f"{key}_database_url": self.url(name) for key, name in names.items()}
         settings = DatabaseSettings.model_validate(urls)
         await migrate(settings)
         return settings

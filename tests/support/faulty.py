@@ -29,7 +29,7 @@ class FaultyWay:
 
     def tried_since(self, moment: float) -> int:
         """How many requests were hung up on since then."""
-        return sum(it >= moment for it in self.tried)
+        return sum(item >= moment for item in self.tried)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection from a client."""

@@ -74,7 +74,7 @@ class Gates(Interceptor):
 
     def remove(self, workflow_id: str) -> None:
         """Let later attempts of this workflow pass; one that stands at a gate stays there."""
-        for point in [it for it in self._gates if it.workflow_id == workflow_id]:
+        for point in [gate for gate in self._gates if gate.workflow_id == workflow_id]:
             del self._gates[point]
 
     def refuse(self, workflow_id: str, activity_name: str, error: Exception) -> None:
@@ -88,7 +88,7 @@ class Gates(Interceptor):
     def allow(self, workflow_id: str) -> None:
         """Refuse and lose nothing of this workflow any more."""
         for errors in (self._refusals, self._losses):
-            for key in [it for it in errors if it[0] == workflow_id]:
+            for key in [error for error in errors if error[0] == workflow_id]:
                 del errors[key]
 
     def loss(self, workflow_id: str, activity_name: str) -> Exception | None:
@@ -107,7 +107,7 @@ class Gates(Interceptor):
 
     def of(self, *points: Point) -> list[Gate]:
         """The gates at these points."""
-        return [self._gates[it] for it in points if it in self._gates]
+        return [self._gates[point] for point in points if point in self._gates]
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         return _Gated(next, self)
@@ -124,7 +124,7 @@ class _Gated(ActivityInboundInterceptor):
         self._gates.started[workflow_id, info.activity_type] += 1
         if error := self._gates.refusal(workflow_id, info.activity_type):
             raise error.with_traceback(None)  # it is raised many times, and would grow each time
-        before, after = (Point(workflow_id, info.activity_type, it) for it in (BEFORE, AFTER))
+        before, after = (Point(workflow_id, info.activity_type, item) for item in (BEFORE, AFTER))
         gates = self._gates.of(before, after)
         for gate in gates:
             gate.enter()

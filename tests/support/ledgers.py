@@ -63,17 +63,17 @@ async def execute(url: str, statement: str, **values: object) -> None:
 
 def outcomes(report: AuditReport, order_id: str) -> list[str | None]:
     """What was done about the discrepancies of an order; what is only reported is named."""
-    done = {it.discrepancy.intent_id: it.outcome for it in report.settled}
-    found = [it for it in report.ledger if it.order_id == order_id]
+    done = {settlement.discrepancy.intent_id: settlement.outcome for settlement in report.settled}
+    found = [order for order in report.ledger if order.order_id == order_id]
     for discrepancy in found:
         if discrepancy.remedy == "report":
             assert discrepancy.intent_id not in done
-            assert any(it.order_id == order_id for it in report.named)
-    return ["reported" if it.remedy == "report" else done.get(it.intent_id) for it in found]
+            assert any(order.order_id == order_id for order in report.named)
+    return ["reported" if row.remedy == "report" else done.get(row.intent_id) for row in found]
 
 
 def why(report: AuditReport, order_id: str) -> list[str]:
-    return [str(it.why) for it in report.ledger if it.order_id == order_id]
+    return [str(order.why) for order in report.ledger if order.order_id == order_id]
 
 
 async def close(world: World, order_id: str, status: str) -> None:

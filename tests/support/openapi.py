@@ -79,15 +79,15 @@ class _Comparison:
                     yield from self._schema(content, there[media], at, sent=False)
 
     def _parameters(self, before: Node, after: Node, where: str) -> Iterator[str]:
-        old = {(it["in"], it["name"]): it for it in before.get("parameters", ())}
-        new = {(it["in"], it["name"]): it for it in after.get("parameters", ())}
+        old = {(item["in"], item["name"]): item for item in before.get("parameters", ())}
+        new = {(item["in"], item["name"]): item for item in after.get("parameters", ())}
         for key in old.keys() - new.keys():
             yield f"{where}: parameter {key[1]} removed"
         for key, parameter in new.items():
             if parameter.get("required") and not old.get(key, {}).get("required"):
                 yield f"{where}: parameter {key[1]} is required now"
         for key in old.keys() & new.keys():
-            was, will_be = (there_or_not(it["schema"]) for it in (old[key], new[key]))
+            was, will_be = (there_or_not(item["schema"]) for item in (old[key], new[key]))
             yield from self._schema(was, will_be, f"{where} ?{key[1]}", sent=True)
 
     def _body(self, before: Node | None, after: Node | None, where: str) -> Iterator[str]:
@@ -125,8 +125,8 @@ class _Comparison:
     def _choices(self, old: Node, new: Node, where: str, *, sent: bool) -> Iterator[str]:
         """Values, and alternatives: fewer may be sent, or more received, than clients know."""
         for kind in ("enum", "anyOf"):
-            were = {self._key(it, self._old) for it in old.get(kind, ())}
-            are = {self._key(it, self._new) for it in new.get(kind, ())}
+            were = {self._key(item, self._old) for item in old.get(kind, ())}
+            are = {self._key(item, self._new) for item in new.get(kind, ())}
             surprising = were - are if sent else are - were
             if surprising and were:
                 yield f"{where}: {sorted(surprising)} {'removed' if sent else 'added'}"

@@ -38,7 +38,8 @@ def alerts() -> list[Alert]:
     """All rules. AssertionError if one was not understood."""
     text = ALERTS.read_text()
     found = [
-        Alert(it["name"], it["expression"], ROOT / it["runbook"]) for it in RULE.finditer(text)
+        Alert(item["name"], item["expression"], ROOT / item["runbook"])
+        for item in RULE.finditer(text)
     ]
     assert len(found) == text.count("- alert:")
     return found
@@ -46,7 +47,7 @@ def alerts() -> list[Alert]:
 
 def read_by_deployments() -> set[str]:
     """All metrics that alerts and dashboards read."""
-    expressions = [it.expression for it in alerts()]
+    expressions = [alert.expression for alert in alerts()]
     for board in DASHBOARDS:
         for panel in json.loads(board.read_text())["panels"]:
             expressions += [target["expr"] for target in panel["targets"]]

@@ -49,7 +49,7 @@ async def ended(world: World, order: Order, attempt: int = 1) -> WorkflowExecuti
 async def types(world: World, order: Order) -> list[str]:
     """The events of the order, from its confirmation on."""
     events = await world.rest(f"/v1/orders/{order.id}/events")
-    names = [it["type"] for it in events]
+    names = [event["type"] for event in events]
     return names[names.index("OrderConfirmed") + 1 :]
 
 
@@ -60,7 +60,7 @@ async def is_returned(world: World, order: Order, sku: str) -> None:
     assert await world.stock(sku) == (100, 0, 0)
     assert await world.provider.moved(order.id) == (order.total.minor, order.total.minor)
     assert (await world.rest(f"/v1/payments/{order.id}"))["status"] == "refunded"
-    assert [it for it in await types(world, order) if "Return" in it][-2:] == RETURN_EVENTS
+    assert [kind for kind in await types(world, order) if "Return" in kind][-2:] == RETURN_EVENTS
 
 
 async def is_as_before(world: World, order: Order, sku: str) -> None:

@@ -111,7 +111,7 @@ async def stream(
     fields = {"Host": "api", "Accept": "text/event-stream", **(headers or bearer())}
     if seen is not None:
         fields["Last-Event-ID"] = seen
-    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {it}" for name, it in fields.items()), "", ""]
+    lines = [f"GET {path} HTTP/1.1", *(f"{name}: {item}" for name, item in fields.items()), "", ""]
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=limit)
     try:
         writer.write("\r\n".join(lines).encode())

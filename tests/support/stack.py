@@ -61,7 +61,7 @@ class Stack:
 
     def child(self, name: str) -> ChildRecord:
         """One child, as it is now."""
-        return next(it for it in self.state.children if it.name == name)
+        return next(item for item in self.state.children if item.name == name)
 
     def kill(self, name: str) -> None:
         """Kill -9 a child of this stack, if it runs."""
@@ -127,7 +127,7 @@ async def running_stack(
         process.wait(timeout=60)
         if not keep:
             remove_elsewhere(stack.state_dir)
-    assert last is None or not [it.name for it in last.children if it.alive]
+    assert last is None or not [child.name for child in last.children if child.alive]
 
 
 def remove_elsewhere(state_dir: Path) -> None:

@@ -13,7 +13,7 @@ LAST = 8  # events of a history that are told
 async def told(address: str, orders: Iterable[str]) -> str:
     """Of each order: its pending tasks as the server describes them, and its last events."""
     client = await Client.connect(address)
-    return "\n".join([await _told(client, it) for it in orders])
+    return "\n".join([await _told(client, order) for order in orders])
 
 
 async def _told(client: Client, order_id: str) -> str:
@@ -21,7 +21,8 @@ async def _told(client: Client, order_id: str) -> str:
     found = (await handle.describe()).raw_description
     events = (await handle.fetch_history()).events
     last = [
-        f"{it.event_time.ToJsonString()} {EventType.Name(it.event_type)}" for it in events[-LAST:]
+        f"{event.event_time.ToJsonString()} {EventType.Name(event.event_type)}"
+        for event in events[-LAST:]
     ]
     pending = [found.pending_workflow_task, *found.pending_activities]
-    return "\n".join([order_id, *last, *(str(it) for it in pending)])
+    return "\n".join([order_id, *last, *(str(activity) for activity in pending)])

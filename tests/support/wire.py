@@ -118,7 +118,12 @@ def request(
     fields = {"Host": "api", **bearer(), **(headers or {})}
     if body:
         fields["Content-Length"] = str(len(body))
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {it}" for name, it in fields.items()), "", ""]
+    lines = [
+        f"{method} {path} HTTP/1.1",
+        *(f"{name}: {field}" for name, field in fields.items()),
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode() + body
 
 

@@ -87,6 +87,6 @@ def moved(environment: Mapping[str, str], places: Mapping[str, str]) -> dict[str
 
 def mounted(service: Mapping[str, Any], target: str) -> str:
     """The file in the repository that compose mounts there."""
-    sources = {it["target"]: it["source"] for it in service["volumes"]}
+    sources = {volume["target"]: volume["source"] for volume in service["volumes"]}
     name = Path(sources[target]).name
     return str(ROOT / "deploy" / "compose" / name)

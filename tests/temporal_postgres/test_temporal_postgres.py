@@ -58,7 +58,11 @@ async def test_prometheus_reads_how_often_workflows_were_begun(
     async with httpx2.AsyncClient() as http:
         said = (await http.get(served.metrics)).raise_for_status().text
     requests = next(
-        it for it in text_string_to_metric_families(said) if it.name == "persistence_requests"
+        item for item in text_string_to_metric_families(said) if item.name == "persistence_requests"
     )
-    begun = [it for it in requests.samples if it.labels["operation"] == "CreateWorkflowExecution"]
-    assert sum(it.value for it in begun) >= ORDERS_OF_THE_DEMO
+    begun = [
+        sample
+        for sample in requests.samples
+        if sample.labels["operation"] == "CreateWorkflowExecution"
+    ]
+    assert sum(step.value for step in begun) >= ORDERS_OF_THE_DEMO

@@ -45,7 +45,10 @@ async def begun(world: World) -> tuple[str, str, Gate]:
 
 
 async def troubles(world: World) -> dict[str, Any]:
-    return {it["saga_id"]: it for it in await world.rest("/v1/sagas?attention=true&late=0")}
+    return {
+        subject["saga_id"]: subject
+        for subject in await world.rest("/v1/sagas?attention=true&late=0")
+    }
 
 
 async def test_it_ends_well_and_is_on_the_orders_page(world: World) -> None:
@@ -57,7 +60,7 @@ async def test_it_ends_well_and_is_on_the_orders_page(world: World) -> None:
     assert (await handle.result()).held
     assert await world.stock(sku) == (100 - 2 * PIECES, PIECES, PIECES)
     history = await handle.fetch_history()
-    again = {it.step: it.answer for it in steps_again(history, 0, {"set_aside": "done"})}
+    again = {item.step: item.answer for item in steps_again(history, 0, {"set_aside": "done"})}
     assert again == {"set_aside": "is answered from its store", "check_customer": "reads again"}
 
 
@@ -71,7 +74,7 @@ async def test_one_that_was_terminated_is_listed_and_carried_on_as_what_it_is(
     await seen_by_visibility(world, {saga_id})
     assert (await troubles(world))[saga_id]["trouble"]["kind"] == "ended"
     report = await audited(world)
-    assert saga_id in {it.orphan.saga_id for it in report.repaired}
+    assert saga_id in {repair.orphan.saga_id for repair in report.repaired}
     await gate.open()
 
     async def undone() -> bool:

@@ -84,6 +84,8 @@ async def _totals(http: httpx2.AsyncClient, service: str) -> dict[int, int]:
     """Calls so far, by the instance's port."""
     said = (await http.get("/clusters")).text.splitlines()
     lines = [
-        it.split("::") for it in said if it.startswith(f"{service}::") and "::rq_total::" in it
+        record.split("::")
+        for record in said
+        if record.startswith(f"{service}::") and "::rq_total::" in record
     ]
     return {int(place.rpartition(":")[2]): int(total) for _, place, _, total in lines}

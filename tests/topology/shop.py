@@ -63,7 +63,7 @@ class Shop:
         began = time.monotonic()
         while True:
             found = await self.statuses()
-            if sum(found[it] for it in ENDS) == len(self.accepted):
+            if sum(found[ending] for ending in ENDS) == len(self.accepted):
                 return found
             assert time.monotonic() - began < within, f"not ended after {within:g} s: {found}"
             await asyncio.sleep(LOOKED_EVERY)
@@ -97,4 +97,4 @@ async def recorded(stack: Stack, user: str) -> Counter[str]:
         rows = await connection.fetch(STATUSES, user)
     finally:
         await connection.close()
-    return Counter({it["status"]: it["count"] for it in rows})
+    return Counter({row["status"]: row["count"] for row in rows})

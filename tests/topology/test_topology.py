@@ -34,7 +34,7 @@ async def test_all_instances_are_registered_and_listed(split: Split) -> None:
     async def listed() -> set[str]:
         said = await asyncio.to_thread(split.stack.saga, "services", "--json")
         assert said.returncode == 0, said.stderr
-        return {it["instance"] for it in json.loads(said.stdout)}
+        return {load["instance"] for load in json.loads(said.stdout)}
 
     payments = {f"payment-{n}" for n in range(1, PAYMENTS + 1)}
     assert await listed() == {"user-1", "order-1", "inventory-1"} | payments
@@ -78,7 +78,7 @@ async def all_have_traffic_again(split: Split, traffic: Traffic, resumed: float)
     async def back() -> bool:
         await shop.place(3)
         away = (split.port("payment-1"), split.port("payment-2"))
-        return all(traffic.first_after(it, resumed) is not None for it in away)
+        return all(traffic.first_after(item, resumed) is not None for item in away)
 
     await until(back, within=BACK_WITHIN)
     assert await shop.ended(HEALED_WITHIN) == {"confirmed": len(shop.accepted)}
@@ -101,9 +101,9 @@ def check_who_had_traffic(
 
 async def print_shares(split: Split, traffic: Traffic) -> None:
     names = [f"payment-{n}" for n in range(1, PAYMENTS + 1)]
-    counted = {it: traffic.between(split.port(it), 0, time.monotonic()) for it in names}
+    counted = {name: traffic.between(split.port(name), 0, time.monotonic()) for name in names}
     total = sum(counted.values())
-    shares = {it: f"{count} ({count / total:.0%})" for it, count in counted.items()}
+    shares = {item: f"{count} ({count / total:.0%})" for item, count in counted.items()}
     print(f"calls of each instance: {shares}")
     assert all(counted.values())
 
@@ -119,7 +119,7 @@ async def test_the_provider_is_left_alone_while_it_is_down_and_no_order_is_lost(
     await asyncio.sleep(outage)
     mended = time.monotonic()
     split.provider.mend()
-    tried, probes = (split.provider.tried_since(it) for it in (cut, cut + SETTLED))
+    tried, probes = (split.provider.tried_since(item) for item in (cut, cut + SETTLED))
     print(
         f"provider down for {outage:g} s: {tried} calls, {probes} of them after {SETTLED:g} s, by "
         f"{PAYMENTS} processes for {DURING_OUTAGE} orders"

@@ -29,7 +29,7 @@ async def verified(server: Server) -> AsyncIterator[World]:
 @pytest_asyncio.fixture(scope="package")
 async def plans(verified: World) -> dict[str, Plan]:
     """All schedules, by subject."""
-    return {it.name: await campaign.plan(verified, it) for it in (PLACE_ORDER, RETURN_ORDER)}
+    return {item.name: await campaign.plan(verified, item) for item in (PLACE_ORDER, RETURN_ORDER)}
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_programs_get_json_and_people_a_page(tmp_path: Path) -> None:
     (report,) = json.loads(done.stdout)
     assert (report["saga"], report["failures"]) == ("PlaceOrder", [])
     assert report["paths"] == {"regular": 2, "fast": 1}
-    struck = [(it["path"], it["activity"], it["runs"]) for it in report["coverage"]]
+    struck = [(item["path"], item["activity"], item["runs"]) for item in report["coverage"]]
     assert struck == [("regular", "user.validate", 2), ("fast", "user.validate", 1)]
     page = (tmp_path / "report.html").read_text()
     assert page.index("The regular path: 2 single") < page.index("The fast path: 1 single")

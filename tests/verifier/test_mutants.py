@@ -28,9 +28,10 @@ async def test_a_missing_safety_mechanism_is_found(
     verified: World, plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch, mutant: Mutant
 ) -> None:
     schedules = [
-        it
-        for it in plans[mutant.subject.name].singles()
-        if it.name.startswith(mutant.schedule) and (it.mode, it.path) == (Mode.CACHED, mutant.path)
+        schedule
+        for schedule in plans[mutant.subject.name].singles()
+        if schedule.name.startswith(mutant.schedule)
+        and (schedule.mode, schedule.path) == (Mode.CACHED, mutant.path)
     ]
 
     async def failures() -> Report:
@@ -50,8 +51,8 @@ async def test_a_missing_safety_mechanism_is_found(
         monkeypatch.undo()
         if mutant.after:
             await mutant.after(verified)
-    said = [violation for it in broken.failures for violation in it.violations]
-    assert any(mutant.says in it for it in said), said
+    said = [violation for failure in broken.failures for violation in failure.violations]
+    assert any(mutant.says in record for record in said), said
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda it: it.mechanism)

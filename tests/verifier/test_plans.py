@@ -29,7 +29,9 @@ QUESTIONS = {"PlaceOrder": "order.fence_confirm", "ReturnOrder": "payment.fence_
 
 def at(plan: Plan, activity: str, path: Path) -> list[Schedule]:
     return [
-        it for it in plan.singles() if it.path is path and it.faults[0].site.activity == activity
+        schedule
+        for schedule in plan.singles()
+        if schedule.path is path and schedule.faults[0].site.activity == activity
     ]
 
 
@@ -40,9 +42,9 @@ async def test_every_word_is_said_of_every_step_that_can_be_parked_in_every_life
 ) -> None:
     for activity in PARKED[saga]:
         said = {
-            (word, it.faults[0].life)
-            for it in at(plans[saga], activity, path)
-            for words in WORDS.get(it.faults[0].kind, ())
+            (word, item.faults[0].life)
+            for item in at(plans[saga], activity, path)
+            for words in WORDS.get(item.faults[0].kind, ())
             for word in words
         }
         assert said >= {(word, life) for word in Resolving for life in LIVES[path]}
@@ -55,21 +57,25 @@ async def test_a_question_is_parked_in_every_life_and_whether_the_pivot_landed_o
 ) -> None:
     fence = QUESTIONS[saga]
     lives = {
-        it.faults[0].life
-        for it in at(plans[saga], fence, path)
-        if it.faults[0].kind is OfAll.ONLY_RETRY
+        item.faults[0].life
+        for item in at(plans[saga], fence, path)
+        if item.faults[0].kind is OfAll.ONLY_RETRY
     }
     assert lives == set(LIVES[path])
-    later = [it for it in plans[saga].singles() if it.faults[0].kind is OfAll.ENDED_QUESTION]
-    ended = {it.faults[0].site for it in later if it.path is path}
-    assert {it.activity for it in ended} >= PASSED[saga]
+    later = [
+        schedule
+        for schedule in plans[saga].singles()
+        if schedule.faults[0].kind is OfAll.ENDED_QUESTION
+    ]
+    ended = {item.faults[0].site for item in later if item.path is path}
+    assert {run.activity for run in ended} >= PASSED[saga]
 
 
 async def test_each_database_is_set_back_from_each_later_call_and_from_the_end(plan: Plan) -> None:
     struck = {
         (fault.kind, fault.then.activity if fault.then else None, fault.site)
-        for it in plan.singles()
-        if (fault := it.faults[0]).kind in SET_BACK
+        for schedule in plan.singles()
+        if (fault := schedule.faults[0]).kind in SET_BACK
     }
     assert {kind for kind, _, _ in struck} == set(SET_BACK)
     for kind, activity in (
@@ -78,13 +84,21 @@ async def test_each_database_is_set_back_from_each_later_call_and_from_the_end(p
         (set_back_kind("inventory"), "inventory.reserve"),
         (set_back_kind("payment"), "payment.charge"),
     ):
-        sites = {site.activity for it, before, site in struck if (it, before) == (kind, activity)}
+        sites = {
+            site.activity for item, before, site in struck if (item, before) == (kind, activity)
+        }
         assert {"inventory.commit", AT_THE_END.activity} <= sites
 
 
 async def test_the_same_is_started_elsewhere_at_every_moment(plans: dict[str, Plan]) -> None:
     for plan in plans.values():
         singles = plan.singles()
-        struck = {it.faults[0].site for it in singles if it.faults[0].kind in FOREIGN}
-        calls = {it.faults[0].site for it in singles if it.faults[0].kind is OfAll.TWICE}
-        assert {it for it in calls if not it.step.startswith("note")} <= struck
+        struck = {
+            schedule.faults[0].site for schedule in singles if schedule.faults[0].kind in FOREIGN
+        }
+        calls = {
+            schedule.faults[0].site
+            for schedule in singles
+            if schedule.faults[0].kind is OfAll.TWICE
+        }
+        assert {call for call in calls if not call.step.startswith("note")} <= struck

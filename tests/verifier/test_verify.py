@@ -45,8 +45,8 @@ async def test_a_part_of_all_schedules_breaks_nothing(
     monkeypatch.setattr(campaign, "FRESH", 20)
     reports = await campaign.run(worlds, SUBJECTS, asked, lambda *_: lambda: None)
     for found in reports:
-        ran = [it.schedule.name for it in found.results]
-        asked_for = {it.name for it in campaign.select(plans[found.subject].singles(), asked)}
+        ran = [result.schedule.name for result in found.results]
+        asked_for = {item.name for item in campaign.select(plans[found.subject].singles(), asked)}
         assert len(asked_for) >= 15
         assert asked_for <= set(ran)
         assert len(set(ran)) == len(ran)
@@ -56,11 +56,11 @@ async def test_a_part_of_all_schedules_breaks_nothing(
 async def test_there_are_three_thousand_single_faults_a_third_of_them_on_the_fast_path(
     plans: dict[str, Plan],
 ) -> None:
-    singles = [it for plan in plans.values() for it in plan.singles()]
-    by_path = Counter(it.path for it in singles)
+    singles = [schedule for plan in plans.values() for schedule in plan.singles()]
+    by_path = Counter(schedule.path for schedule in singles)
     assert by_path[Path.REGULAR] >= 2000
     assert by_path[Path.FAST] >= 1000
-    assert {it.faults[0].kind for it in singles} == {*Kind, *KindOfOrders, *SET_BACK}
+    assert {schedule.faults[0].kind for schedule in singles} == {*Kind, *KindOfOrders, *SET_BACK}
 
 
 async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passed(
@@ -69,20 +69,27 @@ async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passe
     singles = plan.singles()
     for path in Path:
         ended = {
-            (it.faults[0].site.activity, it.faults[0].then and it.faults[0].then.activity)
-            for it in singles
-            if it.path is path and it.faults[0].kind is Kind.ENDED_CANCEL
+            (
+                schedule.faults[0].site.activity,
+                schedule.faults[0].then and schedule.faults[0].then.activity,
+            )
+            for schedule in singles
+            if schedule.path is path and schedule.faults[0].kind is Kind.ENDED_CANCEL
         }
         for place in (None, "order.create", "user.validate", "inventory.reserve"):
             assert ("payment.charge", place) in ended
-    lost = {it.faults[0].kind for it in singles if it.faults[0].site.activity == "payment.charge"}
+    lost = {
+        schedule.faults[0].kind
+        for schedule in singles
+        if schedule.faults[0].site.activity == "payment.charge"
+    }
     assert lost >= set(TASK_LOST)
 
 
 async def test_a_fault_that_is_never_reached_fails(verified: World) -> None:
     refund = Fault(Site("charge_payment", "payment.refund"), Kind.FAILS_ONCE)
     found = await report(verified, Schedule((refund,)))
-    assert [it.unreached for it in found.failures] == [[refund]]
+    assert [failure.unreached for failure in found.failures] == [[refund]]
     assert "never reached" in found.story(found.failures[0])
 
 
@@ -96,7 +103,9 @@ async def test_an_ending_that_is_not_expected_fails(verified: World) -> None:
 async def test_the_deadline_strikes_before_the_steps_patience_is_out(
     verified: World, plan: Plan
 ) -> None:
-    schedules = [it for it in plan.singles() if it.faults[0].kind is Kind.DEADLINE]
+    schedules = [
+        schedule for schedule in plan.singles() if schedule.faults[0].kind is Kind.DEADLINE
+    ]
     found = await report(verified, *schedules)
     assert not found.failures
     for result in found.results:
@@ -104,7 +113,11 @@ async def test_the_deadline_strikes_before_the_steps_patience_is_out(
 
 
 async def test_every_call_forward_and_back_gets_every_fault_that_it_can_have(plan: Plan) -> None:
-    struck = {(it.site.activity, it.kind) for schedule in plan.singles() for it in schedule.faults}
+    struck = {
+        (fault.site.activity, fault.kind)
+        for schedule in plan.singles()
+        for fault in schedule.faults
+    }
     for activity in ("order.create", "inventory.commit", "payment.refund", "order.fence_confirm"):
         assert {kind for at, kind in struck if at == activity} >= {
             *(Kind.FAILS_ONCE, Kind.REPLY_LOST, Kind.TWICE, Kind.AT_ONCE, Kind.OVERTAKEN),
@@ -117,7 +130,7 @@ async def test_names_are_unique_and_a_seed_repeats_its_combinations(plan: Plan) 
     assert len(set(names)) == len(names)
     for size in (2, 3):
         chosen = plan.combinations(20, size, seed=7)
-        assert {len({fault.site for fault in it.faults}) for it in chosen} == {size}
+        assert {len({fault.site for fault in scenario.faults}) for scenario in chosen} == {size}
         assert chosen == plan.combinations(20, size, seed=7)
         assert chosen != plan.combinations(20, size, seed=8)
 
@@ -142,7 +155,9 @@ def test_shards_are_all_together_and_none_twice() -> None:
     site = Site("step", "activity")
     every = [Schedule((Fault(site, kind),)) for kind in Kind]
     shards = [campaign.select(every, Asked(shard=(number, 3))) for number in (1, 2, 3)]
-    assert sorted(it.name for shard in shards for it in shard) == sorted(it.name for it in every)
+    assert sorted(item.name for shard in shards for item in shard) == sorted(
+        schedule.name for schedule in every
+    )
 
 
 def test_one_path_may_be_asked_for_and_both_are_else() -> None:

@@ -111,8 +111,8 @@ class Versions:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return False
-        heard = {(it.name, it.type) for it in answer.version_task_queues}
-        return heard >= {(Queue.ORDERS, WORKFLOWS)} | {(it, ACTIVITIES) for it in Queue}
+        heard = {(queue.name, queue.type) for queue in answer.version_task_queues}
+        return heard >= {(Queue.ORDERS, WORKFLOWS)} | {(queue, ACTIVITIES) for queue in Queue}
 
     def say(self, what: str) -> None:
         self.said.append(what)

@@ -60,7 +60,7 @@ async def test_a_saga_of_workers_without_a_version_ends_well_when_there_is_one(
 async def test_a_part_of_the_orders_goes_to_what_is_tried(versions: Versions) -> None:
     async with versions.workers("tried"):
         await versions.deployment.ramp("tried", 50)
-        orders = [it for _ in range(3) for it in await versions.placed(20)]
+        orders = [order for _ in range(3) for order in await versions.placed(20)]
         for order_id, sku in orders:
             await versions.world.settled(order_id, sku, "confirmed")
         shares = Counter([await versions.version_of(order_id) for order_id, _ in orders])
@@ -93,12 +93,12 @@ async def test_a_version_whose_orders_go_badly_is_rolled_back_and_they_are_moved
         async with versions.trade() as orders:
             assert not await promote(deployment, "bad", QUICKLY, versions.say)
             assert "payment.charge keeps failing: cannot reach the provider" in versions.said[-1]
-            stuck = [it for it, _ in orders if await versions.version_of(it) == "bad"]
+            stuck = [order for order, _ in orders if await versions.version_of(order) == "bad"]
             assert stuck
 
             async def moved() -> bool:
                 await move(deployment, "bad", "fine")
-                return {await versions.version_of(it) for it in stuck} == {"fine"}
+                return {await versions.version_of(item) for item in stuck} == {"fine"}
 
             await until(moved)
 
@@ -197,4 +197,4 @@ async def sees_the_api(versions: Versions) -> bool:
 
 
 async def said(versions: Versions, words: str) -> bool:
-    return any(words in it for it in versions.said)
+    return any(words in record for record in versions.said)

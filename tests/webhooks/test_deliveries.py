@@ -139,7 +139,7 @@ async def test_410_disables_the_webhook_and_enabling_it_sends_again(sending: Sen
         await sending.deliver(third)
         assert await sending.ended(webhook.id, third) is DeliveryState.DELIVERED
     kept = await sending.webhooks.deliveries(webhook.id, None, 10)
-    assert [it.order_id for it in kept] == [third.subject, first.subject]
+    assert [name.order_id for name in kept] == [third.subject, first.subject]
 
 
 async def test_what_waits_for_a_webhook_that_is_removed_or_disabled_is_not_sent(
@@ -201,7 +201,9 @@ async def test_events_go_to_those_webhooks_of_their_customer_that_ask_for_their_
 
 
 def test_webhooks_are_for_all_events_of_orders() -> None:
-    assert {str(it) for it in WebhookEvent} == {it for it in EventType if it.startswith("order.")}
+    assert {str(item) for item in WebhookEvent} == {
+        event_type for event_type in EventType if event_type.startswith("order.")
+    }
 
 
 async def test_an_event_that_comes_again_is_delivered_once(sending: Sending) -> None:
@@ -274,8 +276,8 @@ async def test_a_customer_may_have_ten(sending: Sending) -> None:
     mine = customer()
     asked = (sending.webhooks.register(mine, "https://shop.example", []) for _ in range(15))
     made = await asyncio.gather(*asked, return_exceptions=True)
-    refused = [it for it in made if isinstance(it, Rejected)]
-    assert [it.code for it in refused] == ["too_many_webhooks"] * 5
+    refused = [item for item in made if isinstance(item, Rejected)]
+    assert [item.code for item in refused] == ["too_many_webhooks"] * 5
     assert len(await sending.webhooks.of_customer(mine)) == 10
 
 

@@ -16,17 +16,19 @@ from workflows.return_order import ReturnOrder
 
 
 async def one() -> AsyncIterator[Named]:
-    line = next(it for it in LINES if SAID[f"{it.release}/{it.name}"]["saga"] == "PlaceOrder")
+    line = next(
+        entry for entry in LINES if SAID[f"{entry.release}/{entry.name}"]["saga"] == "PlaceOrder"
+    )
     yield Named(line.name, WorkflowHistory.from_json("recorded", line.history))
 
 
 async def test_a_replay_finds_a_saga_that_reads_the_clock() -> None:
-    (result,) = [it async for it in replayed(one(), [ReadsTheClock, ReturnOrder])]
+    (result,) = [replay async for replay in replayed(one(), [ReadsTheClock, ReturnOrder])]
     assert "datetime.datetime.now" in (result.difference or "")
 
 
 def test_only_replays_run_the_sagas_under_guards() -> None:
-    strict, quick = (runner_for(pydantic_data_converter, strict=it) for it in (True, False))
+    strict, quick = (runner_for(pydantic_data_converter, strict=item) for item in (True, False))
     assert isinstance(strict, SandboxedWorkflowRunner)
     assert "workflows" not in strict.restrictions.passthrough_modules
     assert isinstance(quick, UnsandboxedWorkflowRunner)

@@ -101,13 +101,13 @@ async def test_without_the_fast_path_a_process_with_workers_has_all_on_one_queue
         assert await sagas.start(await accepted(world, sku, order_id, "pm_card_visa"))
         await world.settled(order_id, sku, "confirmed")
     history = (await world.handle(order_id).fetch_history()).events
-    scheduled = [it.activity_task_scheduled_event_attributes for it in history]
-    queues = [it.task_queue.name for it in scheduled if it.activity_type.name]
+    scheduled = [event.activity_task_scheduled_event_attributes for event in history]
+    queues = [item.task_queue.name for item in scheduled if item.activity_type.name]
     assert queues == [Queue.ORDERS] * 6
     upserts = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
-    assert sum(it.event_type == upserts for it in history) == len(queues) + 1
+    assert sum(event.event_type == upserts for event in history) == len(queues) + 1
     found = (await world.handle(order_id).describe()).typed_search_attributes
-    shown = {it.key.name: str(it.value) for it in found}
+    shown = {row.key.name: str(row.value) for row in found}
     assert (shown["SagaStep"], shown["SagaState"]) == ("commit_inventory", "completed")
     assert shown["OrderStatus"] == "confirmed"
 

@@ -55,7 +55,7 @@ async def seen_by_visibility(world: World, saga_ids: set[str]) -> None:
 
     async def so() -> bool:
         query = "ExecutionStatus = 'Terminated'"
-        return saga_ids <= {it.id async for it in world.client.list_workflows(query)}
+        return saga_ids <= {execution.id async for execution in world.client.list_workflows(query)}
 
     await until(so, within=60)
 
@@ -77,7 +77,7 @@ async def ends_of(world: World, points: Sequence[tuple[str, str]]) -> list[str]:
     saga_ids = {workflow_id(order_id) for order_id, _, _ in stopped}
     await seen_by_visibility(world, saga_ids)
     report = await audited(world)
-    assert saga_ids <= {it.saga_id for it in report.orphans}
+    assert saga_ids <= {orphan.saga_id for orphan in report.orphans}
     await asyncio.gather(*(gate.open() for _, _, gate in stopped))  # late attempts land, or do not
     found = []
     for (order_id, sku, _), point in zip(stopped, points, strict=True):
@@ -87,7 +87,7 @@ async def ends_of(world: World, points: Sequence[tuple[str, str]]) -> list[str]:
         await world.conserved(order, sku)
         found.append(str(order.status))
     again = await audited(world)
-    assert saga_ids.isdisjoint(it.saga_id for it in again.orphans)
+    assert saga_ids.isdisjoint(orphan.saga_id for orphan in again.orphans)
     return found
 
 
@@ -100,7 +100,9 @@ async def test_an_order_whose_workflow_was_deleted_is_found_by_its_record(
     await forget(world, order_id)
     report = await audited(world)
     assert ("missing", "cancelled") in {
-        (it.orphan.why, it.status) for it in report.repaired if it.orphan.order_id == order_id
+        (repair.orphan.why, repair.status)
+        for repair in report.repaired
+        if repair.orphan.order_id == order_id
     }
     await gate.open()
     await world.conserved(await world.order(order_id), sku)
@@ -128,9 +130,9 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
     order_id, sku, gate = await terminated_at(world, "payment.charge", AFTER)
     await seen_by_visibility(world, {workflow_id(order_id)})
     report = await audited(world, repair=False)
-    assert order_id in {it.order_id for it in report.orphans}
+    assert order_id in {orphan.order_id for orphan in report.orphans}
     assert report.repaired == ()
-    assert order_id in {it.order_id for it in report.named}
+    assert order_id in {order.order_id for order in report.named}
     assert (await world.order(order_id)).status == "pending"
     await audited(world)
     await gate.open()
@@ -144,7 +146,9 @@ async def test_one_that_cannot_be_carried_on_holds_nobody_up(world: World) -> No
     for_good = ApplicationError("no repair today", non_retryable=True)
     world.gates.refuse(audit_id, "audit.begin", for_good)
     report = await audited(world, audit_id=audit_id)
-    assert {(it.orphan.order_id, it.status) for it in report.repaired} >= {(order_id, NOT_REPAIRED)}
+    assert {(repair.orphan.order_id, repair.status) for repair in report.repaired} >= {
+        (order_id, NOT_REPAIRED)
+    }
     await audited(world)
     await gate.open()
     await world.settled(order_id, sku, "cancelled")

@@ -36,7 +36,7 @@ async def test_a_blocked_order_shows_everywhere_while_the_rest_is_undone(world: 
     order_id, sku = await blocked_refund(world)
     saga = await world.rest(f"/v1/orders/{order_id}/saga")
     assert saga["state"] == "blocked"
-    states = {it["name"]: it["state"] for it in saga["steps"]}
+    states = {step["name"]: step["state"] for step in saga["steps"]}
     assert states["charge_payment"] == "blocked"
 
     async def stock_is_back() -> bool:
@@ -46,7 +46,7 @@ async def test_a_blocked_order_shows_everywhere_while_the_rest_is_undone(world: 
 
     async def listed() -> bool:
         found = await world.rest("/v1/sagas?state=blocked")
-        return workflow_id(order_id) in {it["saga_id"] for it in found}
+        return workflow_id(order_id) in {row["saga_id"] for row in found}
 
     await until(listed)
     world.gates.allow(workflow_id(order_id))
@@ -94,7 +94,11 @@ async def test_who_resolved_what_and_why_is_in_the_orders_history(world: World) 
     assert await resolve(world, order_id, "charge_payment", **word) == 202
     await world.handle(order_id).result()
     events = await world.rest(f"/v1/orders/{order_id}/events")
-    assert [it["type"] for it in events][-3:] == ["StepBlocked", "StepUnblocked", "OrderRejected"]
+    assert [event["type"] for event in events][-3:] == [
+        "StepBlocked",
+        "StepUnblocked",
+        "OrderRejected",
+    ]
     noted = events[-2]["data"]
     assert noted.items() >= {"step": "charge_payment", "who": OPERATOR, **word}.items()
     assert (await world.order(order_id)).status == "rejected"

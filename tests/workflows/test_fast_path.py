@@ -31,7 +31,9 @@ def fast_path() -> None:
 async def event_types(world: World, order_id: str) -> list[str]:
     """The types of the events of the order's history, in order."""
     history = await world.handle(order_id).fetch_history()
-    return [EventType.Name(it.event_type).removeprefix("EVENT_TYPE_") for it in history.events]
+    return [
+        EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events
+    ]
 
 
 async def events(world: World, order_id: str) -> Counter[str]:
@@ -42,15 +44,15 @@ async def events(world: World, order_id: str) -> Counter[str]:
 async def scheduled(world: World, order_id: str) -> list[str]:
     """The activities that went to a queue, in order."""
     history = await world.handle(order_id).fetch_history()
-    found = [it.activity_task_scheduled_event_attributes for it in history.events]
-    return [it.activity_type.name for it in found if it.activity_type.name]
+    found = [event.activity_task_scheduled_event_attributes for event in history.events]
+    return [row.activity_type.name for row in found if row.activity_type.name]
 
 
 async def found_by(world: World, order_id: str) -> dict[str, str]:
     """Where the workflow's search attributes say that the saga stands."""
     found = (await world.handle(order_id).describe()).typed_search_attributes
     names = {"OrderStatus", "SagaState", "SagaStep"}
-    return {it.key.name: str(it.value) for it in found if it.key.name in names}
+    return {row.key.name: str(row.value) for row in found if row.key.name in names}
 
 
 async def test_a_clean_order_is_one_workflow_task_and_twelve_events(world: World) -> None:
@@ -89,13 +91,13 @@ async def test_what_fails_once_goes_on_where_people_see_it(world: World, activit
     async def waits_in_the_open() -> bool:
         description = await world.handle(order_id).describe()
         pending = description.raw_description.pending_activities
-        return [it.activity_type.name for it in pending] == [activity]
+        return [item.activity_type.name for item in pending] == [activity]
 
     await until(waits_in_the_open)
     shown = await found_by(world, order_id)
     assert shown["SagaState"] == ("compensating" if declined else "running")
     step = (await world.rest(f"/v1/orders/{order_id}/saga"))["steps"]
-    assert shown.get("SagaStep", "") in {it["name"] for it in step}
+    assert shown.get("SagaStep", "") in {item["name"] for item in step}
     world.gates.allow(saga)
     await world.settled(order_id, sku, "rejected" if declined else "confirmed")
     assert await scheduled(world, order_id) == [activity]
@@ -115,7 +117,7 @@ async def test_what_is_slow_goes_on_where_people_see_it_and_takes_effect_once(
     await world.settled(order_id, sku, "confirmed")
     assert await scheduled(world, order_id) == ["inventory.reserve"]
     saga = await world.rest(f"/v1/orders/{order_id}/saga")
-    assert [it["attempts"] for it in saga["steps"]] == [1, 1, 2, 1, 1, 1]
+    assert [step["attempts"] for step in saga["steps"]] == [1, 1, 2, 1, 1, 1]
 
 
 async def test_without_the_fast_path_every_activity_goes_to_its_queue(world: World) -> None:

@@ -33,7 +33,7 @@ def sent(data: str) -> RawValue:
 async def cancelled_with(world: World, *given: str) -> Order:
     """An order that was cancelled by a signal with these arguments; all is undone."""
     order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
-    await world.handle(order_id).signal("cancel", args=[sent(it) for it in given])
+    await world.handle(order_id).signal("cancel", args=[sent(value) for value in given])
     order = await world.settled(order_id, sku, "cancelled")
     await gate.open()
     return order
@@ -109,7 +109,7 @@ async def test_a_hostile_word_on_a_blocked_step_is_refused_and_a_fit_one_is_on_r
 
 async def unblocked(world: World, order_id: str) -> dict[str, Any]:
     events = await world.services.orders.history(order_id)
-    (found,) = [it.data for it in events if it.type == "StepUnblocked"]
+    (found,) = [event.data for event in events if event.type == "StepUnblocked"]
     return found
 
 
@@ -136,7 +136,7 @@ async def test_a_compensation_that_is_refused_in_hostile_words_blocks_and_is_on_
     await world.place(sku)
     await until(lambda: is_blocked(world, order_id))
     events = await world.services.orders.history(order_id)
-    (blocked,) = [it.data for it in events if it.type == "StepBlocked"]
+    (blocked,) = [event.data for event in events if event.type == "StepBlocked"]
     assert len(blocked["blocked"]) <= MAX_EVIDENCE
     world.gates.allow(workflow_id(order_id))
     assert await resolve(world, order_id, "charge_payment", action="retry") == 202

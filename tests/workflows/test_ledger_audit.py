@@ -97,7 +97,7 @@ async def test_thousands_of_discrepancies_come_in_bounded_pages(world: World) ->
     while True:
         page: LedgerPage = await ActivityEnvironment().run(ledgers.look, window, at)
         assert len(page.items) <= MOST
-        found |= {it.intent_id for it in page.items}
+        found |= {order.intent_id for order in page.items}
         foreign += page.foreign
         if page.following is None:
             break
@@ -112,7 +112,7 @@ async def test_a_capture_of_an_order_that_nobody_knows_is_named_and_left(world: 
     seen = await audited(world, repair=False)
     assert (why(seen, order_id), seen.settled) == (["unrecorded"], ())
     report = await audited(world)
-    named = next(it for it in report.ledger if it.order_id == order_id)
+    named = next(order for order in report.ledger if order.order_id == order_id)
     assert (named.intent_id, named.amount.minor) == (intent_id, 700)
     assert outcomes(report, order_id) == ["reported"]
     assert await world.provider.moved(order_id) == (700, 0)
@@ -180,7 +180,7 @@ async def test_an_order_that_was_confirmed_meanwhile_is_not_paid_back(world: Wor
     order, _ = await confirmed(world)
     await close(world, order.id, "cancelled")
     seen = await audited(world, repair=False)
-    (found,) = [it for it in seen.ledger if it.order_id == order.id]
+    (found,) = [row for row in seen.ledger if row.order_id == order.id]
     assert found.remedy == "refund"
     await close(world, order.id, "confirmed")
     ledgers = LedgerActivities(world.client, world.services.orders, world.services.payments)
@@ -221,6 +221,8 @@ async def test_stock_of_an_order_that_a_zombie_confirmed_is_sold(world: World) -
     assert (await world.stock(sku))[1:] == (2, 0)
     report = await audited(world)
     assert ("missing", "confirmed") in {
-        (it.orphan.why, it.status) for it in report.repaired if it.orphan.order_id == order_id
+        (repair.orphan.why, repair.status)
+        for repair in report.repaired
+        if repair.orphan.order_id == order_id
     }
     await world.conserved(await world.order(order_id), sku)

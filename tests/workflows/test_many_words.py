@@ -54,8 +54,12 @@ async def still_resolved(world: World, words: int) -> str:
     assert (order.status, order.reason and order.reason.code) == ("rejected", "no")
     assert await world.provider.moved(order_id) == (order.total.minor, order.total.minor)
     assert await world.stock(sku) == (98, 2, 0)  # as the skip says
-    said = [it.data for it in await world.services.orders.history(order_id) if it.data.get("who")]
-    assert [it["evidence"] for it in said if it["action"] == "skip"] == [EVIDENCE]
+    said = [
+        event.data
+        for event in await world.services.orders.history(order_id)
+        if event.data.get("who")
+    ]
+    assert [record["evidence"] for record in said if record["action"] == "skip"] == [EVIDENCE]
     assert said[-1]["action"] == "retry"
     return order_id
 
@@ -74,6 +78,6 @@ async def test_an_order_takes_more_words_than_a_run_should_have(
     query = f"WorkflowId = '{workflow_id(order_id)}'"
 
     async def in_several_runs() -> bool:
-        return len([it async for it in world.client.list_workflows(query)]) > 1
+        return len([execution async for execution in world.client.list_workflows(query)]) > 1
 
     await until(in_several_runs)

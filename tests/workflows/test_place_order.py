@@ -65,7 +65,9 @@ async def test_a_rejected_order_completes_its_workflow_and_says_so_in_its_attrib
     await world.settled(order_id, sku, "rejected")
     description = await world.handle(order_id).describe()
     assert description.status == WorkflowExecutionStatus.COMPLETED
-    attributes = {it.key.name: it.value for it in description.typed_search_attributes}
+    attributes = {
+        attribute.key.name: attribute.value for attribute in description.typed_search_attributes
+    }
     assert (
         attributes.items()
         >= {
@@ -83,7 +85,7 @@ async def test_the_saga_view_tells_every_step(world: World) -> None:
     await world.settled(order_id, sku, "rejected")
     saga = await world.rest(f"/v1/orders/{order_id}/saga")
     assert saga["state"] == "compensated"
-    assert [(it["name"], it["state"], it["attempts"]) for it in saga["steps"]] == [
+    assert [(step["name"], step["state"], step["attempts"]) for step in saga["steps"]] == [
         ("create_order", "compensated", 1),
         ("validate_user", "done", 1),
         ("reserve_inventory", "compensated", 1),
@@ -92,17 +94,17 @@ async def test_the_saga_view_tells_every_step(world: World) -> None:
         ("commit_inventory", "skipped", 0),
     ]
     undone = ["charge_payment", "reserve_inventory", "create_order"]
-    assert [it["step"] for it in saga["compensations"]] == undone
+    assert [compensation["step"] for compensation in saga["compensations"]] == undone
     assert saga["steps"][3]["error"] == "Your card was declined."
 
 
 async def test_fifty_orders_for_ten_pieces_sell_ten_and_charge_ten(world: World) -> None:
     sku, user = await world.product(stock=10), await world.user()
     orders = [await world.place(sku, user=user, quantity=1) for _ in range(50)]
-    results = await asyncio.gather(*(world.handle(it).result() for it in orders))
-    confirmed = [it.order_id for it in results if it.status == "confirmed"]
+    results = await asyncio.gather(*(world.handle(order).result() for order in orders))
+    confirmed = [result.order_id for result in results if result.status == "confirmed"]
     assert len(confirmed) == 10
-    assert {it.reason.code for it in results if it.reason} == {"out_of_stock"}
+    assert {result.reason.code for result in results if result.reason} == {"out_of_stock"}
     assert await world.stock(sku) == (0, 0, 10)
-    moved = [await world.provider.moved(it) for it in orders]
+    moved = [await world.provider.moved(order) for order in orders]
     assert sum(captured - refunded for captured, refunded in moved) == 10 * 500

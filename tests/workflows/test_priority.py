@@ -30,8 +30,8 @@ async def test_compensations_are_scheduled_with_the_first_priority(world: World)
             scheduled = event.activity_task_scheduled_event_attributes
             found[scheduled.activity_type.name] = scheduled.priority.priority_key
     undoing = {"payment.refund", "inventory.release", "order.close"}
-    assert {it: key for it, key in found.items() if key == 1}.keys() >= undoing
-    assert {found[it] for it in ("order.create", "inventory.reserve", "payment.charge")} == {0}
+    assert {row: key for row, key in found.items() if key == 1}.keys() >= undoing
+    assert {found[name] for name in ("order.create", "inventory.reserve", "payment.charge")} == {0}
 
 
 @workflow.defn(name="Backlog")

@@ -62,7 +62,7 @@ async def test_a_confirmed_order_that_was_refunded_by_hand_is_named_and_left(
     await at_the_provider(world, "/v1/refunds", **form)
     report = await audited(world)
     assert (why(report, order.id), outcomes(report, order.id)) == (["missing"], ["reported"])
-    (found,) = [it for it in report.ledger if it.order_id == order.id]
+    (found,) = [placed for placed in report.ledger if placed.order_id == order.id]
     assert (found.intent_id, found.amount.minor) == (payment.intent_id, minor)
     assert await world.provider.moved(order.id) == (1000, minor)
     assert (await world.order(order.id)).status == "confirmed"
@@ -89,7 +89,7 @@ async def test_a_charge_that_somebody_completed_by_hand_is_named_until_it_is_mad
     assert (await world.order(order_id)).status == "confirmed"
     report = await audited(world)
     assert (why(report, order_id), outcomes(report, order_id)) == (["missing"], ["reported"])
-    (found,) = [it for it in report.ledger if it.order_id == order_id]
+    (found,) = [order for order in report.ledger if order.order_id == order_id]
     assert (found.intent_id, found.amount.minor) == ("none", 1000)
     await gate.open()  # the attempt that was held up charges after all
 

@@ -97,14 +97,16 @@ async def test_finished_orders_reset_to_random_points_have_no_new_effect(world: 
     for begin in range(0, ORDERS, AT_ONCE):
         kinds = [KINDS[number % len(KINDS)] for number in range(begin, begin + AT_ONCE)]
         these = await asyncio.gather(*(ended(world, kind, dice) for kind in kinds))
-        before = await asyncio.gather(*(books(world, it) for it in these))
-        runs = [await run_id(world, it) for it in these]
-        points += sum([await reset(world, it, dice) for it in these])
-        after = await asyncio.gather(*(books(world, it) for it in these))
-        for it, was, now in zip(these, before, after, strict=True):
-            assert now == was, it
-        assert all([await run_id(world, it) != run for it, run in zip(these, runs, strict=True)])
-        found.update(it.kind for it in these)
+        before = await asyncio.gather(*(books(world, item) for item in these))
+        runs = [await run_id(world, item) for item in these]
+        points += sum([await reset(world, item, dice) for item in these])
+        after = await asyncio.gather(*(books(world, item) for item in these))
+        for usage, was, now in zip(these, before, after, strict=True):
+            assert now == was, usage
+        assert all(
+            [await run_id(world, item) != run for item, run in zip(these, runs, strict=True)]
+        )
+        found.update(item.kind for item in these)
     assert found == dict.fromkeys(KINDS, ORDERS // len(KINDS))
     assert points >= ORDERS
 

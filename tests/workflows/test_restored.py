@@ -55,9 +55,11 @@ async def carried_on(world: World, order_id: str) -> list[tuple[str, str | None]
     """What the audit found of this order, and what became of it; it finds nothing again."""
     report = await audited(world)
     again = await audited(world)
-    assert order_id not in {it.order_id for it in again.orphans}
+    assert order_id not in {orphan.order_id for orphan in again.orphans}
     return [
-        (str(it.orphan.why), it.status) for it in report.repaired if it.orphan.order_id == order_id
+        (str(repair.orphan.why), repair.status)
+        for repair in report.repaired
+        if repair.orphan.order_id == order_id
     ]
 
 

@@ -36,7 +36,9 @@ async def test_a_returned_order_gives_money_and_stock_back_once(world: World) ->
     await is_returned(world, order, sku)
     assert await types(world, order) == RETURN_EVENTS
     described = await handle(world, order).describe()
-    attributes = {it.key.name: it.value for it in described.typed_search_attributes}
+    attributes = {
+        attribute.key.name: attribute.value for attribute in described.typed_search_attributes
+    }
     assert attributes["OrderStatus"] == "returned"
     assert attributes["CustomerId"] == order.customer_id
 
@@ -172,5 +174,5 @@ async def test_a_blocked_restock_is_resolved_by_an_operator(world: World) -> Non
     assert (await world.http.post(path, json={"action": "retry"})).status_code == 202
     await ended(world, order)
     await is_returned(world, order, sku)
-    noted = [it for it in await types(world, order) if it.startswith("Step")]
+    noted = [kind for kind in await types(world, order) if kind.startswith("Step")]
     assert noted == ["StepBlocked", "StepBlocked", "StepUnblocked"]  # and the word between them

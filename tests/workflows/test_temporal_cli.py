@@ -46,7 +46,7 @@ async def test_list_finds_orders_by_status_and_customer(world: World) -> None:
 
     async def listed() -> bool:
         found = await temporal(world, "workflow", "list", "--query", query)
-        return [it["execution"]["workflowId"] for it in found] == [workflow_id(order_id)]
+        return [row["execution"]["workflowId"] for row in found] == [workflow_id(order_id)]
 
     await until(listed)  # visibility lags behind the workflow
 
@@ -57,10 +57,12 @@ async def test_show_names_every_step(world: World) -> None:
     await world.settled(order_id, sku, "confirmed")
     history = await temporal(world, "workflow", "show", "-w", workflow_id(order_id))
     said = [
-        it["userMetadata"]["summary"]["data"] for it in history["events"] if "userMetadata" in it
+        event["userMetadata"]["summary"]["data"]
+        for event in history["events"]
+        if "userMetadata" in event
     ]
-    steps = [json.loads(b64decode(it)).partition(":")[0] for it in said]
-    assert [it for it in steps if it in NAMES] == NAMES
+    steps = [json.loads(b64decode(record)).partition(":")[0] for record in said]
+    assert [step for step in steps if step in NAMES] == NAMES
 
 
 async def test_query_tells_where_the_saga_stands(world: World) -> None:

@@ -21,7 +21,7 @@ async def resolve(world: World, saga_id: str, step: str) -> int:
 async def until_blocked(world: World, saga_id: str) -> None:
     async def listed() -> bool:
         found = await world.rest("/v1/sagas?state=blocked")
-        return saga_id in {it["saga_id"] for it in found}
+        return saga_id in {row["saga_id"] for row in found}
 
     await until(listed)
 
@@ -38,7 +38,7 @@ async def test_a_return_whose_undoing_was_skipped_does_not_block_the_next(world:
     assert await ask(world, order) == 202
     await ended(world, order, 2)
     await is_returned(world, order, sku)
-    told = [it for it in await types(world, order) if "Return" in it]
+    told = [kind for kind in await types(world, order) if "Return" in kind]
     assert told == ["OrderReturnStarted", "OrderReturnAbandoned", *RETURN_EVENTS]
 
 
@@ -52,6 +52,6 @@ async def test_a_word_on_an_order_that_was_never_recorded_is_on_its_record(world
     assert await resolve(world, saga_id, "create_order") == 202
     await world.handle(order_id).result()
     events: list[dict[str, Any]] = await world.rest(f"/v1/orders/{order_id}/events")
-    assert [it["type"] for it in events] == ["StepBlocked", "StepUnblocked"]
+    assert [event["type"] for event in events] == ["StepBlocked", "StepUnblocked"]
     told = {"step": "create_order", "role": "compensation", "saga_id": saga_id}
     assert events[-1]["data"].items() >= (told | {"who": OPERATOR} | WORD).items()

@@ -169,7 +169,7 @@ def _share(routing: "Routing", build_id: str) -> float:
 
 def _percentages(text: str) -> list[float]:
     try:
-        found = [float(it) for it in text.split(",")]
+        found = [float(word) for word in text.split(",")]
     except ValueError as error:
         raise typer.BadParameter(f"{text} is no list of percentages, such as 10,50,100") from error
     if found != sorted(found) or not 0 < found[0] <= found[-1] <= 100:
@@ -179,9 +179,9 @@ def _percentages(text: str) -> list[float]:
 
 def _tell(moved: "Sequence[Moved]") -> None:
     console = Console(soft_wrap=True, highlight=False)
-    for it in moved:
-        became = "is moved" if it.stays is None else f"stays: {escape(it.stays)}"
-        console.print(f"{mark(well=it.stays is None)} {it.saga_id} {became}")
+    for reservation in moved:
+        became = "is moved" if reservation.stays is None else f"stays: {escape(reservation.stays)}"
+        console.print(f"{mark(well=reservation.stays is None)} {reservation.saga_id} {became}")
 
 
 def _say(what: str) -> None:

@@ -51,13 +51,17 @@ class Routing:
     @property
     def former(self) -> str:
         """What was current before: the version that was so last, or else workers without one."""
-        found = [it for it in self.versions if it.was_current and it.build_id != self.current]
+        found = [
+            version
+            for version in self.versions
+            if version.was_current and version.build_id != self.current
+        ]
         found.sort(key=lambda it: it.was_current or datetime.min)
         return found[-1].build_id if found else UNVERSIONED
 
     def knows(self, build_id: str) -> bool:
         """Whether workers of this version have ever been there."""
-        return build_id in {it.build_id for it in self.versions}
+        return build_id in {version.build_id for version in self.versions}
 
 
 class Deployment:
@@ -120,13 +124,17 @@ class Deployment:
             )
         )
         late = datetime.now(UTC) - GONE
-        there = [it for it in answer.pollers if it.last_access_time.ToDatetime(UTC) > late]
-        if any(it.identity == API for it in there):
+        there = [
+            poller for poller in answer.pollers if poller.last_access_time.ToDatetime(UTC) > late
+        ]
+        if any(worker.identity == API for worker in there):
             raise NoVersion(
                 "the API has a worker of its own, and begins orders with its own code: start it "
                 "without --work, or the stack by saga up --separate"
             )
-        return any(it.deployment_options.worker_versioning_mode != VERSIONED for it in there)
+        return any(
+            worker.deployment_options.worker_versioning_mode != VERSIONED for worker in there
+        )
 
     def label(self, build_id: str) -> str:
         """The version as visibility has it, in `TemporalWorkerDeploymentVersion`."""
@@ -141,8 +149,8 @@ def _routing(info: WorkerDeploymentInfo) -> Routing:
         ramping=ramping,
         percent=config.ramping_version_percentage if ramping else 0,
         versions=[
-            Version(it.deployment_version.build_id, _time(it.last_current_time))
-            for it in info.version_summaries
+            Version(summary.deployment_version.build_id, _time(summary.last_current_time))
+            for summary in info.version_summaries
         ],
         since=_last_change(config),
     )
@@ -154,7 +162,7 @@ def _last_change(config: RoutingConfig) -> datetime | None:
         _time(config.ramping_version_changed_time),
         _time(config.ramping_version_percentage_changed_time),
     ]
-    return max((it for it in times if it is not None), default=None)
+    return max((time for time in times if time is not None), default=None)
 
 
 def _time(stamp: Any) -> datetime | None:

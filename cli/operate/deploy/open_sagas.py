@@ -52,8 +52,8 @@ async def replay_open(client: Client, query: str) -> AsyncIterator[Replayed]:
         async for history in recorded(client, query):
             yield Named(history.workflow_id, history)
 
-    async for it in replayed(histories()):
-        yield it
+    async for replay in replayed(histories()):
+        yield replay
 
 
 async def move(deployment: Deployment, from_build: str, to_build: str) -> Sequence[Moved]:
@@ -62,10 +62,10 @@ async def move(deployment: Deployment, from_build: str, to_build: str) -> Sequen
     So it is to be run where the code of `to_build` is. What that code would do otherwise stays.
     """
     found = []
-    async for it in replay_open(deployment.client, open_of(deployment, from_build)):
-        if it.difference is None:
-            await _pin(deployment, it.workflow_id, to_build)
-        found.append(Moved(it.workflow_id, it.difference))
+    async for item in replay_open(deployment.client, open_of(deployment, from_build)):
+        if item.difference is None:
+            await _pin(deployment, item.workflow_id, to_build)
+        found.append(Moved(item.workflow_id, item.difference))
     return found
 
 

@@ -65,7 +65,7 @@ def named(build_id: str) -> str:
 async def _known(deployment: Deployment, build_id: str) -> Routing:
     routing = await deployment.routing()
     if not routing.knows(build_id):
-        known = ", ".join(it.build_id for it in routing.versions) or "none"
+        known = ", ".join(version.build_id for version in routing.versions) or "none"
         raise NoVersion(f"no workers of version {build_id} have been there; known are: {known}")
     return routing
 

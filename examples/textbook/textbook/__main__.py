@@ -14,7 +14,9 @@ NAMES = ("AFTER", "BEFORE", "ENGINE")
 
 def loses(result: Result) -> bool:
     """Whether something is stranded, or money is lost."""
-    return any("are taken" in it or "are paid" in it for it in result.violations)
+    return any(
+        "are taken" in violation or "are paid" in violation for violation in result.violations
+    )
 
 
 def broken(report: Report) -> Counter[str]:
@@ -38,8 +40,8 @@ def table(reports: dict[str, Report]) -> str:
     kinds = sorted({kind for counted in found.values() for kind in counted})
     lines = ["| fault | noted after | noted before | on the engine |", "|---|---|---|---|"]
     for kind in kinds:
-        lines.append(f"| {kind} | " + " | ".join(str(found[it][kind]) for it in NAMES) + " |")
-    sums = " | ".join(f"{sum(found[it].values())} of {len(reports[it].results)}" for it in NAMES)
+        lines.append(f"| {kind} | " + " | ".join(str(found[key][kind]) for key in NAMES) + " |")
+    sums = " | ".join(f"{sum(found[key].values())} of {len(reports[key].results)}" for key in NAMES)
     return "\n".join([*lines, f"| **schedules that lose something** | {sums} |"])
 
 

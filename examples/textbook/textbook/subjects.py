@@ -25,8 +25,10 @@ async def nothing_is_stranded(bookings: Bookings, case: Case, ending: Ending) ->
     """A seat and a room are taken if all is booked, else none is."""
     trip: Trip = case.about
     taken = 1 if ending.status == BOOKED else 0
-    wrong = [it for it in (trip.flight, trip.hotel) if bookings.left[it] != FREE - taken]
-    return [f"{FREE - bookings.left[it]} of {it} are taken, not {taken}" for it in wrong]
+    wrong = [item for item in (trip.flight, trip.hotel) if bookings.left[item] != FREE - taken]
+    return [
+        f"{FREE - bookings.left[finding]} of {finding} are taken, not {taken}" for finding in wrong
+    ]
 
 
 async def no_money_is_lost(bookings: Bookings, case: Case, ending: Ending) -> list[str]:

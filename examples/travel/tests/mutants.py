@@ -74,7 +74,9 @@ def one_voucher(wanted: Trip) -> list[Document]:
 
 def with_step(changed: Any) -> SagaDefinition:
     """The saga, with this step in the place of the one of its name."""
-    steps = (changed if getattr(it, "name", "") == changed.name else it for it in trip.TRIP.steps)
+    steps = (
+        changed if getattr(step, "name", "") == changed.name else step for step in trip.TRIP.steps
+    )
     return replace(trip.TRIP, steps=tuple(steps))
 
 

@@ -103,7 +103,12 @@ class Script:
     def ending(self) -> Fault | None:
         """The fault with which a life of the saga is to end, until it has."""
         return next(
-            (it for it in self.faults if it.life is not Life.FIRST and it not in self.over), None
+            (
+                fault
+                for fault in self.faults
+                if fault.life is not Life.FIRST and fault not in self.over
+            ),
+            None,
         )
 
     @property
@@ -115,7 +120,7 @@ class Script:
     def left(self) -> frozenset[str]:
         """The steps of which a person said that they need not be done, or are; and nobody did."""
         undone = {fault.site.step for fault in self.faults if fault.kind in UNDONE}
-        return frozenset(it.step for it in self.words if it.settles and it.step in undone)
+        return frozenset(word.step for word in self.words if word.settles and word.step in undone)
 
     def heal(self, site: Site) -> None:
         """Nothing fails there any more."""
@@ -138,7 +143,7 @@ class Script:
 
     async def until(self, milestone: str) -> None:
         """Wait for it; after the end there is nothing left to wait for."""
-        waiting = [asyncio.create_task(self._event(it).wait()) for it in (milestone, END)]
+        waiting = [asyncio.create_task(self._event(item).wait()) for item in (milestone, END)]
         try:
             await asyncio.wait(waiting, timeout=BOUND, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -29,7 +29,7 @@ async def operate(script: Script) -> None:
     unforeseen: Counter[str] = Counter()
     while not script.given_up:
         await asyncio.sleep(LOOK)
-        lasting = {it.site.step: it for it in script.faults if it.kind in WORDS}
+        lasting = {fault.site.step: fault for fault in script.faults if fault.kind in WORDS}
         foreseen = not script.fired.isdisjoint(lasting.values())
         if not (foreseen or script.stage.may_park) or script.operator_is_away:
             continue

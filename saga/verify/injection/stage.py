@@ -75,7 +75,7 @@ class Stage:
 
     async def answer_after(self, site: Site) -> None:
         """After each attempt that succeeds: if it opened a request, have that answered."""
-        actions = {it.name: activity_name(it.action) for it in self._subject.steps if it.awaits}
+        actions = {row.name: activity_name(row.action) for row in self._subject.steps if row.awaits}
         step = site.step.partition("#")[0]
         if actions.get(step) == site.activity and step in self._subject.answers:
             client, workflow_id = self.environment.client, self.case.workflow_id

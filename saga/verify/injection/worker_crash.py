@@ -46,7 +46,7 @@ class Losses:
 
         Replayed decisions are known to the server; queries and evictions decide nothing.
         """
-        names = [str(it.WhichOneof("variant")) for it in activation.jobs]
+        names = [str(job.WhichOneof("variant")) for job in activation.jobs]
         if activation.is_replaying or IDLE.issuperset(names):
             return False
         lost = self._strikes(workflow_id, names) or (every and self._first(activation, asked))
@@ -64,7 +64,7 @@ class Losses:
 
     def _first(self, activation: WorkflowActivation, asked: Asked) -> bool:
         """Whether these jobs have not been lost yet."""
-        jobs = frozenset(_job(it, asked) for it in activation.jobs)
+        jobs = frozenset(_job(job, asked) for job in activation.jobs)
         decision = (activation.run_id, jobs)
         first = decision not in self._taken
         self._taken.add(decision)

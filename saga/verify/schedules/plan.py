@@ -53,7 +53,7 @@ class Plan:
     def singles(self) -> list[Schedule]:
         """Every single fault at every call, in each way in which the saga may get there."""
         fast = self._fast() if self._subject.fast_path else ()
-        every = [it for it in (*self._regular(), *fast) if self._is_possible(it)]
+        every = [schedule for schedule in (*self._regular(), *fast) if self._is_possible(schedule)]
         return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
 
     def _is_possible(self, schedule: Schedule) -> bool:
@@ -71,7 +71,7 @@ class Plan:
         """
         forward = [*self._undoable(), *self._bound()]
         yield from forward
-        yield from (replace(it, mode=Mode.EVICTED) for it in forward)
+        yield from (replace(call, mode=Mode.EVICTED) for call in forward)
         triggers = self.triggers()
         yield from chain(self._noted(), self._asked(), self._undone(triggers))
         yield from chain(self._resets(), self._again.ended())
@@ -96,27 +96,31 @@ class Plan:
         lost = chain(self._again.task_lost(triggers), self._every_task_lost(self.triggers()))
         people = self._people(triggers, Path.FAST)
         modes = cycle((Mode.CACHED, Mode.EVICTED))
-        for it in chain(forward, again, undone, lost, self._deadlines(triggers), people):
-            kind = it.faults[0].kind
+        for person in chain(forward, again, undone, lost, self._deadlines(triggers), people):
+            kind = person.faults[0].kind
             # A worker without a cache works on one task at a time, and breaks it up if it is late.
-            mode = next(modes) if it.mode is Mode.CACHED and kind not in TASK_LOST else it.mode
-            expects = it.expects | self._completed if self._is_raced(it) else it.expects
-            if kind in CANCELS and it.trigger:  # of a task that is lost by itself, nothing is left
+            mode = (
+                next(modes) if person.mode is Mode.CACHED and kind not in TASK_LOST else person.mode
+            )
+            expects = person.expects | self._completed if self._is_raced(person) else person.expects
+            if (
+                kind in CANCELS and person.trigger
+            ):  # of a task that is lost by itself, nothing is left
                 expects = expects | CANCELLED
-            yield replace(it, mode=mode, path=Path.FAST, expects=expects)
+            yield replace(person, mode=mode, path=Path.FAST, expects=expects)
 
     def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
         """So many faults at once, at different sites, if there are; a seed gives the same."""
         dice = random.Random(f"{size} {seed}")  # noqa: S311 - no secret
-        groups = [it for it in self._groups() if len({one.site for one in it.faults}) >= size]
-        weights = [len(it.faults) for it in groups]
+        groups = [item for item in self._groups() if len({one.site for one in item.faults}) >= size]
+        weights = [len(item.faults) for item in groups]
         chosen: dict[str, Schedule] = {}
         in_vain = 0  # draws since the last that was new: there may be fewer than are asked for
         while groups and len(chosen) < number and in_vain < DRAWS:
             in_vain += 1
             (group,) = dice.choices(groups, weights)
             faults = dice.sample(group.faults, size)
-            if len({it.site for it in faults}) == size:
+            if len({fault.site for fault in faults}) == size:
                 mode = dice.choice((Mode.CACHED, Mode.EVICTED))
                 schedule = Schedule(tuple(faults), group.trigger, mode, group.path)
                 in_vain = in_vain if schedule.name in chosen else 0
@@ -130,7 +134,10 @@ class Plan:
             if single.mode in {Mode.CACHED, Mode.EVICTED} and not self._is_alone(single.faults[0]):
                 key = single.trigger, single.path
                 together.setdefault(key, {})[single.faults[0]] = None
-        return [Schedule(tuple(it), trigger, path=path) for (trigger, path), it in together.items()]
+        return [
+            Schedule(tuple(group), trigger, path=path)
+            for (trigger, path), group in together.items()
+        ]
 
     def triggers(self) -> Triggers:
         """The pivot is refused; or a cancel comes just before it, in both ways.
@@ -168,7 +175,7 @@ class Plan:
     @property
     def probed(self) -> list[Site]:
         """The actions before the pivot whose service can be asked whether they landed."""
-        return [it for it in self._before if self._calls.step(it).probe is not None]
+        return [site for site in self._before if self._calls.step(site).probe is not None]
 
     def _asked(self) -> Iterator[Schedule]:
         """While a service is asked whether an action landed, every reply of which was lost."""
@@ -286,4 +293,4 @@ def pivot_of(calls: Calls) -> Site | None:
     if calls.binding:
         return calls.binding[0]
     kinds = {StepKind.READ, StepKind.COMPENSATABLE}
-    return next((it for it in reversed(calls.before) if calls.step(it).kind in kinds), None)
+    return next((call for call in reversed(calls.before) if calls.step(call).kind in kinds), None)

@@ -118,7 +118,7 @@ async def test_money_goes_back_once_whichever_saga_asks(stack: Stack) -> None:
     async def refund() -> str:
         return (await until_answered(lambda: stack.payments.refund(key, command))).status
 
-    answers = await asyncio.gather(*(it for n in range(5) for it in (give_back(n), refund())))
+    answers = await asyncio.gather(*(item for n in range(5) for item in (give_back(n), refund())))
     assert set(answers) <= {"refunded", "nothing_to_return"}
     assert await stack.entries(command.order_id) == ["capture", "refund"]
 

@@ -143,7 +143,7 @@ async def test_twenty_retries_at_once_refund_once_with_one_answer(stack: Stack) 
     case = await a_case(stack)
     refused = (until_answered(case.undo) for _ in range(20))
     answers = await asyncio.gather(*refused, return_exceptions=True)
-    assert {type(it) for it in answers} == {Rejected}
+    assert {type(answer) for answer in answers} == {Rejected}
     stack.sandbox.fill_balance()
 
     async def insist() -> Payment:
@@ -154,7 +154,7 @@ async def test_twenty_retries_at_once_refund_once_with_one_answer(stack: Stack) 
                 continue
 
     done = await asyncio.gather(*(insist() for _ in range(20)))
-    assert all(it == done[0] for it in done)
+    assert all(outcome == done[0] for outcome in done)
     await case.given_back_once(done[0])
 
 
@@ -171,7 +171,7 @@ async def test_the_balance_is_filled_while_twenty_try_by_both_ways(stack: Stack)
                 await asyncio.sleep(0.01)
 
     first = await case.first_key()
-    trying = [asyncio.create_task(insist(it)) for it in list(ways(case).values()) * 10]
+    trying = [asyncio.create_task(insist(way)) for way in list(ways(case).values()) * 10]
 
     async def refused_twice() -> bool:
         return await case.refund_key() not in {
@@ -182,7 +182,7 @@ async def test_the_balance_is_filled_while_twenty_try_by_both_ways(stack: Stack)
 
     await until(refused_twice)
     stack.sandbox.fill_balance()
-    done = {it for it in await asyncio.gather(*trying) if it is not None}
+    done = {item for item in await asyncio.gather(*trying) if item is not None}
     assert len(done) == 1
     await case.given_back_once(done.pop())
 

@@ -13,7 +13,11 @@ FAILURES = ("stored_500", "done_500", "plain_500")
 async def intents(stack: Stack, order_id: str) -> list[str]:
     """How the intents of an order stand, newest first."""
     listed = (await stack.sandbox.get("/v1/payment_intents", limit=100))["data"]
-    return [it["status"] for it in listed if it["metadata"].get("order_id") == order_id]
+    return [
+        instance["status"]
+        for instance in listed
+        if instance["metadata"].get("order_id") == order_id
+    ]
 
 
 async def charge(stack: Stack, key: StepKey, command: ChargePayment) -> Payment:
@@ -147,5 +151,5 @@ async def test_intents_and_keys_tell_whose_they_are(stack: Stack) -> None:
         "step": key.step,
         "installation": row["installation"],
     }
-    mine = {it for it in stack.sandbox.stored_keys() if key.saga_id in it}
-    assert {it.partition("/")[0] for it in mine} == {row["installation"]}
+    mine = {name for name in stack.sandbox.stored_keys() if key.saga_id in name}
+    assert {item.partition("/")[0] for item in mine} == {row["installation"]}

@@ -82,7 +82,7 @@ class FakeInventory:
         for saga_id in saga_ids:
             taken = self._barrier.replies(saga_id)
             if len(taken) == 1:
-                pieces = sum(it.quantity for it in taken[0].lines)
+                pieces = sum(line.quantity for line in taken[0].lines)
                 found.append(Holding(saga_id=saga_id, pieces=pieces, seconds=0.0))
         return found
 
@@ -90,7 +90,7 @@ class FakeInventory:
         found = []
         for saga_id in saga_ids:
             rows = self._barrier.records(saga_id)
-            done = [it.step for it in rows if (it.op, it.state) == (Op.ACTION, State.DONE)]
+            done = [row.step for row in rows if (row.op, row.state) == (Op.ACTION, State.DONE)]
             if done:
                 found.append(Effects(saga_id=saga_id, steps=tuple(sorted(done))))
         return found

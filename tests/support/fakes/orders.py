@@ -112,16 +112,16 @@ class FakeOrders:
             raise Rejected("invalid_cursor", "use `next_cursor` as it was given")
         newest = self._all()[::-1]
         if cursor is not None:
-            newest = newest[[it.id for it in newest].index(cursor) + 1 :]
-        found = [it for it in newest if _fits(it, only)]
+            newest = newest[[item.id for item in newest].index(cursor) + 1 :]
+        found = [item for item in newest if _fits(item, only)]
         items = tuple(found[:limit])
         return OrderPage(items=items, next_cursor=items[-1].id if len(found) > limit else None)
 
     async def flow(self, seconds: int, slots: int) -> OrderFlow:
         found = self._all()
-        ages = [int((self._now - it.created_at).total_seconds()) // seconds for it in found]
-        counted = Counter((age, it.status) for age, it in zip(ages, found, strict=True))
-        waiting = [it for it in found if it.status in {"pending", "blocked"}]
+        ages = [int((self._now - row.created_at).total_seconds()) // seconds for row in found]
+        counted = Counter((age, row.status) for age, row in zip(ages, found, strict=True))
+        waiting = [row for row in found if row.status in {"pending", "blocked"}]
         return OrderFlow(
             now=self._now,
             slices=tuple(
@@ -136,10 +136,10 @@ class FakeOrders:
 
     async def interventions(self, limit: int) -> list[Intervention]:
         told = [
-            Intervention(order_id=order_id, recorded_at=it.recorded_at, **it.data)
+            Intervention(order_id=order_id, recorded_at=event.recorded_at, **event.data)
             for order_id, events in self._events.items()
-            for it in events
-            if "who" in it.data
+            for event in events
+            if "who" in event.data
         ]
         return sorted(told, key=lambda it: it.recorded_at, reverse=True)[:limit]
 
@@ -156,11 +156,11 @@ class FakeOrders:
 
     async def statuses(self, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
         found = [order for order in self._all() if order.id in set(order_ids)]
-        return {it.id: it.status for it in found}
+        return {row.id: row.status for row in found}
 
     async def totals(self, status: OrderStatus) -> list[Money]:
         found = self._all()
-        return summed([it.total for it in found if it.status == status])
+        return summed([row.total for row in found if row.status == status])
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)

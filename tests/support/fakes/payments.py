@@ -73,9 +73,9 @@ class FakePayments:
 
     async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
         return [
-            Captured(order_id=it.order_id, amount=it.amount, seconds=0.0)
-            for it in self._payments.values()
-            if it.order_id in order_ids and it.status == PaymentStatus.CAPTURED
+            Captured(order_id=payment.order_id, amount=payment.amount, seconds=0.0)
+            for payment in self._payments.values()
+            if payment.order_id in order_ids and payment.status == PaymentStatus.CAPTURED
         ]
 
     async def kept_by_provider(
@@ -127,7 +127,9 @@ class FakePayments:
         return f"re_{order_id}"
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
-        return summed(it.amount for it in self._payments.values() if it.status == status)
+        return summed(
+            payment.amount for payment in self._payments.values() if payment.status == status
+        )
 
     async def recorded(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)

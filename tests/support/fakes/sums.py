@@ -8,6 +8,8 @@ from contracts.base import Money
 def summed(amounts: Iterable[Money]) -> list[Money]:
     """One amount a currency, in the currencies' order."""
     sums: dict[str, Money] = {}
-    for it in amounts:
-        sums[it.currency] = sums.get(it.currency, Money(minor=0, currency=it.currency)) + it
+    for amount in amounts:
+        sums[amount.currency] = (
+            sums.get(amount.currency, Money(minor=0, currency=amount.currency)) + amount
+        )
     return [sums[currency] for currency in sorted(sums)]

@@ -45,7 +45,10 @@ def tables() -> str:
     return "\n".join(
         [
             "\n## Codes of a refused request\n",
-            _requests({it: services[it] for it in REQUESTS if it in services} | api, gateway),
+            _requests(
+                {request: services[request] for request in REQUESTS if request in services} | api,
+                gateway,
+            ),
             "## Codes of a field\n\nIn `errors`, beside those of the schema such as `missing`:\n",
             _words(FIELDS),
             "## Reasons of an order\n\n`reason.code` of an order that has ended:\n",

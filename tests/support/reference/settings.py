@@ -60,7 +60,7 @@ def page() -> str:
     sections = []
     placed: set[str] = set()
     for title, signs in GROUPS.items():
-        here = [it for it in found if it.name not in placed and _fits(it.name, signs.split())]
+        here = [row for row in found if row.name not in placed and _fits(row.name, signs.split())]
         placed |= {setting.name for setting in here}
         sections.append(f"## {title}\n\n{_table(here)}")
     if left := {setting.name for setting in found} - placed:
@@ -79,7 +79,16 @@ def _fits(name: str, signs: Sequence[str]) -> bool:
 
 
 def _table(settings: Sequence[Setting]) -> str:
-    rows = [(code(it.name), it.value, it.default, _readers(it.readers), it.does) for it in settings]
+    rows = [
+        (
+            code(setting.name),
+            setting.value,
+            setting.default,
+            _readers(setting.readers),
+            setting.does,
+        )
+        for setting in settings
+    ]
     return table(("setting", "value", "default", "read by", "what it does"), rows)
 
 
@@ -96,7 +105,9 @@ def _of_classes() -> Iterator[Setting]:
     fields: dict[str, list[FieldInfo]] = {}
     readers: dict[str, list[str]] = {}
     for program, kinds in READ_BY.items():
-        for name, field in ((name, it) for kind in kinds for name, it in kind.model_fields.items()):
+        for name, field in (
+            (name, item) for kind in kinds for name, item in kind.model_fields.items()
+        ):
             fields.setdefault(name.upper(), []).append(field)
             if program not in readers.setdefault(name.upper(), []):
                 readers[name.upper()].append(program)
