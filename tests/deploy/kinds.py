@@ -72,14 +72,14 @@ ELSEWHERE: Kinds = (
     AnyDatabaseSettings,  # of migrations, each of which has the one that it is told
     envoy_discovery.Settings,  # of the registry, which the names of Docker and Kubernetes stand for
 )
-KNOWN = {*ELSEWHERE, *(it for read_by in READ.values() for it in read_by)}
+KNOWN = {*ELSEWHERE, *(item for read_by in READ.values() for item in read_by)}
 
 
 def declared() -> list[tuple[str, str]]:
     """All classes of settings in our programs, by module and name."""
     found = []
     folders = ("api", "console", "infrastructure", "relay", "sandbox", "services", "workers")
-    for path in sorted(it for folder in folders for it in (ROOT / folder).rglob("*.py")):
+    for path in sorted(item for folder in folders for item in (ROOT / folder).rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef) and any(

@@ -37,7 +37,7 @@ def test_it_takes_few_files(tree: Path) -> None:
 def test_the_linter_knows_it(tree: Path) -> None:
     linted = run(tree, "workers.lint")
     assert (linted.returncode, linted.stderr) == (0, "")
-    queues = tree / "workers" / "queues.py"
+    queues = tree / "workers" / "registration.py"
     whole = queues.read_text()
     queues.write_text(whole.replace(", hold.put_back]", "]"))
     try:
