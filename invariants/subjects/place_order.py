@@ -63,15 +63,15 @@ async def the_record_says_the_truth(
     order = await world.services.orders.get(case.order.order_id)
     types = await recorded(world, case)
     if CREATE.name in ending.left:
-        ended = [it for it in types if it in TERMINAL]
+        ended = [kind for kind in types if kind in TERMINAL]
         return [f"its closing is left to people, and yet there is {ended}"] if ended else []
     wrong = []
-    closed_by_hand = any(it.step == CREATE.name and it.settles for it in ending.words)
+    closed_by_hand = any(word.step == CREATE.name and word.settles for word in ending.words)
     if ending.status not in {None, order.status} and not closed_by_hand:
         wrong.append(f"the order is {order.status}, its workflow says {ending.status}")
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
         wrong.append(f"the order is left {order.status}")
-    if types.count("OrderPlaced") != 1 or sum(it in TERMINAL for it in types) != 1:
+    if types.count("OrderPlaced") != 1 or sum(kind in TERMINAL for kind in types) != 1:
         wrong.append(f"the order was not placed and ended once: {types}")
     return wrong
 

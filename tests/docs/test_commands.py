@@ -74,7 +74,11 @@ def usual_ports(stack: Stack) -> dict[str, str]:
 
 def run(stack: Stack, text: str) -> str:
     """Run it where `saga up` was run; what it said. Fails if a command did."""
-    environ = {name: it for name, it in os.environ.items() if not name.startswith(("SAGA", "TEMP"))}
+    environ = {
+        name: variable
+        for name, variable in os.environ.items()
+        if not name.startswith(("SAGA", "TEMP"))
+    }
     environ |= {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "COLUMNS": "80"}
     done = bash(text, cwd=stack.state_dir.parent, env=environ, within=BOUND)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
