@@ -59,8 +59,9 @@ class Resolving(StrEnum):
 
 
 class Role(StrEnum):
-    """Which activity of a step it is: named like the step's field that has it."""
+    """Which activity of a step is meant."""
 
+    # Each value is the name of the field of `Step` that has it.
     ACTION = "action"
     COMPENSATION = "compensation"
     FENCE = "fence"

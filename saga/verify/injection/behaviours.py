@@ -20,7 +20,7 @@ Body = Callable[[], Awaitable[Any]]
 HOUR = timedelta(hours=1)
 
 # What a failing service asks for with Retry-After: it spares most of the attempts of an hour, and
-# still has a step's patience (5 min) and a duty's (10 min) run out by more than one.
+# still has a step's patience (5 min) and a retriable call's (10 min) run out by more than one.
 AGAIN = timedelta(minutes=4)
 BEFORE_PARKED = 6  # of a second life, too
 
