@@ -62,12 +62,11 @@ class Provider:
     url: str
     runner: Runner
     database: Path
+    http: httpx2.AsyncClient
 
     async def moved(self, order_id: str) -> tuple[int, int]:
         """(captured, refunded) minor units of an order; the ledger must balance."""
-        headers = {"Authorization": f"Bearer {PROVIDER_KEY}"}
-        async with httpx2.AsyncClient(base_url=self.url, headers=headers) as http:
-            ledger = (await http.get("/ledger", params={"order": order_id})).json()
+        ledger = (await self.http.get("/ledger", params={"order": order_id})).json()
         assert ledger["balanced"]
         return sum(ledger["captured"].values()), sum(ledger["refunded"].values())
 
@@ -202,8 +201,13 @@ async def running_provider(directory: Path) -> AsyncIterator[Provider]:
         env={"SANDBOX_KEY": PROVIDER_KEY, "PYTHONPATH": ":".join(sys.path)},
         ready=answers("127.0.0.1", port, "/health"),
     )
-    async with running(child, directory / "provider.log") as runner:
-        yield Provider(f"http://127.0.0.1:{port}", runner, database)
+    client = httpx2.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}",
+        headers={"Authorization": f"Bearer {PROVIDER_KEY}"},
+        limits=httpx2.Limits(max_keepalive_connections=0),  # tests start it again
+    )
+    async with running(child, directory / "provider.log") as runner, client as http:
+        yield Provider(f"http://127.0.0.1:{port}", runner, database, http)
 
 
 @asynccontextmanager
