@@ -1,1 +1,1 @@
-"""docker-compose.yml brought up for real; `make test-compose`."""
+"""docker-compose.yml brought up for real; `make test SUITE=compose`."""

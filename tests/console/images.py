@@ -1,4 +1,4 @@
-"""`make console-images`: takes the pictures that the documents show, of real sagas."""
+"""`make images`: takes the pictures that the documents show, of real sagas."""
 
 import asyncio
 import random

@@ -41,7 +41,8 @@ from tests.docs.markdown import (
 )
 
 CODE = re.compile(r"`([^`\n]+)`")
-TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
+TARGET = re.compile(r"^(?!suite-)([a-z-]+):.*## ", re.MULTILINE)
+SUITE = re.compile(r"^suite-([a-z-]+):.*#: ", re.MULTILINE)
 
 # Where the code has what ARCHITECTURE's table of time-outs names; looked up late, so that a name
 # that has moved fails one test.
@@ -136,10 +137,14 @@ def test_saga_commands_and_options_exist() -> None:
 
 
 def test_make_targets_exist_and_all_are_described() -> None:
-    targets = set(TARGET.findall((ROOT / "Makefile").read_text()))
-    assert {call.split()[0] for call in commands_of("make")} <= targets
+    makefile = (ROOT / "Makefile").read_text()
+    calls = commands_of("make")
+    assert {call.split()[0] for call in calls} <= set(TARGET.findall(makefile))
+    suites = {name for call in calls for name in re.findall(r"SUITE=([a-z-]+)", call)}
+    assert suites <= set(SUITE.findall(makefile))
     described = {row[0] for row in table_rows(CONTRIBUTING)}
-    assert {f"`make {target}`" for target in targets} <= described
+    assert {f"`make {target}`" for target in TARGET.findall(makefile)} <= described
+    assert {f"`make test SUITE={suite}`" for suite in SUITE.findall(makefile)} <= described
 
 
 def test_files_named_in_the_documents_exist() -> None:

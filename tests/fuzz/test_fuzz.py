@@ -1,8 +1,8 @@
 """Thousands of requests made from the OpenAPI document, against a running stack.
 
 All of schemathesis' checks, in all its phases. What was asked and answered is counted in the API's
-own log. FUZZ_REQUESTS says how many requests; `make test-fuzz` asks for all of them, CI for a part.
-FUZZ_SEED repeats a run.
+own log. FUZZ_REQUESTS says how many requests; `make test SUITE=fuzz` asks for all of them, CI for
+a part. FUZZ_SEED repeats a run.
 """
 
 import json

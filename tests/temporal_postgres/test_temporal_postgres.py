@@ -1,6 +1,6 @@
 """Temporal's own server, by compose's configuration and on PostgreSQL, works for our sagas.
 
-`make test-temporal-postgres` builds the server; without it these tests fail, and do not skip.
+`make test SUITE=temporal-postgres` builds the server; without it these tests fail, and do not skip.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""The saga is broken at a part of all points. `make verify-travel` breaks it at each of them."""
+"""The saga is broken at a part of all points; `make test SUITE=travel` breaks it at each."""
 
 import pytest
 
