@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Most tests wait more than they work: two cores are half idle with two at once. A file's tests stay in
 # one process, which has its own servers; what takes longest comes first (tests/support/scheduling.py).
-AT_ONCE ?= 4
+AT_ONCE ?= 3
 # For tests that take longer than pyproject.toml lets one take.
 LONG := -o faulthandler_timeout=7200
 
