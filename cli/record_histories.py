@@ -19,7 +19,7 @@ from cli.temporary_databases import own_databases
 
 if TYPE_CHECKING:
     from invariants.golden_recorder import Recorded
-    from invariants.golden_scenarios import Story
+    from invariants.golden_scenarios import Scenario
 
 # Of what has not been released yet; a release gives it its number.
 UNRELEASED = Path("tests/histories/unreleased")
@@ -31,26 +31,26 @@ def record(
     only: Annotated[str, typer.Option(help="Only those whose name contains this")] = "",
 ) -> None:
     """Record golden histories anew: each ending of each saga, in each way of running it."""
-    from invariants.golden_recorder import BrokenStory  # noqa: PLC0415 - heavy
-    from invariants.golden_scenarios import stories  # noqa: PLC0415 - heavy
+    from invariants.golden_recorder import BrokenScenario  # noqa: PLC0415 - heavy
+    from invariants.golden_scenarios import list_scenarios  # noqa: PLC0415 - heavy
 
-    chosen = [story for story in stories() if only in story.file]
+    chosen = [scenario for scenario in list_scenarios() if only in scenario.file]
     if not chosen:
         raise typer.BadParameter(f"no history is called like {only}")
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
     try:
         recorded = asyncio.run(_record(chosen))
-    except BrokenStory as error:
+    except BrokenScenario as error:
         typer.secho(f"nothing was written: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
     _write(folder, recorded)
     typer.echo(f"{len(recorded)} recorded into {folder}")
 
 
-async def _record(chosen: "Sequence[Story]") -> "list[Recorded]":
+async def _record(chosen: "Sequence[Scenario]") -> "list[Recorded]":
     """With the services in this process, then over HTTP."""
     from invariants import golden_recorder  # noqa: PLC0415 - heavy
-    from invariants.environment import running_world  # noqa: PLC0415 - heavy
+    from invariants.environment import running_order_world  # noqa: PLC0415 - heavy
 
     found: list[Recorded] = []
     with Progress(console=Console(stderr=True)) as bar:
@@ -58,7 +58,7 @@ async def _record(chosen: "Sequence[Story]") -> "list[Recorded]":
         async with own_databases() as settings:
             for remote in (False, True):
                 these = [scenario for scenario in chosen if scenario.remote is remote]
-                async with running_world(settings, remote=remote) as world:
+                async with running_order_world(settings, remote=remote) as world:
                     found += [item async for item in golden_recorder.record(world, these, advance)]
     return found
 
@@ -69,19 +69,19 @@ def _write(folder: Path, recorded: "Sequence[Recorded]") -> None:
     kept = {
         item.name: item.history for path in archive.below(folder) for item in archive.read(path)
     }
-    said |= {recording.story.file: _about(recording) for recording in recorded}
-    kept |= {recording.story.file: recording.history for recording in recorded}
+    said |= {recording.scenario.file: _about(recording) for recording in recorded}
+    kept |= {recording.scenario.file: recording.history for recording in recorded}
     archive.write(folder, [said[name] for name in sorted(said)], kept)
 
 
 def _about(recorded: "Recorded") -> dict[str, Any]:
-    story = recorded.story
+    scenario = recorded.scenario
     return {
-        "name": story.file,
-        "saga": story.saga,
-        "ending": story.ending,
-        "story": story.told,
-        "fast_path": story.fast,
-        "services": "over HTTP" if story.remote else "in process",
+        "name": scenario.file,
+        "saga": scenario.saga,
+        "ending": scenario.ending,
+        "story": scenario.description,
+        "fast_path": scenario.fast,
+        "services": "over HTTP" if scenario.remote else "in process",
         "events": len(recorded.history["events"]),
     }

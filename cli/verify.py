@@ -22,7 +22,7 @@ from contracts.workflow_io import SAGA_TYPES
 from local_stack.options import Topology
 
 if TYPE_CHECKING:
-    from saga.verify.campaign import Asked, Environments
+    from saga.verify.campaign import Environments, VerifyOptions
     from saga.verify.report import Report, Struck
     from saga.verify.subject import Subject
 
@@ -57,13 +57,15 @@ def verify(
 ) -> None:
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
     subjects = _subjects(saga)
-    from saga.verify.campaign import Asked  # noqa: PLC0415 - heavy
+    from saga.verify.campaign import VerifyOptions  # noqa: PLC0415 - heavy
     from saga.verify.command import expecting_faults  # noqa: PLC0415 - heavy
-    from saga.verify.faults import Path as VerifiedPath  # noqa: PLC0415 - heavy
+    from saga.verify.faults import ExecutionPath  # noqa: PLC0415 - heavy
 
-    asked = Asked(pairs, triples, seed, only, VerifiedPath(path) if path else None, _shard(shard))
+    options = VerifyOptions(
+        pairs, triples, seed, only, ExecutionPath(path) if path else None, _shard(shard)
+    )
     with expecting_faults():
-        reports = asyncio.run(_verify(subjects, asked, remote=topology is Topology.SERVICES))
+        reports = asyncio.run(_verify(subjects, options, remote=topology is Topology.SERVICES))
     if not any(report.results for report in reports):
         raise typer.BadParameter("no schedule is left: loosen --only or --shard")
     _tell(reports, as_json=as_json)
@@ -72,22 +74,22 @@ def verify(
     raise typer.Exit(1 if any(report.failures for report in reports) else 0)
 
 
-def _subjects(asked: str) -> "Sequence[Subject]":
+def _subjects(options: str) -> "Sequence[Subject]":
     """The one that is asked for, or all of ours."""
     from invariants.subjects.registry import NoSubject, subjects  # noqa: PLC0415 - heavy
     from saga.verify.command import NoSubject as Unnamed  # noqa: PLC0415 - heavy
-    from saga.verify.command import subject_named  # noqa: PLC0415 - heavy
+    from saga.verify.command import find_subject  # noqa: PLC0415 - heavy
 
-    if asked.partition(":")[0] and ":" in asked:
+    if options.partition(":")[0] and ":" in options:
         try:
-            return (subject_named(asked),)
+            return (find_subject(options),)
         except Unnamed as error:
             raise typer.BadParameter(str(error)) from error
-    if asked not in {"", *SAGAS}:
+    if options not in {"", *SAGAS}:
         choices = f"{', '.join(SAGAS)}, or package.module:SUBJECT"
-        raise typer.BadParameter(f"there is no saga {asked}: choose from {choices}")
+        raise typer.BadParameter(f"there is no saga {options}: choose from {choices}")
     try:
-        return subjects(asked)
+        return subjects(options)
     except NoSubject as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -99,26 +101,28 @@ def _shard(text: str) -> tuple[int, int]:
     return int(number), int(of)
 
 
-async def _verify(subjects: "Sequence[Subject]", asked: "Asked", *, remote: bool) -> "list[Report]":
+async def _verify(
+    subjects: "Sequence[Subject]", options: "VerifyOptions", *, remote: bool
+) -> "list[Report]":
     """On a PostgreSQL of its own, which is gone afterwards; or in the world that a subject has."""
     if len(subjects) == 1 and subjects[0].world is not None:
         if remote:
             raise typer.BadParameter("a subject with its own world says itself where services are")
         from saga.verify.environment.environment import running_environment  # noqa: PLC0415 - heavy
 
-        return await _campaign(subjects, asked, partial(running_environment, subjects[0]))
+        return await _campaign(subjects, options, partial(running_environment, subjects[0]))
     async with own_databases() as settings:
         from infrastructure.temporal.codec_settings import PayloadSettings  # noqa: PLC0415 - heavy
         from infrastructure.temporal.data_converter import converter_of  # noqa: PLC0415 - heavy
-        from invariants.environment import running_world  # noqa: PLC0415 - heavy
+        from invariants.environment import running_order_world  # noqa: PLC0415 - heavy
 
         converter = converter_of(PayloadSettings.of(), "default")
-        worlds = partial(running_world, settings, remote=remote, converter=converter)
-        return await _campaign(subjects, asked, worlds)
+        worlds = partial(running_order_world, settings, remote=remote, converter=converter)
+        return await _campaign(subjects, options, worlds)
 
 
 async def _campaign(
-    subjects: "Sequence[Subject]", asked: "Asked", environments: "Environments"
+    subjects: "Sequence[Subject]", options: "VerifyOptions", environments: "Environments"
 ) -> "list[Report]":
     from saga.verify import campaign  # noqa: PLC0415 - heavy
 
@@ -127,7 +131,7 @@ async def _campaign(
         def progress(part: str, size: int) -> Callable[[], None]:
             return partial(bar.advance, bar.add_task(part, total=size))
 
-        return await campaign.run(environments, subjects, asked, progress)
+        return await campaign.run(environments, subjects, options, progress)
 
 
 def _tell(reports: "list[Report]", *, as_json: bool) -> None:
@@ -158,14 +162,14 @@ def _table(where: str, struck: "Counter[Struck]") -> Table:
     """Numbers in the head, so that it fits on a terminal; the caption says what they stand for."""
     from saga.verify.report import matrix  # noqa: PLC0415 - heavy
 
-    sites, kinds = matrix(struck)
+    points, kinds = matrix(struck)
     table = Table(title=f"{where}: runs in which a fault struck an activity")
     table.add_column("fault", no_wrap=True)
-    for number, _ in enumerate(sites, start=1):
+    for number, _ in enumerate(points, start=1):
         table.add_column(str(number), justify="right", no_wrap=True)
     for kind in kinds:
-        table.add_row(kind, *(str(struck[site, kind] or "") for site in sites))
-    table.caption = "  ".join(f"{number} {site}" for number, site in enumerate(sites, start=1))
+        table.add_row(kind, *(str(struck[point, kind] or "") for point in points))
+    table.caption = "  ".join(f"{number} {point}" for number, point in enumerate(points, start=1))
     return table
 
 

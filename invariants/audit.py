@@ -13,8 +13,8 @@ from activities.executions import described
 from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
 from invariants.cases import OrderCase
-from invariants.environment import World
-from invariants.golden_scenarios import AUDIT, CHARGE, Story
+from invariants.environment import OrderWorld
+from invariants.golden_scenarios import AUDIT, CHARGE, Scenario
 from invariants.narrow_audits import PREFIX
 from saga.verify.subject import Subject
 from workflows.audit_orders import AuditOrders
@@ -25,18 +25,20 @@ AGE = timedelta(minutes=5)  # of a case, at most
 _numbers = count(1)
 
 
-async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandle[Any, Any]:
+async def run_audited_scenario(
+    world: OrderWorld, subject: Subject, scenario: Scenario
+) -> WorkflowHandle[Any, Any]:
     """The audit, or the saga that it carried on, as the story asks; both have ended.
 
     ValueError if the audit did not find or did not undo it.
     """
-    case = _plainly_named(cast("OrderCase", await subject.make(world, story.fast)))
+    case = _without_dash(cast("OrderCase", await subject.make(world, scenario.fast)))
     saga = await world.client.start_workflow(
         subject.workflow.run, case.argument, id=case.workflow_id, task_queue=Queue.ORDERS
     )
     await _until(lambda: _charging(saga))
     await saga.terminate("by mistake")
-    await _until(lambda: _listed(world, case, saga.result_run_id or ""))
+    await _until(lambda: _is_listed(world, case, saga.result_run_id or ""))
     audit = await world.client.start_workflow(
         AuditOrders.run,
         AuditRequest(grace=timedelta()),
@@ -47,10 +49,10 @@ async def audited(world: World, subject: Subject, story: Story) -> WorkflowHandl
     ends = {repair.orphan.saga_id: repair.status for repair in report.repaired}
     if ends.get(case.workflow_id) != "cancelled":
         raise ValueError(f"{case.workflow_id} was not undone: {report}")
-    return audit if story.saga == AUDIT else world.client.get_workflow_handle(case.workflow_id)
+    return audit if scenario.saga == AUDIT else world.client.get_workflow_handle(case.workflow_id)
 
 
-def _plainly_named(case: OrderCase) -> OrderCase:
+def _without_dash(case: OrderCase) -> OrderCase:
     """The order's id without a dash: to an audit, what follows one counts an order's returns."""
     order_id = case.order.order_id.replace("-", "")
     argument = case.argument.model_copy(update={"order_id": order_id})
@@ -58,7 +60,7 @@ def _plainly_named(case: OrderCase) -> OrderCase:
 
 
 async def audit(
-    world: World,
+    world: OrderWorld,
     case: OrderCase,
     *,
     repair: bool = True,
@@ -70,7 +72,7 @@ async def audit(
     """
     stands = await described(world.client, case.workflow_id)
     if stands is not None and not stands.is_open:
-        await _until(lambda: _listed(world, case, stands.run_id))
+        await _until(lambda: _is_listed(world, case, stands.run_id))
     audit_id = f"{PREFIX}{case.order.order_id}~{next(_numbers)}"
     if between is not None:
         world.between.what[audit_id] = between
@@ -88,7 +90,7 @@ async def _charging(saga: WorkflowHandle[Any, Any]) -> bool:
     return CHARGE.activity in {activity.activity_type.name for activity in pending}
 
 
-async def _listed(world: World, case: OrderCase, run_id: str) -> bool:
+async def _is_listed(world: OrderWorld, case: OrderCase, run_id: str) -> bool:
     """Whether Temporal lists this run as ended, as it will a moment after it is."""
     run = f"WorkflowId = '{case.workflow_id}' AND RunId = '{run_id}'"
     query = f"{run} AND ExecutionStatus != 'Running'"

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from contracts.names import STEP_RECORDERS
 from invariants.cases import OrderCase, OrderEnding
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.faults.restores import METADATA
 from saga import SagaDefinition, Step, StepKind
 from saga.participant import Op, State
@@ -17,7 +17,7 @@ from saga.verify.subject import Invariant
 Rows = dict[tuple[str, Op], State]
 
 
-async def rows_of(world: World, saga_id: str) -> Rows:
+async def rows_of(world: OrderWorld, saga_id: str) -> Rows:
     """The state of every action and compensation of a saga."""
     found: Rows = {}
     for service in STEP_RECORDERS:
@@ -36,7 +36,7 @@ def barriers_hold(
     `ended_by_word`: the steps of which a person's word is what undoes them.
     """
 
-    async def invariant(world: World, case: OrderCase, ending: OrderEnding) -> list[str]:
+    async def invariant(world: OrderWorld, case: OrderCase, ending: OrderEnding) -> list[str]:
         rows = await rows_of(world, case.workflow_id)
         wrong = [
             f"{step} {op} is left started" for (step, op), row in rows.items() if row == "started"

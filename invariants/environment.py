@@ -28,7 +28,7 @@ from saga.verify.environment.environment import (
     workers_of_workflows,
 )
 from saga.verify.injection.interceptor import Injector
-from saga.verify.injection.worker_crash import Losses
+from saga.verify.injection.worker_crash import LostTasks
 from sandbox.app import create_app
 from services.composition import Services
 from services.inventory.service import Inventory
@@ -70,7 +70,7 @@ class _Repairing(ActivityInboundInterceptor):
 
 
 @dataclass(frozen=True, kw_only=True)
-class World(Environment):
+class OrderWorld(Environment):
     """Everything a run needs, and everything an invariant may look at.
 
     `databases` are by service; `provider` speaks to the provider as its operator may. `begun`: when
@@ -86,12 +86,12 @@ class World(Environment):
 
 
 @asynccontextmanager
-async def running_world(
+async def running_order_world(
     settings: DatabaseSettings,
     *,
     remote: bool = False,
     converter: DataConverter = pydantic_data_converter,
-) -> AsyncIterator[World]:
+) -> AsyncIterator[OrderWorld]:
     """Start all of it on migrated databases; stop it at the end.
 
     `remote`: the services are called over HTTP, as when they are processes of their own.
@@ -113,22 +113,22 @@ async def running_world(
         stack.enter_context(narrow_lists())
         server = temporal_server(converter=converter, searchable=SEARCH_ATTRIBUTES)
         client = await stack.enter_async_context(server)
-        injector, losses, between = Injector(), Losses(), Between()
-        options = worker_options(injector, losses, [between, ServiceErrors()])
+        injector, lost_tasks, between = Injector(), LostTasks(), Between()
+        options = worker_options(injector, lost_tasks, [between, ServiceErrors()])
         orders = partial(worker_for, client, Queue.ORDERS, services)
         for worker in (
             *workers_for(client, Queue, services, **options),
-            *workers_of_workflows(Queue.ORDERS, losses, options, orders),
+            *workers_of_workflows(Queue.ORDERS, lost_tasks, options, orders),
         ):
             await stack.enter_async_context(worker)
         headers = {"Authorization": f"Bearer {KEY}"}
         provider = httpx2.AsyncClient(transport=transport, base_url=PROVIDER, headers=headers)
         await stack.enter_async_context(provider)
-        yield World(
+        yield OrderWorld(
             client=client,
             home=Queue.ORDERS,
             injector=injector,
-            losses=losses,
+            lost_tasks=lost_tasks,
             services=services,
             databases=databases,
             provider=provider,

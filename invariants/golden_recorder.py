@@ -13,14 +13,14 @@ from unittest.mock import patch
 from temporalio.client import WorkflowHandle, WorkflowHistory
 
 from contracts.workflow_io import PlaceOrderInput
-from invariants.audit import audited
+from invariants.audit import run_audited_scenario
 from invariants.cases import OrderCase
-from invariants.environment import World
-from invariants.golden_scenarios import Story
+from invariants.environment import OrderWorld
+from invariants.golden_scenarios import Scenario
 from invariants.subjects.place_order import PLACE_ORDER
 from invariants.subjects.return_order import RETURN_ORDER
 from saga import SagaDefinition
-from saga.verify.faults import Mode
+from saga.verify.faults import WorkerMode
 from saga.verify.run import Run
 from saga.verify.subject import HASTE, Subject
 from workflows.place_order import PlaceOrder
@@ -32,7 +32,7 @@ LEFT_OUT = {"identity", "stackTrace", "binaryChecksum", "buildId"}
 LEFT_OUT |= {"taskId", "requestId", "meteringMetadata", "historySizeBytes"}
 
 
-class BrokenStory(Exception):
+class BrokenScenario(Exception):
     """A story did not go as it is told; the message says what of it is not true."""
 
 
@@ -40,46 +40,53 @@ class BrokenStory(Exception):
 class Recorded:
     """A story and its history, in the JSON that Temporal's tools write."""
 
-    story: Story
+    scenario: Scenario
     history: dict[str, Any]
 
 
 async def record(
-    world: World, stories: Sequence[Story], ended: Callable[[], None]
+    world: OrderWorld, scenarios: Sequence[Scenario], ended: Callable[[], None]
 ) -> AsyncIterator[Recorded]:
-    """Record all, side by side where they can be. BrokenStory if one is not true."""
+    """Record all, side by side where they can be. BrokenScenario if one is not true."""
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
-    alone = [item for item in stories if item.audited or item.schedule.mode is Mode.HASTY]
+    alone = [item for item in scenarios if item.audited or item.schedule.mode is WorkerMode.HASTY]
 
-    async def one(story: Story) -> Recorded:
+    async def one(scenario: Scenario) -> Recorded:
         async with slots:
-            recorded = await _record(world, story)
+            recorded = await _record(world, scenario)
         ended()
         return recorded
 
-    for recorded in await asyncio.gather(*(one(item) for item in stories if item not in alone)):
+    for recorded in await asyncio.gather(*(one(item) for item in scenarios if item not in alone)):
         yield recorded
-    for story in alone:  # the deadline is one for the whole process; an audit looks at everything
-        with patch.object(PlaceOrder, "definition", _definition(story)):
-            yield await one(story)
+    for (
+        scenario
+    ) in alone:  # the deadline is one for the whole process; an audit looks at everything
+        with patch.object(PlaceOrder, "definition", _definition(scenario)):
+            yield await one(scenario)
 
 
-def _definition(story: Story) -> SagaDefinition:
-    is_hasty = story.schedule.mode is Mode.HASTY
+def _definition(scenario: Scenario) -> SagaDefinition:
+    is_hasty = scenario.schedule.mode is WorkerMode.HASTY
     return replace(PLACE_ORDER.definition, deadline=HASTE) if is_hasty else PLACE_ORDER.definition
 
 
-async def _record(world: World, story: Story) -> Recorded:
-    if story.audited:
+async def _record(world: OrderWorld, scenario: Scenario) -> Recorded:
+    if scenario.audited:
         return Recorded(
-            story, portable(await _history(await audited(world, _subject(story), story)))
+            scenario,
+            portable(
+                await _history(await run_audited_scenario(world, _subject(scenario), scenario))
+            ),
         )
-    run = Run(world, _subject(story), story.schedule)
+    run = Run(world, _subject(scenario), scenario.schedule)
     result = await run.result()
     if wrong := [*result.violations, *(f"{item} never struck" for item in result.unreached)]:
-        raise BrokenStory(f"{story.file}: {'; '.join(wrong)}\n" + "\n".join(result.diary))
+        raise BrokenScenario(f"{scenario.file}: {'; '.join(wrong)}\n" + "\n".join(result.diary))
     history = portable(await _history(run.handle))
-    return Recorded(story, before_update(history, story.open_at) if story.open_at else history)
+    return Recorded(
+        scenario, before_update(history, scenario.open_at) if scenario.open_at else history
+    )
 
 
 async def _history(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
@@ -87,13 +94,13 @@ async def _history(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:
     return dict(json.loads(found.to_json()))
 
 
-def _subject(story: Story) -> Subject:
+def _subject(scenario: Scenario) -> Subject:
     """The subject, whose order is placed as the story tells."""
-    plain = SUBJECTS.get(story.saga, PLACE_ORDER)
+    plain = SUBJECTS.get(scenario.saga, PLACE_ORDER)
 
-    async def make(world: World, _: bool) -> OrderCase:
-        case = cast("OrderCase", await plain.make(world, story.fast))
-        method = {"payment_method": story.method or "pm_card_visa"}
+    async def make(world: OrderWorld, _: bool) -> OrderCase:
+        case = cast("OrderCase", await plain.make(world, scenario.fast))
+        method = {"payment_method": scenario.method or "pm_card_visa"}
         order, argument = case.order.model_copy(update=method), case.argument
         if isinstance(argument, PlaceOrderInput):
             argument = argument.model_copy(update=method)

@@ -8,29 +8,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from contracts.workflow_io import PLACING, RETURNING
-from saga.verify.faults import Fault, Mode, Schedule, Site
+from saga.verify.faults import Fault, InjectionPoint, Schedule, WorkerMode
 from saga.verify.injection.workflow_reset import FIRST
 from saga.verify.kinds import Kind
 
-CREATE = Site("create_order", "order.create")
-VALIDATE = Site("validate_user", "user.validate")
-RESERVE = Site("reserve_inventory", "inventory.reserve")
-CHARGE = Site("charge_payment", "payment.charge")
-CONFIRM = Site("confirm_order", "order.confirm")
-COMMIT = Site("commit_inventory", "inventory.commit")
-FENCE = Site("confirm_order", "order.fence_confirm")
-REFUND = Site("charge_payment", "payment.refund")
-RELEASE = Site("reserve_inventory", "inventory.release")
-CLOSE = Site("create_order", "order.close")
+CREATE = InjectionPoint("create_order", "order.create")
+VALIDATE = InjectionPoint("validate_user", "user.validate")
+RESERVE = InjectionPoint("reserve_inventory", "inventory.reserve")
+CHARGE = InjectionPoint("charge_payment", "payment.charge")
+CONFIRM = InjectionPoint("confirm_order", "order.confirm")
+COMMIT = InjectionPoint("commit_inventory", "inventory.commit")
+FENCE = InjectionPoint("confirm_order", "order.fence_confirm")
+REFUND = InjectionPoint("charge_payment", "payment.refund")
+RELEASE = InjectionPoint("reserve_inventory", "inventory.release")
+CLOSE = InjectionPoint("create_order", "order.close")
 
-BEGIN_RETURN = Site("begin_return", "order.begin_return")
-GIVE_BACK = Site("refund_payment", "payment.give_back")
-RESTOCK = Site("restock", "inventory.restock")
-MARK_RETURNED = Site("mark_returned", "order.complete_return")
-ABANDON = Site("begin_return", "order.abandon_return")
+BEGIN_RETURN = InjectionPoint("begin_return", "order.begin_return")
+GIVE_BACK = InjectionPoint("refund_payment", "payment.give_back")
+RESTOCK = InjectionPoint("restock", "inventory.restock")
+MARK_RETURNED = InjectionPoint("mark_returned", "order.complete_return")
+ABANDON = InjectionPoint("begin_return", "order.abandon_return")
 
-START = Site("workflow", FIRST)
-EVERY_TASK = Site("workflow", "every task")
+START = InjectionPoint("workflow", FIRST)
+EVERY_TASK = InjectionPoint("workflow", "every task")
 
 DOWN = "pm_sandbox_down"  # its provider does not answer
 PLACE, RETURN, AUDIT = PLACING.name, RETURNING.name, "AuditOrders"
@@ -40,7 +40,7 @@ REFUSED_AT_PIVOT = Fault(CONFIRM, Kind.REJECTED)
 
 
 @dataclass(frozen=True)
-class Story:
+class Scenario:
     """One saga and what happens to it. `name` is a file's name, and says it in few words.
 
     `method` is the payment method, if another than the usual one. `open_at` cuts the recording
@@ -70,7 +70,7 @@ class Story:
         return "blocked" if self.open_at else next(iter(self.schedule.expects))
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What happens in it, for the manifest."""
         if self.audited:
             return "terminated while it is charged, and carried on by an audit"
@@ -79,42 +79,46 @@ class Story:
         return self.schedule.name + paid + still
 
 
-def _story(name: str, ending: str, *faults: Fault, saga: str = PLACE, **options: object) -> Story:
+def _scenario(
+    name: str, ending: str, *faults: Fault, saga: str = PLACE, **options: object
+) -> Scenario:
     named = {key: options.pop(key) for key in ("trigger", "mode") if key in options}
     schedule = Schedule(faults, expects=frozenset({ending}))
-    return replace(Story(name, saga, replace(schedule, **named)), **options)  # type: ignore[arg-type]
+    return replace(Scenario(name, saga, replace(schedule, **named)), **options)  # type: ignore[arg-type]
 
 
-def _placed() -> Iterator[Story]:
-    yield _story("confirmed", "confirmed")
-    yield _story("confirmed-after-a-retry", "confirmed", Fault(RESERVE, Kind.FAILS_ONCE))
-    yield _story("confirmed-after-a-lost-reply", "confirmed", Fault(CHARGE, Kind.REPLY_LOST))
-    yield _story("confirmed-though-all-workers-were-lost", "confirmed", _LOST, mode=Mode.LOST)
-    yield _story("pivot-down-for-an-hour", "confirmed", Fault(CONFIRM, Kind.FAILS_AN_HOUR))
+def _yield_confirmed_placements() -> Iterator[Scenario]:
+    yield _scenario("confirmed", "confirmed")
+    yield _scenario("confirmed-after-a-retry", "confirmed", Fault(RESERVE, Kind.FAILS_ONCE))
+    yield _scenario("confirmed-after-a-lost-reply", "confirmed", Fault(CHARGE, Kind.REPLY_LOST))
+    yield _scenario(
+        "confirmed-though-all-workers-were-lost", "confirmed", _LOST, mode=WorkerMode.LOST
+    )
+    yield _scenario("pivot-down-for-an-hour", "confirmed", Fault(CONFIRM, Kind.FAILS_AN_HOUR))
 
 
 _LOST = Fault(EVERY_TASK, Kind.WORKER_LOST)
 
 
-def _refused() -> Iterator[Story]:
-    yield _story("rejected-account-closed", "rejected", Fault(VALIDATE, Kind.REFUSED))
-    yield _story("rejected-out-of-stock", "rejected", Fault(RESERVE, Kind.REFUSED))
+def _yield_refused_placements() -> Iterator[Scenario]:
+    yield _scenario("rejected-account-closed", "rejected", Fault(VALIDATE, Kind.REFUSED))
+    yield _scenario("rejected-out-of-stock", "rejected", Fault(RESERVE, Kind.REFUSED))
     for name, method in (
         ("declined", "pm_card_visa_chargeDeclined"),
         ("insufficient-funds", "pm_card_visa_chargeDeclinedInsufficientFunds"),
         ("expired-card", "pm_card_chargeDeclinedExpiredCard"),
         ("unknown-method", "pm_unknown"),
     ):
-        yield _story(f"rejected-{name}", "rejected", method=method)
-    yield _story("rejected-at-the-pivot", "rejected", REFUSED_AT_PIVOT)
-    yield _story("timed-out-no-stock-service", "timed_out", Fault(RESERVE, Kind.FAILS_FOR_EVER))
-    yield _story("timed-out-charge-unknown", "timed_out", Fault(CHARGE, Kind.REPLIES_LOST))
+        yield _scenario(f"rejected-{name}", "rejected", method=method)
+    yield _scenario("rejected-at-the-pivot", "rejected", REFUSED_AT_PIVOT)
+    yield _scenario("timed-out-no-stock-service", "timed_out", Fault(RESERVE, Kind.FAILS_FOR_EVER))
+    yield _scenario("timed-out-charge-unknown", "timed_out", Fault(CHARGE, Kind.REPLIES_LOST))
     deadline = Fault(CHARGE, Kind.DEADLINE)
-    yield _story("timed-out-by-its-deadline", "timed_out", deadline, mode=Mode.HASTY)
+    yield _scenario("timed-out-by-its-deadline", "timed_out", deadline, mode=WorkerMode.HASTY)
 
 
-def _cancelled() -> Iterator[Story]:
-    for step, site in (
+def _yield_cancelled_placements() -> Iterator[Scenario]:
+    for step, point in (
         ("create", CREATE),
         ("validate", VALIDATE),
         ("reserve", RESERVE),
@@ -124,53 +128,53 @@ def _cancelled() -> Iterator[Story]:
             ("customer", Kind.CUSTOMER_BEFORE, Kind.CUSTOMER_AFTER),
             ("temporal", Kind.CANCEL_BEFORE, Kind.CANCEL_AFTER),
         ):
-            yield _story(f"cancelled-by-{who}-before-{step}", "cancelled", Fault(site, before))
-            yield _story(f"cancelled-by-{who}-after-{step}", "cancelled", Fault(site, after))
-    yield _story("cancelled-by-both", "cancelled", Fault(CHARGE, Kind.BOTH_BEFORE))
+            yield _scenario(f"cancelled-by-{who}-before-{step}", "cancelled", Fault(point, before))
+            yield _scenario(f"cancelled-by-{who}-after-{step}", "cancelled", Fault(point, after))
+    yield _scenario("cancelled-by-both", "cancelled", Fault(CHARGE, Kind.BOTH_BEFORE))
     late = Fault(CONFIRM, Kind.CUSTOMER_AFTER)
-    yield _story("cancel-of-the-customer-too-late", "confirmed", late)
-    yield _story("cancel-of-temporal-too-late", "confirmed", Fault(COMMIT, Kind.CANCEL_BEFORE))
-    for step, site in (("fence", FENCE), ("refund", REFUND), ("release", RELEASE)):
-        yield _story(
+    yield _scenario("cancel-of-the-customer-too-late", "confirmed", late)
+    yield _scenario("cancel-of-temporal-too-late", "confirmed", Fault(COMMIT, Kind.CANCEL_BEFORE))
+    for step, point in (("fence", FENCE), ("refund", REFUND), ("release", RELEASE)):
+        yield _scenario(
             f"cancelled-by-temporal-while-undoing-{step}",
             "rejected",
-            Fault(site, Kind.CANCEL_AFTER),
+            Fault(point, Kind.CANCEL_AFTER),
             trigger=REFUSED_AT_PIVOT,
         )
     again = Fault(REFUND, Kind.CANCEL_BEFORE)
-    yield _story("cancelled-again-while-undoing", "cancelled", again, trigger=BY_CUSTOMER)
+    yield _scenario("cancelled-again-while-undoing", "cancelled", again, trigger=BY_CUSTOMER)
 
 
-def _blocked() -> Iterator[Story]:
-    for step, site in (("refund", REFUND), ("release", RELEASE), ("close", CLOSE)):
+def _yield_blocked_placements() -> Iterator[Scenario]:
+    for step, point in (("refund", REFUND), ("release", RELEASE), ("close", CLOSE)):
         for word, kind in (
             ("retry", Kind.REJECTED),
             ("skip", Kind.SKIPPED),
             ("mark-done", Kind.MARKED_DONE),
         ):
             name = f"blocked-{step}-resolved-by-{word}"
-            yield _story(name, "rejected", Fault(site, kind), trigger=REFUSED_AT_PIVOT)
+            yield _scenario(name, "rejected", Fault(point, kind), trigger=REFUSED_AT_PIVOT)
     for word, kind in (("retry", Kind.REJECTED), ("skip", Kind.SKIPPED)):
-        yield _story(f"blocked-commit-resolved-by-{word}", "confirmed", Fault(COMMIT, kind))
+        yield _scenario(f"blocked-commit-resolved-by-{word}", "confirmed", Fault(COMMIT, kind))
     hour = Fault(REFUND, Kind.FAILS_AN_HOUR)
-    yield _story("refund-down-for-an-hour", "cancelled", hour, trigger=BY_TEMPORAL)
+    yield _scenario("refund-down-for-an-hour", "cancelled", hour, trigger=BY_TEMPORAL)
     refund, commit = Fault(REFUND, Kind.REJECTED), Fault(COMMIT, Kind.REJECTED)
     open_at = "resolve"
-    still = _story("blocked-refund", "cancelled", refund, trigger=BY_CUSTOMER, open_at=open_at)
+    still = _scenario("blocked-refund", "cancelled", refund, trigger=BY_CUSTOMER, open_at=open_at)
     yield still
-    yield _story("blocked-commit", "confirmed", commit, open_at=open_at)
+    yield _scenario("blocked-commit", "confirmed", commit, open_at=open_at)
 
 
-def _reset() -> Iterator[Story]:
+def _yield_resets() -> Iterator[Scenario]:
     again = Fault(START, Kind.RESET)
-    yield _story("reset-confirmed", "confirmed", again)
-    yield _story("reset-rejected", "rejected", again, trigger=REFUSED_AT_PIVOT)
-    yield _story("reset-cancelled-by-customer", "cancelled", again, trigger=BY_CUSTOMER)
-    yield _story("reset-cancelled-by-temporal", "cancelled", again, trigger=BY_TEMPORAL)
-    yield _story("reset-was-blocked", "confirmed", again, trigger=Fault(COMMIT, Kind.REJECTED))
+    yield _scenario("reset-confirmed", "confirmed", again)
+    yield _scenario("reset-rejected", "rejected", again, trigger=REFUSED_AT_PIVOT)
+    yield _scenario("reset-cancelled-by-customer", "cancelled", again, trigger=BY_CUSTOMER)
+    yield _scenario("reset-cancelled-by-temporal", "cancelled", again, trigger=BY_TEMPORAL)
+    yield _scenario("reset-was-blocked", "confirmed", again, trigger=Fault(COMMIT, Kind.REJECTED))
 
 
-def _returned() -> Iterator[Story]:
+def _yield_returns() -> Iterator[Scenario]:
     customer, temporal = Kind.CUSTOMER_BEFORE, Kind.CANCEL_AFTER
     abandoned = Fault(ABANDON, Kind.REJECTED)
     for name, ending, fault in (
@@ -186,18 +190,18 @@ def _returned() -> Iterator[Story]:
         ("blocked-marking-resolved-by-retry", "returned", Fault(MARK_RETURNED, Kind.REJECTED)),
         ("reset", "returned", Fault(START, Kind.RESET)),
     ):
-        yield _story(name, ending, fault, saga=RETURN)
-    yield _story("returned", "returned", saga=RETURN)
+        yield _scenario(name, ending, fault, saga=RETURN)
+    yield _scenario("returned", "returned", saga=RETURN)
     refused = Fault(GIVE_BACK, Kind.REJECTED)
-    blocked = _story("blocked-abandoning", "rejected", abandoned, trigger=refused, saga=RETURN)
+    blocked = _scenario("blocked-abandoning", "rejected", abandoned, trigger=refused, saga=RETURN)
     yield blocked
     undoing = Fault(ABANDON, Kind.CANCEL_BEFORE)
-    yield _story("cancelled-while-undoing", "rejected", undoing, trigger=refused, saga=RETURN)
+    yield _scenario("cancelled-while-undoing", "rejected", undoing, trigger=refused, saga=RETURN)
 
 
-def _audited() -> Iterator[Story]:
-    yield _story("repaired", "cancelled", method=DOWN, audited=True)
-    yield _story("repairs", "repaired", method=DOWN, audited=True, saga=AUDIT)
+def _yield_audits() -> Iterator[Scenario]:
+    yield _scenario("repaired", "cancelled", method=DOWN, audited=True)
+    yield _scenario("repairs", "repaired", method=DOWN, audited=True, saga=AUDIT)
 
 
 # What is recorded with the services over HTTP too: one of each ending.
@@ -210,25 +214,36 @@ OVER_HTTP = {
 }
 
 
-def stories() -> list[Story]:
+def list_scenarios() -> list[Scenario]:
     """All, each on the fast path and by the queues, some with the services over HTTP."""
-    told = [
-        *(*_placed(), *_refused(), *_cancelled(), *_blocked(), *_reset()),
-        *(*_returned(), *_audited()),
+    scenarios = [
+        *(
+            *_yield_confirmed_placements(),
+            *_yield_refused_placements(),
+            *_yield_cancelled_placements(),
+            *_yield_blocked_placements(),
+            *_yield_resets(),
+        ),
+        *(*_yield_returns(), *_yield_audits()),
     ]
-    both = [replace(line, fast=fast) for line in told for fast in (True, False) if _can(line, fast)]
+    both = [
+        replace(line, fast=fast)
+        for line in scenarios
+        for fast in (True, False)
+        if _is_possible(line, fast)
+    ]
     return [
         *both,
         *(replace(scenario, remote=True) for scenario in both if scenario.name in OVER_HTTP),
     ]
 
 
-def _can(story: Story, fast: bool) -> bool:
+def _is_possible(scenario: Scenario, fast: bool) -> bool:
     """Whether there is such a run.
 
     The verifier loses a task at its first decision; on the fast path that would be every task. An
     audit has no fast path, and what it carries on always takes it.
     """
-    if story.audited:
-        return fast == (story.saga != AUDIT)
-    return not (fast and story.schedule.mode is Mode.LOST)
+    if scenario.audited:
+        return fast == (scenario.saga != AUDIT)
+    return not (fast and scenario.schedule.mode is WorkerMode.LOST)

@@ -36,7 +36,7 @@ async def over_http(services: Services, stack: AsyncExitStack) -> Services:
     """The same services, called over HTTP; the stack closes what that needs."""
     issuer = Issuer("verifier", SigningKey.generate())
 
-    async def wrapped(service: str, inner: Any) -> Any:
+    async def serve_over_http(service: str, inner: Any) -> Any:
         keys = _OneKey(issuer.key.private.public_key())
         judge = Verifier(keys, issuer=issuer.name, audience=audience_of(service))
         app = create_app(service, PROTOCOLS[service], inner, judge, _ready)
@@ -54,7 +54,7 @@ async def over_http(services: Services, stack: AsyncExitStack) -> Services:
         return remote(PROTOCOLS[service], client)
 
     called = {
-        owner.value: await wrapped(name, getattr(services, owner))
+        owner.value: await serve_over_http(name, getattr(services, owner))
         for name, owner in SERVICES.items()
     }
     return Services(**called, probes={})

@@ -15,7 +15,7 @@ from contracts.orders import CreateOrder, OrderLine
 from contracts.payments import PaymentStatus
 from contracts.users import NewUser
 from invariants.cases import OrderCase, OrderEnding
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from services.inventory.tables import products
 from services.order.tables import events
 from services.payment.tables import payments
@@ -26,7 +26,7 @@ _numbers = count(1)
 A_MOMENT = timedelta(seconds=2)  # by which clocks differ
 
 
-async def new_order(world: World) -> CreateOrder:
+async def new_order(world: OrderWorld) -> CreateOrder:
     """An order of two pieces, not placed yet, with a customer and a product of its own."""
     unique = f"{uuid4().hex[:12]}{next(_numbers)}"  # what follows a dash counts returns
     world.begun[f"ord_{unique}"] = datetime.now(UTC) - A_MOMENT
@@ -44,7 +44,7 @@ async def new_order(world: World) -> CreateOrder:
 
 
 async def stock_is_conserved(
-    world: World, case: OrderCase, *, sold: bool, reserved: bool = False
+    world: OrderWorld, case: OrderCase, *, sold: bool, reserved: bool = False
 ) -> list[str]:
     """The order's pieces are sold, or back on the shelf, or still reserved; none is gone."""
     product = await world.services.inventory.get_product(case.order.items[0].sku)
@@ -56,7 +56,7 @@ async def stock_is_conserved(
     return [f"stock (stocked, available, reserved, sold) is {found}, not {right}"]
 
 
-async def clear_the_shelf(world: World, case: OrderCase) -> None:
+async def clear_the_shelf(world: OrderWorld, case: OrderCase) -> None:
     """All pieces but one are gone when somebody looks: less than the order asks for."""
     async with world.databases["inventory"].transaction() as tx:
         sku = products.c.sku == case.order.items[0].sku
@@ -64,7 +64,7 @@ async def clear_the_shelf(world: World, case: OrderCase) -> None:
 
 
 async def money_is_conserved(
-    world: World, case: OrderCase, ending: OrderEnding, *, kept: bool
+    world: OrderWorld, case: OrderCase, ending: OrderEnding, *, kept: bool
 ) -> list[str]:
     """The total is kept, or what was captured is refunded; once at most. The ledger balances."""
     ledger = await ledger_of(world, case)
@@ -84,12 +84,14 @@ async def money_is_conserved(
     return wrong + await _payment_agrees(world, case, captured, refunded)
 
 
-async def ledger_of(world: World, case: OrderCase) -> Any:
+async def ledger_of(world: OrderWorld, case: OrderCase) -> Any:
     """What the provider's ledger says of the order."""
     return (await world.provider.get("/ledger", params={"order": case.order.order_id})).json()
 
 
-async def _payment_agrees(world: World, case: OrderCase, captured: int, refunded: int) -> list[str]:
+async def _payment_agrees(
+    world: OrderWorld, case: OrderCase, captured: int, refunded: int
+) -> list[str]:
     """The payment's row says what the provider's ledger says."""
     async with world.databases["payment"].transaction() as tx:
         query = select(payments.c.status).where(payments.c.order_id == case.order.order_id)
@@ -103,14 +105,16 @@ async def _payment_agrees(world: World, case: OrderCase, captured: int, refunded
     return [f"the payment is {status}, but {captured} was captured and {refunded} refunded"]
 
 
-async def recorded(world: World, case: OrderCase) -> Sequence[str]:
+async def fetch_event_types(world: OrderWorld, case: OrderCase) -> Sequence[str]:
     """The types of the order's events, oldest first."""
     async with world.databases["order"].transaction() as tx:
         query = select(events.c.type).where(events.c.stream_id == case.order.order_id)
         return [row.type for row in await tx.execute(query.order_by(events.c.version))]
 
 
-async def an_accepted_cancel_cancels(_: World, case: OrderCase, ending: OrderEnding) -> list[str]:
+async def an_accepted_cancel_cancels(
+    _: OrderWorld, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """Who was told that the saga will be undone was told the truth.
 
     On the fast path a task that was lost may have undone it before, for another cause; and so may
@@ -123,7 +127,7 @@ async def an_accepted_cancel_cancels(_: World, case: OrderCase, ending: OrderEnd
     return []
 
 
-async def words_are_on_record(world: World, case: OrderCase, ending: OrderEnding) -> list[str]:
+async def words_are_on_record(world: OrderWorld, case: OrderCase, ending: OrderEnding) -> list[str]:
     """What a person said and heard no refusal of is told by the order's events, once; nothing else.
 
     If no answer came, it may be on record.
@@ -133,11 +137,13 @@ async def words_are_on_record(world: World, case: OrderCase, ending: OrderEnding
         data = [row.data for row in await tx.execute(query)]
     told = Counter((datum.get("action"), datum.get("evidence"), datum.get("who")) for datum in data)
     wrong = []
-    for word in ending.words:
-        number = told[word.action.value, word.evidence, word.who]
-        right = {0, 1} if word.accepted is None else {int(word.accepted)}
+    for decision in ending.decisions:
+        number = told[decision.action.value, decision.evidence, decision.who]
+        right = {0, 1} if decision.accepted is None else {int(decision.accepted)}
         if number not in right:
-            said = f"{word.who} said {word.action} of {word.step} on {word.evidence}"
-            answer = {True: "accepted", False: "refused", None: "unanswered"}[word.accepted]
+            said = (
+                f"{decision.who} said {decision.action} of {decision.step} on {decision.evidence}"
+            )
+            answer = {True: "accepted", False: "refused", None: "unanswered"}[decision.accepted]
             wrong.append(f"{said}, which was {answer} and is {number} times on record")
     return wrong

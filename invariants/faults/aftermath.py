@@ -11,54 +11,60 @@ from contracts.audits import AuditReport
 from contracts.orders import OrderStatus
 from invariants.audit import audit
 from invariants.cases import OrderCase, OrderEnding
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.faults.kinds import set_back_kind
 from invariants.stock_and_money import QUANTITY, STOCK, ledger_of
 from saga import StepKind
 from saga.participant import NotFound
 from saga.step import activity_name
-from saga.verify.faults import Path, Site
-from saga.verify.injection.run_state import Script, ended
+from saga.verify.faults import ExecutionPath, InjectionPoint
+from saga.verify.injection.run_state import RunState, milestone_of_success
 from saga.verify.subject import Subject
 
 
 async def judge_aftermath(
-    world: World,
+    world: OrderWorld,
     subject: Subject,
     case: OrderCase,
-    script: Script,
+    state: RunState,
     ending: OrderEnding,
     *,
     given_back: int,
 ) -> list[str]:
     """What is wrong after the audits, in words. `given_back`: how much people gave back by hand."""
-    found = await _looked(world, case, script) if script.schedule.path is Path.REGULAR else []
-    await _audit(world, case, script, repair=True)
+    found = (
+        await _judge_dry_run(world, case, state)
+        if state.schedule.path is ExecutionPath.REGULAR
+        else []
+    )
+    await _audit(world, case, state, repair=True)
     wrong = await _wrong(world, subject, case, ending)
-    if wrong and not _answered_for(script):
-        report = await _audit(world, case, script, repair=False)
+    if wrong and not _is_answered_for(state):
+        report = await _audit(world, case, state, repair=False)
         if case.order.order_id not in report.model_dump_json():
             found += [f"the audit names nothing, though {finding}" for finding in wrong]
-    if _is_confirmed(subject, script):
-        found += await _taken(world, case, script, given_back)
+    if _stands_confirmed(subject, state):
+        found += await _judge_takings(world, case, state, given_back)
     return found
 
 
-async def _looked(world: World, case: OrderCase, script: Script) -> list[str]:
+async def _judge_dry_run(world: OrderWorld, case: OrderCase, state: RunState) -> list[str]:
     """An audit that only looks changes nothing, however the saga was run."""
     before = await _books(world, case)
-    await _audit(world, case, script, repair=False)
+    await _audit(world, case, state, repair=False)
     after = await _books(world, case)
     return [] if after == before else [f"a dry run of the audit changed {before} to {after}"]
 
 
-async def _audit(world: World, case: OrderCase, script: Script, *, repair: bool) -> AuditReport:
+async def _audit(
+    world: OrderWorld, case: OrderCase, state: RunState, *, repair: bool
+) -> AuditReport:
     report = await audit(world, case, repair=repair)
-    script.say(f"audited{'' if repair else ', dry'}: {report.model_dump_json()}")
+    state.say(f"audited{'' if repair else ', dry'}: {report.model_dump_json()}")
     return report
 
 
-async def _books(world: World, case: OrderCase) -> tuple[Any, ...]:
+async def _books(world: OrderWorld, case: OrderCase) -> tuple[Any, ...]:
     product = await world.services.inventory.get_product(case.order.items[0].sku)
     ledger = await ledger_of(world, case)
     try:
@@ -68,7 +74,9 @@ async def _books(world: World, case: OrderCase) -> tuple[Any, ...]:
     return product, ledger["captured"], ledger["refunded"], status
 
 
-async def _wrong(world: World, subject: Subject, case: OrderCase, ending: OrderEnding) -> list[str]:
+async def _wrong(
+    world: OrderWorld, subject: Subject, case: OrderCase, ending: OrderEnding
+) -> list[str]:
     """What the invariants say of how the order stands on record."""
     try:
         status = (await world.services.orders.get(case.order.order_id)).status
@@ -82,30 +90,38 @@ async def _wrong(world: World, subject: Subject, case: OrderCase, ending: OrderE
     return [item for one in lists for item in one]
 
 
-def _answered_for(script: Script) -> bool:
+def _is_answered_for(state: RunState) -> bool:
     """Whether a person has said of a step that it is done, or need not be."""
-    return any(word.settles for word in script.words)
+    return any(decision.settles for decision in state.decisions)
 
 
-def _is_confirmed(subject: Subject, script: Script) -> bool:
+def _stands_confirmed(subject: Subject, state: RunState) -> bool:
     """Whether the order was confirmed once, and nobody may give back what it is about."""
     if subject.completed == OrderStatus.CONFIRMED:
-        return any(_landed(script, step) for step in subject.steps if step.kind is StepKind.PIVOT)
-    return not any(_landed(script, step) for step in subject.steps if step.kind is StepKind.PIVOT)
+        return any(
+            _has_landed(state, step) for step in subject.steps if step.kind is StepKind.PIVOT
+        )
+    return not any(
+        _has_landed(state, step) for step in subject.steps if step.kind is StepKind.PIVOT
+    )
 
 
-def _landed(script: Script, step: Any) -> bool:
-    return script.has_happened(ended(Site(step.name, activity_name(step.action))))
+def _has_landed(state: RunState, step: Any) -> bool:
+    return state.has_happened(
+        milestone_of_success(InjectionPoint(step.name, activity_name(step.action)))
+    )
 
 
-async def _taken(world: World, case: OrderCase, script: Script, given_back: int) -> list[str]:
+async def _judge_takings(
+    world: OrderWorld, case: OrderCase, state: RunState, given_back: int
+) -> list[str]:
     """What somebody took of it who is no person."""
     found = []
     refunded = sum((await ledger_of(world, case))["refunded"].values())
     if refunded != given_back:
         found.append(f"of a confirmed order {refunded} is refunded, and {given_back} by hand")
     product = await world.services.inventory.get_product(case.order.items[0].sku)
-    set_back = any(fault.kind is set_back_kind("inventory") for fault in script.faults)
+    set_back = any(fault.kind is set_back_kind("inventory") for fault in state.faults)
     if not set_back and product.available > STOCK - QUANTITY:
         found.append(f"of a confirmed order goods are back on the shelf: {product.available}")
     return found

@@ -20,14 +20,14 @@ from contracts.orphans import Remedy
 from contracts.workflow_io import CancelOrder
 from invariants.audit import audit
 from invariants.cases import OrderCase
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.faults.groups import SET_BACK
 from invariants.faults.kinds import Kind, set_back_kind
 from invariants.faults.restores import Moment, before_all, moment_of, set_back
-from saga.verify.faults import Fault, Site
+from saga.verify.faults import Fault, InjectionPoint
 from saga.verify.injection.raw_messages import raw
-from saga.verify.injection.run_state import Script
-from saga.verify.injection.stage import Stage
+from saga.verify.injection.run_controller import RunController
+from saga.verify.injection.run_state import RunState
 from saga.verify.subject import Subject
 from workflows.order_saga import FOREIGN
 
@@ -35,13 +35,15 @@ PART = 300  # of what an order costs
 A_WHILE = timedelta(seconds=60)
 
 
-class Bystanders(Stage):
+class Bystanders(RunController):
     """One run, seen by who is not of it."""
 
     case: OrderCase
 
-    def __init__(self, world: World, subject: Subject, case: OrderCase, script: Script) -> None:
-        super().__init__(world, subject, case, script)
+    def __init__(
+        self, world: OrderWorld, subject: Subject, case: OrderCase, state: RunState
+    ) -> None:
+        super().__init__(world, subject, case, state)
         self.world = world
         self.given_back = 0
         self.refunds_by_hand = 0
@@ -54,11 +56,11 @@ class Bystanders(Stage):
         try:
             ended = await handle.result(rpc_timeout=A_WHILE)
         except WorkflowFailureError as error:
-            self._script.say(f"{handle.id} failed: {error.cause}")
+            self._state.say(f"{handle.id} failed: {error.cause}")
             if getattr(error.cause, "type", None) != FOREIGN:
-                self._script.wrong.append(f"a start under {handle.id} failed as {error.cause!r}")
+                self._state.wrong.append(f"a start under {handle.id} failed as {error.cause!r}")
         else:
-            self._script.wrong.append(f"a start under {handle.id} ran, and ended as {ended}")
+            self._state.wrong.append(f"a start under {handle.id} ran, and ended as {ended}")
 
     async def start_again(self, kind: StrEnum) -> None:
         """Start the saga anew when it has ended, under its id; of what comes of it, wait the end.
@@ -75,9 +77,9 @@ class Bystanders(Stage):
         cancelled = kind is Kind.AGAIN_CANCELLED
         self.handle = await self._start(argument, self.case.workflow_id, cancelled=cancelled)
         try:
-            self._script.say(f"it ended as {await self.handle.result(rpc_timeout=A_WHILE)}")
+            self._state.say(f"it ended as {await self.handle.result(rpc_timeout=A_WHILE)}")
         except WorkflowFailureError as error:
-            self._script.say(f"it failed: {error.cause}")
+            self._state.say(f"it failed: {error.cause}")
 
     async def _start(
         self, argument: Any, saga_id: str, *, cancelled: bool
@@ -104,10 +106,10 @@ class Bystanders(Stage):
     async def look(self) -> AuditReport:
         """An audit of an order whose saga runs: there is nothing for it to do."""
         report = await audit(self.world, self.case)
-        self._script.say(f"audited: {report.model_dump_json()}")
+        self._state.say(f"audited: {report.model_dump_json()}")
         carried_on = any(orphan.remedy is not Remedy.REPORT for orphan in report.orphans)
         if carried_on or report.settled:
-            self._script.wrong.append(f"an audit meddled with a saga that runs: {report}")
+            self._state.wrong.append(f"an audit meddled with a saga that runs: {report}")
         return report
 
     async def note_moment(self, fault: Fault) -> None:
@@ -121,11 +123,11 @@ class Bystanders(Stage):
         moment = self._moments.get(fault) or before_all(service)
         await set_back(self.world, self.case, service, moment)
 
-    def _remembered(self, site: Site) -> list[Fault]:
-        """The faults that set a database back to before this site's effect."""
+    def _set_backs_before(self, point: InjectionPoint) -> list[Fault]:
+        """The faults that set a database back to before this point's effect."""
         kinds = set(SET_BACK) - {set_back_kind("user")}
         return [
-            fault for fault in self._script.faults if fault.kind in kinds and fault.then == site
+            fault for fault in self._state.faults if fault.kind in kinds and fault.then == point
         ]
 
     async def spoil(self, operation: str, kind: str) -> None:
@@ -142,7 +144,7 @@ class Bystanders(Stage):
             amount = {"amount": str(PART)} if part else {}
             intent = ledger["entries"][0]["intent"]
             await self._provider("/v1/refunds", payment_intent=intent, **amount)
-            self._script.say(f"{PART if part else left} given back by hand")
+            self._state.say(f"{PART if part else left} given back by hand")
 
     async def fail_refund(self) -> None:
         """The order's newest refund fails, after it had succeeded."""
@@ -150,7 +152,7 @@ class Bystanders(Stage):
         query = {"payment_intent": intent}
         refunds = (await self.world.provider.get("/v1/refunds", params=query)).json()["data"]
         await self._provider(f"/refunds/{refunds[0]['id']}/fail")
-        self._script.say(f"the refund {refunds[0]['id']} fails")
+        self._state.say(f"the refund {refunds[0]['id']} fails")
 
     async def _ledger(self) -> Any:
         query = {"order": self.case.order.order_id}
@@ -167,24 +169,24 @@ class Bystanders(Stage):
         try:
             await self.handle.execute_update("cancel", raw(reason=reason, by="customer"))
         except (WorkflowUpdateFailedError, RPCError) as error:
-            self._script.say(f"the customer's cancel was refused: {error.__cause__ or error}")
+            self._state.say(f"the customer's cancel was refused: {error.__cause__ or error}")
         else:
             self.accepted = True
-            self._script.say("the customer's cancel was accepted")
+            self._state.say("the customer's cancel was accepted")
 
     async def signal_for(self, reason: str) -> None:
         """The same by a signal."""
         try:
             await self.handle.signal("cancel", raw(reason=reason, by="customer"))
         except RPCError as error:
-            self._script.say(f"the signal was refused: {error}")
+            self._state.say(f"the signal was refused: {error}")
 
     async def complete(self, info: Info, result: Any) -> None:
         """Complete an activity by hand."""
         await self.world.client.get_async_activity_handle(
             workflow_id=self.handle.id, run_id=info.workflow_run_id, activity_id=info.activity_id
         ).complete(result)
-        self._script.say(f"{info.activity_type} is completed with {result}")
+        self._state.say(f"{info.activity_type} is completed with {result}")
 
     async def pause(self) -> None:
         """Pause the workflow."""
@@ -196,7 +198,7 @@ class Bystanders(Stage):
                 request_id=str(uuid4()),
             )
         )
-        self._script.say("paused")
+        self._state.say("paused")
 
     async def look_and_unpause(self) -> None:
         """Let it go on, when an audit has looked."""
@@ -209,4 +211,4 @@ class Bystanders(Stage):
                 request_id=str(uuid4()),
             )
         )
-        self._script.say("unpaused")
+        self._state.say("unpaused")

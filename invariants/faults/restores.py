@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from contracts.names import SERVICES, return_id, workflow_id
 from invariants.cases import OrderCase
-from invariants.environment import World
+from invariants.environment import OrderWorld
 
 METADATA: dict[str, MetaData] = {
     service: import_module(f"services.{service}.tables").metadata for service in SERVICES
@@ -32,7 +32,7 @@ Rows = list[dict[str, Any]]
 Moment = dict[str, Rows]
 
 
-async def moment_of(world: World, case: OrderCase, service: str) -> Moment:
+async def moment_of(world: OrderWorld, case: OrderCase, service: str) -> Moment:
     """The rows of an order in a service's database, as they are now."""
     found: Moment = {}
     async with world.databases[service].transaction() as tx:
@@ -48,7 +48,7 @@ def before_all(service: str) -> Moment:
     return {table.name: [] for table in METADATA[service].sorted_tables}
 
 
-async def set_back(world: World, case: OrderCase, service: str, moment: Moment) -> None:
+async def set_back(world: OrderWorld, case: OrderCase, service: str, moment: Moment) -> None:
     """Put the rows back that were there then, and take away the others."""
     async with world.databases[service].transaction() as tx:
         for table, its in _its(case, service):
@@ -80,12 +80,12 @@ def _its(case: OrderCase, service: str) -> list[tuple[Table, ColumnElement[bool]
 
 def _without_identity(table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """What the database counts by itself it counts anew."""
-    return {name: item for name, item in row.items() if not _counted(table.c[name])}
+    return {name: item for name, item in row.items() if not _is_identity(table.c[name])}
 
 
 def _is_text(column: Column[Any]) -> bool:
     return isinstance(column.type, Text)
 
 
-def _counted(column: Column[Any]) -> bool:
+def _is_identity(column: Column[Any]) -> bool:
     return isinstance(column.server_default, Identity)

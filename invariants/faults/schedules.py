@@ -20,10 +20,10 @@ from invariants.faults.groups import (
     UPDATES,
 )
 from invariants.faults.kinds import Kind
-from saga.verify.faults import AT_THE_END, Fault, Path, Schedule, Site
+from saga.verify.faults import AT_THE_END, ExecutionPath, Fault, InjectionPoint, Schedule
 from saga.verify.groups import EVIDENCE
 from saga.verify.kinds import Kind as OfAll
-from saga.verify.recording import CANCELLED, REJECTED, Calls, Triggers, at
+from saga.verify.recording import CANCELLED, REJECTED, Calls, Triggers, schedules_at
 
 KINDS = {SERVICES[service]: kind for kind, service in SET_BACK.items()}  # by task queue
 NOTHING: frozenset[str] = frozenset()
@@ -41,92 +41,102 @@ class Others:
         self._completed = calls.completed
         self._ends = calls.completed | CANCELLED
 
-    def all(self, triggers: Triggers, path: Path) -> Iterator[Schedule]:
+    def all(self, triggers: Triggers, path: ExecutionPath) -> Iterator[Schedule]:
         """Forward; and for the first trigger, undone."""
         parts = [
-            *(self._foreign, self._audited, self._provider, self._hostile),
-            *(self._refunded_forward, self._second_lives),
+            *(
+                self._plan_foreign_starts,
+                self._plan_audits,
+                self._plan_provider_faults,
+                self._plan_hostile_messages,
+            ),
+            *(self._plan_refunds_by_hand, self._plan_second_lives),
         ]
         yield from chain.from_iterable(part() for part in parts)
         forward = self._recording.forward
         yield from set_backs(self._calls, forward, forward, path)
-        if path is Path.REGULAR:
-            for site in self._recording.forward:
-                yield from at(site, (*RESULTS, Kind.PAUSED), self._completed)
+        if path is ExecutionPath.REGULAR:
+            for point in self._recording.forward:
+                yield from schedules_at(point, (*RESULTS, Kind.PAUSED), self._completed)
         for trigger in triggers[:1]:
-            yield from self._undone(*trigger, path)
+            yield from self._plan_undoing(*trigger, path)
 
-    def _foreign(self) -> Iterator[Schedule]:
-        for site in self._recording.forward:
-            yield from at(site, FOREIGN, self._completed)
-        yield from at(AT_THE_END, AGAIN, self._completed)
+    def _plan_foreign_starts(self) -> Iterator[Schedule]:
+        for point in self._recording.forward:
+            yield from schedules_at(point, FOREIGN, self._completed)
+        yield from schedules_at(AT_THE_END, AGAIN, self._completed)
 
-    def _audited(self) -> Iterator[Schedule]:
-        for site in self._recording.forward:
+    def _plan_audits(self) -> Iterator[Schedule]:
+        for point in self._recording.forward:
             looks = [kind for kind in BESIDE if kind is not Kind.AUDIT_CANCEL]
-            yield from at(site, looks, self._completed)
-            binding = site not in self._before
+            yield from schedules_at(point, looks, self._completed)
+            binding = point not in self._before
             stands = self._completed if binding else CANCELLED
             undone = (Kind.AUDIT_CANCEL, Kind.AUDIT_ENDED, Kind.AUDIT_TWICE)
-            yield from at(site, undone, stands)
-            yield from at(site, (Kind.AUDIT_RESET,), self._completed)
+            yield from schedules_at(point, undone, stands)
+            yield from schedules_at(point, (Kind.AUDIT_RESET,), self._completed)
 
-    def _provider(self) -> Iterator[Schedule]:
-        for site in self._recording.forward:
-            if site.activity in CHARGES:
-                yield from at(site, (*CREATE, *CONFIRM), self._completed)
-            if site.activity in REFUNDS:
-                yield from at(site, (*REFUND,), self._completed)
-                yield from at(AT_THE_END, (Kind.REFUND_FAILS,), NOTHING)
+    def _plan_provider_faults(self) -> Iterator[Schedule]:
+        for point in self._recording.forward:
+            if point.activity in CHARGES:
+                yield from schedules_at(point, (*CREATE, *CONFIRM), self._completed)
+            if point.activity in REFUNDS:
+                yield from schedules_at(point, (*REFUND,), self._completed)
+                yield from schedules_at(AT_THE_END, (Kind.REFUND_FAILS,), NOTHING)
 
-    def _hostile(self) -> Iterator[Schedule]:
-        for site in self._recording.forward:
-            yield from at(site, (*UPDATES, *SIGNALS), self._ends)
-        yield from at(self._recording.forward[-1], (*EVIDENCE,), self._completed)
+    def _plan_hostile_messages(self) -> Iterator[Schedule]:
+        for point in self._recording.forward:
+            yield from schedules_at(point, (*UPDATES, *SIGNALS), self._ends)
+        yield from schedules_at(self._recording.forward[-1], (*EVIDENCE,), self._completed)
 
-    def _refunded_forward(self) -> Iterator[Schedule]:
+    def _plan_refunds_by_hand(self) -> Iterator[Schedule]:
         charged = [n for n, call in enumerate(self._recording.forward) if call.activity in CHARGES]
-        for site in self._recording.forward[charged[0] if charged else 0 :]:
-            yield from at(site, BY_HAND, NOTHING)
+        for point in self._recording.forward[charged[0] if charged else 0 :]:
+            yield from schedules_at(point, BY_HAND, NOTHING)
 
-    def _second_lives(self) -> Iterator[Schedule]:
+    def _plan_second_lives(self) -> Iterator[Schedule]:
         """The fence is parked in the second life; or a read is refused there."""
         fence = self._recording.undoing[0]
-        for site in self._recording.forward:
-            expects = CANCELLED if site in self._before else self._completed
+        for point in self._recording.forward:
+            expects = CANCELLED if point in self._before else self._completed
             for kind in (OfAll.ENDED_QUESTION, OfAll.ENDED_QUESTION_DOWN):
-                yield Schedule((Fault(site, kind, fence),), expects=expects)
+                yield Schedule((Fault(point, kind, fence),), expects=expects)
         for read in self._refusable:
-            for site in self._recording.forward[self._recording.forward.index(read) + 1 :]:
-                expects = REJECTED if site in self._before else self._completed
-                fault = Fault(site, OfAll.ENDED_REFUSED, read)
+            for point in self._recording.forward[self._recording.forward.index(read) + 1 :]:
+                expects = REJECTED if point in self._before else self._completed
+                fault = Fault(point, OfAll.ENDED_REFUSED, read)
                 yield Schedule((fault,), expects=expects)
 
-    def _undone(self, trigger: Fault, status: frozenset[str], path: Path) -> Iterator[Schedule]:
+    def _plan_undoing(
+        self, trigger: Fault, status: frozenset[str], path: ExecutionPath
+    ) -> Iterator[Schedule]:
         undoing = self._recording.undoing
         calls = [*self._before, *undoing]
-        singles: list[Schedule] = [*at(AT_THE_END, AGAIN, status)]
-        for site in undoing:
-            singles += at(site, (*FOREIGN, Kind.AUDIT_BEFORE, Kind.AUDIT_AFTER), status)
-            singles += at(site, AUDITS, status | REJECTED | CANCELLED)
-            singles += at(site, (*UPDATES, *SIGNALS), status)
-            singles += at(
-                site, BY_HAND if CHARGES & {call.activity for call in calls} else (), NOTHING
+        singles: list[Schedule] = [*schedules_at(AT_THE_END, AGAIN, status)]
+        for point in undoing:
+            singles += schedules_at(point, (*FOREIGN, Kind.AUDIT_BEFORE, Kind.AUDIT_AFTER), status)
+            singles += schedules_at(point, AUDITS, status | REJECTED | CANCELLED)
+            singles += schedules_at(point, (*UPDATES, *SIGNALS), status)
+            singles += schedules_at(
+                point, BY_HAND if CHARGES & {call.activity for call in calls} else (), NOTHING
             )
-            if site.activity in REFUNDS:
-                singles += at(site, (*REFUND,), status)
-                singles += at(AT_THE_END, (Kind.REFUND_FAILS,), NOTHING)
-            if site is not undoing[0]:
-                singles += at(site, (*EVIDENCE,), status)
-            if path is Path.REGULAR:
-                singles += at(site, (*RESULTS, Kind.PAUSED), status)
+            if point.activity in REFUNDS:
+                singles += schedules_at(point, (*REFUND,), status)
+                singles += schedules_at(AT_THE_END, (Kind.REFUND_FAILS,), NOTHING)
+            if point is not undoing[0]:
+                singles += schedules_at(point, (*EVIDENCE,), status)
+            if path is ExecutionPath.REGULAR:
+                singles += schedules_at(point, (*RESULTS, Kind.PAUSED), status)
         singles += set_backs(self._calls, calls, undoing, path)
         for single in singles:
             yield replace(single, trigger=trigger)
 
 
 def set_backs(
-    calls: Calls, made: Sequence[Site], strike: Sequence[Site], path: Path
+    calls: Calls,
+    made: Sequence[InjectionPoint],
+    strike: Sequence[InjectionPoint],
+    path: ExecutionPath,
 ) -> Iterator[Schedule]:
     """Each database, back to before each call that may have changed it, from each later call.
 
@@ -135,6 +145,6 @@ def set_backs(
     """
     for number, then in enumerate(made):
         kind = KINDS[Queue(calls.step(then).queue)]
-        later = [site for site in made[number:] if site in strike]
-        for site in (*(later if path is Path.REGULAR else ()), AT_THE_END):
-            yield Schedule((Fault(site, kind, then),), expects=NOTHING)
+        later = [point for point in made[number:] if point in strike]
+        for point in (*(later if path is ExecutionPath.REGULAR else ()), AT_THE_END):
+            yield Schedule((Fault(point, kind, then),), expects=NOTHING)

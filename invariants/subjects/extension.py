@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from invariants.faults.groups import AGAIN, AUDITED_AFTER, AUDITS
 from invariants.faults.others import OTHERS
+from invariants.faults.run_controller import OrderRunController
 from invariants.faults.schedules import Others
-from invariants.faults.stage import OrderStage
 from saga.verify.extension import Extension
-from saga.verify.faults import Path, Schedule
+from saga.verify.faults import ExecutionPath, Schedule
 from saga.verify.injection.behaviours import Behaviour
-from saga.verify.injection.stage import Stage
+from saga.verify.injection.run_controller import RunController
 from saga.verify.recording import Calls, Triggers
 
 
@@ -19,11 +19,13 @@ class OrderExtension(Extension):
     """Others who start, audit or pay back an order; databases that are restored; the provider."""
 
     behaviours: ClassVar[Mapping[StrEnum, Behaviour]] = OTHERS
-    stage: ClassVar[type[Stage]] = OrderStage
+    controller: ClassVar[type[RunController]] = OrderRunController
     alone: ClassVar[Set[StrEnum]] = {*AGAIN, *AUDITS, *AUDITED_AFTER}
     raced: ClassVar[Set[StrEnum]] = {*AUDITS}
     recovers: ClassVar[bool] = True
 
-    def schedules(self, calls: Calls, triggers: Triggers, path: Path) -> Iterator[Schedule]:
+    def schedules(
+        self, calls: Calls, triggers: Triggers, path: ExecutionPath
+    ) -> Iterator[Schedule]:
         """Every single fault of these kinds."""
         return Others(calls).all(triggers, path)

@@ -6,13 +6,13 @@ from contracts.orders import OrderStatus
 from contracts.workflow_io import CancelOrder, OrderOutcome, PlaceOrderInput
 from invariants.barriers import barriers_hold
 from invariants.cases import OrderCase, OrderEnding
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.stock_and_money import (
     an_accepted_cancel_cancels,
     clear_the_shelf,
+    fetch_event_types,
     money_is_conserved,
     new_order,
-    recorded,
     stock_is_conserved,
     words_are_on_record,
 )
@@ -25,20 +25,20 @@ CONFIRMED = OrderStatus.CONFIRMED.value
 TERMINAL = {"OrderConfirmed", *CLOSING.values()}
 
 
-async def make(world: World, fast: bool) -> OrderCase:
+async def make(world: OrderWorld, fast: bool) -> OrderCase:
     """An order that is about to be placed."""
     order = await new_order(world)
     argument = PlaceOrderInput(**dict(order), fast_path=fast)
     return OrderCase(workflow_id(order.order_id), argument, fast, order=order)
 
 
-async def close_the_account(world: World, case: OrderCase) -> None:
+async def close_the_account(world: OrderWorld, case: OrderCase) -> None:
     """The customer's account is deactivated."""
     await world.services.users.deactivate(case.order.customer_id)
 
 
 async def stock_is_where_the_status_says(
-    world: World, case: OrderCase, ending: OrderEnding
+    world: OrderWorld, case: OrderCase, ending: OrderEnding
 ) -> list[str]:
     """Sold if the order is confirmed, else back on the shelf; reserved if left to people."""
     left = not ending.left.isdisjoint({"reserve_inventory", "commit_inventory"})
@@ -46,7 +46,7 @@ async def stock_is_where_the_status_says(
 
 
 async def money_is_where_the_status_says(
-    world: World, case: OrderCase, ending: OrderEnding
+    world: OrderWorld, case: OrderCase, ending: OrderEnding
 ) -> list[str]:
     """Kept if the order is confirmed, else refunded, unless that is left to people."""
     kept = ending.status == CONFIRMED or "charge_payment" in ending.left
@@ -54,19 +54,21 @@ async def money_is_where_the_status_says(
 
 
 async def the_record_says_the_truth(
-    world: World, case: OrderCase, ending: OrderEnding
+    world: OrderWorld, case: OrderCase, ending: OrderEnding
 ) -> list[str]:
     """The order has the workflow's status, was placed once, and ended once.
 
     It is left open if people said that they close it; if they did close it, they said why.
     """
     order = await world.services.orders.get(case.order.order_id)
-    types = await recorded(world, case)
+    types = await fetch_event_types(world, case)
     if CREATE.name in ending.left:
         ended = [kind for kind in types if kind in TERMINAL]
         return [f"its closing is left to people, and yet there is {ended}"] if ended else []
     wrong = []
-    closed_by_hand = any(word.step == CREATE.name and word.settles for word in ending.words)
+    closed_by_hand = any(
+        decision.step == CREATE.name and decision.settles for decision in ending.decisions
+    )
     if ending.status not in {None, order.status} and not closed_by_hand:
         wrong.append(f"the order is {order.status}, its workflow says {ending.status}")
     if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:

@@ -8,12 +8,12 @@ from contracts.payments import ChargePayment
 from contracts.workflow_io import CancelOrder, ReturnOrderInput, ReturnOutcome
 from invariants.barriers import barriers_hold
 from invariants.cases import OrderCase, OrderEnding
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.stock_and_money import (
     an_accepted_cancel_cancels,
+    fetch_event_types,
     money_is_conserved,
     new_order,
-    recorded,
     stock_is_conserved,
     words_are_on_record,
 )
@@ -24,7 +24,7 @@ from saga.verify.subject import Subject
 RETURNED = OrderStatus.RETURNED.value
 
 
-async def make(world: World, fast: bool) -> OrderCase:
+async def make(world: OrderWorld, fast: bool) -> OrderCase:
     """An order that is confirmed and about to be returned."""
     order = await new_order(world)
     await _confirm(world, order)
@@ -34,7 +34,7 @@ async def make(world: World, fast: bool) -> OrderCase:
     return OrderCase(return_id(order.order_id), start, fast, order=order)
 
 
-async def _confirm(world: World, order: CreateOrder) -> None:
+async def _confirm(world: OrderWorld, order: CreateOrder) -> None:
     """What PlaceOrder does, without a workflow."""
     services, placing = world.services, workflow_id(order.order_id)
     lines = tuple(StockLine(sku=product.sku, quantity=product.quantity) for product in order.items)
@@ -51,7 +51,7 @@ async def _confirm(world: World, order: CreateOrder) -> None:
 
 
 async def stock_is_where_the_status_says(
-    world: World, case: OrderCase, ending: OrderEnding
+    world: OrderWorld, case: OrderCase, ending: OrderEnding
 ) -> list[str]:
     """Back on the shelf if the order is returned, else sold as before.
 
@@ -62,14 +62,14 @@ async def stock_is_where_the_status_says(
 
 
 async def money_is_where_the_status_says(
-    world: World, case: OrderCase, ending: OrderEnding
+    world: OrderWorld, case: OrderCase, ending: OrderEnding
 ) -> list[str]:
     """Refunded if the order is returned, else kept as before."""
     return await money_is_conserved(world, case, ending, kept=ending.status != RETURNED)
 
 
 async def the_record_says_the_truth(
-    world: World, case: OrderCase, ending: OrderEnding
+    world: OrderWorld, case: OrderCase, ending: OrderEnding
 ) -> list[str]:
     """Returned or confirmed, as the workflow says; one return, and it has ended.
 
@@ -81,7 +81,7 @@ async def the_record_says_the_truth(
         return [] if order.status == OrderStatus.CONFIRMED else [f"the order is {order.status}"]
     right = RETURNED if ending.status == RETURNED else OrderStatus.CONFIRMED
     wrong = [] if order.status == right else [f"the order is {order.status}, not {right}"]
-    types = await recorded(world, case)
+    types = await fetch_event_types(world, case)
     ends = [kind for kind in types if kind in {"OrderReturned", RETURN_ABANDONED}]
     if types.count("OrderReturnStarted") > 1 or len(ends) != 1:
         wrong.append(f"the return did not begin and end once: {types}")

@@ -1,6 +1,6 @@
 """Breaks a saga at every point, and checks what it promises: see `Subject`."""
 
-from saga.verify.campaign import Asked, verify_subject
+from saga.verify.campaign import VerifyOptions, verify_subject
 from saga.verify.cases import Case, Ending
 from saga.verify.environment.environment import Environment, running_environment
 from saga.verify.extension import Extension
@@ -8,13 +8,13 @@ from saga.verify.report import Report
 from saga.verify.subject import Subject
 
 __all__ = [
-    "Asked",
     "Case",
     "Ending",
     "Environment",
     "Extension",
     "Report",
     "Subject",
+    "VerifyOptions",
     "running_environment",
     "verify_subject",
 ]

@@ -10,10 +10,10 @@ from itertools import combinations
 from unittest.mock import patch
 
 from saga.verify.environment.environment import Environment, running_environment
-from saga.verify.faults import Fault, Mode, Path, Schedule, Site
+from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule, WorkerMode
 from saga.verify.kinds import Kind
 from saga.verify.recording import Recording
-from saga.verify.report import Report, never_reached
+from saga.verify.report import Report, describe_unreached
 from saga.verify.run import Result, Run
 from saga.verify.schedules.plan import Plan
 from saga.verify.subject import HASTE, Subject
@@ -33,12 +33,12 @@ Advance = Callable[[], None]
 Progress = Callable[[str, int], Advance]
 
 
-class Unsound(Exception):
+class UnsoundSaga(Exception):
     """The saga breaks a promise before anything is done to it; the message tells how."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class VerifyOptions:
     """What to run: every single fault, and of each saga so many seeded pairs and triples.
 
     `only` is contained in a schedule's name; `path` is the only one, or none for both; `shard` is
@@ -49,15 +49,18 @@ class Asked:
     triples: int = 0
     seed: int = 1
     only: str = ""
-    path: Path | None = None
+    path: ExecutionPath | None = None
     shard: tuple[int, int] = (1, 1)
 
 
-EVERYTHING = Asked()
+EVERYTHING = VerifyOptions()
 
 
 async def run(
-    environments: Environments, subjects: Sequence[Subject], asked: Asked, progress: Progress
+    environments: Environments,
+    subjects: Sequence[Subject],
+    options: VerifyOptions,
+    progress: Progress,
 ) -> list[Report]:
     """Verify all subjects: first every single fault, then the combinations.
 
@@ -66,18 +69,18 @@ async def run(
     """
     async with environments() as environment:
         plans = [await plan(environment, subject) for subject in subjects]
-    singles = [select(item.singles(), asked) for item in plans]
+    singles = [select(item.singles(), options) for item in plans]
     several = [
         select(
             [
-                *item.combinations(asked.pairs, 2, asked.seed),
-                *item.combinations(asked.triples, 3, asked.seed),
+                *item.combinations(options.pairs, 2, options.seed),
+                *item.combinations(options.triples, 3, options.seed),
             ],
-            asked,
+            options,
         )
         for item in plans
     ]
-    reports = [Report(each.name, asked.pairs, asked.triples, asked.seed) for each in subjects]
+    reports = [Report(each.name, options.pairs, options.triples, options.seed) for each in subjects]
     for part, lists in (("single faults", singles), ("combinations", several)):
         if any(lists):
             began = time.monotonic()
@@ -98,11 +101,13 @@ async def run(
 
 
 async def verify_subject(
-    subject: Subject, asked: Asked = EVERYTHING, progress: Progress = lambda _, __: lambda: None
+    subject: Subject,
+    options: VerifyOptions = EVERYTHING,
+    progress: Progress = lambda _, __: lambda: None,
 ) -> Report:
     """Verify a saga in the world that its subject has. Unsound if it fails without a fault."""
     environments = partial(running_environment, subject)
-    (report,) = await run(environments, [subject], asked, progress)
+    (report,) = await run(environments, [subject], options, progress)
     return report
 
 
@@ -124,10 +129,10 @@ async def record(environment: Environment, subject: Subject) -> Recording:
     completed = frozenset({subject.completed})
     forward = await _calls(environment, subject, Schedule((), expects=completed))
     told = Plan(subject, Recording(forward, (), ()))
-    refused: Sequence[Site] = ()
+    refused: Sequence[InjectionPoint] = ()
     for trigger, _ in told.triggers()[:1]:
         refused = await _calls(environment, subject, Schedule((trigger,)))
-    blocked: Sequence[Site] = ()
+    blocked: Sequence[InjectionPoint] = ()
     if told.can_block:
         blocked = await _calls(environment, subject, Schedule((Fault(forward[-1], Kind.REJECTED),)))
     undoing, notes = (
@@ -140,11 +145,13 @@ async def record(environment: Environment, subject: Subject) -> Recording:
     return Recording(forward, undoing, notes, probes)
 
 
-async def _calls(environment: Environment, subject: Subject, schedule: Schedule) -> list[Site]:
+async def _calls(
+    environment: Environment, subject: Subject, schedule: Schedule
+) -> list[InjectionPoint]:
     result = await Run(environment, subject, schedule).result()
     if result.violations:
         diary = "\n".join(result.diary)
-        raise Unsound(f"{subject.name}, {schedule.name}: {result.violations}\n{diary}")
+        raise UnsoundSaga(f"{subject.name}, {schedule.name}: {result.violations}\n{diary}")
     return result.calls
 
 
@@ -153,12 +160,14 @@ async def plan(environment: Environment, subject: Subject) -> Plan:
     return Plan(subject, await record(environment, subject))
 
 
-def select(schedules: Sequence[Schedule], asked: Asked) -> list[Schedule]:
+def select(schedules: Sequence[Schedule], options: VerifyOptions) -> list[Schedule]:
     """Those that are asked for."""
-    number, of = asked.shard
-    paths = set(Path) if asked.path is None else {asked.path}
+    number, of = options.shard
+    paths = set(ExecutionPath) if options.path is None else {options.path}
     return [
-        schedule for schedule in schedules if asked.only in schedule.name and schedule.path in paths
+        schedule
+        for schedule in schedules
+        if options.only in schedule.name and schedule.path in paths
     ][number - 1 :: of]
 
 
@@ -179,9 +188,9 @@ async def verify(
         return result
 
     # Two phases, since the deadline is one for the whole process.
-    hurried = [chosen for chosen in schedules if chosen.mode is Mode.HASTY]
+    hurried = [chosen for chosen in schedules if chosen.mode is WorkerMode.HASTY]
     results = await asyncio.gather(
-        *(one(chosen) for chosen in schedules if chosen.mode is not Mode.HASTY)
+        *(one(chosen) for chosen in schedules if chosen.mode is not WorkerMode.HASTY)
     )
     if not hurried:
         return results
@@ -204,6 +213,6 @@ async def shortest(environment: Environment, subject: Subject, failed: Result) -
         for faults in combinations(whole.faults, size):
             part = replace(whole, faults=faults, expects=frozenset())
             result = await Run(environment, subject, part).result()
-            if result.violations and not never_reached(result):
+            if result.violations and not describe_unreached(result):
                 return replace(result, cut_from=whole)
     return failed

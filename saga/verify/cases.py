@@ -8,7 +8,7 @@ from saga import Resolving
 
 
 @dataclass
-class Word:
+class OperatorDecision:
     """What a person said of a step; whether it was accepted, None if no answer came.
 
     It may be `on_record` though none came.
@@ -52,6 +52,6 @@ class Ending:
     status: str | None
     how: str
     accepted: bool = False
-    words: Sequence[Word] = ()
+    decisions: Sequence[OperatorDecision] = ()
     left: Set[str] = frozenset()
     lives: bool = False

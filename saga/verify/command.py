@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from saga.verify.campaign import Asked, Unsound, verify_subject
-from saga.verify.environment.environment import NoServer, Unfit
+from saga.verify.campaign import UnsoundSaga, VerifyOptions, verify_subject
+from saga.verify.environment.environment import NoServer, UnfitSubject
 from saga.verify.environment.postgres import NoPostgres
 from saga.verify.report import Report
 from saga.verify.run import Result
@@ -23,7 +23,7 @@ class NoSubject(Exception):
     """There is no such subject; the message says what to write."""
 
 
-def subject_named(name: str) -> Subject:
+def find_subject(name: str) -> Subject:
     """The subject that `package.module:NAME` names. NoSubject."""
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
@@ -63,10 +63,10 @@ def expecting_faults() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def verified(subject: Subject, asked: Asked) -> Report:
+def verify_quietly(subject: Subject, options: VerifyOptions) -> Report:
     """Verify it, with nothing in the log of what it suffers."""
     with expecting_faults():
-        report = asyncio.run(verify_subject(subject, asked))
+        report = asyncio.run(verify_subject(subject, options))
     report.command = command_of(subject)
     return report
 
@@ -95,11 +95,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--triples", type=int, default=0, help="… and this many triples")
     parser.add_argument("--seed", type=int, default=1, help="chooses the pairs and triples")
     parser.add_argument("--only", default="", help="only schedules whose name contains this")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        subject = subject_named(asked.subject)
-        report = verified(subject, Asked(asked.pairs, asked.triples, asked.seed, asked.only))
-    except (NoSubject, NoServer, NoPostgres, Unfit, Unsound) as error:
+        subject = find_subject(options.subject)
+        report = verify_quietly(
+            subject, VerifyOptions(options.pairs, options.triples, options.seed, options.only)
+        )
+    except (NoSubject, NoServer, NoPostgres, UnfitSubject, UnsoundSaga) as error:
         print(error, file=sys.stderr)
         return 2
     if not report.results:

@@ -1,4 +1,4 @@
-"""What can go wrong, as data: faults of a kind at a site, and schedules made of them."""
+"""What can go wrong, as data: faults of a kind at a point, and schedules made of them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,14 +6,14 @@ from enum import StrEnum
 from saga.verify.kinds import Life
 
 
-class Path(StrEnum):
+class ExecutionPath(StrEnum):
     """How the saga runs its activities, as its input says."""
 
     REGULAR = "regular"  # on their queues
     FAST = "fast"  # once where the workflow runs, before that
 
 
-class Mode(StrEnum):
+class WorkerMode(StrEnum):
     """Which workflow worker runs the saga."""
 
     CACHED = "cached"
@@ -23,7 +23,7 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, order=True)
-class Site:
+class InjectionPoint:
     """An activity of a step: where a fault strikes."""
 
     step: str
@@ -33,7 +33,7 @@ class Site:
         return f"{self.step}:{self.activity}"
 
 
-AT_THE_END = Site("workflow", "its end")
+AT_THE_END = InjectionPoint("workflow", "its end")
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class Fault:
     `life`: how the saga's life ends meanwhile, if a step is parked by this.
     """
 
-    site: Site
+    point: InjectionPoint
     kind: StrEnum
-    then: Site | None = None
+    then: InjectionPoint | None = None
     life: Life = Life.FIRST
 
     def __str__(self) -> str:
         elsewhere = f" at {self.then}" if self.then else ""
         life = f", {self.life}" if self.life is not Life.FIRST else ""
-        return f"{self.site} {self.kind}{elsewhere}{life}"
+        return f"{self.point} {self.kind}{elsewhere}{life}"
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Schedule:
 
     faults: tuple[Fault, ...]
     trigger: Fault | None = None
-    mode: Mode = Mode.CACHED
-    path: Path = Path.REGULAR
+    mode: WorkerMode = WorkerMode.CACHED
+    path: ExecutionPath = ExecutionPath.REGULAR
     expects: frozenset[str] = frozenset()
 
     @property
@@ -72,7 +72,7 @@ class Schedule:
         """Unique, and what `--only` selects by."""
         what = " + ".join(map(str, self.faults)) or "no fault"
         trigger = f" | undone as {self.trigger}" if self.trigger else ""
-        path = f", {self.path}" if self.path is not Path.REGULAR else ""
+        path = f", {self.path}" if self.path is not ExecutionPath.REGULAR else ""
         return f"{what}{trigger} [{self.mode}{path}]"
 
     @property

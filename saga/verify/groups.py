@@ -3,22 +3,22 @@
 from enum import StrEnum
 
 from saga import Resolving
-from saga.verify.kinds import Kind, Life, Way
+from saga.verify.kinds import CancelSource, Kind, Life
 
 LATER = tuple(life for life in Life if life is not Life.FIRST)
 PARKED = (Life.PARKED_RESET, Life.PARKED_AUDIT)
 SAID = (Life.SAID_RESET, Life.SAID_AUDIT)
 AUDITED = (Life.PARKED_AUDIT, Life.SAID_AUDIT, Life.TOLD_AUDIT)
 
-T, C = Way.TEMPORAL, Way.CUSTOMER
-BEFORE: dict[StrEnum, tuple[Way, ...]] = {
+T, C = CancelSource.TEMPORAL, CancelSource.CUSTOMER
+BEFORE: dict[StrEnum, tuple[CancelSource, ...]] = {
     Kind.CANCEL_BEFORE: (T,),
     Kind.CANCEL_TWICE_BEFORE: (T, T),
     Kind.CUSTOMER_BEFORE: (C,),
     Kind.CUSTOMER_TWICE_BEFORE: (C, C),
     Kind.BOTH_BEFORE: (C, T),
 }
-AFTER: dict[StrEnum, tuple[Way, ...]] = {
+AFTER: dict[StrEnum, tuple[CancelSource, ...]] = {
     Kind.CANCEL_AFTER: (T,),
     Kind.CANCEL_TWICE_AFTER: (T, T),
     Kind.CUSTOMER_AFTER: (C,),
@@ -28,14 +28,14 @@ AFTER: dict[StrEnum, tuple[Way, ...]] = {
 CANCELS = (*BEFORE, *AFTER)
 # What this run of the saga has done is known to nobody: its workflow task is lost, or an operator
 # ends the run and resets it. And what comes then.
-TASK_LOST: dict[StrEnum, Way | None] = {
+TASK_LOST: dict[StrEnum, CancelSource | None] = {
     Kind.TASK_LOST: None,
     Kind.TASK_LOST_CANCEL: T,
     Kind.TASK_LOST_CUSTOMER: C,
     Kind.TASK_LOST_REFUSED: None,
     Kind.TASK_LOST_DOWN: None,
 }
-ENDED: dict[StrEnum, Way | None] = {
+ENDED: dict[StrEnum, CancelSource | None] = {
     Kind.ENDED: None,
     Kind.ENDED_CANCEL: T,
     Kind.ENDED_CUSTOMER: C,
@@ -45,8 +45,8 @@ ENDED: dict[StrEnum, Way | None] = {
 }
 # What takes a customer who cancels.
 BY_CUSTOMER = {
-    *(kind for kind, ways in {**BEFORE, **AFTER}.items() if C in ways),
-    *(kind for kind, way in {**TASK_LOST, **ENDED}.items() if way is C),
+    *(kind for kind, sources in {**BEFORE, **AFTER}.items() if C in sources),
+    *(kind for kind, source in {**TASK_LOST, **ENDED}.items() if source is C),
 }
 LATE = (Kind.LATE_UNDOING, Kind.LATE_UNDONE, Kind.LATE_END)
 
@@ -60,7 +60,7 @@ EVIDENCE: dict[StrEnum, str] = {
 RETRY, DONE, SKIP = Resolving.RETRY, Resolving.MARK_DONE, Resolving.SKIP
 # What operators say of a step that is parked; those of one tuple are said at once. With the last of
 # them whatever is broken is mended.
-WORDS: dict[StrEnum, tuple[tuple[Resolving, ...], ...]] = {
+DECISIONS: dict[StrEnum, tuple[tuple[Resolving, ...], ...]] = {
     **dict.fromkeys((Kind.FAILS_FOR_EVER, Kind.REJECTED, Kind.REPLIES_LOST), ((RETRY,),)),
     **dict.fromkeys((Kind.MARKED_DONE, Kind.MARKED_UNDONE, Kind.LOST_MARKED), ((DONE,),)),
     **dict.fromkeys((Kind.SKIPPED, Kind.SKIPPED_UNDONE, Kind.FAILS_SKIPPED), ((SKIP,),)),

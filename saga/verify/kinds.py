@@ -73,7 +73,7 @@ class Kind(StrEnum):
     HUGE_EVIDENCE = "is refused, and resolved with a megabyte of evidence"
 
 
-class Way(StrEnum):
+class CancelSource(StrEnum):
     """By whom a cancel is asked for."""
 
     TEMPORAL = "temporal"

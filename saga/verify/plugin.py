@@ -4,8 +4,8 @@ from typing import Protocol
 
 import pytest
 
-from saga.verify.campaign import Asked
-from saga.verify.command import story_of, verified
+from saga.verify.campaign import VerifyOptions
+from saga.verify.command import story_of, verify_quietly
 from saga.verify.report import Report
 from saga.verify.subject import Subject
 
@@ -43,7 +43,9 @@ def verify_saga() -> VerifySaga:
         only: str = "",
         every: int = 1,
     ) -> Report:
-        report = verified(subject, Asked(pairs, triples, seed, only, shard=(1, every)))
+        report = verify_quietly(
+            subject, VerifyOptions(pairs, triples, seed, only, shard=(1, every))
+        )
         if not report.results:
             pytest.fail("no schedule is left: loosen `only` or `every`", pytrace=False)
         if report.failures:

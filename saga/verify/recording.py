@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from saga import Step
-from saga.verify.faults import Fault, Schedule, Site
+from saga.verify.faults import Fault, InjectionPoint, Schedule
 
 REJECTED, TIMED_OUT, CANCELLED = (
     frozenset({name}) for name in ("rejected", "timed_out", "cancelled")
@@ -24,10 +24,10 @@ class Recording:
     that they ask after: when every reply of that was lost.
     """
 
-    forward: Sequence[Site]
-    undoing: Sequence[Site]
-    notes: Sequence[Site]
-    probes: Mapping[Site, Site] = field(default_factory=dict)
+    forward: Sequence[InjectionPoint]
+    undoing: Sequence[InjectionPoint]
+    notes: Sequence[InjectionPoint]
+    probes: Mapping[InjectionPoint, InjectionPoint] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Calls:
     """
 
     recording: Recording
-    before: Sequence[Site]
-    binding: Sequence[Site]
-    refusable: Set[Site]
+    before: Sequence[InjectionPoint]
+    binding: Sequence[InjectionPoint]
+    refusable: Set[InjectionPoint]
     completed: frozenset[str]
     steps: Mapping[str, Step[Any, Any]]
 
@@ -55,12 +55,14 @@ class Calls:
         concludes = any(step.concludes for step in self.steps.values())
         return frozenset() if concludes else REJECTED
 
-    def step(self, site: Site) -> Step[Any, Any]:
+    def step(self, point: InjectionPoint) -> Step[Any, Any]:
         """The step that is called there, whichever time."""
-        return self.steps[site.step.partition("#")[0]]
+        return self.steps[point.step.partition("#")[0]]
 
 
-def at(site: Site, kinds: Sequence[StrEnum], expects: frozenset[str]) -> Iterator[Schedule]:
-    """Each kind of fault at a site, alone."""
+def schedules_at(
+    point: InjectionPoint, kinds: Sequence[StrEnum], expects: frozenset[str]
+) -> Iterator[Schedule]:
+    """Each kind of fault at a point, alone."""
     for kind in kinds:
-        yield Schedule((Fault(site, kind),), expects=expects)
+        yield Schedule((Fault(point, kind),), expects=expects)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from saga.verify.faults import Path, Site
+from saga.verify.faults import ExecutionPath, InjectionPoint
 from saga.verify.kinds import Kind
 from saga.verify.run import Result
 
-Struck = tuple[Site, StrEnum]
+Struck = tuple[InjectionPoint, StrEnum]
 
 
 @dataclass
@@ -35,16 +35,18 @@ class Report:
     @property
     def failures(self) -> list[Result]:
         """Results with a violation, the simplest first, or with a single fault never reached."""
-        failed = [result for result in self.results if result.violations or never_reached(result)]
+        failed = [
+            result for result in self.results if result.violations or describe_unreached(result)
+        ]
         return sorted(failed, key=lambda it: (len(it.schedule.all), len(it.diary)))
 
     @property
-    def coverage(self) -> dict[Path, Counter[Struck]]:
-        """How often each kind of fault struck at each site, by path."""
-        struck: dict[Path, Counter[Struck]] = {path: Counter() for path in Path}
+    def coverage(self) -> dict[ExecutionPath, Counter[Struck]]:
+        """How often each kind of fault struck at each point, by path."""
+        struck: dict[ExecutionPath, Counter[Struck]] = {path: Counter() for path in ExecutionPath}
         for result in self.results:
             hits = (row for row in result.schedule.all if row not in result.unreached)
-            struck[result.schedule.path].update((hit.site, hit.kind) for hit in hits)
+            struck[result.schedule.path].update((hit.point, hit.kind) for hit in hits)
         return struck
 
     @property
@@ -53,7 +55,7 @@ class Report:
         single = [
             result.schedule.path for result in self.results if len(result.schedule.faults) == 1
         ]
-        return {path.value: single.count(path) for path in Path}
+        return {path.value: single.count(path) for path in ExecutionPath}
 
     def summary(self) -> dict[str, Any]:
         """For programs."""
@@ -65,12 +67,12 @@ class Report:
             "seconds": {part: round(seconds, 1) for part, seconds in self.seconds.items()},
             "seed": self.seed,
             "shadowed": sum(
-                bool(result.unreached) for result in self.results if not never_reached(result)
+                bool(result.unreached) for result in self.results if not describe_unreached(result)
             ),
             "failures": [
                 {
                     "schedule": failure.schedule.name,
-                    "violations": [*failure.violations, *never_reached(failure)],
+                    "violations": [*failure.violations, *describe_unreached(failure)],
                     "steps": failure.diary,
                     "reproduce": self.reproduce(failure),
                 }
@@ -79,13 +81,13 @@ class Report:
             "coverage": [
                 {
                     "path": path,
-                    "step": site.step,
-                    "activity": site.activity,
+                    "step": point.step,
+                    "activity": point.activity,
                     "fault": kind,
                     "runs": runs,
                 }
                 for path, struck in self.coverage.items()
-                for (site, kind), runs in sorted(struck.items())
+                for (point, kind), runs in sorted(struck.items())
             ],
         }
 
@@ -100,26 +102,27 @@ class Report:
         """A failure as a person can follow it: what is wrong, step by step how, and how again."""
         cut = [f"  the shortest part of {result.cut_from.name}"] if result.cut_from else []
         wrong = [
-            f"  violated: {violation}" for violation in [*result.violations, *never_reached(result)]
+            f"  violated: {violation}"
+            for violation in [*result.violations, *describe_unreached(result)]
         ]
         steps = [f"  {number:3}. {entry}" for number, entry in enumerate(result.diary, start=1)]
         again = f"  again: {self.reproduce(result)}"
         return "\n".join(["", f"FAILED {result.schedule.name}", *cut, *wrong, *steps, again])
 
 
-def never_reached(result: Result) -> list[str]:
+def describe_unreached(result: Result) -> list[str]:
     """Complaints of faults that should have struck and did not."""
     if len(result.schedule.faults) > 1:
         return []
     return [f"never reached: {fault}" for fault in result.unreached]
 
 
-def matrix(struck: Counter[Struck]) -> tuple[list[Site], list[StrEnum]]:
-    """The sites and the kinds that were struck, in order of appearance and definition."""
-    sites = list(dict.fromkeys(site for site, _ in struck))
+def matrix(struck: Counter[Struck]) -> tuple[list[InjectionPoint], list[StrEnum]]:
+    """The points and the kinds that were struck, in order of appearance and definition."""
+    points = list(dict.fromkeys(point for point, _ in struck))
     kinds = dict.fromkeys(kind for _, kind in struck)
     ours: dict[StrEnum, int] = {kind: place for place, kind in enumerate(Kind)}
-    return sites, sorted(kinds, key=lambda kind: ours.get(kind, len(ours)))
+    return points, sorted(kinds, key=lambda kind: ours.get(kind, len(ours)))
 
 
 STYLE = """body{font:14px system-ui;margin:2em}td,th{border:1px solid #ccc;padding:3px 6px}
@@ -132,31 +135,31 @@ def page(report: Report) -> str:
     return (
         f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style>"
         f"<h1>{title}</h1><p>seed {report.seed}</p>"
-        f"{''.join(_matrix(report, path) for path in Path)}"
+        f"{''.join(_matrix(report, path) for path in ExecutionPath)}"
     )
 
 
-def _matrix(report: Report, path: Path) -> str:
-    sites, kinds = matrix(report.coverage[path])
-    head = "".join(f"<th>{html.escape(str(site))}</th>" for site in sites)
+def _matrix(report: Report, path: ExecutionPath) -> str:
+    points, kinds = matrix(report.coverage[path])
+    head = "".join(f"<th>{html.escape(str(point))}</th>" for point in points)
     rows = "".join(
-        f"<tr><th>{kind}</th>{''.join(_cell(report, path, site, kind) for site in sites)}</tr>"
+        f"<tr><th>{kind}</th>{''.join(_cell(report, path, point, kind) for point in points)}</tr>"
         for kind in kinds
     )
     title = f"<h2>The {path} path: {report.paths[path]} single faults</h2>"
-    return f"{title}<table><tr><th></th>{head}</tr>{rows}</table>" if sites else ""
+    return f"{title}<table><tr><th></th>{head}</tr>{rows}</table>" if points else ""
 
 
-def _cell(report: Report, path: Path, site: Site, kind: StrEnum) -> str:
+def _cell(report: Report, path: ExecutionPath, point: InjectionPoint, kind: StrEnum) -> str:
     runs = [
         result
         for result in report.results
         if result.schedule.path is path
-        and any((fault.site, fault.kind) == (site, kind) for fault in result.schedule.faults)
+        and any((fault.point, fault.kind) == (point, kind) for fault in result.schedule.faults)
     ]
     if not runs:
         return "<td></td>"
-    bad = sum(bool(run.violations or never_reached(run)) for run in runs)
+    bad = sum(bool(run.violations or describe_unreached(run)) for run in runs)
     told = "\n\n".join("\n".join([run.schedule.name, *run.violations, *run.diary]) for run in runs)
     count = f"{bad} of {len(runs)}" if bad else str(len(runs))
     return (

@@ -15,12 +15,12 @@ from temporalio.service import RPCError
 from saga.step import activity_name
 from saga.verify.cases import Case, Ending
 from saga.verify.environment.environment import Environment
-from saga.verify.faults import Fault, Mode, Path, Schedule, Site
+from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule, WorkerMode
 from saga.verify.injection import behaviours as attempts
 from saga.verify.injection.behaviours import Behaviour
 from saga.verify.injection.rerun_behaviours import EARLIER
 from saga.verify.injection.resolved_attempts import SPOKEN
-from saga.verify.injection.run_state import END, Script
+from saga.verify.injection.run_state import END, RunState
 from saga.verify.injection.simulated_operator import operate
 from saga.verify.injection.workflow_reset import failed_tasks, reset
 from saga.verify.kinds import Kind
@@ -43,7 +43,7 @@ class Result:
     violations: list[str] = field(default_factory=list)
     unreached: list[Fault] = field(default_factory=list)
     diary: list[str] = field(default_factory=list)
-    calls: list[Site] = field(default_factory=list)
+    calls: list[InjectionPoint] = field(default_factory=list)
     seconds: float = 0.0
     cut_from: Schedule | None = None
 
@@ -59,97 +59,99 @@ class Run:
             for step in subject.steps
             if step.compensation
         }
-        self._script = Script(schedule, undoing, {**BEHAVIOURS, **subject.extension.behaviours})
+        self._state = RunState(schedule, undoing, {**BEHAVIOURS, **subject.extension.behaviours})
 
     @property
     def handle(self) -> WorkflowHandle[Any, Any]:
         """Of the newest run of the workflow, once it is started."""
-        return self._script.stage.handle
+        return self._state.controller.handle
 
     async def result(self) -> Result:
         """Run it to its end, and past it."""
-        began, script = time.monotonic(), self._script
+        began, state = time.monotonic(), self._state
         try:
             violations = await self._violations()
         except Exception as error:  # noqa: BLE001 - whatever it is, this schedule brought it up
             violations = [f"the verifier failed: {error!r}"]
-        schedule = script.schedule
-        unreached = [fault for fault in script.faults if fault not in script.fired]
+        schedule = state.schedule
+        unreached = [fault for fault in state.faults if fault not in state.fired]
         seconds = time.monotonic() - began
-        return Result(schedule, violations, unreached, script.diary, script.calls, seconds)
+        return Result(schedule, violations, unreached, state.diary, state.calls, seconds)
 
     async def _violations(self) -> list[str]:
-        script, environment = self._script, self._environment
-        case = await self._subject.make(environment.world, script.schedule.path is Path.FAST)
-        environment.injector.scripts[case.workflow_id] = script
-        stage = self._subject.extension.stage(environment, self._subject, case, script)
-        script.stage = stage
-        stage.handle = await self._start(case)
-        operator = asyncio.create_task(operate(script))
+        state, environment = self._state, self._environment
+        case = await self._subject.make(
+            environment.world, state.schedule.path is ExecutionPath.FAST
+        )
+        environment.injector.states[case.workflow_id] = state
+        controller = self._subject.extension.controller(environment, self._subject, case, state)
+        state.controller = controller
+        controller.handle = await self._start(case)
+        operator = asyncio.create_task(operate(state))
         try:
-            found = await self._judged(case, "at the end")
-            self._note_losses(case)
-            if script.bodies:
-                await script.settled()
+            found = await self._end_and_judge(case, "at the end")
+            self._note_lost_tasks(case)
+            if state.bodies:
+                await state.wait_until_landed()
                 landed = await self._judge(case, self._ended)
                 found += [f"when all has landed: {violation}" for violation in landed]
-            for fault in script.schedule.faults:
+            for fault in state.schedule.faults:
                 found += await self._after(case, fault)
-            if stage.judges_at_last:
+            if controller.judges_at_last:
                 found += [
                     f"in the end: {violation}"
-                    for violation in await stage.judge_at_last(self._ended)
+                    for violation in await controller.judge_at_last(self._ended)
                 ]
-            found += script.wrong
+            found += state.wrong
         finally:
             operator.cancel()
-            script.reach(END)
-            stage.leave()
-            environment.injector.scripts.pop(case.workflow_id)
+            state.reach(END)
+            controller.leave()
+            environment.injector.states.pop(case.workflow_id)
         return list(dict.fromkeys(found))
 
-    async def _judged(self, case: Case, when: str) -> list[str]:
-        self._ended = await self._ending()
+    async def _end_and_judge(self, case: Case, when: str) -> list[str]:
+        self._ended = await self._await_ending()
         return [f"{when}: {violation}" for violation in await self._judge(case, self._ended)]
 
-    def _note_losses(self, case: Case) -> None:
+    def _note_lost_tasks(self, case: Case) -> None:
         # Calls side by side may have one task.
         beside = sum(len(stage) - 1 for stage in self._subject.definition.stages)
-        if self._environment.losses.count[case.workflow_id] >= len(self._script.calls) - beside:
-            for fault in self._script.schedule.faults:
+        if self._environment.lost_tasks.count[case.workflow_id] >= len(self._state.calls) - beside:
+            for fault in self._state.schedule.faults:
                 if fault.kind is Kind.WORKER_LOST:
-                    self._script.fire(fault)
+                    self._state.fire(fault)
 
     async def _start(self, case: Case) -> WorkflowHandle[Any, Any]:
         return await self._environment.client.start_workflow(
             self._subject.workflow.run,
             case.argument,
             id=case.workflow_id,
-            task_queue=self._environment.queue(self._script.schedule.mode),
-            task_timeout=SOON if self._script.schedule.mode is Mode.LOST else TASK_TIMEOUT,
+            task_queue=self._environment.queue(self._state.schedule.mode),
+            task_timeout=SOON if self._state.schedule.mode is WorkerMode.LOST else TASK_TIMEOUT,
         )
 
-    async def _ending(self) -> Ending:
+    async def _await_ending(self) -> Ending:
         """Wait for the end. A workflow that is stuck is ended, so that it disturbs nobody."""
         try:
             async with asyncio.timeout(PATIENCE):
                 outcome = await self._outcome()
-                await self._script.stage.answered()
+                await self._state.controller.wait_for_answers()
         except WorkflowFailureError as error:
-            await self._script.stage.answered()
+            await self._state.controller.wait_for_answers()
             status = (await self.handle.describe()).status
             if status is WorkflowExecutionStatus.CANCELED:
-                return self._said("cancelled", "Canceled")
+                return self._make_ending("cancelled", "Canceled")
             if isinstance(error.cause, TerminatedError):
-                return self._said(None, GIVEN_UP)
-            return self._said(None, f"the workflow failed: {error.cause}")
+                return self._make_ending(None, GIVEN_UP)
+            return self._make_ending(None, f"the workflow failed: {error.cause}")
         except TimeoutError:
-            self._script.diary += await failed_tasks(self.handle)
+            self._state.diary += await failed_tasks(self.handle)
             with contextlib.suppress(RPCError):
                 await self.handle.terminate("stuck")
-            return self._said(None, f"the workflow was open after {PATIENCE:.0f} s")
+            return self._make_ending(None, f"the workflow was open after {PATIENCE:.0f} s")
         reason = getattr(getattr(outcome, "reason", None), "code", "no reason")
-        return self._said(self._subject.status(outcome), f"Completed, {reason}")
+        return self._make_ending(self._subject.status(outcome), f"Completed, {reason}")
 
     async def _outcome(self) -> object:
         """The result of the last run: one that a fault has terminated is followed by another."""
@@ -159,21 +161,21 @@ class Run:
             except WorkflowFailureError as error:
                 if not isinstance(error.cause, TerminatedError):
                     raise
-                if not await self._script.stage.goes_on():
+                if not await self._state.controller.wait_for_successor():
                     raise
 
-    def _said(self, status: str | None, how: str) -> Ending:
-        script = self._script
-        script.say(f"the workflow ended: {how}, {status}")
-        return script.stage.ending(status, how)
+    def _make_ending(self, status: str | None, how: str) -> Ending:
+        state = self._state
+        state.say(f"the workflow ended: {how}, {status}")
+        return state.controller.ending(status, how)
 
     async def _judge(self, case: Case, ending: Ending) -> list[str]:
-        was_ended = self._script.given_up and ending.how == GIVEN_UP
+        was_ended = self._state.given_up and ending.how == GIVEN_UP
         found = [] if ending.status or was_ended else [ending.how]
-        if self._script.stage.judges_at_last:
+        if self._state.controller.judges_at_last:
             return found
-        expected = self._script.schedule.expects
-        if expected and self._script.stage.unheard:  # it was done before it heard of a cancel
+        expected = self._state.schedule.expects
+        if expected and self._state.controller.unheard:  # it was done before it heard of a cancel
             expected = expected | {self._subject.completed}
         if ending.status and expected and ending.status not in expected:
             found.append(f"ended as {ending.status}, not as {' or '.join(sorted(expected))}")
@@ -183,12 +185,14 @@ class Run:
 
     async def _after(self, case: Case, fault: Fault) -> list[str]:
         """What a fault does that strikes after the end; all must be as before."""
-        script, stage = self._script, self._script.stage
+        state, controller = self._state, self._state.controller
         if fault.kind is Kind.RESET:
-            stage.handle = await reset(self._environment.client, stage.handle, fault.site.activity)
-            script.fire(fault)
-            return await self._judged(case, "after the reset")
-        if again := await stage.strike_after(fault):
+            controller.handle = await reset(
+                self._environment.client, controller.handle, fault.point.activity
+            )
+            state.fire(fault)
+            return await self._end_and_judge(case, "after the reset")
+        if again := await controller.strike_after(fault):
             return [f"{again}: {violation}" for violation in await self._judge(case, self._ended)]
         return []
 

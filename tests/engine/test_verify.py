@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from saga.verify.campaign import Asked
-from saga.verify.command import story_of, verified
+from saga.verify.campaign import VerifyOptions
+from saga.verify.command import story_of, verify_quietly
 from saga.verify.plugin import VerifySaga, verify_saga
 from tests.engine import trip
 
@@ -26,9 +26,9 @@ def test_a_saga_without_a_pivot_keeps_its_promises(verify_saga: VerifySaga) -> N
 
 
 def test_what_lands_after_its_undoing_is_found_by_its_shortest_schedule() -> None:
-    report = verified(trip.CARELESS, Asked(only="lands after it is undone"))
+    report = verify_quietly(trip.CARELESS, VerifyOptions(only="lands after it is undone"))
     late = [failure for failure in report.failures if len(failure.schedule.faults) == 1]
-    assert len({sample.schedule.faults[0].site for sample in late}) == EACH_CALL
+    assert len({sample.schedule.faults[0].point for sample in late}) == EACH_CALL
     told = story_of(report)
     assert "are free, not 3" in told
     assert "again: python -m saga verify tests.engine.trip:CARELESS --only 'flight:" in told

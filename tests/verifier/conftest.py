@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from invariants.environment import World, running_world
+from invariants.environment import OrderWorld, running_order_world
 from invariants.subjects.place_order import PLACE_ORDER
 from invariants.subjects.return_order import RETURN_ORDER
 from saga.verify import campaign
@@ -18,16 +18,16 @@ GONE = "ignore:Cannot find activity to cancel:UserWarning"
 
 
 @pytest_asyncio.fixture(scope="package")
-async def verified(server: Server) -> AsyncIterator[World]:
+async def verified(server: Server) -> AsyncIterator[OrderWorld]:
     """What schedules run in."""
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
-    async with running_world(await server.databases()) as world:
+    async with running_order_world(await server.databases()) as world:
         yield world
     logging.getLogger("temporalio").setLevel(logging.NOTSET)
 
 
 @pytest_asyncio.fixture(scope="package")
-async def plans(verified: World) -> dict[str, Plan]:
+async def plans(verified: OrderWorld) -> dict[str, Plan]:
     """All schedules, by subject."""
     return {item.name: await campaign.plan(verified, item) for item in (PLACE_ORDER, RETURN_ORDER)}
 

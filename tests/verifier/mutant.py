@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.subjects.place_order import PLACE_ORDER
-from saga.verify.faults import Path
+from saga.verify.faults import ExecutionPath
 from saga.verify.subject import Subject
 
 
@@ -19,6 +19,6 @@ class Mutant(NamedTuple):
     schedule: str
     says: str
     subject: Subject = PLACE_ORDER
-    before: Callable[[World], Any] | None = None
-    after: Callable[[World], Any] | None = None
-    path: Path = Path.REGULAR
+    before: Callable[[OrderWorld], Any] | None = None
+    after: Callable[[OrderWorld], Any] | None = None
+    path: ExecutionPath = ExecutionPath.REGULAR

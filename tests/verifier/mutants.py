@@ -8,7 +8,7 @@ from sqlalchemy import text, update
 from temporalio import workflow
 from temporalio.exceptions import FailureError
 
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.subjects.return_order import RETURN_ORDER
 from saga import Saga, SagaState, Step, compensation, saga
 from saga.participant import Conflict, Op, State, StepKey
@@ -16,7 +16,7 @@ from saga.participant.barrier import Barrier
 from saga.progress import Progress
 from saga.retriable import RetriableCall
 from saga.step import FORWARD
-from saga.verify.faults import Path
+from saga.verify.faults import ExecutionPath
 from services.inventory import stock_movements
 from services.inventory.tables import products
 from tests.verifier.mutant import Mutant
@@ -137,13 +137,13 @@ def cancel_at_any_time(self: Saga) -> bool:
     return self.view.state is SagaState.RUNNING
 
 
-async def no_constraint(world: World) -> None:
+async def no_constraint(world: OrderWorld) -> None:
     """Let stock be what it likes in the database, too."""
     async with world.databases["inventory"].transaction() as tx:
         await tx.execute(text("ALTER TABLE products DROP CONSTRAINT products_not_negative"))
 
 
-async def constraint(world: World) -> None:
+async def constraint(world: OrderWorld) -> None:
     """As it was; what the mutant has left is removed."""
     async with world.databases["inventory"].transaction() as tx:
         await tx.execute(text("DELETE FROM products WHERE available < 0"))
@@ -271,7 +271,7 @@ MUTANTS = (
         know_of_no_earlier_life,
         f"{CHARGE} its task is lost, then Temporal cancels",
         "captured 1000 and refunded 0: 0 should be left",
-        path=Path.FAST,
+        path=ExecutionPath.FAST,
     ),
     Mutant(
         "undoing what the run before a reset did",

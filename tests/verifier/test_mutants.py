@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from saga.verify import campaign, run
-from saga.verify.faults import Mode
+from saga.verify.faults import WorkerMode
 from saga.verify.report import Report
 from saga.verify.schedules.plan import Plan
 from tests.verifier import mutants, mutants_of_lives
@@ -25,13 +25,13 @@ VERIFYING = Path(__file__).parents[2] / "docs" / "verifying.md"
 @pytest.mark.filterwarnings(GONE)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda it: it.mechanism)
 async def test_a_missing_safety_mechanism_is_found(
-    verified: World, plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch, mutant: Mutant
+    verified: OrderWorld, plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch, mutant: Mutant
 ) -> None:
     schedules = [
         schedule
         for schedule in plans[mutant.subject.name].singles()
         if schedule.name.startswith(mutant.schedule)
-        and (schedule.mode, schedule.path) == (Mode.CACHED, mutant.path)
+        and (schedule.mode, schedule.path) == (WorkerMode.CACHED, mutant.path)
     ]
 
     async def failures() -> Report:

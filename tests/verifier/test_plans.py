@@ -5,8 +5,8 @@ import pytest
 from invariants.faults.groups import FOREIGN, SET_BACK
 from invariants.faults.kinds import set_back_kind
 from saga import Resolving
-from saga.verify.faults import AT_THE_END, Path, Schedule
-from saga.verify.groups import WORDS
+from saga.verify.faults import AT_THE_END, ExecutionPath, Schedule
+from saga.verify.groups import DECISIONS
 from saga.verify.kinds import Kind as OfAll
 from saga.verify.kinds import Life
 from saga.verify.schedules.plan import Plan
@@ -23,37 +23,37 @@ PASSED = {
     "PlaceOrder": {"payment.charge", "order.confirm", "inventory.commit"},
     "ReturnOrder": {"order.begin_return", "payment.give_back", "inventory.restock"},
 }
-LIVES = {Path.REGULAR: tuple(Life), Path.FAST: (Life.FIRST, *RESETS)}
+LIVES = {ExecutionPath.REGULAR: tuple(Life), ExecutionPath.FAST: (Life.FIRST, *RESETS)}
 QUESTIONS = {"PlaceOrder": "order.fence_confirm", "ReturnOrder": "payment.fence_give_back"}
 
 
-def at(plan: Plan, activity: str, path: Path) -> list[Schedule]:
+def at(plan: Plan, activity: str, path: ExecutionPath) -> list[Schedule]:
     return [
         schedule
         for schedule in plan.singles()
-        if schedule.path is path and schedule.faults[0].site.activity == activity
+        if schedule.path is path and schedule.faults[0].point.activity == activity
     ]
 
 
-@pytest.mark.parametrize("path", Path)
+@pytest.mark.parametrize("path", ExecutionPath)
 @pytest.mark.parametrize("saga", PARKED)
 async def test_every_word_is_said_of_every_step_that_can_be_parked_in_every_life(
-    plans: dict[str, Plan], saga: str, path: Path
+    plans: dict[str, Plan], saga: str, path: ExecutionPath
 ) -> None:
     for activity in PARKED[saga]:
         said = {
-            (word, item.faults[0].life)
+            (decision, item.faults[0].life)
             for item in at(plans[saga], activity, path)
-            for words in WORDS.get(item.faults[0].kind, ())
-            for word in words
+            for decisions in DECISIONS.get(item.faults[0].kind, ())
+            for decision in decisions
         }
-        assert said >= {(word, life) for word in Resolving for life in LIVES[path]}
+        assert said >= {(decision, life) for decision in Resolving for life in LIVES[path]}
 
 
-@pytest.mark.parametrize("path", Path)
+@pytest.mark.parametrize("path", ExecutionPath)
 @pytest.mark.parametrize("saga", PARKED)
 async def test_a_question_is_parked_in_every_life_and_whether_the_pivot_landed_or_not(
-    plans: dict[str, Plan], saga: str, path: Path
+    plans: dict[str, Plan], saga: str, path: ExecutionPath
 ) -> None:
     fence = QUESTIONS[saga]
     lives = {
@@ -67,13 +67,13 @@ async def test_a_question_is_parked_in_every_life_and_whether_the_pivot_landed_o
         for schedule in plans[saga].singles()
         if schedule.faults[0].kind is OfAll.ENDED_QUESTION
     ]
-    ended = {item.faults[0].site for item in later if item.path is path}
+    ended = {item.faults[0].point for item in later if item.path is path}
     assert {run.activity for run in ended} >= PASSED[saga]
 
 
 async def test_each_database_is_set_back_from_each_later_call_and_from_the_end(plan: Plan) -> None:
     struck = {
-        (fault.kind, fault.then.activity if fault.then else None, fault.site)
+        (fault.kind, fault.then.activity if fault.then else None, fault.point)
         for schedule in plan.singles()
         if (fault := schedule.faults[0]).kind in SET_BACK
     }
@@ -84,20 +84,20 @@ async def test_each_database_is_set_back_from_each_later_call_and_from_the_end(p
         (set_back_kind("inventory"), "inventory.reserve"),
         (set_back_kind("payment"), "payment.charge"),
     ):
-        sites = {
-            site.activity for item, before, site in struck if (item, before) == (kind, activity)
+        points = {
+            point.activity for item, before, point in struck if (item, before) == (kind, activity)
         }
-        assert {"inventory.commit", AT_THE_END.activity} <= sites
+        assert {"inventory.commit", AT_THE_END.activity} <= points
 
 
 async def test_the_same_is_started_elsewhere_at_every_moment(plans: dict[str, Plan]) -> None:
     for plan in plans.values():
         singles = plan.singles()
         struck = {
-            schedule.faults[0].site for schedule in singles if schedule.faults[0].kind in FOREIGN
+            schedule.faults[0].point for schedule in singles if schedule.faults[0].kind in FOREIGN
         }
         calls = {
-            schedule.faults[0].site
+            schedule.faults[0].point
             for schedule in singles
             if schedule.faults[0].kind is OfAll.TWICE
         }

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from invariants.environment import World
+from invariants.environment import OrderWorld
 from invariants.faults.groups import SET_BACK
 from invariants.faults.kinds import Kind as KindOfOrders
 from invariants.subjects.place_order import PLACE_ORDER
 from invariants.subjects.return_order import RETURN_ORDER
 from saga.participant.barrier import Barrier
 from saga.verify import campaign
-from saga.verify.campaign import Asked
-from saga.verify.faults import Fault, Path, Schedule, Site
+from saga.verify.campaign import VerifyOptions
+from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule
 from saga.verify.groups import TASK_LOST
 from saga.verify.kinds import Kind
 from saga.verify.report import Report, page
@@ -28,25 +28,25 @@ PART = 60  # of so many schedules, one
 SUBJECTS = (PLACE_ORDER, RETURN_ORDER)
 
 
-async def report(world: World, *schedules: Schedule) -> Report:
+async def report(world: OrderWorld, *schedules: Schedule) -> Report:
     results = await campaign.verify(world, PLACE_ORDER, schedules)
     return Report("PlaceOrder", results=results)
 
 
 async def test_a_part_of_all_schedules_breaks_nothing(
-    verified: World, plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
+    verified: OrderWorld, plans: dict[str, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Asked(pairs=4 * PART, triples=2 * PART, shard=(1, PART))
+    options = VerifyOptions(pairs=4 * PART, triples=2 * PART, shard=(1, PART))
 
     @contextlib.asynccontextmanager
-    async def worlds() -> AsyncIterator[World]:
+    async def worlds() -> AsyncIterator[OrderWorld]:
         yield verified
 
     monkeypatch.setattr(campaign, "FRESH", 20)
-    reports = await campaign.run(worlds, SUBJECTS, asked, lambda *_: lambda: None)
+    reports = await campaign.run(worlds, SUBJECTS, options, lambda *_: lambda: None)
     for found in reports:
         ran = [result.schedule.name for result in found.results]
-        asked_for = {item.name for item in campaign.select(plans[found.subject].singles(), asked)}
+        asked_for = {item.name for item in campaign.select(plans[found.subject].singles(), options)}
         assert len(asked_for) >= 15
         assert asked_for <= set(ran)
         assert len(set(ran)) == len(ran)
@@ -58,8 +58,8 @@ async def test_there_are_three_thousand_single_faults_a_third_of_them_on_the_fas
 ) -> None:
     singles = [schedule for plan in plans.values() for schedule in plan.singles()]
     by_path = Counter(schedule.path for schedule in singles)
-    assert by_path[Path.REGULAR] >= 2000
-    assert by_path[Path.FAST] >= 1000
+    assert by_path[ExecutionPath.REGULAR] >= 2000
+    assert by_path[ExecutionPath.FAST] >= 1000
     assert {schedule.faults[0].kind for schedule in singles} == {*Kind, *KindOfOrders, *SET_BACK}
 
 
@@ -67,10 +67,10 @@ async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passe
     plan: Plan,
 ) -> None:
     singles = plan.singles()
-    for path in Path:
+    for path in ExecutionPath:
         ended = {
             (
-                schedule.faults[0].site.activity,
+                schedule.faults[0].point.activity,
                 schedule.faults[0].then and schedule.faults[0].then.activity,
             )
             for schedule in singles
@@ -81,27 +81,27 @@ async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passe
     lost = {
         schedule.faults[0].kind
         for schedule in singles
-        if schedule.faults[0].site.activity == "payment.charge"
+        if schedule.faults[0].point.activity == "payment.charge"
     }
     assert lost >= set(TASK_LOST)
 
 
-async def test_a_fault_that_is_never_reached_fails(verified: World) -> None:
-    refund = Fault(Site("charge_payment", "payment.refund"), Kind.FAILS_ONCE)
+async def test_a_fault_that_is_never_reached_fails(verified: OrderWorld) -> None:
+    refund = Fault(InjectionPoint("charge_payment", "payment.refund"), Kind.FAILS_ONCE)
     found = await report(verified, Schedule((refund,)))
     assert [failure.unreached for failure in found.failures] == [[refund]]
     assert "never reached" in found.story(found.failures[0])
 
 
-async def test_an_ending_that_is_not_expected_fails(verified: World) -> None:
-    reserve = Fault(Site("reserve_inventory", "inventory.reserve"), Kind.REJECTED)
+async def test_an_ending_that_is_not_expected_fails(verified: OrderWorld) -> None:
+    reserve = Fault(InjectionPoint("reserve_inventory", "inventory.reserve"), Kind.REJECTED)
     found = await report(verified, Schedule((reserve,), expects=frozenset({"confirmed"})))
     assert "ended as rejected, not as confirmed" in found.story(found.failures[0])
     assert "is rejected" in page(found)
 
 
 async def test_the_deadline_strikes_before_the_steps_patience_is_out(
-    verified: World, plan: Plan
+    verified: OrderWorld, plan: Plan
 ) -> None:
     schedules = [
         schedule for schedule in plan.singles() if schedule.faults[0].kind is Kind.DEADLINE
@@ -114,7 +114,7 @@ async def test_the_deadline_strikes_before_the_steps_patience_is_out(
 
 async def test_every_call_forward_and_back_gets_every_fault_that_it_can_have(plan: Plan) -> None:
     struck = {
-        (fault.site.activity, fault.kind)
+        (fault.point.activity, fault.kind)
         for schedule in plan.singles()
         for fault in schedule.faults
     }
@@ -130,18 +130,18 @@ async def test_names_are_unique_and_a_seed_repeats_its_combinations(plan: Plan) 
     assert len(set(names)) == len(names)
     for size in (2, 3):
         chosen = plan.combinations(20, size, seed=7)
-        assert {len({fault.site for fault in scenario.faults}) for scenario in chosen} == {size}
+        assert {len({fault.point for fault in scenario.faults}) for scenario in chosen} == {size}
         assert chosen == plan.combinations(20, size, seed=7)
         assert chosen != plan.combinations(20, size, seed=8)
 
 
 async def test_of_a_failing_combination_the_shortest_part_is_told(
-    verified: World, monkeypatch: pytest.MonkeyPatch
+    verified: OrderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Barrier, "judged", mutants.remember_nothing)
     user, reserve = (
-        Fault(Site("validate_user", "user.validate"), Kind.FAILS_ONCE),
-        Fault(Site("reserve_inventory", "inventory.reserve"), Kind.TWICE),
+        Fault(InjectionPoint("validate_user", "user.validate"), Kind.FAILS_ONCE),
+        Fault(InjectionPoint("reserve_inventory", "inventory.reserve"), Kind.TWICE),
     )
     whole = await report(verified, Schedule((user, reserve)))
     cut = await campaign.shortest(verified, PLACE_ORDER, whole.results[0])
@@ -152,16 +152,16 @@ async def test_of_a_failing_combination_the_shortest_part_is_told(
 
 
 def test_shards_are_all_together_and_none_twice() -> None:
-    site = Site("step", "activity")
-    every = [Schedule((Fault(site, kind),)) for kind in Kind]
-    shards = [campaign.select(every, Asked(shard=(number, 3))) for number in (1, 2, 3)]
+    point = InjectionPoint("step", "activity")
+    every = [Schedule((Fault(point, kind),)) for kind in Kind]
+    shards = [campaign.select(every, VerifyOptions(shard=(number, 3))) for number in (1, 2, 3)]
     assert sorted(item.name for shard in shards for item in shard) == sorted(
         schedule.name for schedule in every
     )
 
 
 def test_one_path_may_be_asked_for_and_both_are_else() -> None:
-    fault = Fault(Site("step", "activity"), Kind.TWICE)
-    both = [Schedule((fault,), path=path) for path in Path]
-    assert campaign.select(both, Asked()) == both
-    assert campaign.select(both, Asked(path=Path.FAST)) == both[1:]
+    fault = Fault(InjectionPoint("step", "activity"), Kind.TWICE)
+    both = [Schedule((fault,), path=path) for path in ExecutionPath]
+    assert campaign.select(both, VerifyOptions()) == both
+    assert campaign.select(both, VerifyOptions(path=ExecutionPath.FAST)) == both[1:]

@@ -8,7 +8,7 @@ import pytest_asyncio
 from mutants import Mutant
 
 from saga.verify import Environment, campaign, run, running_environment
-from saga.verify.faults import Mode, Path, Schedule
+from saga.verify.faults import ExecutionPath, Schedule, WorkerMode
 from saga.verify.schedules.plan import Plan
 from travel.subject import SUBJECT
 
@@ -36,7 +36,7 @@ async def plan(environment: Environment) -> Plan:
 
 async def test_every_fault_strikes_everywhere(plan: Plan) -> None:
     assert len(plan.singles()) > 3_000
-    struck = {str(fault.site) for schedule in plan.singles() for fault in schedule.faults}
+    struck = {str(fault.point) for schedule in plan.singles() for fault in schedule.faults}
     assert struck >= {"voucher#2:vouchers.revoke", "insurance:insurance.call_off", "car:cars.find"}
 
 
@@ -53,7 +53,7 @@ async def test_a_mistake_is_found(
         schedule
         for schedule in plan.singles()
         if schedule.name.startswith(mutant.schedule)
-        and (schedule.mode, schedule.path) == (Mode.CACHED, Path.REGULAR)
+        and (schedule.mode, schedule.path) == (WorkerMode.CACHED, ExecutionPath.REGULAR)
     ]
     assert schedules
     monkeypatch.setattr(run, "PATIENCE", STUCK)  # of the sound saga, too: else slowness is a find

@@ -114,7 +114,9 @@ async def paid(world: World, *saga_ids: str) -> int:
 
 async def the_record_says_the_truth(world: World, case: Case, ending: Ending) -> list[str]:
     """The trip's status is what its saga claims, unless people said that they close it."""
-    by_hand = any(word.step == trip.RECORD.name and word.settles for word in ending.words)
+    by_hand = any(
+        decision.step == trip.RECORD.name and decision.settles for decision in ending.decisions
+    )
     async with world.engine.connect() as tx:
         row = trips.c.trip_id == case.about.trip_id
         recorded = (await tx.execute(select(trips.c.status).where(row))).scalar_one_or_none()

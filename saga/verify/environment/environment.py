@@ -23,9 +23,9 @@ from temporalio.testing import TimeSkipper, WorkflowEnvironment
 from temporalio.worker import Interceptor, Worker
 
 from saga.lint import SEARCH_ATTRIBUTES
-from saga.verify.faults import Mode
+from saga.verify.faults import WorkerMode
 from saga.verify.injection.interceptor import Injector
-from saga.verify.injection.worker_crash import LosingRunner, Losses
+from saga.verify.injection.worker_crash import LostTasks, TaskLosingRunner
 
 if TYPE_CHECKING:
     from saga.verify.subject import Subject
@@ -65,7 +65,7 @@ class Environment:
     client: Client
     home: str
     injector: Injector = field(default_factory=Injector)
-    losses: Losses = field(default_factory=Losses)
+    lost_tasks: LostTasks = field(default_factory=LostTasks)
     given: Any = None
     turn: Iterator[int] = field(default_factory=lambda: cycle(range(EVICTED_WORKERS)))
 
@@ -74,19 +74,19 @@ class Environment:
         """What the subject made to look at, and to break."""
         return self if self.given is None else self.given
 
-    def queue(self, mode: Mode) -> str:
+    def queue(self, mode: WorkerMode) -> str:
         """A task queue whose worker runs workflows in this mode."""
-        if mode is Mode.EVICTED:
+        if mode is WorkerMode.EVICTED:
             return queue_of(self.home, mode, next(self.turn))
-        return queue_of(self.home, mode) if mode is Mode.LOST else self.home
+        return queue_of(self.home, mode) if mode is WorkerMode.LOST else self.home
 
 
-def queue_of(home: str, mode: Mode, number: int = 0) -> str:
+def queue_of(home: str, mode: WorkerMode, number: int = 0) -> str:
     """One for each worker, since a queue has one worker of a process."""
     return f"{home}-{mode}-{number}"
 
 
-class Unfit(Exception):
+class UnfitSubject(Exception):
     """The subject does not say what the verifier needs to know; the message says what to write."""
 
 
@@ -94,7 +94,7 @@ class NoServer(Exception):
     """There is no Temporal server to start; the message says how to get one."""
 
 
-def check_fit(subject: "Subject") -> None:
+def check_subject(subject: "Subject") -> None:
     """Unfit if the workflow lacks what its subject says that it has, or a wait has no answer."""
     definition = workflow._Definition.must_from_class(subject.workflow)
     updates = {
@@ -104,12 +104,16 @@ def check_fit(subject: "Subject") -> None:
     }
     for name, said in updates.items():
         if said and name not in definition.updates:
-            raise Unfit(f"{subject.name} has no Update {name!r}: add it, or say so in its Subject")
+            raise UnfitSubject(
+                f"{subject.name} has no Update {name!r}: add it, or say so in its Subject"
+            )
     if subject.resolves and "saga" not in definition.queries:
-        raise Unfit(f"{subject.name} has no query 'saga': add it, as operators look at it")
+        raise UnfitSubject(f"{subject.name} has no query 'saga': add it, as operators look at it")
     for step in subject.steps:
         if step.awaits is not None and step.name not in subject.answers:
-            raise Unfit(f"step {step.name} waits: say what it is answered, Subject(answers=...)")
+            raise UnfitSubject(
+                f"step {step.name} waits: say what it is answered, Subject(answers=...)"
+            )
 
 
 def _server() -> str:
@@ -144,7 +148,7 @@ async def temporal_server(
 
 
 def worker_options(
-    injector: Injector, losses: Losses, interceptors: Sequence[Interceptor]
+    injector: Injector, lost_tasks: LostTasks, interceptors: Sequence[Interceptor]
 ) -> dict[str, Any]:
     """How every worker runs that a saga is verified with.
 
@@ -155,7 +159,7 @@ def worker_options(
         "interceptors": [injector, *interceptors],
         "max_concurrent_activities": SLOTS,
         "max_concurrent_local_activities": SLOTS,
-        "workflow_runner": LosingRunner(losses),
+        "workflow_runner": TaskLosingRunner(lost_tasks),
         # Workflows run on the one thread that all else runs on: no hand-over to others, and no
         # task that fails because this machine was busy for 2 s. One that hangs, hangs the run.
         "debug_mode": True,
@@ -163,15 +167,15 @@ def worker_options(
 
 
 def workers_of_workflows(
-    home: str, losses: Losses, options: dict[str, Any], make: Callable[..., Any]
+    home: str, lost_tasks: LostTasks, options: dict[str, Any], make: Callable[..., Any]
 ) -> Iterator[Any]:
     """Workers of workflows alone, in each other mode; `make` takes a queue and options."""
     beside = options | {"no_remote_activities": True}  # only those of the fast path
     for number in range(EVICTED_WORKERS):
-        queue = queue_of(home, Mode.EVICTED, number)
+        queue = queue_of(home, WorkerMode.EVICTED, number)
         yield make(task_queue=queue, **beside, max_cached_workflows=0)
-    losing = LosingRunner(losses, every=True)
-    yield make(task_queue=queue_of(home, Mode.LOST), **(beside | {"workflow_runner": losing}))
+    losing = TaskLosingRunner(lost_tasks, every=True)
+    yield make(task_queue=queue_of(home, WorkerMode.LOST), **(beside | {"workflow_runner": losing}))
 
 
 @asynccontextmanager
@@ -181,17 +185,17 @@ async def running_environment(subject: "Subject") -> AsyncIterator[Environment]:
     Unfit if the subject lacks something that the verifier needs; NoServer.
     """
     if subject.world is None:
-        raise Unfit(f"{subject.name}: say what it runs in: Subject(world=...)")
-    check_fit(subject)
+        raise UnfitSubject(f"{subject.name}: say what it runs in: Subject(world=...)")
+    check_subject(subject)
     queues = {step.queue for step in subject.steps}
     home = subject.queue or subject.steps[0].queue
-    injector, losses = Injector(), Losses()
+    injector, lost_tasks = Injector(), LostTasks()
     async with AsyncExitStack() as stack:
         world = await stack.enter_async_context(subject.world())
         converter = getattr(world, "converter", None)
         client = await stack.enter_async_context(temporal_server(converter=converter))
         interceptors = tuple(getattr(world, "interceptors", ()))
-        options = worker_options(injector, losses, interceptors) | {
+        options = worker_options(injector, lost_tasks, interceptors) | {
             "activities": list(world.activities),
         }
         workflows = list(dict.fromkeys((subject.workflow, *getattr(world, "workflows", ()))))
@@ -201,6 +205,8 @@ async def running_environment(subject: "Subject") -> AsyncIterator[Environment]:
 
         for queue in sorted(queues | {home}):
             await stack.enter_async_context(make(task_queue=queue, **options))
-        for worker in workers_of_workflows(home, losses, options, make):
+        for worker in workers_of_workflows(home, lost_tasks, options, make):
             await stack.enter_async_context(worker)
-        yield Environment(client=client, home=home, injector=injector, losses=losses, given=world)
+        yield Environment(
+            client=client, home=home, injector=injector, lost_tasks=lost_tasks, given=world
+        )

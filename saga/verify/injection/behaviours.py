@@ -13,8 +13,14 @@ from temporalio.exceptions import ApplicationError
 from saga import rejection
 from saga.verify.faults import Fault
 from saga.verify.groups import AFTER, BEFORE, LATE
-from saga.verify.injection.run_state import END, Script, begun, ended, healed
-from saga.verify.kinds import Kind, Way
+from saga.verify.injection.run_state import (
+    END,
+    RunState,
+    milestone_of_attempt,
+    milestone_of_healing,
+    milestone_of_success,
+)
+from saga.verify.kinds import CancelSource, Kind
 
 Body = Callable[[], Awaitable[Any]]
 HOUR = timedelta(hours=1)
@@ -27,13 +33,13 @@ BEFORE_PARKED = 6  # of a second life, too
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt that a fault may strike. `number` counts all attempts at the site, from 1.
+    """One attempt that a fault may strike. `number` counts all attempts at the point, from 1.
 
     `local` counts those on the fast path. `now` and `first` are when this one and the first were
     scheduled, by the server's clock. `info` is Temporal's of one on its queue.
     """
 
-    script: Script
+    state: RunState
     fault: Fault
     number: int
     local: int
@@ -44,109 +50,109 @@ class Attempt:
 
     def fire(self) -> None:
         """It strikes now."""
-        self.script.fire(self.fault)
+        self.state.fire(self.fault)
 
     @property
     def is_first_effect(self) -> bool:
         """Of its life: the first attempt, unless it failed by itself, before its effect."""
-        return self.number == 1 or self.fault not in self.script.fired
+        return self.number == 1 or self.fault not in self.state.fired
 
-    async def held(self, milestone: str) -> None:
+    async def hold_until(self, milestone: str) -> None:
         """Stand still until then."""
         self.fire()
-        await self.script.until(milestone)
-        self.script.say(f"{self.fault.site} attempt {self.number} goes on")
+        await self.state.until(milestone)
+        self.state.say(f"{self.fault.point} attempt {self.number} goes on")
 
 
 Behaviour = Callable[[Attempt], Awaitable[Any]]
 
 
-def down(after: timedelta | None = None) -> ApplicationError:
+def unavailable_error(after: timedelta | None = None) -> ApplicationError:
     """What a service that is away looks like to Temporal."""
     return ApplicationError("injected", type="Unavailable", next_retry_delay=after)
 
 
-async def fails_once(it: Attempt) -> Any:
+async def fails_once(attempt: Attempt) -> Any:
     """Before its effect."""
-    if it.number == 1:
-        it.fire()
-        raise down()
-    return await it.body()
+    if attempt.number == 1:
+        attempt.fire()
+        raise unavailable_error()
+    return await attempt.body()
 
 
-async def fails_an_hour(it: Attempt) -> Any:
+async def fails_an_hour(attempt: Attempt) -> Any:
     """By the server's clock."""
-    if it.now - it.first < HOUR:
-        it.fire()
-        raise down(AGAIN)
-    return await it.body()
+    if attempt.now - attempt.first < HOUR:
+        attempt.fire()
+        raise unavailable_error(AGAIN)
+    return await attempt.body()
 
 
-async def fails_for_ever(it: Attempt) -> Any:
+async def fails_for_ever(attempt: Attempt) -> Any:
     """Until it is healed."""
-    it.fire()
-    await _operator(it)
-    raise down(AGAIN)
+    attempt.fire()
+    await _operator(attempt)
+    raise unavailable_error(AGAIN)
 
 
-async def is_rejected(it: Attempt) -> Any:
+async def is_rejected(attempt: Attempt) -> Any:
     """Until it is healed."""
-    it.fire()
+    attempt.fire()
     raise rejection("injected", "refused by the verifier")
 
 
-async def refused(it: Attempt) -> Any:
+async def is_refused(attempt: Attempt) -> Any:
     """Something has changed since the saga began, and its service says so."""
-    if it.number == 1:
-        it.fire()
-        await it.script.stage.refuse(it.fault.site.activity)
-    return await it.body()
+    if attempt.number == 1:
+        attempt.fire()
+        await attempt.state.controller.refuse(attempt.fault.point.activity)
+    return await attempt.body()
 
 
-async def reply_lost(it: Attempt) -> Any:
+async def loses_reply(attempt: Attempt) -> Any:
     """Its effect lands."""
-    reply = await it.body()
-    if it.is_first_effect:
-        it.fire()
-        raise down()
+    reply = await attempt.body()
+    if attempt.is_first_effect:
+        attempt.fire()
+        raise unavailable_error()
     return reply
 
 
-async def replies_lost(it: Attempt) -> Any:
+async def loses_every_reply(attempt: Attempt) -> Any:
     """Its effect lands, and nobody hears of it."""
-    await it.body()
-    it.fire()
-    await _operator(it)
-    raise down(AGAIN)
+    await attempt.body()
+    attempt.fire()
+    await _operator(attempt)
+    raise unavailable_error(AGAIN)
 
 
-async def _operator(it: Attempt) -> None:
+async def _operator(attempt: Attempt) -> None:
     """Once the step is parked, wait for the operator: skipped time would fill with attempts."""
-    if it.number - it.local > BEFORE_PARKED:
-        await it.script.until(healed(it.fault.site))
+    if attempt.number - attempt.local > BEFORE_PARKED:
+        await attempt.state.until(milestone_of_healing(attempt.fault.point))
 
 
-async def done_by_hand(it: Attempt) -> Any:
+async def is_done_by_hand(attempt: Attempt) -> Any:
     """Refused, and somebody does its work elsewhere, so that an operator need not have it retried.
 
     The body stands for that somebody.
     """
-    await it.body()
-    it.fire()
+    await attempt.body()
+    attempt.fire()
     raise rejection("injected", "refused by the verifier")
 
 
-async def twice(it: Attempt) -> Any:
+async def is_delivered_twice(attempt: Attempt) -> Any:
     """One delivery after the other."""
-    it.fire()
-    await it.body()
-    return await it.body()
+    attempt.fire()
+    await attempt.body()
+    return await attempt.body()
 
 
-async def at_once(it: Attempt) -> Any:
+async def is_delivered_at_once(attempt: Attempt) -> Any:
     """Both deliveries side by side; the attempt fails only if both do."""
-    it.fire()
-    replies = await asyncio.gather(it.body(), it.body(), return_exceptions=True)
+    attempt.fire()
+    replies = await asyncio.gather(attempt.body(), attempt.body(), return_exceptions=True)
     good = [reply for reply in replies if not isinstance(reply, BaseException)]
     for reply in replies:
         if not good and isinstance(reply, BaseException):
@@ -154,78 +160,82 @@ async def at_once(it: Attempt) -> Any:
     return good[0]
 
 
-async def slow_before(it: Attempt) -> Any:
+async def is_slow_before(attempt: Attempt) -> Any:
     """Held past its time-out, until its retry runs beside it."""
-    if it.number == 1:
-        await it.held(begun(it.fault.site, 2))
-    return await it.body()
+    if attempt.number == 1:
+        await attempt.hold_until(milestone_of_attempt(attempt.fault.point, 2))
+    return await attempt.body()
 
 
-async def slow_after(it: Attempt) -> Any:
+async def is_slow_after(attempt: Attempt) -> Any:
     """Its reply is held past its time-out."""
-    reply = await it.body()
-    if it.is_first_effect:
-        await it.held(begun(it.fault.site, it.number + 1))
+    reply = await attempt.body()
+    if attempt.is_first_effect:
+        await attempt.hold_until(milestone_of_attempt(attempt.fault.point, attempt.number + 1))
     return reply
 
 
-async def overtaken(it: Attempt) -> Any:
+async def is_overtaken(attempt: Attempt) -> Any:
     """A zombie: the retry does the work, and the first attempt lands when all is over."""
-    if it.number == 1:
-        await it.held(END)
-    return await it.body()
+    if attempt.number == 1:
+        await attempt.hold_until(END)
+    return await attempt.body()
 
 
-async def late_patience(it: Attempt) -> Any:
+async def lands_after_patience(attempt: Attempt) -> Any:
     """A zombie, and every retry fails until the step's patience is out."""
-    if it.number > 1:
-        raise down(AGAIN)
-    await it.held(END)
-    return await it.body()
+    if attempt.number > 1:
+        raise unavailable_error(AGAIN)
+    await attempt.hold_until(END)
+    return await attempt.body()
 
 
-async def late_refused(it: Attempt) -> Any:
+async def lands_refused(attempt: Attempt) -> Any:
     """A zombie, and its retry is refused."""
-    if it.number > 1:
+    if attempt.number > 1:
         raise rejection("injected", "refused by the verifier")
-    await it.held(END)
-    return await it.body()
+    await attempt.hold_until(END)
+    return await attempt.body()
 
 
-async def late(it: Attempt) -> Any:
+async def lands_late(attempt: Attempt) -> Any:
     """The customer cancels while the attempt is on its way; it lands all the same."""
-    if it.number == 1:
-        await it.script.stage.ask(it.script.stage.usual_way)
-        await it.held(_milestone(it))
-    return await it.body()
+    if attempt.number == 1:
+        await attempt.state.controller.ask(attempt.state.controller.usual_cancel_source)
+        await attempt.hold_until(_milestone(attempt))
+    return await attempt.body()
 
 
-def _milestone(it: Attempt) -> str:
-    if it.fault.kind is Kind.LATE_END:
+def _milestone(attempt: Attempt) -> str:
+    if attempt.fault.kind is Kind.LATE_END:
         return END
-    undoing = it.script.undoing_of(it.fault.site)
-    return begun(undoing) if it.fault.kind is Kind.LATE_UNDOING else ended(undoing)
+    undoing = attempt.state.compensation_of(attempt.fault.point)
+    return (
+        milestone_of_attempt(undoing)
+        if attempt.fault.kind is Kind.LATE_UNDOING
+        else milestone_of_success(undoing)
+    )
 
 
-async def cancelled_before(it: Attempt) -> Any:
+async def is_cancelled_before(attempt: Attempt) -> Any:
     """The cancel is processed before the attempt has its effect."""
-    await _ask(it, BEFORE.get(it.fault.kind, ()))
-    return await it.body()
+    await _ask(attempt, BEFORE.get(attempt.fault.kind, ()))
+    return await attempt.body()
 
 
-async def cancelled_after(it: Attempt) -> Any:
+async def is_cancelled_after(attempt: Attempt) -> Any:
     """The cancel is processed between the effect and the reply."""
-    reply = await it.body()
-    await _ask(it, AFTER.get(it.fault.kind, ()))
+    reply = await attempt.body()
+    await _ask(attempt, AFTER.get(attempt.fault.kind, ()))
     return reply
 
 
-async def _ask(it: Attempt, ways: Sequence[Way]) -> None:
+async def _ask(attempt: Attempt, sources: Sequence[CancelSource]) -> None:
     """Once in each life."""
-    if it.is_first_effect:
-        it.fire()
-        for way in ways:
-            await it.script.stage.ask(way)
+    if attempt.is_first_effect:
+        attempt.fire()
+        for source in sources:
+            await attempt.state.controller.ask(source)
 
 
 BEHAVIOURS: dict[StrEnum, Behaviour] = {
@@ -234,19 +244,19 @@ BEHAVIOURS: dict[StrEnum, Behaviour] = {
     Kind.FAILS_FOR_EVER: fails_for_ever,
     Kind.DEADLINE: fails_for_ever,
     Kind.REJECTED: is_rejected,
-    Kind.REFUSED: refused,
-    Kind.REPLY_LOST: reply_lost,
-    Kind.REPLIES_LOST: replies_lost,
-    Kind.MARKED_DONE: done_by_hand,
-    Kind.SKIPPED: done_by_hand,
-    Kind.TWICE: twice,
-    Kind.AT_ONCE: at_once,
-    Kind.SLOW_BEFORE: slow_before,
-    Kind.SLOW_AFTER: slow_after,
-    Kind.OVERTAKEN: overtaken,
-    Kind.LATE_PATIENCE: late_patience,
-    Kind.LATE_REFUSED: late_refused,
-    **dict.fromkeys(LATE, late),
-    **dict.fromkeys(BEFORE, cancelled_before),
-    **dict.fromkeys(AFTER, cancelled_after),
+    Kind.REFUSED: is_refused,
+    Kind.REPLY_LOST: loses_reply,
+    Kind.REPLIES_LOST: loses_every_reply,
+    Kind.MARKED_DONE: is_done_by_hand,
+    Kind.SKIPPED: is_done_by_hand,
+    Kind.TWICE: is_delivered_twice,
+    Kind.AT_ONCE: is_delivered_at_once,
+    Kind.SLOW_BEFORE: is_slow_before,
+    Kind.SLOW_AFTER: is_slow_after,
+    Kind.OVERTAKEN: is_overtaken,
+    Kind.LATE_PATIENCE: lands_after_patience,
+    Kind.LATE_REFUSED: lands_refused,
+    **dict.fromkeys(LATE, lands_late),
+    **dict.fromkeys(BEFORE, is_cancelled_before),
+    **dict.fromkeys(AFTER, is_cancelled_after),
 }

@@ -12,7 +12,7 @@ from saga.verify.groups import ENDED, TASK_LOST
 from saga.verify.injection.behaviours import Attempt, Behaviour
 from saga.verify.kinds import Kind
 
-# What strikes at a fault's other site, in the second life.
+# What strikes at a fault's other point, in the second life.
 SECOND: dict[StrEnum, StrEnum] = {
     Kind.TASK_LOST_DOWN: Kind.FAILS_FOR_EVER,
     Kind.ENDED_CANCEL: Kind.CANCEL_BEFORE,
@@ -24,42 +24,42 @@ QUESTIONS = {Kind.ENDED_QUESTION, Kind.ENDED_QUESTION_DOWN}
 FIRST = {Kind.TASK_LOST_DOWN}  # … at what is called first
 
 
-async def task_lost(it: Attempt) -> Any:
+async def loses_task(attempt: Attempt) -> Any:
     """After its effect. A cancel is there before the task is done again."""
-    reply = await it.body()
-    if it.fault not in it.script.fired:
-        it.fire()
-        if it.fault.kind is Kind.TASK_LOST_REFUSED and it.fault.then is not None:
-            await it.script.stage.refuse(it.fault.then.activity)
+    reply = await attempt.body()
+    if attempt.fault not in attempt.state.fired:
+        attempt.fire()
+        if attempt.fault.kind is Kind.TASK_LOST_REFUSED and attempt.fault.then is not None:
+            await attempt.state.controller.refuse(attempt.fault.then.activity)
         else:
-            _second_life(it)
-        it.script.stage.lose(TASK_LOST[it.fault.kind])
+            _second_life(attempt)
+        attempt.state.controller.lose(TASK_LOST[attempt.fault.kind])
     return reply
 
 
-async def ended(it: Attempt) -> Any:
-    """After its effect. Without another site, a cancel is there before the new run's first task."""
-    reply = await it.body()
-    if it.fault not in it.script.fired:
-        it.fire()
-        if it.fault.kind is Kind.ENDED_REFUSED and it.fault.then is not None:
-            await it.script.stage.refuse(it.fault.then.activity)
-            it.script.count_anew()
+async def is_ended_and_reset(attempt: Attempt) -> Any:
+    """After its effect. Without another, a cancel is there before the new run's first task."""
+    reply = await attempt.body()
+    if attempt.fault not in attempt.state.fired:
+        attempt.fire()
+        if attempt.fault.kind is Kind.ENDED_REFUSED and attempt.fault.then is not None:
+            await attempt.state.controller.refuse(attempt.fault.then.activity)
+            attempt.state.count_anew()
         else:
-            _second_life(it)
-        at_once = it.fault.then is None or it.fault.kind in QUESTIONS
-        way = ENDED[it.fault.kind] if at_once else None
-        await it.script.stage.end_and_reset(way)
+            _second_life(attempt)
+        at_once = attempt.fault.then is None or attempt.fault.kind in QUESTIONS
+        source = ENDED[attempt.fault.kind] if at_once else None
+        await attempt.state.controller.end_and_reset(source)
     return reply
 
 
-def _second_life(it: Attempt) -> None:
+def _second_life(attempt: Attempt) -> None:
     """Have the fault's second part strike."""
-    if it.fault.kind in FIRST or it.fault.then is not None:
-        it.script.begin_again(SECOND[it.fault.kind], it.fault.then)
+    if attempt.fault.kind in FIRST or attempt.fault.then is not None:
+        attempt.state.begin_again(SECOND[attempt.fault.kind], attempt.fault.then)
 
 
 EARLIER: dict[StrEnum, Behaviour] = {
-    **dict.fromkeys(TASK_LOST, task_lost),
-    **dict.fromkeys(ENDED, ended),
+    **dict.fromkeys(TASK_LOST, loses_task),
+    **dict.fromkeys(ENDED, is_ended_and_reset),
 }

@@ -8,25 +8,25 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from saga.verify.cases import Word
-from saga.verify.faults import Fault, Schedule, Site
+from saga.verify.cases import OperatorDecision
+from saga.verify.faults import Fault, InjectionPoint, Schedule
 from saga.verify.groups import PARKED, UNDONE
 from saga.verify.kinds import Life
 
 if TYPE_CHECKING:
-    from saga.verify.injection.stage import Stage
+    from saga.verify.injection.run_controller import RunController
 
 END = "the end"
 BOUND = 45.0
 
 
-class Script:
-    """One run's faults and its diary. Its stage, which is set once it runs, carries them out.
+class RunState:
+    """One run's faults and its diary. `controller`, set once it runs, carries them out.
 
     `behaviours`: what each kind of fault does to an attempt.
     """
 
-    stage: "Stage"
+    controller: "RunController"
 
     def __init__(
         self, schedule: Schedule, undoing: dict[str, str], behaviours: Mapping[StrEnum, Any]
@@ -35,19 +35,19 @@ class Script:
         self.behaviours = behaviours
         self.faults = list(schedule.all)
         self.fired: set[Fault] = set()
-        self.calls: list[Site] = []
-        self.attempts: Counter[Site] = Counter()
-        self.local: Counter[Site] = Counter()
-        self.first: dict[Site, datetime] = {}
+        self.calls: list[InjectionPoint] = []
+        self.attempts: Counter[InjectionPoint] = Counter()
+        self.local: Counter[InjectionPoint] = Counter()
+        self.first: dict[InjectionPoint, datetime] = {}
         self.bodies: set[asyncio.Task[Any]] = set()
         self.diary: list[str] = []
         self.over: set[Fault] = set()
         self.wrong: list[str] = []
-        self.words: list[Word] = []
+        self.decisions: list[OperatorDecision] = []
         self.said: Counter[Fault] = Counter()
         self.given_up = False  # an operator has ended it, as it could not go on
         self._undoing = undoing
-        self._healed: set[Site] = set()
+        self._healed: set[InjectionPoint] = set()
         self._next: StrEnum | None = None
         self._milestones: dict[str, asyncio.Event] = {}
         self._began = time.monotonic()
@@ -61,33 +61,33 @@ class Script:
         self.fired.add(fault)
         self.say(f"FAULT {fault}")
 
-    def of(self, site: Site) -> list[Fault]:
-        """The faults that a site has still to suffer."""
-        if site in self._healed:
+    def faults_at(self, point: InjectionPoint) -> list[Fault]:
+        """The faults that a point has still to suffer."""
+        if point in self._healed:
             return []
         if self._next is not None:
-            self.faults.append(Fault(site, self._next))
+            self.faults.append(Fault(point, self._next))
             self._next = None
-        return [fault for fault in self.faults if fault.site == site]
+        return [fault for fault in self.faults if fault.point == point]
 
-    def begin_again(self, kind: StrEnum, site: Site | None) -> None:
+    def begin_again(self, kind: StrEnum, point: InjectionPoint | None) -> None:
         """The saga's second life, in which this is to strike; attempts are counted anew.
 
-        Without a site it strikes what is called first.
+        Without a point it strikes what is called first.
         """
-        if site is None:
+        if point is None:
             self._next = kind
         else:
-            self.faults.append(Fault(site, kind))
+            self.faults.append(Fault(point, kind))
         self.count_anew()
 
     def outlive(self, fault: Fault) -> None:
         """A later life, in which the fault strikes again, unless a person's word has settled it."""
         self.count_anew()
         if self.is_settled(fault):
-            self.heal(fault.site)  # whoever does it again succeeds, and is found out
+            self.heal(fault.point)  # whoever does it again succeeds, and is found out
         else:
-            self.break_again(fault.site)
+            self.break_again(fault.point)
             self.said[fault] = 0
 
     def count_anew(self) -> None:
@@ -97,7 +97,9 @@ class Script:
 
     def is_settled(self, fault: Fault) -> bool:
         """Whether a person has said that what it strikes is done, or need not be."""
-        return any(word.step == fault.site.step and word.settles for word in self.words)
+        return any(
+            decision.step == fault.point.step and decision.settles for decision in self.decisions
+        )
 
     @property
     def ending(self) -> Fault | None:
@@ -119,23 +121,27 @@ class Script:
     @property
     def left(self) -> frozenset[str]:
         """The steps of which a person said that they need not be done, or are; and nobody did."""
-        undone = {fault.site.step for fault in self.faults if fault.kind in UNDONE}
-        return frozenset(word.step for word in self.words if word.settles and word.step in undone)
+        undone = {fault.point.step for fault in self.faults if fault.kind in UNDONE}
+        return frozenset(
+            decision.step
+            for decision in self.decisions
+            if decision.settles and decision.step in undone
+        )
 
-    def heal(self, site: Site) -> None:
+    def heal(self, point: InjectionPoint) -> None:
         """Nothing fails there any more."""
-        self.say(f"{site} is healed")
-        self.reach(healed(site))
-        self._healed.add(site)
+        self.say(f"{point} is healed")
+        self.reach(milestone_of_healing(point))
+        self._healed.add(point)
 
-    def break_again(self, site: Site) -> None:
+    def break_again(self, point: InjectionPoint) -> None:
         """It fails as before."""
-        self._healed.discard(site)
-        self._event(healed(site)).clear()
+        self._healed.discard(point)
+        self._event(milestone_of_healing(point)).clear()
 
-    def undoing_of(self, site: Site) -> Site:
-        """Where the effect of a site's step is undone."""
-        return Site(site.step, self._undoing[site.step.partition("#")[0]])
+    def compensation_of(self, point: InjectionPoint) -> InjectionPoint:
+        """Where the effect of a point's step is undone."""
+        return InjectionPoint(point.step, self._undoing[point.step.partition("#")[0]])
 
     def reach(self, milestone: str) -> None:
         """Somebody may wait for this."""
@@ -154,11 +160,11 @@ class Script:
         """Whether it was reached."""
         return self._event(milestone).is_set()
 
-    async def tried_again(self, site: Site, attempts: int) -> None:
-        """Wait until there is one more attempt at a site than these."""
-        await self.until(begun(site, attempts + 1))
+    async def wait_for_retry(self, point: InjectionPoint, attempts: int) -> None:
+        """Wait until there is one more attempt at a point than these."""
+        await self.until(milestone_of_attempt(point, attempts + 1))
 
-    async def settled(self) -> None:
+    async def wait_until_landed(self) -> None:
         """After the end: let everything go that is held, and wait until it has landed."""
         self.reach(END)
         while self.bodies:
@@ -168,16 +174,16 @@ class Script:
         return self._milestones.setdefault(milestone, asyncio.Event())
 
 
-def begun(site: Site, attempt: int = 1) -> str:
+def milestone_of_attempt(point: InjectionPoint, attempt: int = 1) -> str:
     """The milestone of an attempt's begin."""
-    return f"{site} attempt {attempt} begins"
+    return f"{point} attempt {attempt} begins"
 
 
-def healed(site: Site) -> str:
-    """The milestone of a site's being mended."""
-    return f"{site} is healed"
+def milestone_of_healing(point: InjectionPoint) -> str:
+    """The milestone of a point's being mended."""
+    return f"{point} is healed"
 
 
-def ended(site: Site) -> str:
+def milestone_of_success(point: InjectionPoint) -> str:
     """The milestone of an attempt's success, the first."""
-    return f"{site} has succeeded"
+    return f"{point} has succeeded"

@@ -17,30 +17,37 @@ from temporalio.bridge.proto.workflow_activation import (
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
-from saga.verify.kinds import Way
+from saga.verify.kinds import CancelSource
 
 Activate = Callable[[WorkflowActivation], WorkflowActivationCompletion]
-Asked = dict[int, str]  # what a workflow has asked for: the activity's name, by its number
+ScheduledActivities = dict[
+    int, str
+]  # what a workflow has asked for: the activity's name, by its number
 Decision = tuple[str, frozenset[tuple[str, str]]]
 
 IDLE = {"query_workflow", "remove_from_cache"}
-ASKED = {Way.TEMPORAL: "cancel_workflow", Way.CUSTOMER: "do_update"}
+CANCEL_JOBS = {CancelSource.TEMPORAL: "cancel_workflow", CancelSource.CUSTOMER: "do_update"}
 
 
-class Losses:
+class LostTasks:
     """Which tasks get lost. `count` counts them, by workflow id."""
 
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()
-        self._taken: set[Decision] = set()
-        self._doomed: dict[str, tuple[Way | None, int]] = {}
+        self._lost: set[Decision] = set()
+        self._to_lose: dict[str, tuple[CancelSource | None, int]] = {}
 
-    def doom(self, workflow_id: str, until: Way | None, number: int = 1) -> None:
+    def lose_until(self, workflow_id: str, until: CancelSource | None, number: int = 1) -> None:
         """Lose this workflow's next task; or all, until one knows of so many such cancels."""
-        self._doomed[workflow_id] = until, number
+        self._to_lose[workflow_id] = until, number
 
-    def takes(
-        self, workflow_id: str, activation: WorkflowActivation, asked: Asked, *, every: bool
+    def loses(
+        self,
+        workflow_id: str,
+        activation: WorkflowActivation,
+        scheduled: ScheduledActivities,
+        *,
+        every: bool,
     ) -> bool:
         """Whether this one is lost. Of `every` decision the first attempt is.
 
@@ -49,51 +56,55 @@ class Losses:
         names = [str(job.WhichOneof("variant")) for job in activation.jobs]
         if activation.is_replaying or IDLE.issuperset(names):
             return False
-        lost = self._strikes(workflow_id, names) or (every and self._first(activation, asked))
+        lost = self._strikes(workflow_id, names) or (every and self._first(activation, scheduled))
         self.count[workflow_id] += lost
         return lost
 
     def _strikes(self, workflow_id: str, names: Sequence[str]) -> bool:
-        if workflow_id not in self._doomed:
+        if workflow_id not in self._to_lose:
             return False
-        until, number = self._doomed[workflow_id]
-        comes = until is not None and names.count(ASKED[until]) >= number
+        until, number = self._to_lose[workflow_id]
+        comes = until is not None and names.count(CANCEL_JOBS[until]) >= number
         if until is None or comes:
-            del self._doomed[workflow_id]
+            del self._to_lose[workflow_id]
         return not comes
 
-    def _first(self, activation: WorkflowActivation, asked: Asked) -> bool:
+    def _first(self, activation: WorkflowActivation, scheduled: ScheduledActivities) -> bool:
         """Whether these jobs have not been lost yet."""
-        jobs = frozenset(_job(job, asked) for job in activation.jobs)
+        jobs = frozenset(_job(job, scheduled) for job in activation.jobs)
         decision = (activation.run_id, jobs)
-        first = decision not in self._taken
-        self._taken.add(decision)
+        first = decision not in self._lost
+        self._lost.add(decision)
         return first
 
 
-class LosingRunner(UnsandboxedWorkflowRunner):
-    """Runs workflows, and loses the tasks that its losses take."""
+class TaskLosingRunner(UnsandboxedWorkflowRunner):
+    """Runs workflows, and loses the tasks that `lost_tasks` names."""
 
-    def __init__(self, losses: Losses, *, every: bool = False) -> None:
-        self._losses = losses
+    def __init__(self, lost_tasks: LostTasks, *, every: bool = False) -> None:
+        self._lost_tasks = lost_tasks
         self._every = every
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         """An instance whose decisions may get lost."""
         instance = super().create_instance(det)
-        decide, asked, workflow_id = instance.activate, Asked(), det.info.workflow_id
+        decide, scheduled, workflow_id = (
+            instance.activate,
+            ScheduledActivities(),
+            det.info.workflow_id,
+        )
 
         def activate(activation: WorkflowActivation) -> WorkflowActivationCompletion:
             decided = decide(activation)
-            lost = self._losses.takes(workflow_id, activation, asked, every=self._every)
-            asked.update(_activities(decided))
+            lost = self._lost_tasks.loses(workflow_id, activation, scheduled, every=self._every)
+            scheduled.update(_activities(decided))
             return _loss(activation) if lost else decided
 
         setattr(instance, "activate", activate)  # noqa: B010 - mypy knows it as a method
         return instance
 
 
-def _job(job: WorkflowActivationJob, asked: Asked) -> tuple[str, str]:
+def _job(job: WorkflowActivationJob, scheduled: ScheduledActivities) -> tuple[str, str]:
     """What a job is about, the same whenever it comes again.
 
     An activity's number alone would not tell: a saga that knows of a cancel when it begins anew
@@ -102,7 +113,7 @@ def _job(job: WorkflowActivationJob, asked: Asked) -> tuple[str, str]:
     name = str(job.WhichOneof("variant"))
     body = getattr(job, name)
     if name == "resolve_activity":
-        return name, f"{body.seq} {asked[body.seq]}"
+        return name, f"{body.seq} {scheduled[body.seq]}"
     return name, str(getattr(body, "seq", "") or getattr(body, "id", ""))
 
 

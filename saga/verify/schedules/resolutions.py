@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import cycle
 
 from saga import StepKind
-from saga.verify.faults import Fault, Path, Schedule, Site
+from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule
 from saga.verify.groups import AUDITED, EARLY, LATER
 from saga.verify.kinds import Kind, Life
-from saga.verify.recording import CANCELLED, REJECTED, Calls, Triggers, at
+from saga.verify.recording import CANCELLED, REJECTED, Calls, Triggers, schedules_at
 
 # What may be said of what is done or not, and by two at once; and what only of a question.
 ALONE = (
@@ -26,7 +26,7 @@ QUESTIONED = (Kind.ONLY_RETRY, Kind.FAILS_ONLY_RETRY)
 RESETS = tuple(life for life in LATER if life not in AUDITED)
 
 
-class Words:
+class ResolutionSchedules:
     """What may be said of every step that can be parked."""
 
     def __init__(self, calls: Calls, *, tells_lives: bool, recovers: bool) -> None:
@@ -37,51 +37,53 @@ class Words:
         self._tells_lives = tells_lives and bool(calls.recording.notes)
         self._recovers = recovers
 
-    def all(self, triggers: Triggers, path: Path) -> Iterator[Schedule]:
+    def all(self, triggers: Triggers, path: ExecutionPath) -> Iterator[Schedule]:
         """Forward, and undone for each of the triggers; at once and in later lives for one."""
-        lives = LATER if path is Path.REGULAR and self._recovers else RESETS
+        lives = LATER if path is ExecutionPath.REGULAR and self._recovers else RESETS
         if not self._tells_lives:  # a life ends when what is parked is put on record
             lives = ()
-        yield from self._forward(lives)
-        yield from self._undoing(triggers, lives)
-        yield from self._early(triggers)
+        yield from self._plan_forward(lives)
+        yield from self._plan_undoing(triggers, lives)
+        yield from self._plan_early(triggers)
 
-    def _forward(self, lives: Sequence[Life]) -> Iterator[Schedule]:
-        for site in self._binding:
-            pivot = self._calls.step(site).kind is StepKind.PIVOT
+    def _plan_forward(self, lives: Sequence[Life]) -> Iterator[Schedule]:
+        for point in self._binding:
+            pivot = self._calls.step(point).kind is StepKind.PIVOT
             kinds = (Kind.FAILS_ONLY_RETRY,) if pivot else (*ALONE, *AT_ONCE)
-            yield from at(site, kinds, self._completed)
-            for later in _in_each(lives, site, kinds if pivot else None):
+            yield from schedules_at(point, kinds, self._completed)
+            for later in _in_each(lives, point, kinds if pivot else None):
                 undone = pivot and later.faults[0].life in AUDITED
                 yield replace(later, expects=self._completed | (CANCELLED if undone else set()))
 
-    def _undoing(self, triggers: Triggers, lives: Sequence[Life]) -> Iterator[Schedule]:
+    def _plan_undoing(self, triggers: Triggers, lives: Sequence[Life]) -> Iterator[Schedule]:
         turn = cycle(triggers)
-        for site in self._recording.undoing:
-            asked = self._calls.step(site).kind is StepKind.PIVOT
+        for point in self._recording.undoing:
+            asked = self._calls.step(point).kind is StepKind.PIVOT
             for trigger, status in triggers:
-                for single in at(site, QUESTIONED if asked else ALONE, status):
+                for single in schedules_at(point, QUESTIONED if asked else ALONE, status):
                     yield replace(single, trigger=trigger)
-            for single in at(site, () if asked else AT_ONCE, frozenset()):
+            for single in schedules_at(point, () if asked else AT_ONCE, frozenset()):
                 trigger, status = next(turn)
                 yield replace(single, trigger=trigger, expects=status)
-            for later in _in_each(lives, site, QUESTIONED if asked else None):
+            for later in _in_each(lives, point, QUESTIONED if asked else None):
                 trigger, status = next(turn)
                 expects = status | REJECTED | CANCELLED
                 yield replace(later, trigger=trigger, expects=expects)
 
-    def _early(self, triggers: Triggers) -> Iterator[Schedule]:
-        for site in self._recording.forward:
-            yield from at(site, (*EARLY,), self._completed)
+    def _plan_early(self, triggers: Triggers) -> Iterator[Schedule]:
+        for point in self._recording.forward:
+            yield from schedules_at(point, (*EARLY,), self._completed)
         for trigger, status in triggers[:1]:
-            for site in self._recording.undoing:
-                for single in at(site, (*EARLY,), status):
+            for point in self._recording.undoing:
+                for single in schedules_at(point, (*EARLY,), status):
                     yield replace(single, trigger=trigger)
 
 
-def _in_each(lives: Sequence[Life], site: Site, kinds: Sequence[Kind] | None) -> Iterator[Schedule]:
+def _in_each(
+    lives: Sequence[Life], point: InjectionPoint, kinds: Sequence[Kind] | None
+) -> Iterator[Schedule]:
     """These kinds, or those that settle something, in each of these lives."""
     for life in lives:
         settling = IN_RESETS if life in RESETS and len(lives) == len(LATER) else IN_LIVES
         for kind in settling if kinds is None else kinds:
-            yield Schedule((Fault(site, kind, life=life),))
+            yield Schedule((Fault(point, kind, life=life),))

@@ -12,12 +12,12 @@ from temporalio.service import RPCError, RPCStatusCode
 from saga import StepView
 from saga.step import activity_name
 from saga.verify.cases import Case, Ending
-from saga.verify.faults import Fault, Site
+from saga.verify.faults import Fault, InjectionPoint
 from saga.verify.groups import AUDITED
-from saga.verify.injection.run_state import Script
+from saga.verify.injection.run_state import RunState
 from saga.verify.injection.simulated_answers import answer, skip_time
 from saga.verify.injection.workflow_reset import FIRST, reset
-from saga.verify.kinds import Way
+from saga.verify.kinds import CancelSource
 
 if TYPE_CHECKING:
     from saga.verify.environment.environment import Environment
@@ -34,7 +34,7 @@ class NoteOfStep(NamedTuple):
     parked: bool
 
 
-class Stage:
+class RunController:
     """One run, seen by its faults. `handle` is of the workflow's newest run.
 
     `accepted`: a customer's cancel was; `unheard`: there was no workflow any more to hear it.
@@ -43,22 +43,22 @@ class Stage:
     handle: WorkflowHandle[Any, Any]
 
     def __init__(
-        self, environment: "Environment", subject: "Subject", case: Case, script: Script
+        self, environment: "Environment", subject: "Subject", case: Case, state: RunState
     ) -> None:
         self.environment = environment
         self.case = case
         self.accepted = False
         self.unheard = False
         self._subject = subject
-        self._script = script
+        self._state = state
         self._ended_once = False
         self._aside: set[asyncio.Task[Any]] = set()
         self._successors: list[asyncio.Event] = []
 
     @property
-    def usual_way(self) -> Way:
+    def usual_cancel_source(self) -> CancelSource:
         """How a cancel is asked for where it does not matter how."""
-        return Way.TEMPORAL if self._subject.cancel is None else Way.CUSTOMER
+        return CancelSource.TEMPORAL if self._subject.cancel is None else CancelSource.CUSTOMER
 
     @property
     def may_park(self) -> bool:
@@ -70,21 +70,21 @@ class Stage:
         """Whether only `judge_at_last` can tell what is wrong."""
         return False
 
-    async def prepare(self, site: Site) -> None:
-        """Before each attempt at a site: an extension may have to remember something."""
+    async def prepare(self, point: InjectionPoint) -> None:
+        """Before each attempt at a point: an extension may have to remember something."""
 
-    async def answer_after(self, site: Site) -> None:
+    async def answer_after(self, point: InjectionPoint) -> None:
         """After each attempt that succeeds: if it opened a request, have that answered."""
         actions = {row.name: activity_name(row.action) for row in self._subject.steps if row.awaits}
-        step = site.step.partition("#")[0]
-        if actions.get(step) == site.activity and step in self._subject.answers:
+        step = point.step.partition("#")[0]
+        if actions.get(step) == point.activity and step in self._subject.answers:
             client, workflow_id = self.environment.client, self.case.workflow_id
             await skip_time(client, workflow_id, enabled=False)
             said = self._subject.answers[step](self.case)
-            self.beside(self._say(answer(client, workflow_id, site.step, said)))
+            self.beside(self._say(answer(client, workflow_id, point.step, said)))
 
-    async def _say(self, words: Coroutine[Any, Any, str]) -> None:
-        self._script.say(await words)
+    async def _say(self, decisions: Coroutine[Any, Any, str]) -> None:
+        self._state.say(await decisions)
 
     def note_in(self, args: Sequence[Any]) -> NoteOfStep | None:
         """What an attempt with these arguments puts on record of a parked step, if it does."""
@@ -96,14 +96,14 @@ class Stage:
 
     def ending(self, status: str | None, how: str) -> Ending:
         """How the run ended."""
-        script = self._script
+        state = self._state
         return Ending(
             status,
             how,
             self.accepted,
-            words=tuple(script.words),
-            left=script.left,
-            lives=bool(script.over),
+            decisions=tuple(state.decisions),
+            left=state.left,
+            lives=bool(state.over),
         )
 
     async def strike_after(self, fault: Fault) -> str:
@@ -118,7 +118,7 @@ class Stage:
         """Have what is not of this run carry on a saga whose workflow was ended."""
         raise NotImplementedError
 
-    async def answered(self) -> None:
+    async def wait_for_answers(self) -> None:
         """Until all has come to its end that goes on beside the saga."""
         await asyncio.gather(*self._aside)
 
@@ -142,7 +142,7 @@ class Stage:
                 return False
             raise
 
-    async def goes_on(self) -> bool:
+    async def wait_for_successor(self) -> bool:
         """Wait for the run after one that was terminated; False if there is to be none."""
         if not self._successors:
             return False
@@ -155,26 +155,26 @@ class Stage:
         self._aside.add(task)
         return task
 
-    async def ask(self, way: Way) -> None:
+    async def ask(self, source: CancelSource) -> None:
         """A cancel; returns when it is processed. It is so even if whoever asks is lost."""
-        await asyncio.shield(self.beside(self._ask(way)))
+        await asyncio.shield(self.beside(self._ask(source)))
 
-    async def _ask(self, way: Way) -> None:
-        if way is Way.TEMPORAL:
+    async def _ask(self, source: CancelSource) -> None:
+        if source is CancelSource.TEMPORAL:
             await self.handle.cancel()
             await self._cancel_is_processed()
-            self._script.say("cancelled by Temporal")
+            self._state.say("cancelled by Temporal")
             return
         try:
             await self._cancel_as_a_customer()
         except WorkflowUpdateFailedError as refused:
-            self._script.say(f"the customer's cancel was refused: {refused.cause}")
+            self._state.say(f"the customer's cancel was refused: {refused.cause}")
         except RPCError as gone:
             self.unheard = True
-            self._script.say(f"the customer's cancel found no workflow: {gone}")
+            self._state.say(f"the customer's cancel found no workflow: {gone}")
         else:
             self.accepted = True
-            self._script.say("the customer's cancel was accepted")
+            self._state.say("the customer's cancel was accepted")
 
     async def _cancel_as_a_customer(self) -> None:
         """Until there is an answer: what cannot be asked now is asked again, as of our API."""
@@ -203,31 +203,31 @@ class Stage:
         """Have an activity's service refuse it from now on."""
         await self._subject.refusals[activity](self.environment.world, self.case)
 
-    def lose(self, way: Way | None) -> None:
+    def lose(self, source: CancelSource | None) -> None:
         """Lose the workflow task that goes on; and all, until one knows of a cancel, sent now."""
-        self.environment.losses.doom(self.handle.id, way)
-        if way is not None:
-            self.beside(self._ask(way))
+        self.environment.lost_tasks.lose_until(self.handle.id, source)
+        if source is not None:
+            self.beside(self._ask(source))
 
     def hold_until_updates(self, number: int) -> None:
         """Lose all tasks until one brings so many Updates at once."""
-        self.environment.losses.doom(self.handle.id, Way.CUSTOMER, number)
+        self.environment.lost_tasks.lose_until(self.handle.id, CancelSource.CUSTOMER, number)
 
-    async def end_and_reset(self, way: Way | None) -> None:
+    async def end_and_reset(self, source: CancelSource | None) -> None:
         """Terminate the run; the new one does nothing before it knows of the cancel."""
         done = await self.terminate()
-        if way is not None:
-            self.environment.losses.doom(self.handle.id, way)
+        if source is not None:
+            self.environment.lost_tasks.lose_until(self.handle.id, source)
         self.handle = await reset(self.environment.client, self.handle, FIRST)
-        self._script.say("reset to its first task")
-        if way is not None:
-            self.beside(self._ask(way))
+        self._state.say("reset to its first task")
+        if source is not None:
+            self.beside(self._ask(source))
         done.set()
 
     async def outlive(self, fault: Fault) -> None:
         """End this life of the saga as the fault has it; the next one begins."""
-        self._script.over.add(fault)
-        self._script.outlive(fault)
+        self._state.over.add(fault)
+        self._state.outlive(fault)
         if fault.life in AUDITED:
             await self.recover()
         else:
@@ -239,5 +239,5 @@ class Stage:
         self._successors.append(done)
         self._ended_once = True
         await self.handle.terminate("by the verifier")
-        self._script.say("terminated")
+        self._state.say("terminated")
         return done
