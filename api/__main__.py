@@ -29,7 +29,7 @@ from infrastructure.settings import EVENTS, DatabaseUrl, WebhookSettings
 from infrastructure.telemetry.setup import telemetry_of
 from infrastructure.telemetry.temporal import plugins, replay_safe
 from infrastructure.temporal.client import connect, demand_keys, runtime_of
-from services.composition import breakers_of, open_placed
+from services.composition import breakers_of, open_services_at
 from services.event.wiring import open_webhooks
 from services.locations import Places, PlaceSettings
 from workers.claims import claiming
@@ -135,7 +135,7 @@ async def open_backend(
     client = await to_temporal(lazy=True)
     async with (
         open_keys(auth.api_auth_jwks) as keys,
-        open_placed(places, "api", observe=observed(breakers_of(places))) as services,
+        open_services_at(places, "api", observe=observed(breakers_of(places))) as services,
         open_webhooks(EventPlace().event_database_url) as webhooks,
     ):
         verifier = Verifier(

@@ -36,8 +36,8 @@ PROTOCOLS: Mapping[str, type] = {
 }
 Opening = AbstractAsyncContextManager[Opened[Any]]
 LOCAL: Mapping[str, Callable[[str], Opening]] = {
-    "order": order.opened,
-    "inventory": inventory.opened,
+    "order": order.open_service,
+    "inventory": inventory.open_service,
 }
 
 # Seconds for one call, each less than an attempt of the activities that make it: an attempt of a
@@ -68,12 +68,12 @@ async def open_services(
     settings: DatabaseSettings, provider: ProviderSettings
 ) -> AsyncIterator[Services]:
     """All services in this process."""
-    async with open_placed(Places.local(settings, provider), "in-process") as services:
+    async with open_services_at(Places.local(settings, provider), "in-process") as services:
         yield services
 
 
 @asynccontextmanager
-async def open_placed(
+async def open_services_at(
     places: Places, subject: str, *, observe: Observer = unobserved
 ) -> AsyncIterator[Services]:
     """The services, each where it is; connections are made when needed and closed at the end.
@@ -95,17 +95,17 @@ async def open_placed(
 def _open(service: str, places: Places, subject: str, observe: Observer) -> Opening:
     url = places.databases.get(service)
     if url is None and places.issuer is not None:
-        remote_at = partial(opened_remote, service, places.urls[service], places.issuer, subject)
+        remote_at = partial(open_remote, service, places.urls[service], places.issuer, subject)
         return remote_at(observe, authorities=places.authorities)
     if service == "payment" and places.provider is not None:
-        return payment.opened(str(url), places.provider, observe=observe)
+        return payment.open_service(str(url), places.provider, observe=observe)
     if service == "user":
-        return user.opened(str(url), keys=places.user_keys)
+        return user.open_service(str(url), keys=places.user_keys)
     return LOCAL[service](str(url))
 
 
 @asynccontextmanager
-async def opened_remote(
+async def open_remote(
     service: str,
     url: str,
     issuer: Issuer,

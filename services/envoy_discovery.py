@@ -38,13 +38,13 @@ async def run(folder: Path) -> None:
             registry = PostgresRegistry(database)
             files = EndpointFiles(folder)
             files.make(tuple(SERVICES))
-            publish = _counted(files.publish)
+            publish = _publish_and_count(files.publish)
             await Watch(registry, tuple(SERVICES), health_by(http), publish).run(stop)
     finally:
         await database.close()
 
 
-def _counted(publish: Publish) -> Publish:
+def _publish_and_count(publish: Publish) -> Publish:
     known = gauge("saga_instances", "Instances of a service that are listed and well")
     up = gauge("saga_instance_up", "1 for an instance that is listed and well, 0 for one that was")
     seen: set[Instance] = set()

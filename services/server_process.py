@@ -98,7 +98,7 @@ async def run(service: str, serving: Serving, options: argparse.Namespace) -> No
             server = _Server(_config(app, TlsSettings()), options.drain)
             running = asyncio.create_task(server.serve(sockets=[listening]))
             stopping = asyncio.create_task(stop.wait())
-            async with _listed(_instance(service, options)):
+            async with _keep_listed(_instance(service, options)):
                 await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             server.should_exit = True
@@ -111,7 +111,7 @@ def _instance(service: str, options: argparse.Namespace) -> Instance:
 
 
 @asynccontextmanager
-async def _listed(instance: Instance) -> AsyncIterator[None]:
+async def _keep_listed(instance: Instance) -> AsyncIterator[None]:
     """On the registry's list, if there is one; at the end, until it is known to be off it."""
     url = RegistrySettings().registry_database_url
     if url is None:

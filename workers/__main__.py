@@ -18,7 +18,7 @@ from infrastructure.telemetry.setup import telemetry_of
 from infrastructure.telemetry.temporal import plugins, replay_safe
 from infrastructure.temporal.client import connect, runtime_of
 from saga.lint import MissingSearchAttributes, check_search_attributes
-from services.composition import Services, breakers_of, open_placed
+from services.composition import Services, breakers_of, open_services_at
 from services.locations import PlaceSettings
 from workers import schedules
 from workers.claims import NamespaceMissing, NamespaceTaken, claim_patiently
@@ -65,7 +65,7 @@ async def run(options: argparse.Namespace, joining: Connect) -> None:
         places = PlaceSettings().places()
         breakers = observed(breakers_of(places))
         services = await stack.enter_async_context(
-            open_placed(places, options.identity, observe=breakers)
+            open_services_at(places, options.identity, observe=breakers)
         )
         working = asyncio.create_task(_work(options, services, ready, joining))
         stopping = asyncio.create_task(stop.wait())

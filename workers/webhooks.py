@@ -63,7 +63,7 @@ def starting(client: Client, database: Database, deliveries: Deliveries) -> Cons
                 raise outcome
 
     return Consumer(
-        CONSUMER, database, inbox, deliveries.take, wanted=deliveries.wanted, then=begin
+        CONSUMER, database, inbox, deliveries.take, wanted=deliveries.is_wanted, then=begin
     )
 
 

@@ -31,7 +31,7 @@ class Deliveries:
         self._database = database
         self._public = public
 
-    async def wanted(self, event: CloudEvent) -> bool:
+    async def is_wanted(self, event: CloudEvent) -> bool:
         """Whether any webhook is for this event: seldom, so this is one statement."""
         if event.type not in set(WebhookEvent):
             return False

@@ -65,13 +65,13 @@ class Webhooks:
         """One of them. NotFound."""
         async with self._database.statement() as tx:
             found = await tx.execute(select(webhooks).where(webhooks.c.id == webhook_id))
-            return _webhook(_found(found.mappings().one_or_none()))
+            return _webhook(_require_row(found.mappings().one_or_none()))
 
     async def remove(self, webhook_id: str) -> None:
         """Forget it and its deliveries; nothing is sent to it from now on. NotFound."""
         gone = delete(webhooks).where(webhooks.c.id == webhook_id).returning(*webhooks.c)
         async with self._database.transaction() as tx:
-            _found((await tx.execute(gone)).mappings().one_or_none())
+            _require_row((await tx.execute(gone)).mappings().one_or_none())
 
     async def rotate(self, webhook_id: str) -> WebhookWithSecret:
         """Give it a new secret. For a day, requests are signed by the old one too. NotFound."""
@@ -81,12 +81,12 @@ class Webhooks:
             "old_secret_until": func.now() + BOTH_SECRETS,
         }
         async with self._database.transaction() as tx:
-            return _with_secret(await _changed(tx, webhook_id, values))
+            return _with_secret(await _update_row(tx, webhook_id, values))
 
     async def enable(self, webhook_id: str) -> Webhook:
         """Send to it again, after it was disabled. NotFound."""
         async with self._database.transaction() as tx:
-            return _webhook(await _changed(tx, webhook_id, {"disabled_reason": None}))
+            return _webhook(await _update_row(tx, webhook_id, {"disabled_reason": None}))
 
     async def deliveries(
         self, webhook_id: str, state: DeliveryState | None, limit: int
@@ -109,27 +109,27 @@ class Webhooks:
         return Delivery(**row)
 
 
-async def _changed(tx: AsyncConnection, webhook_id: str, values: dict[str, Any]) -> RowMapping:
+async def _update_row(tx: AsyncConnection, webhook_id: str, values: dict[str, Any]) -> RowMapping:
     statement: Update = update(webhooks).where(webhooks.c.id == webhook_id).values(values)
     row = (await tx.execute(statement.returning(*webhooks.c))).mappings().one_or_none()
-    return _found(row)
+    return _require_row(row)
 
 
-def _found(row: RowMapping | None) -> RowMapping:
+def _require_row(row: RowMapping | None) -> RowMapping:
     if row is None:
         raise NotFound("unknown_webhook", UNKNOWN_WEBHOOK)
     return row
 
 
 def _webhook(row: RowMapping) -> Webhook:
-    return Webhook(**_shown(row))
+    return Webhook(**_to_fields(row))
 
 
 def _with_secret(row: RowMapping) -> WebhookWithSecret:
-    return WebhookWithSecret(**_shown(row), secret=row["secret"])
+    return WebhookWithSecret(**_to_fields(row), secret=row["secret"])
 
 
-def _shown(row: RowMapping) -> dict[str, Any]:
+def _to_fields(row: RowMapping) -> dict[str, Any]:
     names = ("id", "customer_id", "url", "event_types", "disabled_reason", "created_at")
     state = "enabled" if row["disabled_reason"] is None else "disabled"
     return {name: row[name] for name in names} | {"state": state}

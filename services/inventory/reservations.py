@@ -15,7 +15,7 @@ from services.inventory.tables import barrier
 FOR_GOOD = 2  # actions of one saga that took effect: it reserved, and it sold what it had reserved
 
 
-async def held(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Holding]:
+async def list_holdings(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Holding]:
     """What these sagas have reserved, and neither released nor sold; found by their ids.
 
     A reservation that was released is no longer `done`, and selling is a second action of a saga.
@@ -46,7 +46,9 @@ async def effects(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Effects]
     return [Effects(saga_id=saga_id, steps=tuple(sorted(steps))) for saga_id, steps in found]
 
 
-async def moved(tx: AsyncConnection, key: StepKey, *, hold: bool = False) -> list[Reservation]:
+async def find_other_moves(
+    tx: AsyncConnection, key: StepKey, *, hold: bool = False
+) -> list[Reservation]:
     """What the other actions of this saga have moved, and was not undone.
 
     `hold`: nor is it until the transaction ends. Whoever undoes a reservation holds it already, so
@@ -59,10 +61,13 @@ async def moved(tx: AsyncConnection, key: StepKey, *, hold: bool = False) -> lis
     return [Reservation.model_validate(reply) for reply in found.scalars()]
 
 
-async def sold(tx: AsyncConnection, command: ReserveStock) -> bool:
+async def is_sold(tx: AsyncConnection, command: ReserveStock) -> bool:
     """Whether the saga of this order has reserved these pieces, and sold them."""
     of_order = StepKey(saga_id=workflow_id(command.order_id), step="")
-    return sum(same(reservation, command) for reservation in await moved(tx, of_order)) >= FOR_GOOD
+    return (
+        sum(same(reservation, command) for reservation in await find_other_moves(tx, of_order))
+        >= FOR_GOOD
+    )
 
 
 def same(moved: Reservation, command: ReserveStock) -> bool:

@@ -109,7 +109,7 @@ class Inventory:
         """Undo `reserve`: what it moved goes back to available. Rejected `stock_sold`."""
 
         async def undo(reserved: Reservation | None) -> Reservation:
-            if reserved is not None and await reservations.moved(tx, key):
+            if reserved is not None and await reservations.find_other_moves(tx, key):
                 raise Rejected(
                     "stock_sold", f"{stock_movements.pieces(reserved.lines)} have been sold"
                 )
@@ -117,7 +117,7 @@ class Inventory:
             await stock_movements.must_move(tx, lines, RESERVED, AVAILABLE)
             return Reservation(order_id=command.order_id, lines=lines)
 
-        told = _told(EventType.INVENTORY_RELEASED)
+        told = _build_stock_events(EventType.INVENTORY_RELEASED)
         digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.compensation(
@@ -128,7 +128,7 @@ class Inventory:
         """Move the pieces that this saga has reserved to sold. Rejected `stock_not_held`."""
 
         async def move(tx: AsyncConnection) -> None:
-            reserved = await reservations.moved(tx, key, hold=True)
+            reserved = await reservations.find_other_moves(tx, key, hold=True)
             if not any(reservations.same(reservation, command) for reservation in reserved):
                 detail = f"{key.saga_id} holds no {stock_movements.pieces(command.lines)}"
                 raise Rejected("stock_not_held", detail)
@@ -146,7 +146,7 @@ class Inventory:
             if not is_return_of(key.saga_id, command.order_id):
                 detail = f"{key.saga_id} does not return order {command.order_id}"
                 raise Rejected("foreign_saga", detail)
-            sold = await reservations.sold(tx, command)
+            sold = await reservations.is_sold(tx, command)
             if not sold or not await stock_movements.move(tx, command.lines, SOLD, AVAILABLE):
                 pieces = stock_movements.pieces(command.lines)
                 detail = f"{pieces} of {command.order_id} are not sold yet"
@@ -157,7 +157,7 @@ class Inventory:
     async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
         """What these sagas have reserved and neither released nor sold; others are left out."""
         async with self._database.statement() as tx:
-            return await reservations.held(tx, saga_ids)
+            return await reservations.list_holdings(tx, saga_ids)
 
     async def effects(self, saga_ids: Sequence[str]) -> list[Effects]:
         """Which steps of these sagas stand here; sagas without any are left out."""
@@ -190,7 +190,7 @@ class Inventory:
         digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.action(
-                tx, key, Reservation, effect, digest=digest, events=_told(event)
+                tx, key, Reservation, effect, digest=digest, events=_build_stock_events(event)
             )
 
     async def _change(self, statement: Executable, event: EventType) -> Product | None:
@@ -205,14 +205,14 @@ class Inventory:
             return product
 
 
-def _told(event: EventType) -> Callable[[Reservation], Sequence[DomainEvent]]:
+def _build_stock_events(event: EventType) -> Callable[[Reservation], Sequence[DomainEvent]]:
     """What is published of lines that were moved, if there were any."""
 
-    def told(moved: Reservation) -> Sequence[DomainEvent]:
+    def build(moved: Reservation) -> Sequence[DomainEvent]:
         data = StockEvent(**moved.model_dump())
         return [DomainEvent(event, moved.order_id, data)] if moved.lines else ()
 
-    return told
+    return build
 
 
 def _product(row: RowMapping) -> Product:

@@ -13,7 +13,7 @@ from services.service_handle import Opened
 
 
 @asynccontextmanager
-async def opened(
+async def open_service(
     url: str, *, pool_size: int = POOL_SIZE
 ) -> AsyncIterator[Opened[InventoryService]]:
     """The service on this database; it connects when first needed, and closes at the end."""

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 from infrastructure.security.access_tokens import Verifier
 from infrastructure.settings import DatabaseUrl
 from services.order.http import create_app
-from services.order.wiring import opened
+from services.order.wiring import open_service
 from services.server_process import POOL_SIZE, serve
 
 
@@ -23,7 +23,7 @@ class Settings(BaseSettings):
 @asynccontextmanager
 async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
     """The application, on what the environment names."""
-    async with opened(Settings().order_database_url, pool_size=POOL_SIZE) as found:
+    async with open_service(Settings().order_database_url, pool_size=POOL_SIZE) as found:
         yield create_app(found, verifier)
 
 

@@ -186,7 +186,7 @@ def _was_there(event: RecordedEvent, at: int | datetime | None) -> bool:
 Fold = Callable[[OrderAggregate, Mapping[str, Any], str], OrderAggregate]
 
 
-def _placed(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+def _apply_placed(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
     """What was blocked before is of an earlier life of its saga: this one goes on."""
     accepted_at = data["accepted_at"]
     return replace(
@@ -200,25 +200,27 @@ def _placed(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggr
     )
 
 
-def _item_added(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+def _apply_item_added(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
     return replace(order, items=(*order.items, OrderLine.model_validate(data)))
 
 
-def _moved(order: OrderAggregate, data: Mapping[str, Any], event_type: str) -> OrderAggregate:
+def _apply_status(
+    order: OrderAggregate, data: Mapping[str, Any], event_type: str
+) -> OrderAggregate:
     reason = Reason.model_validate(data) if "code" in data else None
     return replace(order, status=STATUS_AFTER[event_type], reason=reason, returning=None)
 
 
-def _return_started(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+def _apply_return_started(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
     return replace(order, returning=data["saga_id"])
 
 
-def _return_abandoned(order: OrderAggregate, _: Mapping[str, Any], __: str) -> OrderAggregate:
+def _apply_return_abandoned(order: OrderAggregate, _: Mapping[str, Any], __: str) -> OrderAggregate:
     """Plainly confirmed again: why it was abandoned stays in the history."""
     return replace(order, returning=None)
 
 
-def _noted(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
+def _apply_note(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
     """What is blocked past its confirmation stays confirmed: that much is true.
 
     Nor does a step of another saga than its own say how an order stands.
@@ -231,11 +233,11 @@ def _noted(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggre
 
 
 FOLDS: Mapping[str, Fold] = {
-    "StepBlocked": _noted,
-    "StepUnblocked": _noted,
-    "OrderPlaced": _placed,
-    "ItemAdded": _item_added,
-    "OrderReturnStarted": _return_started,
-    RETURN_ABANDONED: _return_abandoned,
-    **dict.fromkeys(STATUS_AFTER, _moved),
+    "StepBlocked": _apply_note,
+    "StepUnblocked": _apply_note,
+    "OrderPlaced": _apply_placed,
+    "ItemAdded": _apply_item_added,
+    "OrderReturnStarted": _apply_return_started,
+    RETURN_ABANDONED: _apply_return_abandoned,
+    **dict.fromkeys(STATUS_AFTER, _apply_status),
 }

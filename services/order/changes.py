@@ -18,7 +18,7 @@ from saga.participant import StepKey
 from saga.participant.barrier import Barrier
 from services.order import notes, read_model, sql
 from services.order.aggregate import OrderAggregate, ends_return
-from services.order.integration_events import published
+from services.order.integration_events import to_integration_events
 from services.order.snapshots_and_upcasters import SNAPSHOT_SCHEMA, as_state, from_state
 from services.order.sql import HISTORY, REPLY, SNAPSHOT, STATE, WRITTEN
 from services.order.tables import snapshots
@@ -41,7 +41,7 @@ class Changes:
         self._events = events
         self._outbox = outbox
         self._snapshots = Snapshots(snapshots, schema=SNAPSHOT_SCHEMA, every=snapshot_every)
-        known = sql.known(events, self._snapshots)
+        known = sql.select_history(events, self._snapshots)
         self._loading = select(*known)
         self._claiming = sql.claiming(barrier, known)
         self._recording = outbox.along(sql.recording(events))
@@ -55,13 +55,13 @@ class Changes:
         stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
         if stored is not None:
             return stored
-        order = self._folded(order_id, row)
+        order = self._fold(order_id, row)
         return await self._barrier.finish(tx, key, await self.record(tx, order, decide(order)))
 
     async def load(self, tx: AsyncConnection, order_id: str) -> OrderAggregate:
         """The order as it stands."""
         its = {"its_stream": order_id}
-        return self._folded(order_id, (await tx.execute(self._loading, its)).mappings().one())
+        return self._fold(order_id, (await tx.execute(self._loading, its)).mappings().one())
 
     async def record(
         self, tx: AsyncConnection, order: OrderAggregate, decided: Sequence[NewEvent]
@@ -71,7 +71,7 @@ class Changes:
         told: list[DomainEvent] = []
         for event in decided:
             order = order.apply(event.type, event.data)
-            told += published(event, order)
+            told += to_integration_events(event, order)
         parameters = (
             self._events.rows(tx, order.id, decided, expected_version=before)
             | read_model.state(order)
@@ -82,7 +82,7 @@ class Changes:
             tx, order.id, row[WRITTEN], len(decided), expected_version=before
         )
         await self._snapshots.take(tx, order.id, before, order.version, lambda: as_state(order))
-        return read_model.saved(row)
+        return read_model.read_saved(row)
 
     async def abandon(
         self, tx: AsyncConnection, key: StepKey, order_id: str, reason: Reason, digest: str | None
@@ -109,6 +109,6 @@ class Changes:
         else:
             await self._events.append(tx, order.id, decided, expected_version=order.version)
 
-    def _folded(self, order_id: str, row: RowMapping) -> OrderAggregate:
+    def _fold(self, order_id: str, row: RowMapping) -> OrderAggregate:
         behind = self._events.events_of(row[HISTORY])
         return from_state(order_id, row[SNAPSHOT]).after(behind)

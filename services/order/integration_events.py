@@ -20,7 +20,7 @@ TOLD: Mapping[str, EventType] = {
 }
 
 
-def published(event: NewEvent, after: OrderAggregate) -> Iterator[DomainEvent]:
+def to_integration_events(event: NewEvent, after: OrderAggregate) -> Iterator[DomainEvent]:
     """What is told of an event, given the order after it: nothing, or one thing."""
     told = TOLD.get(event.type)
     if told is EventType.ORDER_UNBLOCKED and after.status == OrderStatus.BLOCKED:

@@ -60,7 +60,7 @@ def columns_of(order: OrderAggregate) -> dict[str, Any]:
     return {name.removeprefix("new_"): value for name, value in state(order).items()}
 
 
-def saved(row: RowMapping) -> Order:
+def read_saved(row: RowMapping) -> Order:
     """The order that `saving` answers."""
     return _order(row)
 
@@ -75,7 +75,7 @@ async def find(tx: AsyncConnection, order_id: str) -> Order:
     return _order(await _row(tx, order_id))
 
 
-async def accepted(tx: AsyncConnection, order_id: str) -> AcceptedOrder:
+async def find_accepted(tx: AsyncConnection, order_id: str) -> AcceptedOrder:
     """The order as it looked when it was accepted. NotFound if there is none."""
     row = await _row(tx, order_id)
     then = row["accepted_at"] or row["created_at"]

@@ -132,7 +132,7 @@ class Orders:
     async def accepted(self, order_id: str) -> AcceptedOrder:
         """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
         async with self._database.statement() as tx:
-            return await read_model.accepted(tx, order_id)
+            return await read_model.find_accepted(tx, order_id)
 
     async def command(self, order_id: str) -> CreateOrder:
         """The command that the order was made of, as it was accepted. NotFound if there is none."""

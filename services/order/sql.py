@@ -18,7 +18,7 @@ STATE, REPLY, HISTORY, WRITTEN = "state", "reply", "history", "events_written"
 SNAPSHOT = "snapshot"
 
 
-def known(store: EventStore, snapshots: Snapshots) -> tuple[ColumnElement[Any], ...]:
+def select_history(store: EventStore, snapshots: Snapshots) -> tuple[ColumnElement[Any], ...]:
     """What an order is folded from: its snapshot, if it has one, and the events behind that."""
     return (
         snapshots.state().label(SNAPSHOT),

@@ -13,7 +13,9 @@ from services.service_handle import Opened
 
 
 @asynccontextmanager
-async def opened(url: str, *, pool_size: int = POOL_SIZE) -> AsyncIterator[Opened[OrderService]]:
+async def open_service(
+    url: str, *, pool_size: int = POOL_SIZE
+) -> AsyncIterator[Opened[OrderService]]:
     """The service on this database; it connects when first needed, and closes at the end."""
     database = Database(url, pool_size=pool_size)
     try:

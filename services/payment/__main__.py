@@ -11,7 +11,7 @@ from infrastructure.http.circuit_breaker_metrics import observed
 from infrastructure.security.access_tokens import Verifier
 from infrastructure.settings import DatabaseUrl, ProviderSettings
 from services.payment.http import create_app
-from services.payment.wiring import PROVIDER, opened
+from services.payment.wiring import PROVIDER, open_service
 from services.server_process import POOL_SIZE, serve
 
 
@@ -26,7 +26,7 @@ async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
     """The application, on what the environment names."""
     url = Settings().payment_database_url
     breaker = observed([PROVIDER])
-    async with opened(url, ProviderSettings(), pool_size=POOL_SIZE, observe=breaker) as found:
+    async with open_service(url, ProviderSettings(), pool_size=POOL_SIZE, observe=breaker) as found:
         yield create_app(found, verifier)
 
 

@@ -35,7 +35,11 @@ from services.payment import queries, sql
 from services.payment.provider.answers import Intent, IntentStatus
 from services.payment.provider.client import Provider
 from services.payment.provider.errors import StoredFailure
-from services.payment.provider.idempotency_keys import following, told, undecided
+from services.payment.provider.idempotency_keys import (
+    build_payment_events,
+    build_undecided_error,
+    following,
+)
 from services.payment.tables import installation
 
 
@@ -82,7 +86,7 @@ class Charges:
             )
             if stored is not None:
                 return sql.Begun(stored, None, "", "")
-            return sql.begun(row, key, command)
+            return sql.read_begun(row, key, command)
 
     async def _name_installation(self) -> None:
         """Make its id, if this is the first charge ever; each payment's row is made with it."""
@@ -135,7 +139,9 @@ class Charges:
             if stored is not None:
                 return stored
             captured = sql.payment_of(row)
-            return await self._barrier.finish(tx, key, captured, events=told(captured))
+            return await self._barrier.finish(
+                tx, key, captured, events=build_payment_events(captured)
+            )
 
     async def _claim(
         self,
@@ -167,7 +173,7 @@ class Charges:
                 tx, command.order_id, PaymentStatus.DECLINED, detail=refusal.detail
             )
             if before is None or before.payment.status != PaymentStatus.DECLINED:
-                await self._outbox.publish(tx, told(declined, refusal.code))
+                await self._outbox.publish(tx, build_payment_events(declined, refusal.code))
         return None
 
 
@@ -186,4 +192,4 @@ def _must_have_succeeded(intent: Intent) -> None:
         case IntentStatus.CANCELED:
             raise Rejected("payment_canceled", f"intent {intent.id} was canceled")
         case _:
-            raise undecided(intent)
+            raise build_undecided_error(intent)

@@ -16,10 +16,10 @@ async def find(tx: AsyncConnection, order_id: str) -> Found | None:
     """The payment of an order, if one was begun."""
     statement = select(payments).where(payments.c.order_id == order_id)
     row = (await tx.execute(statement)).mappings().one_or_none()
-    return None if row is None else _found(row)
+    return None if row is None else _to_found(row)
 
 
-async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captured]:
+async def find_captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captured]:
     """What is captured for these orders now, or may be; found by their ids."""
     age = func.extract("epoch", func.now() - payments.c.updated_at).label("seconds")
     row = payments.c
@@ -41,13 +41,13 @@ async def captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Captur
 async def of_orders(tx: AsyncConnection, order_ids: Sequence[str]) -> dict[str, Found]:
     """The payments of these orders, by their ids."""
     statement = select(payments).where(payments.c.order_id.in_(order_ids))
-    return {row["order_id"]: _found(row) for row in (await tx.execute(statement)).mappings()}
+    return {row["order_id"]: _to_found(row) for row in (await tx.execute(statement)).mappings()}
 
 
 async def of_intents(tx: AsyncConnection, intent_ids: Sequence[str]) -> dict[str, Found]:
     """The payments through these intents, by the intents' ids."""
     statement = select(payments).where(payments.c.intent_id.in_(intent_ids))
-    return {row["intent_id"]: _found(row) for row in (await tx.execute(statement)).mappings()}
+    return {row["intent_id"]: _to_found(row) for row in (await tx.execute(statement)).mappings()}
 
 
 async def our_installation(tx: AsyncConnection) -> str | None:
@@ -63,6 +63,6 @@ async def totals(tx: AsyncConnection, status: PaymentStatus) -> list[Money]:
     return [Money(minor=int(row.minor), currency=row.currency) for row in rows]
 
 
-def _found(row: RowMapping) -> Found:
+def _to_found(row: RowMapping) -> Found:
     owner = StepKey(saga_id=row["saga_id"], step=row["step"])
     return Found(payment_of(row), owner, row["installation"])

@@ -16,7 +16,7 @@ from services.payment import queries, sql
 from services.payment.provider.answers import Balance, Refund
 from services.payment.provider.client import Period, Provider
 from services.payment.provider.errors import StoredFailure
-from services.payment.provider.idempotency_keys import following, told
+from services.payment.provider.idempotency_keys import build_payment_events, following
 from services.payment.refunds import FAILED, Refunds
 
 MOST_REFUNDS = 3  # that failed: the bank does not take the money, so a person has to find a way
@@ -39,28 +39,28 @@ class Reconciliation:
         self._outbox = outbox
         self._refunds = refunds
 
-    async def kept(self, period: Period) -> KeptPage:
+    async def list_kept(self, period: Period) -> KeptPage:
         """What is kept of captures whose intents were made in this time."""
         balances, following = await self._provider.captures(period)
         async with self._database.transaction() as tx:
             found = await queries.of_orders(tx, [balance.order_id for balance in balances])
             ours = await queries.our_installation(tx)
         items = [
-            _kept(balance, found.get(balance.order_id), ours)
+            _to_kept(balance, found.get(balance.order_id), ours)
             for balance in balances
             if not _is_foreign(balance, found.get(balance.order_id), ours)
         ]
         foreign = len(balances) - len(items)
         return KeptPage(items=tuple(items), next_cursor=following, foreign=foreign)
 
-    async def refunded(self, period: Period) -> KeptPage:
+    async def list_refunded(self, period: Period) -> KeptPage:
         """Payments that refunds of this time contradict."""
-        both, following = await self._provider.refunded(period)
+        both, following = await self._provider.list_refunds(period)
         async with self._database.transaction() as tx:
             found = await queries.of_intents(tx, [balance.intent_id for _, balance in both])
             ours = await queries.our_installation(tx)
         items = {
-            balance.intent_id: _kept(balance, found[balance.intent_id], ours, refund)
+            balance.intent_id: _to_kept(balance, found[balance.intent_id], ours, refund)
             for refund, balance in both
             if balance.intent_id in found and _contradicts(found[balance.intent_id], balance)
         }
@@ -74,7 +74,7 @@ class Reconciliation:
         if found is None or found.payment.intent_id is None:
             return None
         balance = await self._provider.balance(found.payment.intent_id)
-        return None if balance is None else _kept(balance, found, ours)
+        return None if balance is None else _to_kept(balance, found, ours)
 
     async def adopt(self, key: StepKey, command: ChargePayment, intent_id: str) -> Payment:
         """Record a charge that the provider has and this service has lost."""
@@ -94,7 +94,9 @@ class Reconciliation:
             if stored is not None:
                 return stored
             adopted = await sql.adopt(tx, key, command, intent_id, balance.installation)
-            return await self._barrier.finish(tx, key, adopted, events=told(adopted))
+            return await self._barrier.finish(
+                tx, key, adopted, events=build_payment_events(adopted)
+            )
 
     async def settle(self, intent_id: str, order_id: str) -> str:
         """Give back what is kept of an order that ended without it; the refund's id."""
@@ -175,10 +177,10 @@ class Reconciliation:
                 tx, payment.order_id, PaymentStatus.REFUNDED, refund_id=refund_id
             )
             if before is None or before.payment.refund_id != refund_id:
-                await self._outbox.publish(tx, told(closed))
+                await self._outbox.publish(tx, build_payment_events(closed))
 
 
-def _kept(
+def _to_kept(
     balance: Balance, found: sql.Found | None, ours: str | None, refund: Refund | None = None
 ) -> Kept:
     return Kept(

@@ -26,11 +26,11 @@ from services.payment.provider.answers import IntentStatus
 from services.payment.provider.client import Provider
 from services.payment.provider.errors import StoredFailure
 from services.payment.provider.idempotency_keys import (
+    build_payment_events,
+    build_undecided_error,
     following,
     nothing,
     provider_key,
-    told,
-    undecided,
 )
 
 FAILED = "refund_failed"  # as `Provider.refund` says of a refund that has failed
@@ -92,7 +92,7 @@ class Refunds:
             voided = nothing(command)
             if found is not None:
                 voided = await sql.close(tx, command.order_id, PaymentStatus.VOIDED)
-            events = told(voided) if found is not None else ()
+            events = build_payment_events(voided) if found is not None else ()
             done = await self._barrier.finish(tx, key, voided, Op.COMPENSATION, events=events)
             return done, None
 
@@ -135,7 +135,7 @@ class Refunds:
             return await self._refund(payment, intent_id, refund_key)
         if intent.status == IntentStatus.CANCELED:
             return None
-        raise undecided(intent)
+        raise build_undecided_error(intent)
 
     async def _refund(self, payment: Payment, intent_id: str, refund_key: str) -> str:
         """Ask the provider. A refusal stands, unless the money went back by another way."""
@@ -164,7 +164,9 @@ class Refunds:
             if stored is not None:
                 return stored
             closed = await sql.close(tx, order_id, status, refund_id=refund_id)
-            return await self._barrier.finish(tx, key, closed, op, events=told(closed))
+            return await self._barrier.finish(
+                tx, key, closed, op, events=build_payment_events(closed)
+            )
 
 
 def _may_return(key: StepKey, command: GiveBack, payment: Payment) -> bool:

@@ -76,19 +76,19 @@ class Payments:
         The other orders are left out.
         """
         async with self._database.statement() as tx:
-            return await queries.captured(tx, order_ids)
+            return await queries.find_captured(tx, order_ids)
 
     async def kept_by_provider(
         self, created_from: datetime, created_to: datetime, cursor: str | None
     ) -> KeptPage:
-        """See `Reconciliation.kept`."""
-        return await self._reconciliation.kept(Period(created_from, created_to, cursor))
+        """See `Reconciliation.list_kept`."""
+        return await self._reconciliation.list_kept(Period(created_from, created_to, cursor))
 
     async def refunded_by_provider(
         self, created_from: datetime, created_to: datetime, cursor: str | None
     ) -> KeptPage:
-        """See `Reconciliation.refunded`."""
-        return await self._reconciliation.refunded(Period(created_from, created_to, cursor))
+        """See `Reconciliation.list_refunded`."""
+        return await self._reconciliation.list_refunded(Period(created_from, created_to, cursor))
 
     async def kept_of(self, order_id: str) -> Kept | None:
         """See `Reconciliation.kept_of`."""

@@ -58,7 +58,7 @@ def beginning(claim: CTE) -> Select[Any]:
     ours = select(installation.c.id).scalar_subquery()
     made = (
         insert(payments)
-        .from_select((*FIRST, "installation"), select(*values, ours).where(_allowed(claim)))
+        .from_select((*FIRST, "installation"), select(*values, ours).where(_is_allowed(claim)))
         .on_conflict_do_update(
             index_elements=["order_id"], set_={"updated_at": payments.c.updated_at}
         )
@@ -74,7 +74,7 @@ def attaching(claim: CTE) -> Select[Any]:
     Money may move only through the intent of the payment that is answered.
     """
     new = bindparam("new_intent", type_=Text)
-    return _changing(claim, _allowed(claim), intent_id=func.coalesce(payments.c.intent_id, new))
+    return _changing(claim, _is_allowed(claim), intent_id=func.coalesce(payments.c.intent_id, new))
 
 
 def capturing(claim: CTE) -> Select[Any]:
@@ -104,7 +104,7 @@ def first(key: StepKey, command: ChargePayment) -> dict[str, Any]:
     return {f"first_{name}": value for name, value in fixed.items()}
 
 
-def begun(row: RowMapping, key: StepKey, command: ChargePayment) -> Begun:
+def read_begun(row: RowMapping, key: StepKey, command: ChargePayment) -> Begun:
     """The payment that `beginning` answers, and its keys at the provider.
 
     Rejected `order_has_payment` if the order has another one: by another step, or of another
@@ -213,7 +213,7 @@ def _changing(claim: CTE, where: ColumnElement[bool], **values: ColumnElement[st
     return _beside(claim, changed)
 
 
-def _allowed(claim: CTE) -> ColumnElement[bool]:
+def _is_allowed(claim: CTE) -> ColumnElement[bool]:
     """The claim was not refused; it waited for the row's lock before it could say so."""
     return _state(claim).in_([State.STARTED, State.DONE])
 

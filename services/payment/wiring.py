@@ -18,7 +18,7 @@ PROVIDER = "payment_provider"  # the name of its breaker
 
 
 @asynccontextmanager
-async def opened(
+async def open_service(
     url: str,
     settings: ProviderSettings,
     *,

@@ -11,7 +11,7 @@ from infrastructure.security.access_tokens import Verifier
 from infrastructure.settings import DatabaseUrl, UserKeySettings
 from services.server_process import POOL_SIZE, serve
 from services.user.http import create_app
-from services.user.wiring import opened
+from services.user.wiring import open_service
 
 
 class Settings(BaseSettings):
@@ -24,7 +24,7 @@ class Settings(BaseSettings):
 async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
     """The application, on what the environment names."""
     url, keys = Settings().user_database_url, UserKeySettings().keys()
-    async with opened(url, pool_size=POOL_SIZE, keys=keys) as found:
+    async with open_service(url, pool_size=POOL_SIZE, keys=keys) as found:
         yield create_app(found, verifier)
 
 

@@ -46,7 +46,7 @@ class Sealer:
     def open(self, user_id: str, kept: SubjectKey, sealed: bytes) -> Personal:
         """What was sealed. Unavailable if the key cannot be unwrapped here, or does not fit."""
         try:
-            plain = decrypt(self._unwrapped(kept), sealed, _place(user_id))
+            plain = decrypt(self._unwrap(kept), sealed, _place(user_id))
         except EncryptionError as error:
             raise Unavailable(f"personal data of {user_id} cannot be read: {error}") from error
         return Personal.model_validate_json(plain)
@@ -58,7 +58,7 @@ class Sealer:
         key_id, wrapped, key = self._vault.new_data_key()
         return SubjectKey(key_id, wrapped), key
 
-    def _unwrapped(self, kept: SubjectKey) -> bytes:
+    def _unwrap(self, kept: SubjectKey) -> bytes:
         if kept.key_id is None:
             return kept.key
         if self._vault is None:

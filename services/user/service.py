@@ -34,7 +34,7 @@ class Users:
         async with self._database.transaction() as tx:
             await tx.execute(key)
             created_at = (await tx.execute(account)).scalar_one()
-            await self._outbox.publish(tx, [_told(EventType.USER_CREATED, user_id)])
+            await self._outbox.publish(tx, [_build_event(EventType.USER_CREATED, user_id)])
         return User(
             id=user_id, name=user.name, email=user.email, active=True, created_at=created_at
         )
@@ -47,11 +47,11 @@ class Users:
     async def deactivate(self, user_id: str) -> User:
         """Close an account for new orders; repeating it changes nothing. NotFound if none."""
         async with self._database.transaction() as tx:
-            user = self._user(await _row(tx, user_id, _locked()))
+            user = self._user(await _row(tx, user_id, _select_for_update()))
             if not user.active:
                 return user
             await tx.execute(update(users).where(users.c.id == user_id).values(active=False))
-            await self._outbox.publish(tx, [_told(EventType.USER_DEACTIVATED, user_id)])
+            await self._outbox.publish(tx, [_build_event(EventType.USER_DEACTIVATED, user_id)])
         return user.model_copy(update={"active": False})
 
     async def erase(self, user_id: str) -> User:
@@ -60,13 +60,13 @@ class Users:
         Orders under way go on: they know the account's id alone. NotFound if there is none.
         """
         async with self._database.transaction() as tx:
-            row = await _row(tx, user_id, _locked())
+            row = await _row(tx, user_id, _select_for_update())
             if row["erased_at"] is None:
                 await tx.execute(delete(subject_keys).where(subject_keys.c.user_id == user_id))
                 nothing = {"name": "", "email": "", "sealed": None, "active": False}
                 forget = update(users).where(users.c.id == user_id)
                 await tx.execute(forget.values(**nothing, erased_at=func.now()))
-                await self._outbox.publish(tx, [_told(EventType.USER_ERASED, user_id)])
+                await self._outbox.publish(tx, [_build_event(EventType.USER_ERASED, user_id)])
         return _account(row, ERASED, active=False, erased=True)
 
     async def validate(self, command: ValidateUser) -> ValidatedUser:
@@ -99,7 +99,7 @@ def _accounts() -> Select[Any]:
     return select(users, subject_keys.c.key_id, subject_keys.c.key).select_from(keys)
 
 
-def _locked() -> Select[Any]:
+def _select_for_update() -> Select[Any]:
     return _accounts().with_for_update(of=users)
 
 
@@ -122,5 +122,5 @@ def _account(row: RowMapping, personal: Personal, *, active: bool, erased: bool)
     )
 
 
-def _told(event: EventType, user_id: str) -> DomainEvent:
+def _build_event(event: EventType, user_id: str) -> DomainEvent:
     return DomainEvent(event, user_id, UserEvent(user_id=user_id))

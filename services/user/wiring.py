@@ -15,7 +15,7 @@ from services.user.service import Users
 
 
 @asynccontextmanager
-async def opened(
+async def open_service(
     url: str, *, pool_size: int = POOL_SIZE, keys: Keys | None = None
 ) -> AsyncIterator[Opened[UserService]]:
     """The service on this database; it connects when first needed, and closes at the end.

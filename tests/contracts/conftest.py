@@ -10,7 +10,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from infrastructure.settings import DatabaseSettings, ProviderSettings
-from services.composition import opened_remote
+from services.composition import open_remote
 from services.inventory import wiring as inventory
 from services.order import wiring as order
 from services.payment import wiring as payment
@@ -42,21 +42,21 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest_asyncio.fixture
 async def users(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
-        opening = user.opened(databases.user_database_url)
+        opening = user.open_service(databases.user_database_url)
         yield await somewhere(stack, kind, "user", opening, FakeUsers)
 
 
 @pytest_asyncio.fixture
 async def orders(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
-        opening = order.opened(databases.order_database_url)
+        opening = order.open_service(databases.order_database_url)
         yield await somewhere(stack, kind, "order", opening, FakeOrders)
 
 
 @pytest_asyncio.fixture
 async def stock(kind: str, databases: DatabaseSettings) -> AsyncIterator[Any]:
     async with AsyncExitStack() as stack:
-        opening = inventory.opened(databases.inventory_database_url)
+        opening = inventory.open_service(databases.inventory_database_url)
         yield await somewhere(stack, kind, "inventory", opening, FakeInventory)
 
 
@@ -66,7 +66,7 @@ async def payments(kind: str, databases: DatabaseSettings, provider: Sandbox) ->
         payment_provider_url=provider.url, payment_provider_key=SecretStr(KEY)
     )
     async with AsyncExitStack() as stack:
-        opening = payment.opened(databases.payment_database_url, settings)
+        opening = payment.open_service(databases.payment_database_url, settings)
         yield await somewhere(stack, kind, "payment", opening, FakePayments)
 
 
@@ -82,5 +82,5 @@ async def somewhere(
     create_app = import_module(f"services.{service}.http").create_app
     app = create_app(opened, service_verifier(service))
     url = await stack.enter_async_context(served_service(app))
-    remote = opened_remote(service, url, ISSUER, "the-suite")
+    remote = open_remote(service, url, ISSUER, "the-suite")
     return (await stack.enter_async_context(remote)).service

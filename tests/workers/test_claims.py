@@ -23,7 +23,7 @@ from contracts.orders import OrderService
 from infrastructure.settings import DatabaseSettings
 from local_stack.programs import program
 from saga.participant import Unavailable
-from services.order.wiring import opened
+from services.order.wiring import open_service
 from tests.support.databases import Server
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.world import PROVIDER_KEY, World
@@ -50,7 +50,7 @@ class _Late:
 
 @asynccontextmanager
 async def orders_of(url: str) -> AsyncIterator[OrderService]:
-    async with opened(url) as order:
+    async with open_service(url) as order:
         yield order.service
 
 

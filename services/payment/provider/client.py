@@ -25,7 +25,12 @@ from services.payment.provider.answers import (
     intent_of,
     refund_of,
 )
-from services.payment.provider.errors import ProviderFailed, StoredFailure, replayed, translated
+from services.payment.provider.errors import (
+    ProviderFailed,
+    StoredFailure,
+    is_replayed,
+    translate_errors,
+)
 from services.payment.provider.stripe_transport import Transport
 
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
@@ -140,7 +145,7 @@ class Provider:
                 raise
             return stand[0].id
         stands = refund_of(made).stands
-        if stands and made.last_response and replayed(made.last_response.headers):
+        if stands and made.last_response and is_replayed(made.last_response.headers):
             stands = made.id in {refund.id for refund in await self.refunds(intent_id)}
         if not stands:
             raise Rejected("refund_failed", f"refund {made.id} has failed")
@@ -165,7 +170,7 @@ class Provider:
         balances = [balance_of_intent(intent) for intent in page.data]
         return [balance for balance in balances if balance is not None], last
 
-    async def refunded(self, period: Period) -> tuple[list[tuple[Refund, Balance]], str | None]:
+    async def list_refunds(self, period: Period) -> tuple[list[tuple[Refund, Balance]], str | None]:
         """The refunds of a time, a page of them, with what is left of their captures."""
         asked = _listing(period, "data.charge")
         with self._asking():
@@ -202,7 +207,7 @@ class Provider:
     @contextmanager
     def _asking(self) -> Iterator[None]:
         """One request inside. CircuitOpen, before it is made, while the provider is left alone."""
-        with self._breaker.call() if self._breaker else nullcontext(), translated():
+        with self._breaker.call() if self._breaker else nullcontext(), translate_errors():
             yield
 
     async def close(self) -> None:

@@ -38,7 +38,7 @@ class StoredFailure(Unavailable):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """A request inside: what it raises is named for whoever decides."""
     try:
         yield
@@ -46,7 +46,7 @@ def translated() -> Iterator[None]:
         raise _translate(error) from error
 
 
-def replayed(headers: Mapping[str, str]) -> bool:
+def is_replayed(headers: Mapping[str, str]) -> bool:
     """Whether an answer is one that was stored under the request's key, of an earlier request."""
     return any(
         name.lower() == REPLAYED.lower() and value == "true" for name, value in headers.items()
@@ -68,15 +68,15 @@ def _translate(error: stripe.StripeError) -> ServiceError:
 def _unavailable(error: stripe.StripeError, detail: str) -> Unavailable:
     status = error.http_status or 0
     if status in BUSY:
-        return Unavailable(detail, retry_after=_wanted(error.headers or {}))
+        return Unavailable(detail, retry_after=_read_retry_after(error.headers or {}))
     if status < 500:
         return Unavailable(detail)
-    if replayed(error.headers or {}):
+    if is_replayed(error.headers or {}):
         return StoredFailure(detail)
     return ProviderFailed(detail, status, error.http_body)
 
 
-def _wanted(headers: Mapping[str, str]) -> float:
+def _read_retry_after(headers: Mapping[str, str]) -> float:
     """For how many seconds the provider does not want to be asked."""
     given = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
     return min(float(given), LATEST) if given.isdecimal() else SOON

@@ -12,7 +12,7 @@ DECIDED_SOON = 1.0  # seconds; the provider is well, and at work on it
 GENERATION = re.compile(r"/(\d+)$")
 
 
-def told(payment: Payment, refusal: str | None = None) -> Sequence[DomainEvent]:
+def build_payment_events(payment: Payment, refusal: str | None = None) -> Sequence[DomainEvent]:
     """What is published of a payment that has ended, by how it has.
 
     Of a refusal its code: what the provider said may quote the payment method.
@@ -47,7 +47,7 @@ def nothing(command: ChargePayment) -> Payment:
     )
 
 
-def undecided(intent: Intent) -> Unavailable:
+def build_undecided_error(intent: Intent) -> Unavailable:
     """The provider is still at work on an intent; ask again soon."""
     detail = f"payment provider: intent {intent.id} is still {intent.status}"
     return Unavailable(detail, retry_after=DECIDED_SOON)
