@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from api.dependencies import Backend
 from api.http import openapi, problem_details
 from api.http.h11_protocol import LEAVING
-from api.http.request_id import RequestIds
-from api.http.request_limits import Intake
+from api.http.request_id import RequestIdMiddleware
+from api.http.request_limits import RequestLimitsMiddleware
 from api.routes import (
     api_docs,
     catalogue,
@@ -39,8 +39,8 @@ def create_app(open_backend: Opening, *installs: Install) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with (
             open_backend() as opened,
-            opened.followers.running(),
-            opened.admission.running(),
+            opened.broadcaster.running(),
+            opened.load_shedder.running(),
         ):
             app.state.backend = opened
             yield {DRAINING: asyncio.Event(), LEAVING: asyncio.Event()}
@@ -73,7 +73,7 @@ def create_app(open_backend: Opening, *installs: Install) -> FastAPI:
         install(app)
     api_docs.install(app)
     openapi.install(app)
-    app.add_middleware(Intake)
-    app.add_middleware(RequestIds)  # the outermost
+    app.add_middleware(RequestLimitsMiddleware)
+    app.add_middleware(RequestIdMiddleware)  # the outermost
     authorization.check(app)
     return app

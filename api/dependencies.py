@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from fastapi import Request
 from temporalio.client import Client
 
-from api.orders.live_events import Followers
-from api.orders.place_order import Acceptance
-from api.overload.concurrency_limit import Bound
-from api.overload.load_shedding import Admission
+from api.orders.live_events import EventBroadcaster
+from api.orders.place_order import OrderPlacement
+from api.overload.concurrency_limit import ConcurrencyLimit
+from api.overload.load_shedding import LoadShedder
 from api.temporal.saga_gateway import OrderSagas
 from contracts.webhooks import WebhookService
 from infrastructure.postgres.notify import Notices
@@ -33,11 +33,11 @@ class Backend:
     services: Services
     verifier: Verifier
     sagas: OrderSagas
-    acceptance: Acceptance
-    admission: Admission
-    waiting: Bound
-    streams: Bound
-    followers: Followers
+    placement: OrderPlacement
+    load_shedder: LoadShedder
+    waiting: ConcurrencyLimit
+    streams: ConcurrencyLimit
+    broadcaster: EventBroadcaster
     temporal_ui: str
     webhooks: WebhookService | None = None
     plain_webhooks: bool = False
@@ -65,24 +65,24 @@ class Backend:
         `notices` are of the order database; without, live events come up to a second late.
         """
         sagas = OrderSagas(client, fast_path=fast_path)
-        admission = Admission(client, most_open)
+        load_shedder = LoadShedder(client, most_open)
         return cls(
             client=client,
             services=services,
             verifier=verifier,
             sagas=sagas,
-            acceptance=Acceptance(
+            placement=OrderPlacement(
                 services.users,
                 services.orders,
                 services.inventory,
                 sagas,
-                starts=Bound(starts),
-                admission=admission,
+                starts=ConcurrencyLimit(starts),
+                load_shedder=load_shedder,
             ),
-            admission=admission,
-            waiting=Bound(MOST_WAITING),
-            streams=Bound(streams),
-            followers=Followers(services.orders, notices),
+            load_shedder=load_shedder,
+            waiting=ConcurrencyLimit(MOST_WAITING),
+            streams=ConcurrencyLimit(streams),
+            broadcaster=EventBroadcaster(services.orders, notices),
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
             webhooks=webhooks,
             plain_webhooks=plain_webhooks,

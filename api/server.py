@@ -8,13 +8,13 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
-from api.http.h11_protocol import Wire
+from api.http.h11_protocol import TimeLimitedH11Protocol
 from api.http.limits import MAX_HEAD
 from infrastructure.http.graceful_shutdown import DrainingServer
 
 # Arguments of uvicorn.Config. Durations in seconds, sizes in bytes.
 SERVING: dict[str, Any] = {
-    "http": Wire,
+    "http": TimeLimitedH11Protocol,
     "ws": "none",
     "h11_max_incomplete_event_size": MAX_HEAD,
     "timeout_graceful_shutdown": 10,

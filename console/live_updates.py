@@ -18,7 +18,7 @@ from fastapi import Depends, Request
 from fastapi.sse import format_sse_event
 
 from api.dependencies import Backend, backend
-from api.http.problem_details import Problem, overloaded
+from api.http.problem_details import Problem, overload_problem
 from api.http.request_limits import EVENT_STREAM
 
 RETRY = 1000  # milliseconds after which a page comes back
@@ -35,9 +35,9 @@ def a_place(request: Request, deps: Deps) -> Iterator[None]:
     """
     if EVENT_STREAM not in request.headers.get("accept", ""):
         raise Problem(406, "not_acceptable", f"this is a stream: ask for {EVENT_STREAM}")
-    with deps.streams.place() as free:
-        if not free:
-            raise overloaded("too many streams are open; come back later")
+    with deps.streams.try_acquire() as acquired:
+        if not acquired:
+            raise overload_problem("too many streams are open; come back later")
         yield
 
 

@@ -132,7 +132,7 @@ async def _order(order_id: str, deps: Backend) -> Order:
     try:
         return await deps.services.orders.get(order_id)
     except NotFound:
-        return (await deps.sagas.accepted(order_id)).as_order()
+        return (await deps.sagas.read_memo(order_id)).to_order()
 
 
 async def _events(order_id: str, deps: Backend) -> list[RecordedEvent]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from api.orders.resolutions import offered, role_of
+from api.orders.resolutions import list_resolutions, role_of
 from console.sources.activity_attempts import Result, Try
 from saga import Role, SagaView, StepKind, StepState, StepView, WaitView
 
@@ -156,7 +156,7 @@ def _node(step: StepView, view: SagaView, tries: Sequence[Try]) -> Node:
         is_now=step.state in OPEN,
         undone_as=view.compensations.index(step.name) + 1 if asked else None,
         role=role_of(step, undoing=view.cause is not None),
-        words=offered(step, undoing=view.cause is not None),
+        words=list_resolutions(step, undoing=view.cause is not None),
         waiting=step.waiting,
     )
 

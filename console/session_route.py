@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.http.problem_details import Problem, of_service_error
 from api.security.authentication import Caller
-from api.security.authorization import Guarded, admitted
+from api.security.authorization import AuthorizedRoute, authorize
 from console.security import csrf
 from console.templating import page
 from saga.participant import ServiceError
@@ -31,22 +31,22 @@ class Session:
     form_key: str
 
 
-class ConsoleRoute(Guarded):
-    """A page, or a form's target. NEEDS says whether it wants an operator who is signed in."""
+class ConsoleRoute(AuthorizedRoute):
+    """A page, or a form's target. ROUTE_SCOPES says whether it is for signed-in operators."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **{**options, "include_in_schema": False})
 
-    async def admit(self, scope: Scope) -> None:
+    async def authorize_caller(self, scope: Scope) -> None:
         """Put the session of the request's cookie into the scope. Problem 401 or 403."""
         request = Request(scope)
         token = request.cookies.get(csrf.cookie_name(request), "")
         bearer = Headers({"Authorization": f"Bearer {token}"})
-        caller = await admitted(bearer, scope, self.need)
+        caller = await authorize(bearer, scope, self.required_scope)
         scope["caller"], scope["session"] = caller, Session(caller, csrf.form_key(token))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or send who is not admitted to sign in."""
+        """Answer, or send who is not authorized to sign in."""
         try:
             await super().handle(scope, receive, send)
         except Problem as problem:

@@ -25,7 +25,7 @@ LEAVING = "leaving"  # the name of an asyncio.Event in the app's state
 ANSWERABLE = (h11.IDLE, h11.SEND_RESPONSE)
 
 
-class Wire(H11Protocol):
+class TimeLimitedH11Protocol(H11Protocol):
     """One connection."""
 
     head_timeout = HEAD_TIMEOUT

@@ -52,8 +52,8 @@ async def wait_for(end: Awaitable[None], request: Request, seconds: float) -> No
     Whatever `end` raises is left to whoever looks for himself next: it is only a signal.
     """
     ending = asyncio.ensure_future(end)
-    gone = asyncio.create_task(_disconnected(request))
-    leaving = asyncio.create_task(_leaving(request))
+    gone = asyncio.create_task(_wait_for_disconnect(request))
+    leaving = asyncio.create_task(_wait_for_shutdown(request))
     tasks = {ending, gone, leaving}
     try:
         await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -63,12 +63,12 @@ async def wait_for(end: Awaitable[None], request: Request, seconds: float) -> No
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _disconnected(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     """The body has been read before, so what is received next is the client's end."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def _leaving(request: Request) -> None:
+async def _wait_for_shutdown(request: Request) -> None:
     """The server stops, and what it has begun is to end soon: the caller asks again elsewhere."""
     await (request.scope.get("state", {}).get(LEAVING) or asyncio.Event()).wait()

@@ -46,12 +46,12 @@ class Problem(Exception):
         self.headers = headers
 
 
-def invalid(errors: Sequence[Mapping[str, str]]) -> Problem:
+def validation_problem(errors: Sequence[Mapping[str, str]]) -> Problem:
     """422: the body is JSON, but not what is asked for."""
     return Problem(422, "validation_failed", "some fields are not valid; see errors", errors=errors)
 
 
-def overloaded(detail: str, wait: int = RETRY_AFTER) -> Problem:
+def overload_problem(detail: str, wait: int = RETRY_AFTER) -> Problem:
     """503: there is more to do than is worth beginning; `wait` seconds before asking again."""
     return Problem(503, "overloaded", detail, headers={"Retry-After": str(wait)})
 
@@ -122,7 +122,7 @@ def of_service_error(error: ServiceError) -> Problem:
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
     faults = error.errors()
-    return answer(request.scope, invalid([_fault(fault) for fault in faults]))
+    return answer(request.scope, validation_problem([_fault(fault) for fault in faults]))
 
 
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:

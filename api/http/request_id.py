@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SANE = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
 
-class RequestIds:
+class RequestIdMiddleware:
     """Middleware: puts `request_id` into the scope and the answer's headers."""
 
     def __init__(self, app: ASGIApp) -> None:

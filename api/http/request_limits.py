@@ -1,8 +1,8 @@
-"""Takes requests in, within bounds, before any route sees them: URI, headers, media types, body.
+"""Limits of requests, before any route sees them: URI, headers, media types, body.
 
-Pure ASGI, like `RequestIds`. The body is read whole, since it is small, and handed on in one piece.
-FastAPI has a limit of the body's size too, but none of time, and it knows the size only of bodies
-that a route reads; here one place counts both.
+Pure ASGI, like `RequestIdMiddleware`. The body is read whole, since it is small, and handed on in
+one piece. FastAPI has a limit of the body's size too, but none of time, and it knows the size only
+of bodies that a route reads; here one place counts both.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class ClientGoneError(Exception):
     """The client hung up before its request was complete."""
 
 
-class Intake:
+class RequestLimitsMiddleware:
     """Middleware: refuses what is out of bounds with a problem document."""
 
     def __init__(self, app: ASGIApp, *, body_timeout: timedelta = BODY_TIMEOUT) -> None:

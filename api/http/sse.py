@@ -2,7 +2,7 @@
 
 It ends in order when the caller's token does and when the server stops, so that the client comes
 back with the id of the last event that it saw. A client that does not read is cut off by the server
-(`Wire.write_timeout`).
+(`TimeLimitedH11Protocol.write_timeout`).
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class EventStream(EventSourceResponse):
         """Answer one request."""
         leaving = scope.get("state", {}).get(LEAVING) or asyncio.Event()
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        gone = asyncio.create_task(_gone(receive))
+        gone = asyncio.create_task(_wait_for_disconnect(receive))
         tasks: set[asyncio.Task[Any]] = {
             gone,
             asyncio.create_task(leaving.wait()),
@@ -76,7 +76,7 @@ async def _next(source: AsyncIterator[bytes]) -> bytes:
     return await anext(source)
 
 
-async def _gone(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     """The body has been read before, so what is received next is the client's end."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -15,9 +15,9 @@ from pydantic import Field
 from temporalio.client import Client
 
 from activities.executions import Execution, Status, listed
-from api.overload.load_shedding import Admission
+from api.overload.load_shedding import LoadShedder
 from api.temporal.attempt_counts import attempts
-from api.temporal.errors import RPC_TIMEOUT, translated
+from api.temporal.errors import RPC_TIMEOUT, translate_errors
 from contracts.base import Message
 from contracts.inventory import Holding
 from contracts.names import workflow_id
@@ -29,7 +29,7 @@ from services.composition import Services
 
 UNDER_WAY = (OrderStatus.PENDING, OrderStatus.BLOCKED)
 PAGE = 500
-MOST = 5000  # open orders that are looked at; more than a storm may leave, see `admission`
+MOST = 5000  # open orders that are looked at; more than a storm may leave, see `load_shedding`
 RECENT = 200  # closed sagas whose cost is told
 READ = 5  # of each outcome, whose histories are read for their attempts
 T = TypeVar("T")
@@ -127,10 +127,10 @@ async def _of_all(
     return found
 
 
-async def exposure(services: Services, client: Client, admission: Admission) -> Exposure:
+async def exposure(services: Services, client: Client, shedder: LoadShedder) -> Exposure:
     """All of it, now. Unavailable if the order service or Temporal is."""
     (orders, money, stock), costs = await asyncio.gather(at_stake(services), _costs(client))
-    window = admission.window
+    window = shedder.window
     silent = {"payment": money is None, "inventory": stock is None}
     return Exposure(
         open_orders=orders,
@@ -140,8 +140,8 @@ async def exposure(services: Services, client: Client, admission: Admission) -> 
         stock=stock_at_stake(stock or ()),
         costs=costs,
         admission=AdmissionState(
-            open=admission.seen.open,
-            old=admission.seen.old,
+            open=shedder.open_sagas.open,
+            old=shedder.open_sagas.old,
             window=window.size if window else None,
             most=window.most if window else None,
         ),
@@ -191,7 +191,7 @@ async def _open(orders: OrderService, status: OrderStatus) -> list[str]:
 async def _costs(client: Client) -> list[SagaCost]:
     """Of the sagas that ended last, by how they ended."""
     ended: dict[str, list[Execution]] = defaultdict(list)
-    async with translated():
+    async with translate_errors():
         async for saga in listed(client, CLOSED, limit=RECENT, rpc_timeout=RPC_TIMEOUT):
             ended[_outcome(saga)].append(saga)
     return [await _cost(client, outcome, some) for outcome, some in sorted(ended.items())]
@@ -215,7 +215,7 @@ async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> Sag
     tried = []
     for saga in sagas[:READ]:
         with suppress(NotFound):  # its retention is over
-            async with translated():
+            async with translate_errors():
                 handle = client.get_workflow_handle(saga.id, run_id=saga.run_id)
                 tried.append(sum((await attempts(client, handle)).values()))
     return SagaCost(

@@ -13,11 +13,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from api.http.problem_details import Problem, field_error, invalid, overloaded
-from api.overload.concurrency_limit import Bound
-from api.overload.load_shedding import Admission
+from api.http.problem_details import Problem, field_error, overload_problem, validation_problem
+from api.overload.concurrency_limit import ConcurrencyLimit
+from api.overload.load_shedding import LoadShedder
 from api.schemas import PlaceOrderBody
-from api.temporal.accepted_order import Accepted
+from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_gateway import OrderSagas
 from contracts.base import Money
 from contracts.inventory import InventoryService, Product
@@ -45,15 +45,15 @@ def fingerprint(body: PlaceOrderBody) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-class Told(NamedTuple):
+class PlacedOrder(NamedTuple):
     """What the caller is told of the order, and whether it was told before."""
 
     order: Order
     replayed: bool
 
 
-class Acceptance:
-    """Accepts orders."""
+class OrderPlacement:
+    """Takes orders on: prices each, and starts its saga."""
 
     def __init__(
         self,
@@ -62,62 +62,64 @@ class Acceptance:
         inventory: InventoryService,
         sagas: OrderSagas,
         *,
-        starts: Bound,
-        admission: Admission,
+        starts: ConcurrencyLimit,
+        load_shedder: LoadShedder,
     ) -> None:
         self._starts = starts
-        self._admission = admission
+        self._load_shedder = load_shedder
         self._users = users
         self._orders = orders
         self._inventory = inventory
         self._sagas = sagas
 
-    async def accept(self, caller: str, key: str, body: PlaceOrderBody) -> Told:
+    async def place(self, caller: str, key: str, body: PlaceOrderBody) -> PlacedOrder:
         """Start the order's saga once; a repetition by this caller gets what the first one got.
 
         Problem 422 `idempotency_key_reused` if the key came with another body before, and 503
         `overloaded` if so many are being accepted that another would only wait, or if so many
         sagas are open that another would only be undone. A repetition is answered all the same.
         """
-        with self._starts.place() as free:
-            if not free:
-                raise overloaded("too many orders are being accepted; send the same request again")
-            return await self._accept(order_id_for(caller, key), body)
+        with self._starts.try_acquire() as acquired:
+            if not acquired:
+                detail = "too many orders are being accepted; send the same request again"
+                raise overload_problem(detail)
+            return await self._place(order_id_for(caller, key), body)
 
-    async def _accept(self, order_id: str, body: PlaceOrderBody) -> Told:
+    async def _place(self, order_id: str, body: PlaceOrderBody) -> PlacedOrder:
         earlier, priced = await asyncio.gather(
-            self._recorded(order_id), _or_problem(self._priced(order_id, body))
+            self._find_recorded(order_id), _catch_problem(self._price(order_id, body))
         )
         wait: int | None = None
         if earlier is None and isinstance(priced, CreateOrder):
-            wait = self._admission.admit()
+            wait = self._load_shedder.shed()
             now = datetime.now(UTC)
-            mine = Accepted(order=priced, fingerprint=fingerprint(body), accepted_at=now)
+            mine = OrderMemo(order=priced, fingerprint=fingerprint(body), accepted_at=now)
             if wait is None and await self._sagas.start(mine):
-                return Told(mine.as_order(), replayed=False)
+                return PlacedOrder(mine.to_order(), replayed=False)
         if earlier is None or earlier.fingerprint is None:
-            earlier = await self._in_memo(order_id) or earlier
+            earlier = await self._find_in_memo(order_id) or earlier
         if earlier is None and wait is not None:
-            raise overloaded("too many orders are under way; send the same request later", wait)
+            detail = "too many orders are under way; send the same request later"
+            raise overload_problem(detail, wait)
         if earlier is None:
             # A repetition is judged by the prices and accounts of then; this is none.
             raise priced if isinstance(priced, Problem) else Unavailable("started, and then gone")
         if earlier.fingerprint not in {None, fingerprint(body)}:
             detail = "this Idempotency-Key was used for another order; use a new one"
             raise Problem(422, "idempotency_key_reused", detail)
-        return Told(earlier.order, replayed=True)
+        return PlacedOrder(earlier.order, replayed=True)
 
-    async def _recorded(self, order_id: str) -> AcceptedOrder | None:
+    async def _find_recorded(self, order_id: str) -> AcceptedOrder | None:
         with suppress(NotFound):
             return await self._orders.accepted(order_id)
         return None
 
-    async def _in_memo(self, order_id: str) -> AcceptedOrder | None:
+    async def _find_in_memo(self, order_id: str) -> AcceptedOrder | None:
         with suppress(NotFound):
-            return (await self._sagas.accepted(order_id)).told()
+            return (await self._sagas.read_memo(order_id)).to_accepted_order()
         return None
 
-    async def _priced(self, order_id: str, body: PlaceOrderBody) -> CreateOrder:
+    async def _price(self, order_id: str, body: PlaceOrderBody) -> CreateOrder:
         """The order with today's prices. Problem 422 naming every field that does not fit."""
         skus = [item.sku for item in body.items]
         errors = [
@@ -126,7 +128,7 @@ class Acceptance:
             if sku in skus[:index]
         ]
         unknown_customer, found = await asyncio.gather(
-            self._unknown_customer(body.customer_id), self._inventory.list_products(skus)
+            self._check_customer(body.customer_id), self._inventory.list_products(skus)
         )
         errors += unknown_customer
         products = {product.sku: product for product in found}
@@ -136,10 +138,10 @@ class Acceptance:
             if sku not in products
         ]
         if errors:
-            raise invalid(errors)
+            raise validation_problem(errors)
         return _order(order_id, body, products)
 
-    async def _unknown_customer(self, customer_id: str) -> list[dict[str, str]]:
+    async def _check_customer(self, customer_id: str) -> list[dict[str, str]]:
         try:
             await self._users.get(customer_id)
         except NotFound as error:
@@ -147,7 +149,7 @@ class Acceptance:
         return []
 
 
-async def _or_problem(pricing: Awaitable[CreateOrder]) -> CreateOrder | Problem:
+async def _catch_problem(pricing: Awaitable[CreateOrder]) -> CreateOrder | Problem:
     try:
         return await pricing
     except Problem as problem:
@@ -164,11 +166,12 @@ def _order(order_id: str, body: PlaceOrderBody, products: dict[str, Product]) ->
     for index, line in enumerate(lines):
         if line.unit_price.currency != currency:
             detail = f"priced in {line.unit_price.currency}, the first item in {currency}"
-            raise invalid([field_error(f"/items/{index}/sku", "mixed_currencies", detail)])
+            error = field_error(f"/items/{index}/sku", "mixed_currencies", detail)
+            raise validation_problem([error])
         total += line.unit_price * line.quantity
     if body.expected_total not in (None, total):
         detail = f"the total is {total.minor} {total.currency} (minor units) now"
-        raise invalid([field_error("/expected_total", "total_changed", detail)])
+        raise validation_problem([field_error("/expected_total", "total_changed", detail)])
     return CreateOrder(
         order_id=order_id,
         customer_id=body.customer_id,

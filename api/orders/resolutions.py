@@ -35,7 +35,7 @@ def role_of(step: StepView, *, undoing: bool) -> Role:
     return Role.FENCE if step.kind == StepKind.PIVOT else Role.COMPENSATION
 
 
-def offered(step: StepView, *, undoing: bool) -> dict[str, str]:
+def list_resolutions(step: StepView, *, undoing: bool) -> dict[str, str]:
     """The words that it takes, each with what it means; none if it is not parked."""
     if step.state is not StepState.BLOCKED:
         return {}

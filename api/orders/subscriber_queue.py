@@ -1,4 +1,4 @@
-"""The mailbox of one who follows live events, see `followers`."""
+"""The queue of one subscriber to live events, see `live_events`."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ from contracts.event_records import PositionedEvent
 MOST_KEPT = 500  # events
 
 
-class Mailbox:
-    """What has been read for one follower, and not been taken yet; bounded."""
+class SubscriberQueue:
+    """What has been read for one subscriber, and not been taken yet; bounded."""
 
     def __init__(self) -> None:
         self._events: list[PositionedEvent] = []
@@ -26,7 +26,7 @@ class Mailbox:
         self._filled.set()
 
     def end(self) -> None:
-        """Wake the follower for the last time: what it was told is not on record any more."""
+        """Wake the subscriber for the last time: what it was told is not on record any more."""
         self.ended = True
         self._filled.set()
 
@@ -38,6 +38,6 @@ class Mailbox:
         return taken
 
     def restart(self) -> None:
-        """Begin with nothing: the follower reads for itself what was put in until now."""
+        """Begin with nothing: the subscriber reads for itself what was put in until now."""
         self._events.clear()
         self.overflowed = False

@@ -1,25 +1,25 @@
-"""A bound on how much of something happens at once in this process."""
+"""A limit on how much of something happens at once in this process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Bound:
-    """So many places, of which `taken` are in use.
+class ConcurrencyLimit:
+    """At most `most` at once, of which `in_use` are.
 
-    Nobody queues: who finds no place is told so, and decides.
+    Nobody queues: who exceeds the limit is told so, and decides.
     """
 
-    def __init__(self, places: int) -> None:
-        self._places = places
-        self.taken = 0
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.in_use = 0
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
-        """Take a place for as long as the context lasts; False if there was none."""
-        free = self.taken < self._places
-        self.taken += free
+    def try_acquire(self) -> Iterator[bool]:
+        """Count as one for as long as the context lasts; False if the limit is reached."""
+        acquired = self.in_use < self._most
+        self.in_use += acquired
         try:
-            yield free
+            yield acquired
         finally:
-            self.taken -= free
+            self.in_use -= acquired

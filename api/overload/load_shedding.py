@@ -1,4 +1,4 @@
-"""Storm control: how many sagas may be open before new orders are asked to come back later.
+"""Load shedding: how many sagas may be open before new orders are asked to come back later.
 
 When a step's dependency is down, sagas pile up that will have to be undone. So every process of
 the API looks every second how many sagas are open and how many of them are old, and keeps a window
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Seen:
+class OpenSagas:
     """Open sagas that neither are parked nor wait for somebody; how many are older than OLD."""
 
     open: int
@@ -58,38 +58,38 @@ class Window:
         """Whether it is not what it is in good times."""
         return self.size < self.most
 
-    def judge(self, seen: Seen) -> None:
+    def adjust(self, open_sagas: OpenSagas) -> None:
         """Open it a little, or halve it if too many are old."""
-        if seen.old > max(self.least, self.size * self.tolerated):
+        if open_sagas.old > max(self.least, self.size * self.tolerated):
             self.size = max(min(self.least, self.most), self.size // 2)
         else:
             self.size = min(self.most, self.size + self.step)
 
 
-class Admission:
-    """Decides on new orders of this process. `most` is how many sagas may be open at the most.
+class LoadShedder:
+    """Sheds new orders of this process while too many sagas are open.
 
-    None for no bound, and no looking either.
+    `most` is how many may be open at the most; None for no bound, and no counting either.
     """
 
     def __init__(self, client: Client, most: int | None, *, look_every: float = LOOK_EVERY) -> None:
         self._client = client
         self._look_every = look_every
-        # Admitted since the last look, and between the two before, of which it may not know yet:
+        # Started since the last look, and between the two before, of which it may not know yet:
         # visibility lags. Some are counted twice, so the window is never overrun by these.
-        self._admitted, self._admitted_before = 0, 0
+        self._started, self._started_before = 0, 0
         self._dice = random.SystemRandom()
         self.window = Window(most) if most is not None else None
-        self.seen = Seen(0, 0)
+        self.open_sagas = OpenSagas(0, 0)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Look meanwhile."""
+        """Count meanwhile, and adjust the window."""
         if self.window is None:
             yield
             return
-        _refused(0)  # so that it can be read before the first
-        task = asyncio.create_task(self._look_on(self.window))
+        _count_refused(0)  # so that it can be read before the first
+        task = asyncio.create_task(self._count_repeatedly(self.window))
         try:
             yield
         finally:
@@ -97,49 +97,50 @@ class Admission:
             with suppress(asyncio.CancelledError):
                 await task
 
-    def admit(self) -> int | None:
-        """Admit an order: None. Or the seconds after which it may be asked for again.
+    def shed(self) -> int | None:
+        """Refuse a new order if too many sagas are open: the seconds before another attempt.
 
-        They differ from one caller to the next, so that those do not all come at once.
+        They differ from one caller to the next, so that those do not all come at once. None if the
+        order may start; it is counted as open from now on.
         """
         window = self.window
-        open_now = self.seen.open + self._admitted + self._admitted_before
+        open_now = self.open_sagas.open + self._started + self._started_before
         if window is None or open_now < window.size:
-            self._admitted += 1
+            self._started += 1
             return None
-        _refused(1)
+        _count_refused(1)
         return self._dice.randint(5, 15) if window.narrow else self._dice.randint(1, 3)
 
-    async def look(self) -> Seen:
-        """What Temporal knows now. RPCError or RuntimeError if it does not answer."""
+    async def count_open(self) -> OpenSagas:
+        """Ask Temporal how many are open now. RPCError or RuntimeError if it does not answer."""
         before = datetime.now(UTC) - OLD
         old = f"{OPEN} AND StartTime < '{before.isoformat()}'"
         counts = await asyncio.gather(
             *(self._client.count_workflows(item, rpc_timeout=LOOK_TIMEOUT) for item in (OPEN, old))
         )
-        return Seen(*(count.count for count in counts))
+        return OpenSagas(*(count.count for count in counts))
 
-    async def _look_on(self, window: Window) -> None:
+    async def _count_repeatedly(self, window: Window) -> None:
         while not_cancelled():
             try:
-                seen = await self.look()
+                open_sagas = await self.count_open()
             except (RPCError, RuntimeError) as error:
                 log.warning("open sagas are not known: %s: %s", type(error).__name__, error)
             else:
-                self.seen = seen
-                self._admitted, self._admitted_before = 0, self._admitted
-                window.judge(seen)
-                _tell(seen, window)
+                self.open_sagas = open_sagas
+                self._started, self._started_before = 0, self._started
+                window.adjust(open_sagas)
+                _record_metrics(open_sagas, window)
             await asyncio.sleep(self._look_every)
 
 
-def _refused(orders: int) -> None:
+def _count_refused(orders: int) -> None:
     counter("saga_admission_refused", "New orders that were told to come later").add(orders)
 
 
-def _tell(seen: Seen, window: Window) -> None:
+def _record_metrics(open_sagas: OpenSagas, window: Window) -> None:
     gauge("saga_open", "Sagas of orders that are open, and neither blocked nor waiting").set(
-        seen.open
+        open_sagas.open
     )
-    gauge("saga_open_old", "Those of them that are older than healthy ones get").set(seen.old)
+    gauge("saga_open_old", "Those of them that are older than healthy ones get").set(open_sagas.old)
     gauge("saga_admission_window", "How many may be open before new orders wait").set(window.size)

@@ -9,13 +9,13 @@ from api.http.openapi import errors
 from api.routes.orders import find_order
 from api.schemas import AddStockBody, NewProductBody, NewUserBody
 from api.security.authentication import Me
-from api.security.authorization import Guarded
+from api.security.authorization import AuthorizedRoute
 from contracts.inventory import Product
 from contracts.payments import Payment
 from contracts.users import User
 from saga.participant import NotFound
 
-router = APIRouter(prefix="/v1", route_class=Guarded)
+router = APIRouter(prefix="/v1", route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
 
 

@@ -13,22 +13,22 @@ from api.dependencies import Backend, backend
 from api.http.content_negotiation import prefers
 from api.http.openapi import errors
 from api.http.openapi_responses import STREAM
-from api.http.problem_details import Problem, overloaded
+from api.http.problem_details import Problem, overload_problem
 from api.http.query_parameters import IN_DIGITS
 from api.http.request_limits import EVENT_STREAM, JSON
 from api.http.sse import EventStream
-from api.orders.live_events import count_unknown, on_record
+from api.orders.live_events import count_unknown, is_on_record
 from api.routes.orders import find_order
 from api.schemas import OrderEventOut
 from api.security.authentication import Me
-from api.security.authorization import Guarded
+from api.security.authorization import AuthorizedRoute
 from api.security.redaction import event_for
 from contracts.event_records import BEGINNING, Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
 from saga.participant import NotFound
 
 log = logging.getLogger(__name__)
-router = APIRouter(prefix="/v1", route_class=Guarded)
+router = APIRouter(prefix="/v1", route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
 FIELDS = set(RecordedEvent.model_fields)
 RETRY = 1000  # milliseconds after which a client comes back
@@ -40,9 +40,9 @@ def live(request: Request, deps: Deps) -> Iterator[bool]:
     if not prefers(Headers(scope=request.scope), EVENT_STREAM, JSON):
         yield False
         return
-    with deps.streams.place() as free:
-        if not free:
-            raise overloaded("too many streams are open; come back later")
+    with deps.streams.try_acquire() as acquired:
+        if not acquired:
+            raise overload_problem("too many streams are open; come back later")
         yield True
 
 
@@ -70,12 +70,12 @@ async def order_events(
     its version.
     """
     after = int(seen)
-    async with deps.followers.turn if live else nullcontext():
+    async with deps.broadcaster.turn if live else nullcontext():
         order = await find_order(order_id, me, deps)
     if after > order.version and not await _has_event(deps.services.orders, order_id, after):
         raise unknown_event(seen, str(order.version))
     if live:
-        frames = _frames_of_order(deps.followers.of_order(order_id, after), after, me)
+        frames = _frames_of_order(deps.broadcaster.subscribe_to_order(order_id, after), after, me)
         return EventStream(frames, until=me.until)
     try:
         events = await deps.services.orders.history(order_id, after=after)
@@ -107,13 +107,14 @@ async def all_events(
     With `Accept: text/event-stream`, each when it happens, and before that those behind
     `Last-Event-ID`, if it is given. `0-0` is before the first.
     """
-    async with deps.followers.turn if live else nullcontext():
+    async with deps.broadcaster.turn if live else nullcontext():
         newest = await deps.services.orders.newest_event()
         after = Position.parse(seen) if seen else newest if live else BEGINNING
-        if after != newest and not await on_record(deps.services.orders, after):
+        if after != newest and not await is_on_record(deps.services.orders, after):
             raise unknown_event(str(after), str(after.resumed(newest)))
     if live:
-        return EventStream(_frames_of_all(deps.followers.of_all(after), after), until=me.until)
+        frames = _frames_of_all(deps.broadcaster.subscribe_to_all(after), after)
+        return EventStream(frames, until=me.until)
     events = await deps.services.orders.all_events(after, limit)
     return [OrderEventOut.of(event) for event in events]
 

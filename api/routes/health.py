@@ -13,12 +13,12 @@ from pydantic import BaseModel
 from temporalio.service import RPCError
 
 from api.dependencies import Backend, backend
-from api.security.authorization import Guarded
+from api.security.authorization import AuthorizedRoute
 from contracts.names import SEARCH_ATTRIBUTES
 from infrastructure.http.graceful_shutdown import is_draining
 from saga.participant import ServiceError
 
-router = APIRouter(prefix="/health", tags=["health"], route_class=Guarded)
+router = APIRouter(prefix="/health", tags=["health"], route_class=AuthorizedRoute)
 PATIENCE = 3.0
 
 

@@ -13,13 +13,13 @@ from temporalio.service import RPCError
 
 from api.dependencies import Backend, backend
 from api.orders.exposure import at_stake, by_currency, stock_at_stake
-from api.security.authorization import Guarded
+from api.security.authorization import AuthorizedRoute
 from contracts.payments import Captured
 from infrastructure.telemetry.metrics import exposition, gauge
 from saga.participant import ServiceError
 
 PATIENCE = 2.0  # seconds; what does not answer keeps its last value
-router = APIRouter(route_class=Guarded, include_in_schema=False)
+router = APIRouter(route_class=AuthorizedRoute, include_in_schema=False)
 log = logging.getLogger(__name__)
 
 
@@ -28,23 +28,23 @@ async def metrics(deps: Annotated[Backend, Depends(backend)]) -> Response:
     """All metrics of this process."""
     try:
         async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(_blocked(deps), _at_stake(deps))
+            await asyncio.gather(_measure_blocked(deps), _measure_at_stake(deps))
     except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
         log.warning("some metrics are not up to date: %s: %s", type(error).__name__, error)
     text, media_type = exposition()
     return Response(text, media_type=media_type)
 
 
-async def _blocked(deps: Backend) -> None:
+async def _measure_blocked(deps: Backend) -> None:
     found = await deps.client.count_workflows("SagaState = 'blocked'")
     gauge("saga_blocked", "Sagas that wait for an operator").set(found.count)
 
 
-async def _at_stake(deps: Backend) -> None:
+async def _measure_at_stake(deps: Backend) -> None:
     """What a service that is down would know keeps its last value."""
     found = await at_stake(deps.services)
     if found.money is not None:
-        _money(deps, found.money)
+        _measure_money(deps, found.money)
     if found.stock is not None:
         stock = stock_at_stake(found.stock)
         gauge("saga_stock_held", "Pieces that are reserved for open orders").set(stock.pieces)
@@ -52,7 +52,7 @@ async def _at_stake(deps: Backend) -> None:
         oldest.set(stock.oldest_seconds)
 
 
-def _money(deps: Backend, captured: Sequence[Captured]) -> None:
+def _measure_money(deps: Backend, captured: Sequence[Captured]) -> None:
     """A currency of which nothing is at stake any more is told as 0."""
     money = {amount.currency: amount for amount in by_currency(captured)}
     deps.currencies.update(money)

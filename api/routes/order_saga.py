@@ -6,17 +6,17 @@ from fastapi import APIRouter, Depends
 
 from api.dependencies import Backend, backend
 from api.http.openapi import errors
-from api.orders.resolutions import offered
+from api.orders.resolutions import list_resolutions
 from api.routes.orders import find_order
 from api.schemas import CompensationOut, SagaOut, StepOut
 from api.security.authentication import Caller, Me
-from api.security.authorization import Guarded
+from api.security.authorization import AuthorizedRoute
 from api.security.redaction import saga_for
 from api.temporal.stuck_sagas import InTrouble, Trouble
 from contracts.names import workflow_id
 from saga import SagaView
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
 
 
@@ -68,7 +68,7 @@ def _saga(view: SagaView, attempts: dict[str, int], links: dict[str, str]) -> Sa
                 finished_at=step.finished_at,
                 error=step.error,
                 role=step.role,
-                words=offered(step, undoing=view.cause is not None),
+                words=list_resolutions(step, undoing=view.cause is not None),
                 waiting=step.waiting,
             )
             for step in view.steps

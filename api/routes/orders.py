@@ -15,16 +15,16 @@ from api.http.problem_details import RETRY_AFTER, Problem
 from api.http.query_parameters import IN_DIGITS
 from api.schemas import CancelBody, OrderList, OrderOut, PlaceOrderBody
 from api.security.authentication import Caller, Me, Scope, insufficient_scope
-from api.security.authorization import Guarded, Need
+from api.security.authorization import AuthorizedRoute, RequiredScope
 from api.security.redaction import order_for
 from api.temporal.errors import UNKNOWN_ORDER
-from api.temporal.saga_gateway import Cancelling
+from api.temporal.saga_gateway import CancelResult
 from contracts.base import Moment
 from contracts.orders import Order, OrderFilter, OrderStatus
 from contracts.workflow_io import CancelOrder
 from saga.participant import NotFound, ServiceError
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
 OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}
 STATUS_OF_ENDED = {OrderStatus.CONFIRMED: 201, OrderStatus.PENDING: 202, OrderStatus.BLOCKED: 202}
@@ -67,14 +67,14 @@ async def place_order(
     """
     if not me.may_see(body.customer_id):
         detail = "with the scope customer, customer_id must be the token's own subject"
-        raise insufficient_scope(detail, Need.SERVICE.value)
-    order, replayed = await deps.acceptance.accept(me.subject, key, body)
+        raise insufficient_scope(detail, RequiredScope.SERVICE.value)
+    order, replayed = await deps.placement.place(me.subject, key, body)
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"
-    with ExitStack() as places:
-        if wait is not None and places.enter_context(deps.waiting.place()):
+    with ExitStack() as stack:
+        if wait is not None and stack.enter_context(deps.waiting.try_acquire()):
             response.headers["Preference-Applied"] = f"wait={wait}"
-            await wait_for(deps.sagas.ended(order.id), request, wait)
+            await wait_for(deps.sagas.wait_until_closed(order.id), request, wait)
             with suppress(ServiceError):  # what is certain is that it was accepted
                 order = await find_order(order.id, me, deps)
     response.headers["Location"] = f"/v1/orders/{order.id}"
@@ -165,13 +165,13 @@ async def cancel(order: Order, wish: CancelOrder, me: Caller, deps: Backend) -> 
     What it has become decides, and the saga's answer only as long as it is open: a task of the
     workflow may have closed it and then been lost, with the wish or with why it was closed.
     """
-    answer = Cancelling.OVER
+    answer = CancelResult.OVER
     if order.status in OPEN:
         answer = await deps.sagas.cancel(order.id, wish)
         order = await find_order(order.id, me, deps)
-    will_be = order.status in OPEN and answer is Cancelling.ACCEPTED
+    will_be = order.status in OPEN and answer is CancelResult.ACCEPTED
     if order.status != OrderStatus.CANCELLED and not will_be:
-        raise _not_cancelled(order, answer)
+        raise _explain_not_cancelled(order, answer)
     return order
 
 
@@ -182,10 +182,10 @@ def _wish(body: CancelBody | None, me: Caller) -> CancelOrder:
     return CancelOrder(reason=given, by=by)
 
 
-def _not_cancelled(order: Order, answer: Cancelling) -> Problem:
+def _explain_not_cancelled(order: Order, answer: CancelResult) -> Problem:
     detail = f"the order is {order.status} and can no longer be cancelled"
     if order.status == OrderStatus.PENDING:
-        if answer is Cancelling.OVER:
+        if answer is CancelResult.OVER:
             detail = "the order's workflow was terminated; an operator must reset it, see README.md"
             return Problem(409, "saga_terminated", detail)
         detail = "the order is being confirmed, or undone already, and can no longer be cancelled"
@@ -203,7 +203,7 @@ async def find_order(order_id: str, me: Caller, deps: Backend) -> Order:
     except NotFound:
         order = None
     if order is None or not me.may_see(order.customer_id):
-        order = (await deps.sagas.accepted(order_id)).as_order()
+        order = (await deps.sagas.read_memo(order_id)).to_order()
     if not me.may_see(order.customer_id):
         raise NotFound("unknown_order", UNKNOWN_ORDER)
     return order_for(me, order)

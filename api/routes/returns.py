@@ -17,12 +17,12 @@ from api.routes.order_saga import saga_out
 from api.routes.orders import find_order
 from api.schemas import OrderOut, SagaOut
 from api.security.authentication import Caller, Me
-from api.security.authorization import Guarded
+from api.security.authorization import AuthorizedRoute
 from contracts.names import return_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
 from saga.participant import NotFound
 
-router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=Guarded)
+router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
 
 

@@ -13,18 +13,18 @@ from api.orders.exposure import Exposure
 from api.orders.exposure import exposure as look
 from api.schemas import ResolveBody, ServiceRecord
 from api.security.authentication import Me
-from api.security.authorization import Guarded
+from api.security.authorization import AuthorizedRoute
 from api.temporal.saga_listing import SagaFound
 from contracts.names import STEP_RECORDERS
 from saga import Resolution, SagaState
 
-router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=Guarded)
-figures = APIRouter(tags=["sagas"], route_class=Guarded)
+router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=AuthorizedRoute)
+figures = APIRouter(tags=["sagas"], route_class=AuthorizedRoute)
 LATE = "Seconds after which an open saga is late"
 Deps = Annotated[Backend, Depends(backend)]
 
 
-def _known(service: str) -> str:
+def _check_recorder(service: str) -> str:
     if service not in STEP_RECORDERS:
         raise ValueError(f"must be one of {', '.join(STEP_RECORDERS)}")
     return service
@@ -32,7 +32,7 @@ def _known(service: str) -> str:
 
 Recorder = Annotated[
     str,
-    AfterValidator(_known),
+    AfterValidator(_check_recorder),
     WithJsonSchema({"enum": list(STEP_RECORDERS), "type": "string"}),
 ]
 
@@ -44,7 +44,7 @@ async def exposure(deps: Deps) -> Exposure:
     The costs are of the 200 sagas that ended last, by how they ended. Of a service that is down the
     figures are left out, and `not_answering` names it.
     """
-    return await look(deps.services, deps.client, deps.admission)
+    return await look(deps.services, deps.client, deps.load_shedder)
 
 
 @router.get("")

@@ -10,11 +10,11 @@ from temporalio.client import Client
 from activities.delivery_runs import RunState, run_of
 from api.dependencies import Backend, backend
 from api.http.openapi import errors
-from api.http.problem_details import Problem, field_error, invalid
+from api.http.problem_details import Problem, field_error, validation_problem
 from api.http.query_parameters import IN_DIGITS
 from api.schemas import Body, example
 from api.security.authentication import Caller, Me, insufficient_scope
-from api.security.authorization import Guarded, Need
+from api.security.authorization import AuthorizedRoute, RequiredScope
 from contracts.base import Identifier
 from contracts.webhooks import (
     Delivery,
@@ -28,7 +28,7 @@ from contracts.webhooks import (
 from saga.participant import NotFound, Unavailable
 from workers.webhook_starter import start_delivery
 
-router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=Guarded)
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
 MAX_URL = 2000
 ONE = "/{webhook_id}"
@@ -66,7 +66,7 @@ async def create_webhook(
     """
     if not me.may_see(body.customer_id):
         detail = "with the scope customer, customer_id must be the token's own subject"
-        raise insufficient_scope(detail, Need.SERVICE.value)
+        raise insufficient_scope(detail, RequiredScope.SERVICE.value)
     check_url(body.url, plain=deps.plain_webhooks)
     made = await hooks.register(body.customer_id, body.url, body.event_types)
     response.headers["Location"] = f"/v1/webhooks/{made.id}"
@@ -175,4 +175,5 @@ def check_url(url: str, *, plain: bool) -> None:
 
 
 def _bad_url(wanted: str) -> Problem:
-    return invalid([field_error("/url", "url_not_usable", f"the URL must have {wanted}")])
+    detail = f"the URL must have {wanted}"
+    return validation_problem([field_error("/url", "url_not_usable", detail)])

@@ -45,7 +45,7 @@ class Caller:
 def caller(request: Request) -> Caller:
     """The dependency of routes that care who calls; `access` has put it there."""
     found = request.scope["caller"]
-    assert isinstance(found, Caller)  # noqa: S101 - the promise of `access.Guarded`
+    assert isinstance(found, Caller)  # noqa: S101 - the promise of `AuthorizedRoute`
     return found
 
 

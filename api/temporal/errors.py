@@ -14,7 +14,7 @@ UNKNOWN_ORDER = "there is no such order"
 
 
 @asynccontextmanager
-async def translated() -> AsyncIterator[None]:
+async def translate_errors() -> AsyncIterator[None]:
     """Turn Temporal's errors into NotFound and Unavailable."""
     try:
         yield

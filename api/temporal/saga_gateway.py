@@ -21,12 +21,12 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from activities.executions import described, listed
-from api.temporal.accepted_order import Accepted
 from api.temporal.attempt_counts import attempts
-from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, translated
+from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, translate_errors
+from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_listing import SagaFound
 from api.temporal.start_options import saga_options
-from api.temporal.stuck_sagas import InTrouble, find, look
+from api.temporal.stuck_sagas import InTrouble, find_stuck, find_why_silent
 from api.temporal.updates import send_update
 from contracts.names import return_id, workflow_id
 from contracts.orders import Order, OrderStatus
@@ -57,8 +57,8 @@ LOOKS, LOOK_EVERY = 30, 0.1  # at a saga that is called off, until its pivot's f
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
 
 
-class Cancelling(Enum):
-    """What became of a wish to cancel."""
+class CancelResult(Enum):
+    """What became of a request to cancel."""
 
     ACCEPTED = auto()
     TOO_LATE = auto()
@@ -81,29 +81,29 @@ class OrderSagas:
         self._starter = client
         self._how |= {"own_queue": not self._how["fast_path"]}
 
-    async def start(self, accepted: Accepted) -> bool:
+    async def start(self, memo: OrderMemo) -> bool:
         """Start the saga; False if this order's has been started before. Atomic on Temporal."""
-        order = PlaceOrderInput(**dict(accepted.command()), **self._how)
+        order = PlaceOrderInput(**dict(memo.to_saga_input()), **self._how)
         try:
-            async with translated():
+            async with translate_errors():
                 await self._starter.start_workflow(
                     PlaceOrder.run,
                     order,
                     id=workflow_id(order.order_id),
-                    memo={"accepted": accepted},
+                    memo={"accepted": memo},
                     **saga_options(order, OrderStatus.PENDING),
                 )
         except WorkflowAlreadyStartedError:
             return False
         return True
 
-    async def ended(self, order_id: str) -> None:
+    async def wait_until_closed(self, order_id: str) -> None:
         """Return when the saga has ended, however it did, or Temporal no longer knows it.
 
         A long poll at Temporal, which nobody but the caller bounds.
         """
         with suppress(WorkflowFailureError, NotFound):
-            async with translated():
+            async with translate_errors():
                 await self._handle(order_id).result()
 
     async def start_return(self, order: Order, attempt: int) -> bool:
@@ -112,7 +112,7 @@ class OrderSagas:
             order_id=order.id, items=order.items, total=order.total, **self._how
         )
         saga_id = return_id(order.id, attempt)
-        async with translated():
+        async with translate_errors():
             try:
                 options = saga_options(order, order.status)
                 await self._starter.start_workflow(ReturnOrder.run, start, id=saga_id, **options)
@@ -121,20 +121,20 @@ class OrderSagas:
                 return earlier is not None and earlier.is_open
         return True
 
-    async def accepted(self, order_id: str) -> Accepted:
+    async def read_memo(self, order_id: str) -> OrderMemo:
         """What was accepted under this id. NotFound if Temporal knows nothing of it."""
-        async with translated():
+        async with translate_errors():
             saga = await described(self._client, workflow_id(order_id), rpc_timeout=RPC_TIMEOUT)
         found = (await saga.memo()).get("accepted") if saga else None
         if found is None:  # nor was a workflow accepted that somebody started by hand
             raise NotFound("unknown_order", UNKNOWN_ORDER)
         try:
-            return Accepted.model_validate(found)
+            return OrderMemo.model_validate(found)
         except ValidationError as error:
             detail = "it was accepted in a form that this release cannot read"
             raise Rejected("undecodable_input", detail) from error
 
-    async def cancel(self, order_id: str, request: CancelOrder) -> Cancelling:
+    async def cancel(self, order_id: str, request: CancelOrder) -> CancelResult:
         """Ask the saga to cancel. NotFound if there is none; InTrouble."""
         try:
             async with self._asking(workflow_id(order_id)):
@@ -143,12 +143,12 @@ class OrderSagas:
         except WorkflowUpdateFailedError as error:
             if isinstance(error.cause, ApplicationError) and error.cause.type == TOO_LATE:
                 cancelled = await self._is_being_cancelled(order_id)
-                return Cancelling.ACCEPTED if cancelled else Cancelling.TOO_LATE
+                return CancelResult.ACCEPTED if cancelled else CancelResult.TOO_LATE
             raise
         except NotFound:
-            await self.accepted(order_id)  # NotFound for good if it never was
-            return Cancelling.OVER
-        return Cancelling.ACCEPTED
+            await self.read_memo(order_id)  # NotFound for good if it never was
+            return CancelResult.OVER
+        return CancelResult.ACCEPTED
 
     async def _is_being_cancelled(self, order_id: str) -> bool:
         """Whether it is being undone since somebody, or Temporal, has cancelled it before.
@@ -187,14 +187,14 @@ class OrderSagas:
         `state` is one of a closed set, so it is safe in the query.
         """
         query = f"SagaState = '{state}'"
-        async with translated():
+        async with translate_errors():
             found = listed(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
             return [SagaFound.of(saga) async for saga in found]
 
     async def in_trouble(self, late: timedelta | None, limit: int) -> list[SagaFound]:
         """Sagas that are stuck, each with what is wrong; `late`, and those open for longer."""
-        async with translated():
-            found = await find(self._client, late=late, most=limit)
+        async with translate_errors():
+            found = await find_stuck(self._client, late=late, most=limit)
         return [SagaFound.of(saga, trouble) for saga, trouble in found]
 
     async def view(self, saga_id: str) -> tuple[SagaView, dict[str, int]]:
@@ -211,11 +211,11 @@ class OrderSagas:
     async def _asking(self, saga_id: str) -> AsyncIterator[None]:
         """Ask a saga's workflow. InTrouble, and not Unavailable, if asking again will not help."""
         try:
-            async with translated():
+            async with translate_errors():
                 yield
         except (Unavailable, ValueError) as error:  # a status that is newer than the SDK
-            async with translated():
-                trouble = await look(self._client, saga_id)
+            async with translate_errors():
+                trouble = await find_why_silent(self._client, saga_id)
             if trouble is not None:
                 raise InTrouble(saga_id, trouble) from error
             raise

@@ -95,15 +95,17 @@ class InTrouble(Rejected):
 Found = tuple[Execution, Trouble]
 
 
-async def find(client: Client, *, late: timedelta | None, most: int = MOST) -> list[Found]:
+async def find_stuck(client: Client, *, late: timedelta | None, most: int = MOST) -> list[Found]:
     """The first that are stuck; with `late`, also those that are open for longer than that.
 
     RPCError or RuntimeError if Temporal does not answer.
     """
     found: list[Found] = []
     async for saga_ids in _candidates(client, late):
-        judged = await asyncio.gather(*(_judged(client, saga_id, late) for saga_id in saga_ids))
-        found += [each for each in judged if each is not None]
+        diagnosed = await asyncio.gather(
+            *(_diagnose_newest_run(client, saga_id, late) for saga_id in saga_ids)
+        )
+        found += [each for each in diagnosed if each is not None]
         if len(found) >= most:
             break
     return found[:most]
@@ -128,8 +130,10 @@ async def _candidates(client: Client, late: timedelta | None) -> AsyncIterator[l
     yield some
 
 
-async def _judged(client: Client, saga_id: str, late: timedelta | None) -> Found | None:
-    """By the newest run of the workflow: one that was reset goes on in another.
+async def _diagnose_newest_run(
+    client: Client, saga_id: str, late: timedelta | None
+) -> Found | None:
+    """Judge it by the newest run of the workflow: one that was reset goes on in another.
 
     One that cannot be judged is told of as such, and keeps nobody from the others.
     """
@@ -137,7 +141,7 @@ async def _judged(client: Client, saga_id: str, late: timedelta | None) -> Found
     if saga is None:
         return None
     try:
-        trouble = await judge(saga, late)
+        trouble = await diagnose(saga, late)
     except Exception as error:  # of whatever codec, converter or history
         log.warning("troubles: cannot judge saga %s", saga_id, exc_info=True)
         why = f"it cannot be judged: {type(error).__name__}: {error}"[:500]
@@ -160,19 +164,20 @@ def _queries(late: timedelta | None) -> list[str]:
     return queries
 
 
-async def look(client: Client, saga_id: str) -> Trouble | None:
+async def find_why_silent(client: Client, saga_id: str) -> Trouble | None:
     """Why a saga's workflow answers nobody, if that is for a trouble of its own."""
     saga = await described(client, saga_id, rpc_timeout=RPC_TIMEOUT)
-    trouble = await judge(saga, None) if saga else None
+    trouble = await diagnose(saga, None) if saga else None
     return trouble if trouble and trouble.kind in CODES else None
 
 
-async def judge(saga: Execution, late: timedelta | None) -> Trouble | None:
+async def diagnose(saga: Execution, late: timedelta | None) -> Trouble | None:
     """What is wrong with it; None if nothing is, or nothing yet."""
     if saga.status in BAD_ENDS:
-        return await _ended(saga)
+        return await _diagnose_closed(saga)
     if saga.status is Status.RUNNING:
-        return await _cannot_be_read(saga) or _told(saga) or await _waits(saga, late)
+        trouble = await _diagnose_unreadable(saga) or _diagnose_attributes(saga)
+        return trouble or await _diagnose_slow(saga, late)
     if not saga.is_open:
         return None
     if saga.status is Status.PAUSED:
@@ -180,8 +185,8 @@ async def judge(saga: Execution, late: timedelta | None) -> Trouble | None:
     return _trouble(saga, Kind.UNKNOWN, "Temporal says of it what this release does not know")
 
 
-def _told(saga: Execution) -> Trouble | None:
-    """What it is found by."""
+def _diagnose_attributes(saga: Execution) -> Trouble | None:
+    """What its search attributes say is wrong."""
     attributes = _attributes(saga)
     if attributes.get("SagaState") == "blocked":
         step = attributes.get("SagaStep", "an unknown step")
@@ -195,7 +200,7 @@ def _attributes(saga: Execution) -> dict[str, Any]:
     return {pair.key.name: pair.value for pair in saga.search_attributes}
 
 
-async def _waits(saga: Execution, late: timedelta | None) -> Trouble | None:
+async def _diagnose_slow(saga: Execution, late: timedelta | None) -> Trouble | None:
     if late is None or saga.start_time > datetime.now(UTC) - late:
         return None
     async for failing in failures(saga):
@@ -215,17 +220,17 @@ def _untaken_since(saga: Execution) -> datetime | None:
     return saga.described.pending_workflow_task.original_scheduled_time.ToDatetime(UTC)
 
 
-async def _ended(saga: Execution) -> Trouble:
+async def _diagnose_closed(saga: Execution) -> Trouble:
     history = await _history(saga)
     points = reset_points(history)
     way_out = RESET.format(saga=saga.id, event=points[0]) if points else NEVER_BEGUN
     why = f"the workflow is {saga.status}"
-    if no := await _is_no_order(saga, history):
+    if no := await _explain_no_order(saga, history):
         way_out, why = NO_ORDER.format(saga=saga.id), f"{why}: {no}"
     return Trouble(kind=Kind.ENDED, why=why, way_out=way_out)
 
 
-async def _cannot_be_read(saga: Execution) -> Trouble | None:
+async def _diagnose_unreadable(saga: Execution) -> Trouble | None:
     """The trouble, if its workflow's task fails again and again, and for its input."""
     if saga.described is None or saga.described.pending_workflow_task.attempt <= 1:
         return None
@@ -233,11 +238,11 @@ async def _cannot_be_read(saga: Execution) -> Trouble | None:
     why = await unreadable(history, saga.client.namespace, saga.client.data_converter)
     if not why:
         return None
-    way_out = NO_ORDER if await _is_no_order(saga, history) else READ_IT
+    way_out = NO_ORDER if await _explain_no_order(saga, history) else READ_IT
     return Trouble(kind=Kind.UNREADABLE, why=why, way_out=way_out.format(saga=saga.id))
 
 
-async def _is_no_order(saga: Execution, history: WorkflowHistory) -> str:
+async def _explain_no_order(saga: Execution, history: WorkflowHistory) -> str:
     """Why it never was one of ours: nobody accepted it, it did nothing, and could do nothing."""
     if has_done(history) or "accepted" in saga.info.memo.fields:
         return ""

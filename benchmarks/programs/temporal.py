@@ -16,7 +16,7 @@ from uuid import uuid4
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from api.temporal.accepted_order import Accepted
+from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_gateway import OrderSagas
 from benchmarks.programs import noops
 from benchmarks.programs.serving import Handler, serve
@@ -103,8 +103,8 @@ def _place(client: Client, sagas: OrderSagas) -> Handler:
     """Start the saga as the API does, and wait until the order is confirmed."""
 
     async def place(order: CreateOrder) -> str:
-        accepted = Accepted(order=order, fingerprint="", accepted_at=datetime.now(UTC))
-        await sagas.start(accepted)
+        memo = OrderMemo(order=order, fingerprint="", accepted_at=datetime.now(UTC))
+        await sagas.start(memo)
         saga_id = workflow_id(order.order_id)
         handle = client.get_workflow_handle(saga_id, result_type=OrderOutcome)
         outcome: OrderOutcome = await handle.result()

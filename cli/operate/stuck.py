@@ -70,9 +70,9 @@ def stuck(
 
 
 async def _find(older: timedelta) -> "list[Found]":
-    from api.temporal.stuck_sagas import find  # noqa: PLC0415 - heavy
+    from api.temporal.stuck_sagas import find_stuck  # noqa: PLC0415 - heavy
 
-    return await find(await connect(), late=older)
+    return await find_stuck(await connect(), late=older)
 
 
 def _row(api: Api, saga: "Execution", trouble: "Trouble") -> Stuck:

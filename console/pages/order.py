@@ -52,7 +52,7 @@ async def _frames(case: Case, deps: ConsoleBackend) -> AsyncIterator[bytes]:
     def pause() -> float:
         return OPEN if last[0].is_open or last[0].silent else CLOSED
 
-    events = deps.followers.of_order(case.order.id, case.order.version)
+    events = deps.broadcaster.subscribe_to_order(case.order.id, case.order.version)
     async with nudged(events, pause) as wait:
         async for frame in kept_up_to_date(look, wait):
             yield frame

@@ -78,7 +78,7 @@ async def live_orders_stream(shown: Which, me: SignedIn, deps: ConsoleDeps) -> R
 
 async def _frames(shown: Shown, deps: ConsoleBackend) -> AsyncIterator[bytes]:
     newest = await deps.services.orders.newest_event()
-    async with nudged(deps.followers.of_all(newest), lambda: LATEST) as wait:
+    async with nudged(deps.broadcaster.subscribe_to_all(newest), lambda: LATEST) as wait:
         async for frame in kept_up_to_date(partial(_parts, shown, deps), wait):
             yield frame
 

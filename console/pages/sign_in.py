@@ -5,7 +5,7 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse
 
 from api.http.problem_details import Problem
-from api.security.authorization import Need, admitted
+from api.security.authorization import RequiredScope, authorize
 from console.security import csrf
 from console.session_route import ConsoleRoute, Form, SignedIn
 from console.templating import page
@@ -27,7 +27,7 @@ async def sign_in(request: Request, form: Form) -> Response:
     token, target = form.get("token", ""), csrf.safe_target(form.get("next", ""))
     try:
         headers = Headers({"Authorization": f"Bearer {token.removeprefix('Bearer ')}"})
-        caller = await admitted(headers, request.scope, Need.OPERATOR)
+        caller = await authorize(headers, request.scope, RequiredScope.OPERATOR)
     except Problem as problem:
         wrong = WRONG[problem.status].format(problem.detail)
         return page(request, "sign_in.html", status=problem.status, target=target, wrong=wrong)

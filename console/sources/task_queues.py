@@ -10,7 +10,7 @@ from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
-from api.temporal.errors import RPC_TIMEOUT, translated
+from api.temporal.errors import RPC_TIMEOUT, translate_errors
 from contracts.names import Queue
 
 TYPES = {
@@ -44,7 +44,7 @@ class QueueSeen:
 async def queues(client: Client) -> list[QueueSeen]:
     """All queues; workflows have the first alone. Unavailable without Temporal."""
     asked = [(Queue.ORDERS, "workflow"), *((queue, "activity") for queue in Queue)]
-    async with translated():
+    async with translate_errors():
         return list(await asyncio.gather(*(_seen(client, *question) for question in asked)))
 
 

@@ -6,7 +6,7 @@ import httpx2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.overload.load_shedding import Admission, Seen, Window
+from api.overload.load_shedding import LoadShedder, OpenSagas, Window
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.waiting import until
@@ -20,7 +20,7 @@ async def post(http: httpx2.AsyncClient, key: str, body: dict[str, Any]) -> http
 
 
 async def test_past_the_bound_new_orders_wait_and_replays_do_not(world: World) -> None:
-    there = (await Admission(world.client, None).look()).open
+    there = (await LoadShedder(world.client, None).count_open()).open
     user, sku = await world.user(), await world.product()
     items = [{"sku": sku, "quantity": 1}]
     body = {"customer_id": user, "items": items, "payment_method": "pm_card_visa"}
@@ -55,16 +55,16 @@ async def test_past_the_bound_new_orders_wait_and_replays_do_not(world: World) -
 
 
 async def at_most(world: World, sagas: int) -> bool:
-    return (await Admission(world.client, None).look()).open <= sagas
+    return (await LoadShedder(world.client, None).count_open()).open <= sagas
 
 
 async def test_the_look_sees_what_is_open_and_what_is_old(world: World) -> None:
-    admission = Admission(world.client, 500)
-    before = await admission.look()
+    shedder = LoadShedder(world.client, 500)
+    before = await shedder.count_open()
     order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
 
     async def old() -> bool:
-        seen = await admission.look()
+        seen = await shedder.count_open()
         return seen.open > before.open and seen.old > before.old
 
     await until(old, within=20)
@@ -72,7 +72,7 @@ async def test_the_look_sees_what_is_open_and_what_is_old(world: World) -> None:
     await world.settled(order_id, sku, "confirmed")
 
     async def gone() -> bool:
-        seen = await admission.look()
+        seen = await shedder.count_open()
         return seen.open <= before.open and seen.old <= before.old
 
     await until(gone, within=20)
@@ -82,20 +82,20 @@ async def test_the_look_sees_what_is_open_and_what_is_old(world: World) -> None:
 def test_the_window_keeps_its_bounds(most: int, looks: list[int]) -> None:
     window = Window(most)
     for old in looks:
-        window.judge(Seen(open=old, old=old))
+        window.adjust(OpenSagas(open=old, old=old))
         assert min(Window.least, most) <= window.size <= most
 
 
 def test_the_window_closes_fast_and_opens_slowly() -> None:
     window = Window(500)
-    window.judge(Seen(open=500, old=125))
+    window.adjust(OpenSagas(open=500, old=125))
     assert window.size == 500  # as many as are tolerated
     sizes = []
     for _ in range(6):
-        window.judge(Seen(open=500, old=300))
+        window.adjust(OpenSagas(open=500, old=300))
         sizes.append(window.size)
     assert sizes == [250, 125, 62, 31, 20, 20]
     for _ in range(20):  # seconds
         assert window.narrow
-        window.judge(Seen(open=10, old=5))
+        window.adjust(OpenSagas(open=10, old=5))
     assert window.size == window.most

@@ -20,7 +20,13 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from api.app import create_app
 from api.orders.place_order import order_id_for
 from api.security.authentication import Scope
-from api.security.authorization import Guarded, UndeclaredRoute, check, need_of, routes_of
+from api.security.authorization import (
+    AuthorizedRoute,
+    UndeclaredRoute,
+    check,
+    required_scope_of,
+    routes_of,
+)
 from console.mount import install
 from console.security.csrf import form_key
 from contracts.names import return_id, workflow_id
@@ -349,7 +355,7 @@ def app() -> FastAPI:
 
 
 def test_a_route_that_is_not_declared_cannot_be_made() -> None:
-    router = APIRouter(route_class=Guarded)
+    router = APIRouter(route_class=AuthorizedRoute)
     with pytest.raises(
         UndeclaredRoute, match=re.escape("GET /v1/secrets: say in api/security/authorization.py")
     ):
@@ -362,9 +368,9 @@ def test_a_route_that_goes_past_the_declarations_is_found_when_the_app_is_made()
     with pytest.raises(UndeclaredRoute, match="/v1/secrets"):
         check(undeclared)
     unguarded.add_api_route("/v1/sagas", lambda: None)
-    with pytest.raises(UndeclaredRoute, match="route_class=Guarded"):
+    with pytest.raises(UndeclaredRoute, match="route_class=AuthorizedRoute"):
         check(unguarded)
-    router = APIRouter(route_class=Guarded)
+    router = APIRouter(route_class=AuthorizedRoute)
     router.add_api_route("/health/live", lambda: None)
     shifted.include_router(router, prefix="/v1/sagas")
     with pytest.raises(UndeclaredRoute, match="/v1/sagas/health/live"):
@@ -375,7 +381,7 @@ def test_a_route_that_goes_past_the_declarations_is_found_when_the_app_is_made()
 
 
 def test_methods_with_different_needs_are_not_one_route() -> None:
-    router = APIRouter(route_class=Guarded)
-    assert need_of("GET", "/v1/products") is not need_of("POST", "/v1/products")
+    router = APIRouter(route_class=AuthorizedRoute)
+    assert required_scope_of("GET", "/v1/products") is not required_scope_of("POST", "/v1/products")
     with pytest.raises(UndeclaredRoute, match="different routes"):
         router.add_api_route("/v1/products", lambda: None, methods=["GET", "POST"])

@@ -9,7 +9,7 @@ import asyncpg
 import pytest_asyncio
 
 from api.orders import live_events as following
-from api.orders.live_events import Followers
+from api.orders.live_events import EventBroadcaster
 from api.orders.subscriber_queue import MOST_KEPT
 from contracts.event_records import BEGINNING, RecordedEvent
 from contracts.names import ORDER_EVENTS
@@ -36,8 +36,10 @@ async def database(databases: DatabaseSettings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def running(databases: DatabaseSettings, database: Database) -> AsyncIterator[Followers]:
-    made = Followers(Orders(database), Notices(databases.order_database_url, ORDER_EVENTS))
+async def running(
+    databases: DatabaseSettings, database: Database
+) -> AsyncIterator[EventBroadcaster]:
+    made = EventBroadcaster(Orders(database), Notices(databases.order_database_url, ORDER_EVENTS))
     async with made.running():
         yield made
 
@@ -94,13 +96,13 @@ async def test_one_who_cannot_keep_up_is_told_everything_all_the_same(
     databases: DatabaseSettings, database: Database
 ) -> None:
     count = 2 * MOST_KEPT + 7
-    async with running(databases, database) as followers:
-        slow = followers.of_all(BEGINNING)
+    async with running(databases, database) as broadcaster:
+        slow = broadcaster.subscribe_to_all(BEGINNING)
         await append(database, "ord_slow", 0)
         told = [*await anext(slow)]
         for version in range(1, count, 100):  # more than it is kept for, while it takes nothing
             await append(database, "ord_slow", version, min(100, count - version))
-        quick = Listener(followers.of_all(BEGINNING))
+        quick = Listener(broadcaster.subscribe_to_all(BEGINNING))
         await quick.has(range(1, count + 1))
         while len(told) < count:
             async with asyncio.timeout(BOUND):
@@ -113,11 +115,13 @@ async def test_one_who_cannot_keep_up_is_told_everything_all_the_same(
 async def test_a_follower_that_comes_while_events_do_misses_none(
     databases: DatabaseSettings, database: Database
 ) -> None:
-    async with running(databases, database) as followers:
+    async with running(databases, database) as broadcaster:
         listeners = []
         for version in range(60):
             appending = asyncio.create_task(append(database, "ord_busy", version))
-            listeners.append((version // 2, Listener(followers.of_order("ord_busy", version // 2))))
+            listeners.append(
+                (version // 2, Listener(broadcaster.subscribe_to_order("ord_busy", version // 2)))
+            )
             await appending
         for after, listener in listeners:
             await listener.has(range(after + 1, 61))
@@ -127,8 +131,10 @@ async def test_a_follower_that_comes_while_events_do_misses_none(
 async def test_events_reach_only_those_who_follow_their_order(
     databases: DatabaseSettings, database: Database
 ) -> None:
-    async with running(databases, database) as followers:
-        mine, other = (Listener(followers.of_order(name, 0)) for name in ("ord_a", "ord_b"))
+    async with running(databases, database) as broadcaster:
+        mine, other = (
+            Listener(broadcaster.subscribe_to_order(name, 0)) for name in ("ord_a", "ord_b")
+        )
         await append(database, "ord_a", 0, 3)
         await append(database, "ord_b", 0, 1)
         await mine.has([1, 2, 3])
@@ -140,15 +146,15 @@ async def test_events_reach_only_those_who_follow_their_order(
 async def test_an_event_that_a_newer_release_wrote_holds_up_no_other(
     databases: DatabaseSettings, database: Database
 ) -> None:
-    async with running(databases, database) as followers:
-        listener = Listener(followers.of_all(BEGINNING))
+    async with running(databases, database) as broadcaster:
+        listener = Listener(broadcaster.subscribe_to_all(BEGINNING))
         await append(database, "ord_1", 0, 3)
         await listener.has([1, 2, 3])
         async with database.transaction() as tx:
             table = events.c
             newer = {"schema_version": 99, "data": ["of", "another", "form"]}
             await tx.execute(events.update().where(table.version == 2).values(newer))
-        late = Listener(followers.of_all(BEGINNING))
+        late = Listener(broadcaster.subscribe_to_all(BEGINNING))
         await late.has([1, 2, 3])
         await append(database, "ord_1", 3)
         await listener.has([1, 2, 3, 4])
@@ -159,8 +165,8 @@ async def test_an_event_that_a_newer_release_wrote_holds_up_no_other(
 async def test_an_event_whose_notice_is_lost_is_told_a_moment_later(
     databases: DatabaseSettings, database: Database
 ) -> None:
-    async with running(databases, database) as followers:
-        listener = Listener(followers.of_order("ord_lost", 0))
+    async with running(databases, database) as broadcaster:
+        listener = Listener(broadcaster.subscribe_to_order("ord_lost", 0))
         await append(database, "ord_lost", 0)
         await listener.has([1])
         await append(database, "ord_lost", 1, store=SILENT)
@@ -172,8 +178,8 @@ async def test_it_goes_on_when_its_connections_were_cut(
     server: Server, databases: DatabaseSettings, database: Database
 ) -> None:
     name = databases.order_database_url.rsplit("/", 1)[1]
-    async with running(databases, database) as followers:
-        listener = Listener(followers.of_all(BEGINNING))
+    async with running(databases, database) as broadcaster:
+        listener = Listener(broadcaster.subscribe_to_all(BEGINNING))
         for version in range(5):
             await insist(database, "ord_cut", version)
             await listener.has(range(1, version + 2))
@@ -214,16 +220,16 @@ async def test_a_thousand_who_wait_cost_the_database_no_more_than_one(counting: 
     async with AsyncExitStack() as stack:
         stack.push_async_callback(connection.close)
         stack.push_async_callback(database.close)
-        followers = await stack.enter_async_context(running(databases, database))
+        broadcaster = await stack.enter_async_context(running(databases, database))
         await until(listening)
         assert await statements(3) == 0  # nobody follows
-        crowd = [Listener(followers.of_all(BEGINNING))]
+        crowd = [Listener(broadcaster.subscribe_to_all(BEGINNING))]
         await append(database, "ord_0", 0)
         await crowd[0].has([1])
         await asyncio.sleep(3)  # until it looks every second only
         alone = await statements(6)
-        crowd += [Listener(followers.of_order(f"ord_{n}", 0)) for n in range(499)]
-        crowd += [Listener(followers.of_all(BEGINNING)) for _ in range(500)]
+        crowd += [Listener(broadcaster.subscribe_to_order(f"ord_{n}", 0)) for n in range(499)]
+        crowd += [Listener(broadcaster.subscribe_to_all(BEGINNING)) for _ in range(500)]
         await asyncio.gather(*(client.has([1]) for client in [crowd[0], crowd[1], *crowd[500:]]))
         await asyncio.sleep(3)
         together = await statements(6)

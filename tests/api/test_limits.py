@@ -16,10 +16,10 @@ from fastapi import FastAPI
 from starlette.datastructures import Headers
 
 from api.http.content_negotiation import accepts, prefers
-from api.http.h11_protocol import Wire
+from api.http.h11_protocol import TimeLimitedH11Protocol
 from api.http.limits import MAX_BODY, MAX_DEPTH, MAX_HEAD, MAX_HEADER_BYTES, MAX_HEADERS, MAX_URI
-from api.http.request_id import RequestIds
-from api.http.request_limits import Intake
+from api.http.request_id import RequestIdMiddleware
+from api.http.request_limits import RequestLimitsMiddleware
 from api.orders.place_order import order_id_for
 from contracts.users import User, UserService
 from tests.support.tokens import OPERATOR
@@ -122,7 +122,9 @@ async def test_what_is_no_http_is_answered_with_a_problem_too(
 
 
 async def test_a_slow_body_is_cut_off() -> None:
-    async with served(RequestIds(Intake(FastAPI(), body_timeout=SHORT))) as api:
+    async with served(
+        RequestIdMiddleware(RequestLimitsMiddleware(FastAPI(), body_timeout=SHORT))
+    ) as api:
         async with api.connection() as connection:
             await connection.send(HEAD + b"Content-Length: 1000\r\n\r\n")
             trickling = asyncio.create_task(trickle(connection.send))
@@ -134,13 +136,13 @@ async def test_a_slow_body_is_cut_off() -> None:
             await asyncio.gather(trickling, return_exceptions=True)
 
 
-class Hurried(Wire):
+class Hurried(TimeLimitedH11Protocol):
     head_timeout = SHORT
 
 
 @pytest.mark.parametrize("before", [b"", request("GET", "/docs")])
 async def test_a_slow_head_is_cut_off(before: bytes) -> None:
-    async with served(RequestIds(Intake(FastAPI())), http=Hurried) as api:
+    async with served(RequestIdMiddleware(RequestLimitsMiddleware(FastAPI())), http=Hurried) as api:
         async with api.connection() as connection:
             if before:
                 await connection.send(before)

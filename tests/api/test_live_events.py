@@ -12,7 +12,7 @@ import pytest_asyncio
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from api.http.h11_protocol import Wire
+from api.http.h11_protocol import TimeLimitedH11Protocol
 from api.http.sse import HEARTBEAT, EventStream
 from api.security.authentication import Scope
 from contracts.names import ORDER_EVENTS, workflow_id
@@ -32,7 +32,7 @@ EVERYTHING = "/v1/events"
 
 @asynccontextmanager
 async def serving(
-    world: World, *, wire: type[Wire] = Wire, **options: Any
+    world: World, *, wire: type[TimeLimitedH11Protocol] = TimeLimitedH11Protocol, **options: Any
 ) -> AsyncIterator[Serving]:
     notices = Notices(world.databases.order_database_url, ORDER_EVENTS)
     app = api_app(world.client, world.services, notices=notices, **options)
@@ -221,7 +221,7 @@ async def test_open_streams_end_in_order_and_at_once_when_the_server_stops(world
             assert time.monotonic() - began < 2
 
 
-class Impatient(Wire):
+class Impatient(TimeLimitedH11Protocol):
     write_timeout = timedelta(seconds=0.5)
 
 

@@ -20,8 +20,8 @@ from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from typer import BadParameter
 
 from api.dependencies import Backend
-from api.temporal.accepted_order import Accepted
-from api.temporal.stuck_sagas import find
+from api.temporal.order_memo import OrderMemo
+from api.temporal.stuck_sagas import find_stuck
 from cli.operate.reset_preview import reset_point
 from console.dependencies import ConsoleBackend
 from console.explanations import resolving
@@ -100,11 +100,11 @@ async def all_lists_answer(world: World, backend: Backend, saga_id: str, why: st
     """Everything that shows more than this one saga goes on, and what lists troubles names it."""
     for path in ("/v1/orders", "/v1/sagas?state=running", "/v1/sagas", "/v1/exposure"):
         await world.rest(path)
-    rows = {saga.id: said for saga, said in await find(world.client, late=timedelta(0))}
+    rows = {saga.id: said for saga, said in await find_stuck(world.client, late=timedelta(0))}
     assert rows[saga_id].kind == why
     page = await _parts(backend)
     assert saga_id in str(page["troubles"])
-    assert await backend.admission.look()
+    assert await backend.load_shedder.count_open()
 
 
 async def test_a_paused_order_is_named_everywhere_and_goes_on_by_the_command_that_is_told(
@@ -153,7 +153,7 @@ async def test_a_start_by_hand_that_is_no_order_is_named_and_removed_by_the_comm
     await temporal(world, told["way_out"])
 
     async def gone() -> bool:
-        return saga_id not in {saga.id for saga, _ in await find(world.client, late=None)}
+        return saga_id not in {saga.id for saga, _ in await find_stuck(world.client, late=None)}
 
     await until(gone)
 
@@ -165,7 +165,7 @@ async def test_an_order_whose_input_is_of_another_release_is_named_and_carried_o
     order_id, saga_id = order.order_id, workflow_id(order.order_id)
     await world.services.orders.create(StepKey(saga_id=saga_id, step="create_order"), order)
     recorded = (await world.order(order_id)).created_at
-    accepted = Accepted(order=order, fingerprint="of a request", accepted_at=recorded)
+    accepted = OrderMemo(order=order, fingerprint="of a request", accepted_at=recorded)
     await world.client.start_workflow(
         "PlaceOrder",
         order.model_dump(mode="json", exclude={"total"}),
@@ -292,7 +292,7 @@ async def test_a_saga_whose_failure_cannot_be_decoded_is_named_and_hides_no_othe
     world.fast_path = True
 
     async def kinds(client: Client) -> list[str | None]:
-        found = {saga.id: said.kind for saga, said in await find(client, late=timedelta(0))}
+        found = {saga.id: said.kind for saga, said in await find_stuck(client, late=timedelta(0))}
         return [found.get(workflow_id(order_id)) for order_id in (failing, waiting)]
 
     async def tried_again() -> bool:
@@ -314,7 +314,7 @@ async def test_an_order_that_was_terminated_before_it_began_is_carried_on_by_the
     order, sku = await some_order(world)
     saga_id = workflow_id(order.order_id)
     how = PlaceOrderInput(**dict(order), fast_path=True)
-    accepted = Accepted(order=order, fingerprint="of a request", accepted_at=datetime.now(UTC))
+    accepted = OrderMemo(order=order, fingerprint="of a request", accepted_at=datetime.now(UTC))
     handle = await world.client.start_workflow(
         "PlaceOrder", how, id=saga_id, task_queue="nobody-works-here", memo={"accepted": accepted}
     )

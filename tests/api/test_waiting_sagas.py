@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from activities.executions import described
 from api.routes.order_saga import _saga
-from api.temporal.stuck_sagas import Trouble, judge
+from api.temporal.stuck_sagas import Trouble, diagnose
 from console.saga_diagram import draw
 from console.templating import part
 from saga import SagaState, SagaView, StepState, StepView, WaitView
@@ -23,7 +23,7 @@ VIEW = SagaView("trip-1", SagaState.WAITING, [STEP])
 async def trouble_of(world: World, saga_id: str) -> Trouble | None:
     saga = await described(world.client, saga_id, rpc_timeout=timedelta(seconds=5))
     assert saga is not None
-    return await judge(saga, timedelta(0))
+    return await diagnose(saga, timedelta(0))
 
 
 async def test_a_saga_that_waits_is_in_no_trouble_until_nobody_takes_its_answer(

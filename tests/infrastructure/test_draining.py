@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 
-from api.http.h11_protocol import LEAVING, Wire
+from api.http.h11_protocol import LEAVING, TimeLimitedH11Protocol
 from api.http.prefer import wait_for
 from infrastructure.http.graceful_shutdown import DRAINING, DrainingServer, is_draining
 from tests.support.ports import free_port
@@ -69,7 +69,7 @@ class Running:
 @asynccontextmanager
 async def running(drain: float) -> AsyncIterator[Running]:
     port = free_port()
-    config = uvicorn.Config(app(), port=port, http=Wire, log_config=None)
+    config = uvicorn.Config(app(), port=port, http=TimeLimitedH11Protocol, log_config=None)
     server = Server(config, drain)
     task = asyncio.create_task(server.serve())
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from api.orders.live_events import Followers, on_record
+from api.orders.live_events import EventBroadcaster, is_on_record
 from contracts.event_records import BEGINNING, Position
 from contracts.names import ORDER_EVENTS
 from infrastructure.postgres.database import Database
@@ -17,13 +17,13 @@ from tests.restored.conftest import Restore, burn
 
 
 @asynccontextmanager
-async def following(url: str) -> AsyncIterator[tuple[Database, Orders, Followers]]:
+async def following(url: str) -> AsyncIterator[tuple[Database, Orders, EventBroadcaster]]:
     database = Database(url)
     orders = Orders(database)
-    followers = Followers(orders, Notices(url, ORDER_EVENTS))
+    broadcaster = EventBroadcaster(orders, Notices(url, ORDER_EVENTS))
     try:
-        async with followers.running():
-            yield database, orders, followers
+        async with broadcaster.running():
+            yield database, orders, broadcaster
     finally:
         await database.close()
 
@@ -36,12 +36,12 @@ async def test_who_comes_back_after_a_restore_gets_what_was_not_seen_and_what_is
     async with following(first) as (database, orders, _):
         await append(database, "ord_1", 0, 3)
         seen = (await orders.all_events(BEGINNING, 2))[-1].position
-    async with following(await restore(first)) as (database, orders, followers):
-        listener = Listener(followers.of_all(seen))
+    async with following(await restore(first)) as (database, orders, broadcaster):
+        listener = Listener(broadcaster.subscribe_to_all(seen))
         await listener.has([3])
         await append(database, "ord_1", 3, 2)
         await listener.has([3, 4, 5])
-        assert await on_record(orders, seen)
+        assert await is_on_record(orders, seen)
         everything = await orders.all_events(BEGINNING, 100)
         assert [item.version for item in everything] == [1, 2, 3, 4, 5]
         await listener.close()
@@ -52,17 +52,17 @@ async def test_who_saw_more_than_the_restored_record_knows_is_told_and_misses_no
 ) -> None:
     first = databases.order_database_url
     await burn(first)
-    async with following(first) as (database, orders, followers):
+    async with following(first) as (database, orders, broadcaster):
         await append(database, "ord_1", 0, 2)
         second = await restore(first)
         await append(database, "ord_1", 2, 2)  # after the dump: lost
         ahead = await orders.newest_event()
-    async with following(second) as (database, orders, followers):
+    async with following(second) as (database, orders, broadcaster):
         await append(database, "ord_1", 2)
-        assert not await on_record(orders, ahead)
+        assert not await is_on_record(orders, ahead)
         resumed = ahead.resumed(await orders.newest_event())
-        assert await on_record(orders, resumed)
-        listener = Listener(followers.of_all(resumed))
+        assert await is_on_record(orders, resumed)
+        listener = Listener(broadcaster.subscribe_to_all(resumed))
         await append(database, "ord_1", 3)
         await listener.has([3, 4])
         await listener.close()
@@ -72,9 +72,9 @@ async def test_live_streams_end_when_what_they_told_is_not_on_record_any_more(
     databases: DatabaseSettings,
 ) -> None:
     url = databases.order_database_url
-    async with following(url) as (database, orders, followers):
+    async with following(url) as (database, orders, broadcaster):
         await append(database, "ord_1", 0, 2)
-        stream = followers.of_all(BEGINNING)
+        stream = broadcaster.subscribe_to_all(BEGINNING)
         told = [item async for item in _first(stream)]
         connection = await asyncpg.connect(url.replace("+asyncpg", ""))
         await connection.execute("DELETE FROM events")  # what a restore does to it

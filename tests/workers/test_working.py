@@ -8,7 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from api.temporal.accepted_order import Accepted
+from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_gateway import OrderSagas
 from contracts.base import Money
 from contracts.names import Queue
@@ -22,7 +22,7 @@ from workers.run import working_inside
 PRICE = Money(minor=500, currency="EUR")
 
 
-async def accepted(world: World, sku: str, order_id: str, method: str) -> Accepted:
+async def accepted(world: World, sku: str, order_id: str, method: str) -> OrderMemo:
     order = CreateOrder(
         order_id=order_id,
         customer_id=await world.user(),
@@ -30,7 +30,7 @@ async def accepted(world: World, sku: str, order_id: str, method: str) -> Accept
         total=PRICE,
         payment_method=method,
     )
-    return Accepted(order=order, fingerprint="-", accepted_at=datetime.now(UTC))
+    return OrderMemo(order=order, fingerprint="-", accepted_at=datetime.now(UTC))
 
 
 async def eagerly(world: World, order_id: str) -> bool:

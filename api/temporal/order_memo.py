@@ -6,23 +6,23 @@ from contracts.base import Message
 from contracts.orders import AcceptedOrder, CreateOrder, Order, OrderStatus
 
 
-class Accepted(Message):
+class OrderMemo(Message):
     """What was accepted, and a fingerprint of the request that asked for it."""
 
     order: CreateOrder
     fingerprint: str
     accepted_at: datetime
 
-    def command(self) -> CreateOrder:
+    def to_saga_input(self) -> CreateOrder:
         """The saga's input: it takes all of this to the record, which outlives the memo."""
         extra = {"fingerprint": self.fingerprint, "accepted_at": self.accepted_at}
         return self.order.model_copy(update=extra)
 
-    def told(self) -> AcceptedOrder:
+    def to_accepted_order(self) -> AcceptedOrder:
         """What the caller is told, then and whenever the request is repeated."""
-        return AcceptedOrder(order=self.as_order(), fingerprint=self.fingerprint)
+        return AcceptedOrder(order=self.to_order(), fingerprint=self.fingerprint)
 
-    def as_order(self) -> Order:
+    def to_order(self) -> Order:
         """The order as it looks before its first step."""
         return Order(
             id=self.order.order_id,
