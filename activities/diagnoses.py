@@ -23,7 +23,6 @@ from activities.missing_steps import (
     BEGUN,
     BINDING,
     CLOSED,
-    OPEN,
     RESERVED,
     RESTOCKED,
     SOLD,
@@ -95,7 +94,7 @@ class Diagnoses:
             return _reported(saga_id, why)
         order = await self._order(saga_id)
         steps = await self._steps(saga_id)
-        if kind is RETURNING and (order is None or order.status in OPEN):
+        if kind is RETURNING and (order is None or order.status.is_open):
             raise Unreadable("its order is not confirmed on record: that has to be mended first")
         landed = await self._landed(kind, execution, order, steps)
         if kind in TRACED and landed and order is not None and order.status in CLOSED:
@@ -108,7 +107,7 @@ class Diagnoses:
             said = f"{lost.who} said {lost.action} of {lost.step}, on record of Temporal only"
             way_out = f"{said}: see `temporal workflow show -w {saga_id}`"
             return _reported(saga_id, Why.CONTRADICTED, way_out=way_out)
-        is_open = order is None or order.status in OPEN
+        is_open = order is None or order.status.is_open
         if (
             kind is PLACING
             and is_open
@@ -188,7 +187,7 @@ class Diagnoses:
         if not missing:
             return False
         answered = await self._answered(order.id)
-        if order.status in OPEN:  # either is its end
+        if order.status.is_open:  # either is its end
             return answered.isdisjoint(missing)
         return not answered.issuperset(missing)
 

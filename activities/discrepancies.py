@@ -17,7 +17,6 @@ from contracts.orders import RETURN_ABANDONED, Order, OrderService, OrderStatus
 from contracts.payments import Kept, PaymentService, PaymentStatus
 from saga.participant import NotFound
 
-OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}  # their sagas deal with their money
 MONEY_STEPS = {"charge_payment", "refund_payment"}
 BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
 RETURNS = {"OrderReturnStarted": True, "OrderReturned": True, RETURN_ABANDONED: False}
@@ -63,7 +62,7 @@ class Judge:
             status = (await self._orders.get(order_id)).status
         except NotFound:
             return False
-        closed = status not in OPEN and status is not OrderStatus.CONFIRMED
+        closed = not status.is_open and status is not OrderStatus.CONFIRMED
         return closed and not await self._is_answered_for(order_id)
 
     async def _judged(self, kept: Kept) -> list[Discrepancy]:
@@ -78,7 +77,7 @@ class Judge:
         return await self._of_order(kept, order)
 
     async def _of_order(self, kept: Kept, order: Order) -> list[Discrepancy]:
-        if order.status in OPEN:
+        if order.status.is_open:
             return []
         if order.status is OrderStatus.CONFIRMED:
             return await self._of_kept_of_confirmed(kept, order)
@@ -133,7 +132,7 @@ class Judge:
 
 def _is_right(kept: Kept, status: OrderStatus | None) -> bool:
     """Whether nothing need be asked: most orders' money is where it belongs."""
-    if status in OPEN:
+    if status is not None and status.is_open:
         return True
     if status is OrderStatus.CONFIRMED:
         return kept.known and _is_captured(kept.payment) and kept.amount == kept.captured

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 
 from contracts.orders import OrderStatus
 
-OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
 BINDING = (OrderStatus.CONFIRMED, OrderStatus.RETURNED)
 CLOSED = (OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.TIMED_OUT)
 
@@ -22,7 +21,7 @@ def missing_of_order(
 
     `steps` are those that stand in the inventory, `captured` whether money is.
     """
-    if status in OPEN:
+    if status.is_open:
         return (CREATED, CONFIRMED)
     if status is OrderStatus.CONFIRMED:
         return () if SOLD in steps else (SOLD,)

@@ -24,7 +24,7 @@ from contracts.audits import Books
 from contracts.barrier_records import Epoch
 from contracts.inventory import InventoryService
 from contracts.names import order_of
-from contracts.orders import OrderService, OrderStatus
+from contracts.orders import OPEN_STATUSES, OrderService, OrderStatus
 from contracts.orphans import (
     NOT_REPAIRED,
     Begun,
@@ -182,13 +182,12 @@ class AuditActivities:
     @activity.defn(name="audit.books")
     async def books(self) -> Books:
         """What the services say of money and stock."""
-        pending = await self._orders.totals(OrderStatus.PENDING)
-        blocked = await self._orders.totals(OrderStatus.BLOCKED)
+        unsettled = [await self._orders.totals(status) for status in OPEN_STATUSES]
         products = await self._inventory.list_products()
         return Books(
             captured=await self._payments.totals(PaymentStatus.CAPTURED),
             confirmed=await self._orders.totals(OrderStatus.CONFIRMED),
-            open=[*pending, *blocked],
+            open=[total for totals in unsettled for total in totals],
             reserved=sum(product.reserved for product in products),
         )
 

@@ -17,14 +17,13 @@ from activities.executions import Execution
 from activities.missing_steps import (
     BINDING,
     CLOSED,
-    OPEN,
     SOLD,
     missing_of_order,
     missing_of_return,
 )
 from contracts.inventory import InventoryService
 from contracts.names import order_of, workflow_id
-from contracts.orders import OrderFilter, OrderService, OrderStatus
+from contracts.orders import OPEN_STATUSES, OrderFilter, OrderService, OrderStatus
 from contracts.orphans import Search
 from contracts.payments import PaymentService
 from contracts.workflow_io import PLACING, RETURNING, SAGA_TYPES, any_of, type_of
@@ -57,7 +56,7 @@ class Searches:
         self._payments = payments
         self.parts: Sequence[Part] = (
             self._ended_badly,
-            *(partial(self._open, status) for status in OPEN),
+            *(partial(self._open, status) for status in OPEN_STATUSES),
             *(partial(self._ended, status) for status in (*BINDING, *CLOSED)),
             self._ended_well,
         )

@@ -70,7 +70,7 @@ def _plain(step: str) -> str:
 def cancelling(case: Case) -> Plan:
     """What a cancel would do now."""
     order, saga = case.order, case.sagas[0] if case.sagas else None
-    if order.status not in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
+    if not order.status.is_open:
         return Plan(refusal=f"The order is {words(order.status)}; there is nothing to cancel.")
     if saga is None:
         return Plan(refusal="Temporal does not know its saga any more.")

@@ -48,8 +48,7 @@ class Case:
     @property
     def is_open(self) -> bool:
         """Whether it changes by itself."""
-        waiting = self.order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}
-        return waiting or any(saga.is_open for saga in self.sagas)
+        return self.order.status.is_open or any(saga.is_open for saga in self.sagas)
 
     @property
     def is_returning(self) -> bool:

@@ -31,6 +31,14 @@ class OrderStatus(StrEnum):
     BLOCKED = "blocked"
     RETURNED = "returned"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the saga that places the order is still to settle it."""
+        return self in {OrderStatus.PENDING, OrderStatus.BLOCKED}
+
+
+OPEN_STATUSES = tuple(status for status in OrderStatus if status.is_open)
+
 
 class OrderLine(Message):
     """So many pieces of one product, at the price when the order was accepted."""

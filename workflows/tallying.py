@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.base import Money
     from contracts.ledgers import Discrepancy, Outcome, Settled
     from contracts.ledgers import Remedy as OfMoney
+    from contracts.orders import OPEN_STATUSES
     from contracts.orphans import NOT_REPAIRED, Orphan, Remedy, Repaired
 
 STOPPED = {
@@ -26,7 +27,6 @@ STOPPED = {
     "money": "as much money would have moved as one audit may move",
     "unfinished": "too many that were carried on do not get done",
 }
-OPEN = {"pending", "blocked"}
 
 
 class Tallying:
@@ -92,7 +92,7 @@ class Tallying:
     def mended(self, orphan: Orphan, status: str | None) -> None:
         """Its saga has ended since."""
         repaired = Repaired(orphan=orphan, status=status)
-        if status in OPEN:
+        if status in OPEN_STATUSES:
             self._add("repaired", repaired)
             self.leave(orphan, f"carried on, and it ended; but the order is {status}")
         else:

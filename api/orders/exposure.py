@@ -21,13 +21,12 @@ from api.temporal.errors import RPC_TIMEOUT, translate_errors
 from contracts.base import Message
 from contracts.inventory import Holding
 from contracts.names import workflow_id
-from contracts.orders import OrderFilter, OrderService, OrderStatus
+from contracts.orders import OPEN_STATUSES, OrderFilter, OrderService, OrderStatus
 from contracts.payments import Captured
 from contracts.workflow_io import PLACING, any_of
 from saga.participant import NotFound, Unavailable
 from services.composition import Services
 
-UNDER_WAY = (OrderStatus.PENDING, OrderStatus.BLOCKED)
 PAGE = 500
 MOST = 5000  # open orders that are looked at; more than a storm may leave, see `load_shedding`
 RECENT = 200  # closed sagas whose cost is told
@@ -105,7 +104,7 @@ class AtStake(NamedTuple):
 
 async def at_stake(services: Services) -> AtStake:
     """As it is. Unavailable if orders cannot be read."""
-    found = await asyncio.gather(*(_open(services.orders, status) for status in UNDER_WAY))
+    found = await asyncio.gather(*(_open(services.orders, status) for status in OPEN_STATUSES))
     ids = [item for some in found for item in some]
     money, stock = await asyncio.gather(
         _of_all(ids, services.payments.captured),

@@ -26,7 +26,6 @@ from saga.participant import NotFound, ServiceError
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
-OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}
 STATUS_OF_ENDED = {OrderStatus.CONFIRMED: 201, OrderStatus.PENDING: 202, OrderStatus.BLOCKED: 202}
 
 
@@ -166,10 +165,10 @@ async def cancel(order: Order, wish: CancelOrder, me: Caller, deps: Backend) -> 
     workflow may have closed it and then been lost, with the wish or with why it was closed.
     """
     answer = CancelResult.OVER
-    if order.status in OPEN:
+    if order.status.is_open:
         answer = await deps.sagas.cancel(order.id, wish)
         order = await find_order(order.id, me, deps)
-    will_be = order.status in OPEN and answer is CancelResult.ACCEPTED
+    will_be = order.status.is_open and answer is CancelResult.ACCEPTED
     if order.status != OrderStatus.CANCELLED and not will_be:
         raise _explain_not_cancelled(order, answer)
     return order

@@ -71,7 +71,7 @@ async def the_record_says_the_truth(
     )
     if ending.status not in {None, order.status} and not closed_by_hand:
         wrong.append(f"the order is {order.status}, its workflow says {ending.status}")
-    if order.status in {OrderStatus.PENDING, OrderStatus.BLOCKED}:
+    if order.status.is_open:
         wrong.append(f"the order is left {order.status}")
     if types.count("OrderPlaced") != 1 or sum(kind in TERMINAL for kind in types) != 1:
         wrong.append(f"the order was not placed and ended once: {types}")

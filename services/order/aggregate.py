@@ -25,7 +25,6 @@ CLOSING = {
     OrderStatus.CANCELLED: "OrderCancelled",
     OrderStatus.TIMED_OUT: "OrderTimedOut",
 }
-OPEN = {OrderStatus.PENDING, OrderStatus.BLOCKED}
 STATUS_AFTER = {
     "OrderConfirmed": OrderStatus.CONFIRMED,
     "OrderReturned": OrderStatus.RETURNED,
@@ -151,7 +150,7 @@ class OrderAggregate:
         return [NewEvent(event_type, said | {"saga_id": saga_id})]
 
     def _must_be_pending(self) -> None:
-        if not self.placed or self.status not in OPEN:
+        if not self.placed or not self.status.is_open:
             raise Rejected("not_pending", f"order {self.id} is {self.status}, not pending")
 
 
@@ -226,7 +225,7 @@ def _apply_note(order: OrderAggregate, data: Mapping[str, Any], _: str) -> Order
     Nor does a step of another saga than its own say how an order stands.
     """
     owner = order.saga_id or data.get("saga_id")
-    if order.status not in OPEN or data.get("saga_id", owner) != owner:
+    if not order.status.is_open or data.get("saga_id", owner) != owner:
         return order
     blocked = data["still_blocked"]
     return replace(order, status=OrderStatus.BLOCKED if blocked else OrderStatus.PENDING)

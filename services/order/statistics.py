@@ -6,16 +6,14 @@ from sqlalchemy import Integer, RowMapping, cast, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.order_statistics import FlowSlice, Intervention, OrderFlow
-from contracts.orders import OrderStatus
+from contracts.orders import OPEN_STATUSES
 from services.order.tables import WORDS, events, orders
-
-OPEN = (OrderStatus.PENDING, OrderStatus.BLOCKED)
 
 
 async def flow(tx: AsyncConnection, seconds: int, slots: int) -> OrderFlow:
     """How orders flowed in the last slots of so many seconds each, and which are open."""
-    oldest = select(orders.c.id, orders.c.created_at).where(orders.c.status.in_(OPEN))
-    waiting = select(func.count()).where(orders.c.status.in_(OPEN)).scalar_subquery()
+    oldest = select(orders.c.id, orders.c.created_at).where(orders.c.status.in_(OPEN_STATUSES))
+    waiting = select(func.count()).where(orders.c.status.in_(OPEN_STATUSES)).scalar_subquery()
     first = oldest.order_by(orders.c.created_at).limit(1)
     now, number = (await tx.execute(select(func.now(), waiting))).one()
     found = (await tx.execute(first)).first()
