@@ -14,7 +14,6 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import (
-    SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -24,6 +23,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.evidence import Unreadable, first_command, first_input, outcome_of
 from activities.executions import Execution, Status, described
+from activities.search_attributes import CUSTOMER_ID_KEY, ORDER_STATUS_KEY
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy
@@ -43,8 +43,6 @@ ABANDONED = Undo(
     code="cancelled_by_audit", detail="its workflow was ended from outside before it was done"
 )
 UNDONE = {"rejected", "cancelled", "timed_out"}
-STATUS = SearchAttributeKey.for_keyword("OrderStatus")
-CUSTOMER = SearchAttributeKey.for_keyword("CustomerId")
 
 
 class Repairs:
@@ -67,8 +65,8 @@ class Repairs:
             raise Unreadable(f"{orphan.saga_id} is the id of no saga of an order")
         argument, customer = await self._input(kind, orphan, before)
         attributes = [
-            SearchAttributePair(STATUS, OrderStatus.PENDING),
-            SearchAttributePair(CUSTOMER, customer),
+            SearchAttributePair(ORDER_STATUS_KEY, OrderStatus.PENDING),
+            SearchAttributePair(CUSTOMER_ID_KEY, customer),
         ]
         with suppress(WorkflowAlreadyStartedError):  # by an operator, or another audit
             await self._client.start_workflow(

@@ -10,7 +10,6 @@ from datetime import datetime
 from functools import partial
 
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey
 
 from activities import executions
 from activities.executions import Execution
@@ -21,6 +20,7 @@ from activities.missing_steps import (
     missing_of_order,
     missing_of_return,
 )
+from activities.search_attributes import ORDER_STATUS_KEY
 from contracts.inventory import InventoryService
 from contracts.names import order_of, workflow_id
 from contracts.orders import OPEN_STATUSES, OrderFilter, OrderService, OrderStatus
@@ -36,7 +36,6 @@ Part = Callable[[Search, str], Awaitable[Suspects]]
 OURS = any_of([kind.name for kind in SAGA_TYPES])
 ENDED_BADLY = f"{OURS} AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
 ENDED_WELL = f"{OURS} AND ExecutionStatus IN ('Completed', 'Canceled') AND CloseTime >= '{{0}}'"
-STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 PAGE = 100
 
 
@@ -146,7 +145,7 @@ class Searches:
 
 def _said(execution: Execution) -> OrderStatus | None:
     """How the saga says that its order ended."""
-    said = execution.search_attributes.get(STATUS)
+    said = execution.search_attributes.get(ORDER_STATUS_KEY)
     return OrderStatus(said) if said in set(OrderStatus) else None
 
 

@@ -39,7 +39,9 @@ DATABASES: Mapping[str, str] = {
 # NOTIFY in the order database: an order's id, after each transaction that added events to it.
 ORDER_EVENTS = "order_events"
 
-SEARCH_ATTRIBUTES = ("OrderStatus", "CustomerId", "SagaState", "SagaStep")
+# Search attributes of a saga of an order, all of type Keyword: two of ours, and the engine's.
+ORDER_STATUS, CUSTOMER_ID = "OrderStatus", "CustomerId"
+SEARCH_ATTRIBUTES = (ORDER_STATUS, CUSTOMER_ID, "SagaState", "SagaStep")
 
 
 def workflow_id(order_id: str) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.common import RawValue, SearchAttributeKey
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
+    from activities.search_attributes import ORDER_STATUS_KEY
     from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
     from contracts.names import Queue
     from contracts.orders import OrderStatus, StepNote
@@ -38,8 +39,6 @@ FOREIGN = "ForeignWorkflowId"  # an order's saga under an id that is not the ord
 REFUSAL = "it can no longer be cancelled"
 
 CANCEL = "cancel"
-
-ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
 
 
 class OrderSaga:
@@ -171,7 +170,7 @@ class OrderSaga:
 
     def _show(self, status: OrderStatus) -> None:
         """Have the workflow found by the order's status."""
-        self._saga.upsert_search_attribute(ORDER_STATUS.value_set(status))
+        self._saga.upsert_search_attribute(ORDER_STATUS_KEY.value_set(status))
 
 
 def check_id(kind: SagaType, order_id: str) -> None:

@@ -4,31 +4,29 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.common import (
-    SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
 
+from activities.search_attributes import CUSTOMER_ID_KEY, ORDER_STATUS_KEY
 from api.temporal.errors import RPC_TIMEOUT
 from contracts.names import Queue
 from contracts.orders import CreateOrder, Order, OrderStatus
 from saga import SagaState
+from saga.progress import SAGA_STATE
 
 # What a killed worker costs each saga whose task it had; the default is 10 s. Four attempts of the
 # fast path fit in, which are made within a task.
 TASK_TIMEOUT = timedelta(seconds=5)
-ORDER_STATUS = SearchAttributeKey.for_keyword("OrderStatus")
-CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
-SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
 
 
 def saga_options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, Any]:
     """How every saga of an order is started: once under its id, for good."""
     attributes = [
-        SearchAttributePair(ORDER_STATUS, status),
-        SearchAttributePair(CUSTOMER_ID, order.customer_id),
+        SearchAttributePair(ORDER_STATUS_KEY, status),
+        SearchAttributePair(CUSTOMER_ID_KEY, order.customer_id),
         SearchAttributePair(SAGA_STATE, SagaState.RUNNING),
     ]
     money = f"{order.total.minor} {order.total.currency} (minor units)"

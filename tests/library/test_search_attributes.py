@@ -4,8 +4,16 @@ import re
 
 import pytest
 
-from saga.lint import MissingSearchAttributes, check_search_attributes
+from contracts import names
+from saga.lint import SEARCH_ATTRIBUTES, MissingSearchAttributes, check_search_attributes
 from tests.support.world import World
+
+
+def test_orders_have_those_of_the_engine_too() -> None:
+    assert set(SEARCH_ATTRIBUTES) == {*names.SEARCH_ATTRIBUTES} - {
+        names.ORDER_STATUS,
+        names.CUSTOMER_ID,
+    }
 
 
 async def test_those_that_are_registered_are_found(world: World) -> None:
