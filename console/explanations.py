@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from api.orders.status_words import STATUS_WORDS
 from console.order_details import Case
 from console.saga_diagram import Node, Picture
 from console.templating import money, words
@@ -10,15 +11,6 @@ from contracts.orders import Order, OrderStatus
 from saga import Role, StepKind, StepState
 from workflows.sagas import SAGAS
 
-VERDICTS = {
-    OrderStatus.PENDING: "It is at work, and ends by itself.",
-    OrderStatus.CONFIRMED: "It was charged once, and the goods are the customer's.",
-    OrderStatus.REJECTED: "A service said no. Everything that was begun is undone.",
-    OrderStatus.CANCELLED: "It was cancelled. Everything that was begun is undone.",
-    OrderStatus.TIMED_OUT: "A step did not succeed in time. Everything that was begun is undone.",
-    OrderStatus.RETURNED: "The money went back, and the goods are on the shelf again.",
-    OrderStatus.BLOCKED: "It waits for an operator: what must happen was refused.",
-}
 STEPS = {step.name: step for saga in SAGAS.values() for step in saga.definition}
 QUESTIONS = {Role.FENCE, Role.PROBE}
 ASK = "asks the service again whether it took effect, which decides how the saga goes on"
@@ -47,7 +39,7 @@ class Plan:
 
 def verdict(order: Order) -> str:
     """How the order stands, in a sentence."""
-    return VERDICTS[order.status]
+    return STATUS_WORDS[order.status].means
 
 
 def does(step: str, order: Order) -> str:

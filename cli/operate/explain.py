@@ -6,22 +6,14 @@ from typing import Annotated
 
 import typer
 
+from api.orders.status_words import STATUS_WORDS
 from cli.client import Api
 from cli.operate.batch import Url
 from cli.operate.errors import told
 from cli.operate.order_details import Case, Json, case_of
 from cli.orders.order import money
+from contracts.orders import OrderStatus
 
-NEXT = {
-    "pending": "Nothing to do: it is at work, and ends by itself.",
-    "confirmed": "Nothing to do: it is binding. It can be returned: saga return {id}",
-    "rejected": "Nothing to do: a service said no, and all is undone.",
-    "cancelled": "Nothing to do: all is undone.",
-    "timed_out": "All is undone. Find out what was down; the customer may order again.",
-    "returned": "Nothing to do: money and goods went back.",
-    "blocked": "It waits for you: saga resolve {step} order-{id} --action retry, when the cause is "
-    "fixed; see docs/runbooks/blocked.md",
-}
 RECORDED = {
     ("action", "started"): "was begun, and its outcome is not on record",
     ("action", "done"): "took effect, once",
@@ -146,12 +138,13 @@ def _stakes(case: Case) -> Iterator[str]:
 
 
 def _next(case: Case) -> str:
-    status = case.order["status"]
+    status = OrderStatus(case.order["status"])
     steps = case.saga["steps"] if case.saga else []
     waiting = next((step["waiting"] for step in steps if step.get("waiting")), None)
-    if waiting and status == "pending":
+    if waiting and status is OrderStatus.PENDING:
         return (
             f"Next: nothing to do: it goes on when it is answered, or ends at {waiting['until']}."
         )
     blocked = next((row["name"] for row in steps if row["state"] == "blocked"), "STEP")
-    return "Next: " + NEXT[status].format(id=case.order["id"], step=blocked)
+    advice = STATUS_WORDS[status].advice
+    return "Next: " + advice.format(id=case.order["id"], step=blocked)

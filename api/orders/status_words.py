@@ -1,0 +1,48 @@
+"""What the status of an order means, in words for people: the console's, `saga explain`'s, and
+those of docs/states.md.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from contracts.orders import OrderStatus
+
+
+class StatusWords(NamedTuple):
+    """`means`: how the order stands. `advice`: what there is to do, with `{id}` and `{step}`."""
+
+    means: str
+    advice: str
+
+
+STATUS_WORDS: Mapping[OrderStatus, StatusWords] = {
+    OrderStatus.PENDING: StatusWords(
+        "It is at work, and ends by itself.",
+        "Nothing to do: it is at work, and ends by itself.",
+    ),
+    OrderStatus.CONFIRMED: StatusWords(
+        "It was charged once, and the goods are the customer's.",
+        "Nothing to do: it is binding. It can be returned: saga return {id}",
+    ),
+    OrderStatus.REJECTED: StatusWords(
+        "A service said no. Everything that was begun is undone.",
+        "Nothing to do: a service said no, and all is undone.",
+    ),
+    OrderStatus.CANCELLED: StatusWords(
+        "It was cancelled. Everything that was begun is undone.",
+        "Nothing to do: all is undone.",
+    ),
+    OrderStatus.TIMED_OUT: StatusWords(
+        "A step did not succeed in time. Everything that was begun is undone.",
+        "All is undone. Find out what was down; the customer may order again.",
+    ),
+    OrderStatus.BLOCKED: StatusWords(
+        "It waits for an operator: what must happen was refused.",
+        "It waits for you: saga resolve {step} order-{id} --action retry, when the cause is "
+        "fixed; see docs/runbooks/blocked.md",
+    ),
+    OrderStatus.RETURNED: StatusWords(
+        "The money went back, and the goods are on the shelf again.",
+        "Nothing to do: money and goods went back.",
+    ),
+}
