@@ -76,3 +76,10 @@ def table_rows(document: Path) -> Iterator[list[str]]:
     for line in prose(document).splitlines():
         if line.startswith("|"):
             yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def rows_below(page: Path, heading: str) -> list[list[str]]:
+    """The cells of the rows of the table below a heading, without its head."""
+    section = page.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]

@@ -17,6 +17,7 @@ from tests.docs.markdown import (
     RUNBOOKS,
     links,
     prose,
+    rows_below,
     table_rows,
 )
 from tests.support.promql import alerts
@@ -50,13 +51,6 @@ def linked(page: Path) -> set[Path]:
     """The pages to which this one links."""
     targets = (page.parent / link.partition("#")[0] for link in links(page) if link[0] != "#")
     return {target.resolve() for target in targets if target.suffix == ".md"}
-
-
-def rows_below(page: Path, heading: str) -> list[list[str]]:
-    """The cells of the rows of the table below a heading, without its head."""
-    section = page.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 def led_to(cell: str) -> Path:
