@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from api.orders.status_words import STATUS_WORDS
 from console.order_details import Case
 from console.saga_diagram import Node, Picture
-from console.templating import money, words
+from console.templating import words
 from contracts.orders import Order, OrderStatus
 from saga import Role, StepKind, StepState
 from workflows.sagas import SAGAS
@@ -125,4 +125,4 @@ def _begun(saga: Picture) -> list[Node]:
 def _filled(template: str, order: Order) -> str:
     number = sum(item.quantity for item in order.items)
     pieces = f"{number} piece{'s' if number != 1 else ''}"
-    return template.format(total=money(order.total), pieces=pieces)
+    return template.format(total=order.total.format(), pieces=pieces)

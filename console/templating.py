@@ -16,7 +16,6 @@ from contracts.base import Money
 HERE = Path(__file__).parent
 THEME = "saga_theme"
 THEMES = ("light", "dark")
-WITHOUT_CENTS = {"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF"}
 
 
 @cache
@@ -54,14 +53,12 @@ def part(name: str, macro: str, *arguments: Any) -> str:
 
 def money(amount: Money) -> str:
     """Such as 1,050.00 EUR."""
-    if amount.currency in WITHOUT_CENTS:
-        return f"{amount.minor:,} {amount.currency}"
-    return f"{amount.minor // 100:,}.{amount.minor % 100:02} {amount.currency}"
+    return amount.format()
 
 
 def amounts(held: Iterable[Money]) -> str:
     """Of several currencies."""
-    return " + ".join(money(row) for row in held if row.minor) or "nothing"
+    return " + ".join(row.format() for row in held if row.minor) or "nothing"
 
 
 def words(name: str) -> str:

@@ -3,7 +3,6 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from contracts.base import Money
     from contracts.inventory import ReserveStock, StockLine
     from contracts.orders import ConfirmOrder, CreateOrder, StartReturn
     from contracts.payments import ChargePayment, GiveBack
@@ -55,5 +54,4 @@ def pieces(stock: ReserveStock) -> str:
 
 def money(command: ChargePayment | GiveBack) -> str:
     """An amount for people, in a step's summary."""
-    amount: Money = command.amount
-    return f"{amount.minor} minor units {amount.currency}"
+    return command.amount.format()

@@ -29,13 +29,12 @@ def saga_options(order: CreateOrder | Order, status: OrderStatus) -> dict[str, A
         SearchAttributePair(CUSTOMER_ID_KEY, order.customer_id),
         SearchAttributePair(SAGA_STATE, SagaState.RUNNING),
     ]
-    money = f"{order.total.minor} {order.total.currency} (minor units)"
     return {
         "task_queue": Queue.ORDERS,
         "id_conflict_policy": WorkflowIDConflictPolicy.FAIL,
         "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
         "search_attributes": TypedSearchAttributes(attributes),
-        "static_summary": f"{money}, {len(order.items)} lines",
+        "static_summary": f"{order.total.format()}, {len(order.items)} lines",
         "task_timeout": TASK_TIMEOUT,
         "request_eager_start": True,  # does nothing if this process has no worker for it
         "rpc_timeout": RPC_TIMEOUT,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import uuid4
 
 from cli.client import Api, ApiError
@@ -10,7 +11,7 @@ from cli.demo.scenarios import Meddling, Story
 
 PATIENCE = 90.0
 POLL = 0.15
-PRICE = {"minor": 1999, "currency": "EUR"}
+PRICE: dict[str, Any] = {"minor": 1999, "currency": "EUR"}
 STOCK = {"plenty": 50, "scarce": 1}
 
 

@@ -6,10 +6,11 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.demo.balance import Books
-from cli.demo.run import Demo
+from cli.demo.run import PRICE, Demo
 from cli.demo.scenarios import Story
 from cli.orders.order import styled
 from cli.output import mark
+from contracts.base import format_money
 
 STEPS = ("create", "validate", "reserve", "charge", "confirm", "commit")
 GLYPHS = {
@@ -71,4 +72,4 @@ def conclude(console: Console, stories: Sequence[Story], books: Books) -> None:
 
 
 def _money(minor: int) -> str:
-    return f"{minor / 100:.2f}"
+    return format_money(minor, PRICE["currency"])

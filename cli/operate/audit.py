@@ -12,7 +12,6 @@ from rich.console import Console
 from cli.operate.batch import AsJson
 from cli.operate.errors import told
 from cli.operate.temporal import connect
-from cli.orders.order import money
 from contracts.audits import AuditReport, AuditRequest, Books, Bounds
 from contracts.base import Money
 from contracts.ledgers import Outcome, Settled
@@ -113,7 +112,7 @@ def _print_books(console: Console, books: Books) -> None:
 def _print_ledger(console: Console, report: AuditReport) -> None:
     settled = {settlement.discrepancy.intent_id: settlement for settlement in report.settled}
     for found in report.ledger:
-        amount = money(found.amount.model_dump())
+        amount = found.amount.format()
         now = _settled(settled.get(found.intent_id))
         console.print(f"{found.intent_id}: {amount} of {found.order_id} is {found.why}; {now}")
     console.print(f"{report.kept} differences between the provider's ledger and orders")
@@ -128,4 +127,4 @@ def _settled(settled: Settled | None) -> str:
 
 
 def _sum(amounts: Sequence[Money]) -> str:
-    return " + ".join(money(amount.model_dump()) for amount in amounts) or "nothing"
+    return " + ".join(amount.format() for amount in amounts) or "nothing"

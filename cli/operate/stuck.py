@@ -17,7 +17,7 @@ from cli.operate.batch import AsJson, Url
 from cli.operate.errors import told
 from cli.operate.order_details import DOWN, case_of
 from cli.operate.temporal import connect
-from cli.orders.order import money
+from contracts.base import format_money
 from contracts.names import order_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _stake(it: Stuck) -> str:
     if it.money is None:
         amount = "money is not known"
     else:
-        amount = money({"minor": it.money, "currency": it.currency}) if it.money else "no money"
+        amount = format_money(it.money, it.currency) if it.money else "no money"
     return (
         f"{amount}, {'stock is not known' if it.stock is None else f'{it.stock} pieces of stock'}"
     )

@@ -13,6 +13,7 @@ from rich.table import Column, Table
 from cli.client import Api, ApiError, fail
 from cli.orders import watch as watching
 from cli.orders.order_as_of import past
+from contracts.base import format_money
 
 app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
 console = Console()
@@ -190,8 +191,8 @@ def styled(status: str) -> str:
 
 
 def money(amount: dict[str, Any]) -> str:
-    """An amount for people; minor units are hundredths in most currencies, so it says which."""
-    return f"{amount['minor'] / 100:.2f} {amount['currency']}"
+    """An amount of the API, for people."""
+    return format_money(amount["minor"], amount["currency"])
 
 
 def _quantities(items: list[str]) -> dict[str, int]:
