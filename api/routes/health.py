@@ -16,9 +16,11 @@ from api.dependencies import Backend, backend
 from api.security.authorization import AuthorizedRoute
 from contracts.names import SEARCH_ATTRIBUTES
 from infrastructure.http.graceful_shutdown import is_draining
+from infrastructure.http.health_endpoints import live
 from saga.participant import ServiceError
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=AuthorizedRoute)
+router.get("/live")(live)
 PATIENCE = 3.0
 
 
@@ -27,12 +29,6 @@ class Health(BaseModel):
 
     status: Literal["ready", "not_ready"]
     checks: Mapping[str, str]
-
-
-@router.get("/live")
-async def live() -> dict[str, str]:
-    """The process answers."""
-    return {"status": "live"}
 
 
 @router.get("/ready", responses={503: {"model": Health}})

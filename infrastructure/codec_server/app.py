@@ -21,6 +21,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field, PlainSerializer, PlainValidator
 from temporalio.api.common.v1 import Payload
 
+from infrastructure.http.health_endpoints import LIVE, live
 from infrastructure.security.access_tokens import TokenRefused, Verifier
 from infrastructure.security.key_ring import EncryptionError
 from infrastructure.telemetry.web import telemetry
@@ -88,9 +89,7 @@ def create_app(safe: Safe, namespace: str, verifier: Verifier, origins: Sequence
         allow_credentials=True,
     )
 
-    @app.get("/health/live")
-    async def live() -> dict[str, str]:
-        return {"status": "live"}
+    app.get(LIVE)(live)
 
     @app.post("/encode")
     async def encode(body: WirePayloads, who: Operator) -> WirePayloads:

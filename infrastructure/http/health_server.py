@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import uvicorn
 from fastapi import FastAPI, Response
 
-from infrastructure.telemetry.metrics import exposition
+from infrastructure.http.health_endpoints import LIVE, METRICS, READY, live, metrics
 from infrastructure.telemetry.web import telemetry
 
 
@@ -42,18 +42,12 @@ async def serving_health(
 def _app(ready: Callable[[], bool]) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=telemetry())
 
-    @app.get("/health/live")
-    async def live() -> dict[str, str]:
-        return {"status": "live"}
+    app.get(LIVE)(live)
+    app.get(METRICS)(metrics)
 
-    @app.get("/health/ready")
+    @app.get(READY)
     async def is_ready(response: Response) -> dict[str, str]:
         response.status_code = 200 if ready() else 503
         return {"status": "ready" if ready() else "starting"}
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        text, media_type = exposition()
-        return Response(text, media_type=media_type)
 
     return app

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
@@ -21,11 +21,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from infrastructure.http.graceful_shutdown import DRAINING, is_draining
+from infrastructure.http.health_endpoints import LIVE, METRICS, READY, live, metrics
 from infrastructure.rpc.errors import MEDIA_TYPE, problem_of
 from infrastructure.rpc.operations import Operation, operations, path_of
 from infrastructure.rpc.tokens import SCOPE
 from infrastructure.security.access_tokens import TokenRefused, Verifier
-from infrastructure.telemetry.metrics import exposition
 from infrastructure.telemetry.web import telemetry
 from saga.participant import ServiceError, Unavailable
 
@@ -59,7 +59,7 @@ def create_app(
     for operation in operations(protocol).values():
         _add(app, service, operation, getattr(implementation, operation.name))
     _add_health(app, ready)
-    _add_metrics(app)
+    app.get(METRICS, include_in_schema=False)(metrics)
     app.add_exception_handler(ServiceError, _on_service_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
@@ -90,25 +90,15 @@ def _add(app: FastAPI, service: str, operation: Operation, method: Callable[...,
 
 
 def _add_health(app: FastAPI, ready: Ready) -> None:
-    @app.get("/health/live")
-    async def live() -> dict[str, str]:
-        """The process answers."""
-        return {"status": "live"}
+    app.get(LIVE)(live)
 
-    @app.get("/health/ready", responses={503: {"description": FAULTS[503]}})
+    @app.get(READY, responses={503: {"description": FAULTS[503]}})
     async def is_ready(request: Request) -> dict[str, str]:
         """What the service needs answers, and it is not being stopped."""
         if is_draining(request.scope):
             raise Unavailable("it is being stopped")
         await ready()
         return {"status": "ready"}
-
-
-def _add_metrics(app: FastAPI) -> None:
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:
-        text, media_type = exposition()
-        return Response(text, media_type=media_type)
 
 
 class _Guard:
