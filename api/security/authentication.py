@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import Headers
 
 from api.http.problem_details import Problem
-from infrastructure.security.access_tokens import TokenRefused, Verifier
+from infrastructure.security.access_tokens import TokenMissing, TokenRefused, Verifier, bearer_token
 
 
 class Scope(StrEnum):
@@ -54,23 +54,15 @@ Me = Annotated[Caller, Depends(caller)]
 
 async def authenticate(headers: Headers, verifier: Verifier) -> Caller:
     """Who sent these headers. Problem 401 without a token that holds."""
-    token = _bearer_token(headers.getlist("authorization"))
     try:
-        claims = await verifier.verify(token)
+        claims = await verifier.verify(bearer_token(headers.getlist("authorization")))
+    except TokenMissing as error:
+        detail = f"{error}; docs/authentication.md says how to get one"
+        raise Problem(401, "token_missing", detail, headers=_challenge()) from None
     except TokenRefused as error:
         raise invalid_token(str(error)) from None
     known = frozenset(Scope(scope) for scope in claims.scopes if scope in set(Scope))
     return Caller(claims.subject, known, claims.good_until)
-
-
-def _bearer_token(given: list[str]) -> str:
-    if len(given) > 1:
-        raise invalid_token("there is more than one Authorization header")
-    scheme, _, token = "".join(given).partition(" ")
-    if scheme.lower() != "bearer":
-        detail = "send a token: Authorization: Bearer …; docs/authentication.md says how to get one"
-        raise Problem(401, "token_missing", detail, headers=_challenge())
-    return token.strip(" ")
 
 
 def invalid_token(detail: str) -> Problem:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, Field, PlainSerializer, PlainValidator
 from temporalio.api.common.v1 import Payload
 
 from infrastructure.http.health_endpoints import LIVE, live
-from infrastructure.security.access_tokens import TokenRefused, Verifier
+from infrastructure.security.access_tokens import TokenRefused, Verifier, bearer_token
 from infrastructure.security.key_ring import EncryptionError
 from infrastructure.telemetry.web import telemetry
 from infrastructure.temporal.payload_codec import Safe
@@ -107,8 +107,11 @@ def create_app(safe: Safe, namespace: str, verifier: Verifier, origins: Sequence
 
 async def operator(request: Request) -> str:
     """Who asks. 401 without a good token in the header or the cookie, 403 for other scopes."""
-    given = request.headers.get("authorization", "")
-    token = given.partition(" ")[2] if given else request.cookies.get(COOKIE, "")
+    given = request.headers.getlist("authorization")
+    try:
+        token = bearer_token(given) if given else request.cookies.get(COOKIE, "")
+    except TokenRefused as error:
+        raise _unauthorized(error) from None
     subject = await _judged(request.app.state.verifier, token)
     namespace = request.headers.get("x-namespace", "")
     if namespace != request.app.state.namespace:
@@ -123,13 +126,17 @@ async def _judged(verifier: Verifier, token: str) -> str:
     try:
         claims = await verifier.verify(token)
     except TokenRefused as error:
-        challenge = {"WWW-Authenticate": "Bearer"}
-        raise HTTPException(401, f"an operator's token is needed: {error}", challenge) from None
+        raise _unauthorized(error) from None
     except Unavailable as error:
         raise HTTPException(503, "no key to judge tokens by", {"Retry-After": "1"}) from error
     if SCOPE not in claims.scopes:
         raise HTTPException(403, f"this needs a token with the scope {SCOPE}")
     return claims.subject
+
+
+def _unauthorized(error: TokenRefused) -> HTTPException:
+    challenge = {"WWW-Authenticate": "Bearer"}
+    return HTTPException(401, f"an operator's token is needed: {error}", challenge)
 
 
 def _payload(given: WirePayload) -> Payload:

@@ -25,7 +25,7 @@ from infrastructure.http.health_endpoints import LIVE, METRICS, READY, live, met
 from infrastructure.rpc.errors import MEDIA_TYPE, problem_of
 from infrastructure.rpc.operations import Operation, operations, path_of
 from infrastructure.rpc.tokens import SCOPE
-from infrastructure.security.access_tokens import TokenRefused, Verifier
+from infrastructure.security.access_tokens import TokenMissing, TokenRefused, Verifier, bearer_token
 from infrastructure.telemetry.web import telemetry
 from saga.participant import ServiceError, Unavailable
 
@@ -118,11 +118,10 @@ class _Guard:
         await self._app(scope, receive, send)
 
     async def _judge(self, given: list[str]) -> JSONResponse | None:
-        scheme, _, token = "".join(given).partition(" ")
-        if len(given) != 1 or scheme.lower() != "bearer":
-            return _problem(401, "token_missing", "send a token: Authorization: Bearer …")
         try:
-            claims = await self._verifier.verify(token)
+            claims = await self._verifier.verify(bearer_token(given))
+        except TokenMissing as error:
+            return _problem(401, "token_missing", str(error))
         except TokenRefused as error:
             return _problem(401, "invalid_token", str(error))
         except Unavailable as error:

@@ -6,7 +6,7 @@ the system, so a token for one service is worth nothing at another.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -33,6 +33,23 @@ BETWEEN_SERVICES = timedelta(seconds=60)
 
 class TokenRefused(Exception):
     """The token proves nothing. The message says why, and quotes nothing of the token."""
+
+
+class TokenMissing(TokenRefused):
+    """No bearer token came."""
+
+
+def bearer_token(given: Sequence[str]) -> str:
+    """The token in a request's Authorization headers (RFC 6750, section 2.1).
+
+    TokenMissing if there is none; TokenRefused if there is more than one header.
+    """
+    if len(given) > 1:
+        raise TokenRefused("there is more than one Authorization header")
+    scheme, _, token = "".join(given).partition(" ")
+    if scheme.lower() != "bearer":
+        raise TokenMissing("send a token: Authorization: Bearer …")
+    return token.strip(" ")
 
 
 @dataclass(frozen=True)
