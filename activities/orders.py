@@ -1,8 +1,10 @@
 """Steps of the order service."""
 
 from temporalio import activity
+from temporalio.common import SearchAttributeKey
 
 from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
+from contracts.names import CUSTOMER_ID, ORDER_STATUS
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
@@ -14,6 +16,10 @@ from contracts.orders import (
 )
 from saga import Call, FailureCause
 from saga.participant.activity_errors import key_of
+
+# Search attributes of a saga of an order, beside those of the engine.
+ORDER_STATUS_KEY = SearchAttributeKey.for_keyword(ORDER_STATUS)
+CUSTOMER_ID_KEY = SearchAttributeKey.for_keyword(CUSTOMER_ID)
 
 
 class OrderActivities:

@@ -23,7 +23,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.evidence import Unreadable, first_command, first_input, outcome_of
 from activities.executions import Execution, Status, described
-from activities.search_attributes import CUSTOMER_ID_KEY, ORDER_STATUS_KEY
+from activities.orders import CUSTOMER_ID_KEY, ORDER_STATUS_KEY
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
 from contracts.orphans import Orphan, Remedy

@@ -20,7 +20,7 @@ from activities.missing_steps import (
     missing_of_order,
     missing_of_return,
 )
-from activities.search_attributes import ORDER_STATUS_KEY
+from activities.orders import ORDER_STATUS_KEY
 from contracts.inventory import InventoryService
 from contracts.names import order_of, workflow_id
 from contracts.orders import OPEN_STATUSES, OrderFilter, OrderService, OrderStatus

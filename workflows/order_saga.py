@@ -8,8 +8,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.orders import OrderActivities
-    from activities.search_attributes import ORDER_STATUS_KEY
+    from activities.orders import ORDER_STATUS_KEY, OrderActivities
     from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
     from contracts.names import Queue
     from contracts.orders import OrderStatus, StepNote

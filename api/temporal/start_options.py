@@ -10,7 +10,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 
-from activities.search_attributes import CUSTOMER_ID_KEY, ORDER_STATUS_KEY
+from activities.orders import CUSTOMER_ID_KEY, ORDER_STATUS_KEY
 from api.temporal.errors import RPC_TIMEOUT
 from contracts.names import Queue
 from contracts.orders import CreateOrder, Order, OrderStatus
