@@ -7,7 +7,7 @@ from typing import NamedTuple
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
-from activities.executions import Status, described
+from activities.executions import Status, describe
 from contracts.webhooks import DeliveryRun, DeliveryState
 from saga.participant import Unavailable
 
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 async def run_of(client: Client, run: DeliveryRun) -> Run:
     """The workflow of this run. Unavailable."""
     try:
-        found = await described(client, run.workflow_id, rpc_timeout=PATIENCE)
+        found = await describe(client, run.workflow_id, rpc_timeout=PATIENCE)
         if found is None:
             return Run(RunState.MISSING, "missing")
         if found.is_open:

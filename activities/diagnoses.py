@@ -18,7 +18,7 @@ from activities.evidence import (
     went_past_the_pivot,
     words_of,
 )
-from activities.executions import Execution, Status, described
+from activities.executions import Execution, Status, describe
 from activities.missing_steps import (
     BEGUN,
     BINDING,
@@ -77,36 +77,36 @@ class Diagnoses:
     async def of(self, saga_id: str) -> Orphan | None:
         """What is wrong with the newest life of this saga; None if nothing is."""
         if (kind := type_of(saga_id)) is None:
-            return _reported(saga_id, Why.FOREIGN)
-        execution = await described(self._client, saga_id)
+            return _report_orphan(saga_id, Why.FOREIGN)
+        execution = await describe(self._client, saga_id)
         if execution is not None and execution.is_open:
-            return _of_open(saga_id, execution.status)
+            return _diagnose_open(saga_id, execution.status)
         try:
-            return await self._of_ended(saga_id, kind, execution)
+            return await self._diagnose_ended(saga_id, kind, execution)
         except Unreadable as error:
-            return _reported(saga_id, Why.UNREADABLE, way_out=str(error))
+            return _report_orphan(saga_id, Why.UNREADABLE, way_out=str(error))
 
-    async def _of_ended(
+    async def _diagnose_ended(
         self, saga_id: str, kind: SagaType, execution: Execution | None
     ) -> Orphan | None:
         why = _why(execution)
         if why is Why.UNKNOWN:
-            return _reported(saga_id, why)
+            return _report_orphan(saga_id, why)
         order = await self._order(saga_id)
         steps = await self._steps(saga_id)
         if kind is RETURNING and (order is None or order.status.is_open):
             raise Unreadable("its order is not confirmed on record: that has to be mended first")
-        landed = await self._landed(kind, execution, order, steps)
+        landed = await self._has_landed(kind, execution, order, steps)
         if kind in TRACED and landed and order is not None and order.status in CLOSED:
-            return _reported(saga_id, Why.CONTRADICTED, order.status)
-        if why in {Why.MISSING, Why.ENDED} and not await self._unfinished(
+            return _report_orphan(saga_id, Why.CONTRADICTED, order.status)
+        if why in {Why.MISSING, Why.ENDED} and not await self._is_unfinished(
             saga_id, kind, order, steps, landed=landed, known=why is Why.ENDED
         ):
             return None
         if execution is not None and (lost := await self._lost_word(execution)) is not None:
             said = f"{lost.who} said {lost.action} of {lost.step}, on record of Temporal only"
             way_out = f"{said}: see `temporal workflow show -w {saga_id}`"
-            return _reported(saga_id, Why.CONTRADICTED, way_out=way_out)
+            return _report_orphan(saga_id, Why.CONTRADICTED, way_out=way_out)
         is_open = order is None or order.status.is_open
         if (
             kind is PLACING
@@ -115,9 +115,9 @@ class Diagnoses:
             and execution is not None
             and await self._may_have_lost_its_end(execution, order, steps)
         ):
-            return _reported(saga_id, Why.CONTRADICTED, way_out=LOST)
+            return _report_orphan(saga_id, Why.CONTRADICTED, way_out=LOST)
         remedy = Remedy.FINISH if landed else Remedy.UNDO
-        amount = order.total if order else await self._accepted(execution)
+        amount = order.total if order else await self._read_accepted_total(execution)
         return Orphan(
             saga_id=saga_id, order_id=order_of(saga_id), why=why, remedy=remedy, amount=amount
         )
@@ -142,7 +142,7 @@ class Diagnoses:
         was_there = RESERVED in steps or bool(await self._payments.captured([order_id]))
         return was_there and await may_have_landed_unseen(execution)
 
-    async def _landed(
+    async def _has_landed(
         self, kind: SagaType, execution: Execution | None, order: Order | None, steps: set[str]
     ) -> bool:
         """Whether the saga's pivot has landed, as far as anybody can tell. Unreadable."""
@@ -156,7 +156,7 @@ class Diagnoses:
             return await ended_past_the_pivot(execution)
         return await went_past_the_pivot(execution)
 
-    async def _unfinished(
+    async def _is_unfinished(
         self,
         saga_id: str,
         kind: SagaType,
@@ -176,7 +176,7 @@ class Diagnoses:
         if order is None:
             return known
         if kind is RETURNING and not landed:
-            missing: Sequence[str] = () if await self._abandoned(saga_id) else (BEGUN,)
+            missing: Sequence[str] = () if await self._was_abandoned(saga_id) else (BEGUN,)
         else:
             captured = bool(await self._payments.captured([order.id]))
             if kind is RETURNING:
@@ -186,17 +186,17 @@ class Diagnoses:
                 missing = missing_of_order(order.status, steps, captured=captured)
         if not missing:
             return False
-        answered = await self._answered(order.id)
+        answered = await self._find_answered_steps(order.id)
         if order.status.is_open:  # either is its end
             return answered.isdisjoint(missing)
         return not answered.issuperset(missing)
 
-    async def _abandoned(self, saga_id: str) -> bool:
+    async def _was_abandoned(self, saga_id: str) -> bool:
         """Whether it is on record that this return ended without effect."""
         rows = await self._orders.recorded(saga_id)
         return any((row.step, row.op) == (BEGUN, Op.COMPENSATION) for row in rows)
 
-    async def _answered(self, order_id: str) -> set[str]:
+    async def _find_answered_steps(self, order_id: str) -> set[str]:
         """Steps of which an operator said that they are done, or are not to be."""
         history = await self._orders.history(order_id)
         return {
@@ -213,7 +213,7 @@ class Diagnoses:
         found = await self._inventory.effects([saga_id])
         return {step for effects in found for step in effects.steps}
 
-    async def _accepted(self, execution: Execution | None) -> Money | None:
+    async def _read_accepted_total(self, execution: Execution | None) -> Money | None:
         return None if execution is None else (await first_command(execution)).total
 
 
@@ -225,13 +225,13 @@ def _why(execution: Execution | None) -> Why:
     return BAD_ENDS.get(execution.status, Why.ENDED)
 
 
-def _of_open(saga_id: str, status: Status) -> Orphan | None:
+def _diagnose_open(saga_id: str, status: Status) -> Orphan | None:
     if status is Status.RUNNING:
         return None
-    return _reported(saga_id, Why.PAUSED if status is Status.PAUSED else Why.UNKNOWN)
+    return _report_orphan(saga_id, Why.PAUSED if status is Status.PAUSED else Why.UNKNOWN)
 
 
-def _reported(saga_id: str, why: Why, status: str = "", *, way_out: str = "") -> Orphan:
+def _report_orphan(saga_id: str, why: Why, status: str = "", *, way_out: str = "") -> Orphan:
     order_id = order_of(saga_id)
     said = way_out or WAYS_OUT[why].format(saga_id, status, order_id)
     return Orphan(saga_id=saga_id, order_id=order_id, why=why, remedy=Remedy.REPORT, way_out=said)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.executions import described
+from activities.executions import describe
 from contracts.base import Money
 from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
 from contracts.names import workflow_id
@@ -41,7 +41,7 @@ class Judge:
         found = []
         for kept in page:
             if not _is_right(kept, stand.get(kept.order_id)):
-                found += await self._judged(kept)
+                found += await self._judge(kept)
                 activity.heartbeat()
         return found
 
@@ -65,7 +65,7 @@ class Judge:
         closed = not status.is_open and status is not OrderStatus.CONFIRMED
         return closed and not await self._is_answered_for(order_id)
 
-    async def _judged(self, kept: Kept) -> list[Discrepancy]:
+    async def _judge(self, kept: Kept) -> list[Discrepancy]:
         try:
             order = await self._orders.get(kept.order_id)
         except NotFound:
@@ -126,7 +126,7 @@ class Judge:
         )
 
     async def _is_open(self, saga_id: str) -> bool:
-        execution = await described(self._client, saga_id)
+        execution = await describe(self._client, saga_id)
         return execution is not None and execution.is_open
 
 

@@ -68,7 +68,7 @@ async def outcome_of(execution: Execution) -> Any:
     except (RPCError, WorkflowFailureError):
         raise
     except Exception as error:
-        raise Unreadable(_said("result", execution)) from error
+        raise Unreadable(_explain_how_to_end("result", execution)) from error
 
 
 async def ended_past_the_pivot(execution: Execution) -> bool:
@@ -91,14 +91,14 @@ async def went_past_the_pivot(execution: Execution) -> bool:
     kind = type_named(execution.workflow_type)
     pivot = kind.pivot if kind else ""
     history = await _history(execution)
-    if pivot in set(_done(history)) or await _started_as_landed(execution, history):
+    if pivot in set(_find_completed(history)) or await _started_as_landed(execution, history):
         return True
     original = history.events[0].workflow_execution_started_event_attributes
     run_id = original.original_execution_run_id
     if not run_id or run_id == execution.run_id:
         return False
     try:
-        return pivot in set(_done(await _history(execution, run_id)))
+        return pivot in set(_find_completed(await _history(execution, run_id)))
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
@@ -122,7 +122,7 @@ async def may_have_landed_unseen(execution: Execution) -> bool:
     happened = [event.event_type for event in history.events]
     tasks = [record for record in happened if record in {STARTED, COMPLETED, *BROKEN_OFF}]
     was_broken_off = tasks[-1:] == [STARTED] or not BROKEN_OFF.isdisjoint(tasks)
-    return was_broken_off and (await _given(execution, history)).get("fast_path") is True
+    return was_broken_off and (await _read_input(execution, history)).get("fast_path") is True
 
 
 async def words_of(execution: Execution) -> list[Word]:
@@ -149,7 +149,7 @@ async def words_of(execution: Execution) -> list[Word]:
             word = Word(str(given["step"]), str(given["action"]), str(given.get("who")))
         except Exception as error:
             raise Unreadable(
-                f"a word of an operator cannot be read: {_shown(execution)}"
+                f"a word of an operator cannot be read: {_explain_how_to_see(execution)}"
             ) from error
         if word.action in BY_HAND:
             found.append(word)
@@ -158,10 +158,10 @@ async def words_of(execution: Execution) -> list[Word]:
 
 async def _started_as_landed(execution: Execution, history: WorkflowHistory) -> bool:
     """Whether its input says that the pivot had landed; not if it cannot be read."""
-    return (await _given(execution, history)).get("landed") is True
+    return (await _read_input(execution, history)).get("landed") is True
 
 
-async def _given(execution: Execution, history: WorkflowHistory) -> dict[str, Any]:
+async def _read_input(execution: Execution, history: WorkflowHistory) -> dict[str, Any]:
     """Its input; nothing if it cannot be read."""
     started = history.events[0].workflow_execution_started_event_attributes
     try:
@@ -178,9 +178,9 @@ async def _first_input(execution: Execution, kind: type[C]) -> C:
         decoded = await execution.converter.decode(started.input.payloads, [kind])
         given: C = decoded[0]
     except Exception as error:
-        raise Unreadable(_said("input", execution)) from error
+        raise Unreadable(_explain_how_to_end("input", execution)) from error
     if given.order_id != order_of(execution.id):
-        raise Unreadable(_said("input", execution))
+        raise Unreadable(_explain_how_to_end("input", execution))
     return given
 
 
@@ -191,11 +191,11 @@ async def _history(execution: Execution, run_id: str | None = None) -> WorkflowH
     return await handle.fetch_history()
 
 
-def _done(history: WorkflowHistory) -> Iterator[str]:
+def _find_completed(history: WorkflowHistory) -> Iterator[str]:
     """The activities that were completed, by name."""
     scheduled: dict[int, str] = {}
     for event in history.events:
-        yield from _done_locally(event)
+        yield from _find_completed_locally(event)
         if event.HasField("activity_task_scheduled_event_attributes"):
             name = event.activity_task_scheduled_event_attributes.activity_type.name
             scheduled[event.event_id] = name
@@ -204,20 +204,20 @@ def _done(history: WorkflowHistory) -> Iterator[str]:
             yield scheduled[completed.scheduled_event_id]
 
 
-def _done_locally(event: HistoryEvent) -> Iterator[str]:
+def _find_completed_locally(event: HistoryEvent) -> Iterator[str]:
     marker = event.marker_recorded_event_attributes
     if marker.marker_name == LOCAL and not marker.HasField("failure"):
         for payload in marker.details["data"].payloads:
             yield json.loads(payload.data)["activity_type"]
 
 
-def _said(what: str, execution: Execution) -> str:
+def _explain_how_to_end(what: str, execution: Execution) -> str:
     """Who started or completed it by hand knows what was meant."""
     return (
-        f"its {what} is no order's: {_shown(execution)}, "
+        f"its {what} is no order's: {_explain_how_to_see(execution)}, "
         f"then end it by `temporal workflow delete -w {execution.id}`"
     )
 
 
-def _shown(execution: Execution) -> str:
+def _explain_how_to_see(execution: Execution) -> str:
     return f"see `temporal workflow show -w {execution.id}`"

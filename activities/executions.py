@@ -113,7 +113,7 @@ class Execution:
         return found
 
 
-async def described(
+async def describe(
     client: Client, workflow_id: str, *, rpc_timeout: timedelta | None = None
 ) -> Execution | None:
     """The newest run of a workflow; None if Temporal has none."""
@@ -149,7 +149,7 @@ async def page_of(
     return [Execution(info, client) for info in answer.executions], answer.next_page_token
 
 
-async def listed(
+async def list_executions(
     client: Client, query: str, *, limit: int | None = None, rpc_timeout: timedelta | None = None
 ) -> AsyncIterator[Execution]:
     """The executions that a query finds, `limit` at most."""

@@ -68,7 +68,7 @@ class OrderActivities:
     @activity.defn(name="order.note")
     async def note(self, call: Call, command: StepNote) -> StepNote:
         """Put on record that a step of the saga is blocked, or no longer."""
-        return await self._orders.note(key_of(call), _kept(command))
+        return await self._orders.note(key_of(call), _make_storable(command))
 
     @activity.defn(name="order.words")
     async def words(self, call: Call) -> list[StepNote]:
@@ -87,7 +87,7 @@ def _reason(cause: FailureCause) -> Reason:
     return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))
 
 
-def _kept(note: StepNote) -> StepNote:
+def _make_storable(note: StepNote) -> StepNote:
     """The note as it can be put on record, which must not fail for what it says."""
     bounds = {"step": MAX_NAME, "blocked": MAX_EVIDENCE, "evidence": MAX_EVIDENCE, "who": MAX_WHO}
     said = {name: text for name in bounds if (text := getattr(note, name)) is not None}

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from activities.diagnoses import Diagnoses
 from activities.evidence import Unreadable
-from activities.executions import described
+from activities.executions import describe
 from activities.saga_recovery import Repairs
 from activities.searches import Searches
 from contracts.audits import Books
@@ -161,7 +161,7 @@ class AuditActivities:
             return False
         if await self._payments.captured([orphan.order_id]):
             return False
-        execution = await described(self._client, orphan.saga_id)
+        execution = await describe(self._client, orphan.saga_id)
         began = [] if execution is None else [execution.start_time]
         with suppress(NotFound):
             began.append((await self._orders.get(orphan.order_id)).created_at)
@@ -173,7 +173,7 @@ class AuditActivities:
         stand = await self._orders.statuses([order_of(saga_id) for saga_id in saga_ids])
         found = []
         for saga_id in saga_ids:
-            execution = await described(self._client, saga_id)
+            execution = await describe(self._client, saga_id)
             is_open = execution is not None and execution.is_open
             status = stand.get(order_of(saga_id))
             found.append(Standing(saga_id=saga_id, is_open=is_open, status=status))

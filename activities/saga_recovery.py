@@ -22,7 +22,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.evidence import Unreadable, first_command, first_input, outcome_of
-from activities.executions import Execution, Status, described
+from activities.executions import Execution, Status, describe
 from activities.orders import CUSTOMER_ID_KEY, ORDER_STATUS_KEY
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderService, OrderStatus
@@ -57,7 +57,7 @@ class Repairs:
 
         Unreadable if nothing tells what it was about.
         """
-        before = await described(self._client, orphan.saga_id)
+        before = await describe(self._client, orphan.saga_id)
         if before is not None and before.is_open:
             return False
         kind = type_of(orphan.saga_id)

@@ -56,19 +56,19 @@ class Searches:
         self.parts: Sequence[Part] = (
             self._ended_badly,
             *(partial(self._open, status) for status in OPEN_STATUSES),
-            *(partial(self._ended, status) for status in (*BINDING, *CLOSED)),
+            *(partial(self._search_ended, status) for status in (*BINDING, *CLOSED)),
             self._ended_well,
         )
 
     async def _ended_badly(self, _: Search, token: str) -> Suspects:
-        found, following = await self._listed(ENDED_BADLY, token)
+        found, following = await self._list_page(ENDED_BADLY, token)
         return [execution.id for execution in found], following
 
     async def _open(self, status: OrderStatus, search: Search, token: str) -> Suspects:
         only = OrderFilter(status=status, created_to=search.before)
         return await self._page(only, token)
 
-    async def _ended(self, status: OrderStatus, search: Search, token: str) -> Suspects:
+    async def _search_ended(self, status: OrderStatus, search: Search, token: str) -> Suspects:
         """Orders that ended, whose stock or money is not where it should be.
 
         A late attempt can confirm an order whose workflow was deleted meanwhile; and the inventory
@@ -88,14 +88,14 @@ class Searches:
 
     async def _ended_well(self, search: Search, token: str) -> Suspects:
         """Sagas that ended some other way than their orders' records say, or have none."""
-        query = ENDED_WELL.format(_written(search.closed_since))
-        found, following = await self._listed(query, token)
+        query = ENDED_WELL.format(_format_moment(search.closed_since))
+        found, following = await self._list_page(query, token)
         stand = await self._orders.statuses([order_of(execution.id) for execution in found])
         returns = [execution for execution in found if type_of(execution.id) is RETURNING]
         suspects = await self._returns(returns, stand)
         for execution in found:
             status = stand.get(order_of(execution.id))
-            forgotten = _said(execution) is OrderStatus.CONFIRMED and status not in BINDING
+            forgotten = _read_status(execution) is OrderStatus.CONFIRMED and status not in BINDING
             if type_of(execution.id) is PLACING and (status is None or forgotten):
                 suspects.append(execution.id)
         return suspects, following
@@ -109,7 +109,7 @@ class Searches:
         suspects = []
         for execution, order in zip(returns, orders, strict=True):
             status = stand.get(order_of(execution.id))
-            if status is None or _said(execution) is not OrderStatus.RETURNED:
+            if status is None or _read_status(execution) is not OrderStatus.RETURNED:
                 suspects.append(execution.id)
                 continue
             missing = missing_of_return(
@@ -136,18 +136,18 @@ class Searches:
         page = await self._orders.page(only, limit=PAGE, cursor=token or None)
         return [workflow_id(order.id) for order in page.items], page.next_cursor or ""
 
-    async def _listed(self, query: str, token: str) -> tuple[list[Execution], str]:
+    async def _list_page(self, query: str, token: str) -> tuple[list[Execution], str]:
         found, following = await executions.page_of(
             self._client, query, b64decode(token), size=PAGE
         )
         return found, b64encode(following).decode()
 
 
-def _said(execution: Execution) -> OrderStatus | None:
+def _read_status(execution: Execution) -> OrderStatus | None:
     """How the saga says that its order ended."""
     said = execution.search_attributes.get(ORDER_STATUS_KEY)
     return OrderStatus(said) if said in set(OrderStatus) else None
 
 
-def _written(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from temporalio.client import WorkflowHandle
 
-from activities.executions import described
+from activities.executions import describe
 from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
 from invariants.cases import OrderCase
@@ -70,7 +70,7 @@ async def audit(
 
     `between` is done when it has found what is wrong, and before it repairs it.
     """
-    stands = await described(world.client, case.workflow_id)
+    stands = await describe(world.client, case.workflow_id)
     if stands is not None and not stands.is_open:
         await _until(lambda: _is_listed(world, case, stands.run_id))
     audit_id = f"{PREFIX}{case.order.order_id}~{next(_numbers)}"

@@ -80,6 +80,6 @@ def _order_of(tx: sqlite3.Connection, params: Params, intent_id: str | None) -> 
 
 
 def _one_of(known: tuple[str, ...], name: str, params: Params) -> str:
-    if (value := params.required(name)) not in known:
+    if (value := params.require(name)) not in known:
         raise Fault.invalid(name, f"Must be one of {', '.join(known)}.")
     return value

@@ -35,7 +35,7 @@ def create(tx: sqlite3.Connection, params: Params) -> Answer:
         (
             intent_id,
             _amount(params),
-            params.required("currency").lower(),
+            params.require("currency").lower(),
             "requires_confirmation" if method else "requires_payment_method",
             method,
             json.dumps(params.mapping("metadata")),

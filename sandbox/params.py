@@ -30,7 +30,7 @@ class Params:
         """An optional text; empty counts as absent."""
         return self._values.get(name) or None
 
-    def required(self, name: str) -> str:
+    def require(self, name: str) -> str:
         """A text that must be there."""
         if not (value := self.text(name)):
             raise Fault.invalid(name, f"Missing required param: {name}.", code="parameter_missing")
@@ -40,7 +40,7 @@ class Params:
         """A whole number; required if there is no default."""
         if default is not None and not self.text(name):
             return default
-        value = self.required(name)
+        value = self.require(name)
         if not re.fullmatch(r"-?\d{1,18}", value):
             raise Fault.invalid(name, f"Invalid integer: {value}", code="parameter_invalid_integer")
         return int(value)

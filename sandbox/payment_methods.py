@@ -30,11 +30,11 @@ class Behaviour(NamedTuple):
     keeps: bool = False
 
 
-def _declined(decline_code: str, message: str = "Your card was declined.") -> Behaviour:
+def _decline(decline_code: str, message: str = "Your card was declined.") -> Behaviour:
     return Behaviour(Decline("card_declined", decline_code, message))
 
 
-def _failed(code: str, message: str) -> Behaviour:
+def _fail(code: str, message: str) -> Behaviour:
     return Behaviour(Decline(code, code, message))
 
 
@@ -42,17 +42,17 @@ METHODS: Mapping[str, Behaviour] = {
     "pm_card_visa": Behaviour(),
     "pm_card_mastercard": Behaviour(),
     "pm_card_amex": Behaviour(),
-    "pm_card_visa_chargeDeclined": _declined("generic_decline"),
-    "pm_card_visa_chargeDeclinedInsufficientFunds": _declined(
+    "pm_card_visa_chargeDeclined": _decline("generic_decline"),
+    "pm_card_visa_chargeDeclinedInsufficientFunds": _decline(
         "insufficient_funds", "Your card has insufficient funds."
     ),
-    "pm_card_visa_chargeDeclinedLostCard": _declined("lost_card"),
-    "pm_card_visa_chargeDeclinedStolenCard": _declined("stolen_card"),
-    "pm_card_chargeDeclinedExpiredCard": _failed("expired_card", "Your card has expired."),
-    "pm_card_chargeDeclinedIncorrectCvc": _failed(
+    "pm_card_visa_chargeDeclinedLostCard": _decline("lost_card"),
+    "pm_card_visa_chargeDeclinedStolenCard": _decline("stolen_card"),
+    "pm_card_chargeDeclinedExpiredCard": _fail("expired_card", "Your card has expired."),
+    "pm_card_chargeDeclinedIncorrectCvc": _fail(
         "incorrect_cvc", "Your card's security code is incorrect."
     ),
-    "pm_card_chargeDeclinedProcessingError": _failed(
+    "pm_card_chargeDeclinedProcessingError": _fail(
         "processing_error", "An error occurred while processing your card. Try again later."
     ),
     "pm_sandbox_slow": Behaviour(answer_after=2.0),

@@ -20,7 +20,7 @@ EXPANDED = "data.charge"
 
 def create(tx: sqlite3.Connection, params: Params) -> Answer:
     """Give money back; all that is left, if no amount is given."""
-    intent = intents.find(tx, params.required("payment_intent"))
+    intent = intents.find(tx, params.require("payment_intent"))
     if intent["captured"] and behaviour(intent["payment_method"]).keeps:
         raise Fault.poor()
     left = intent["captured"] - intent["refunded"]

@@ -60,7 +60,7 @@ class NamespaceTaken(Exception):
 async def claim(client: Client, orders: OrderService) -> None:
     """Claim the namespace for this installation. NamespaceTaken, Unavailable, RPCError."""
     ours = await orders.installation()
-    theirs = await _claimed(client, ours)
+    theirs = await _claim(client, ours)
     if theirs != ours:
         place = {"namespace": client.namespace, "claim": CLAIM}
         raise NamespaceTaken(TAKEN.format(ours=ours, theirs=theirs, **place))
@@ -115,7 +115,7 @@ def _is_taken(task: asyncio.Task[None]) -> bool:
     return not task.cancelled() and task.exception() is not None
 
 
-async def _claimed(client: Client, ours: str) -> str:
+async def _claim(client: Client, ours: str) -> str:
     """The installation that has it: ours, unless another was faster."""
     never = ScheduleActionStartWorkflow(
         AuditOrders.run, AuditRequest(repair=False), id=ours, task_queue=AUDITS

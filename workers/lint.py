@@ -12,7 +12,7 @@ from workers.registration import activities_of
 from workflows.sagas import SAGAS
 
 
-def registered() -> dict[str, list[str]]:
+def list_activities() -> dict[str, list[str]]:
     """The names of the activities that workers of each queue have."""
     nobody = cast("Services", _Nobody())  # an activity's name needs no service behind it
     return {
@@ -23,7 +23,7 @@ def registered() -> dict[str, list[str]]:
 
 def findings() -> list[Finding]:
     """What is wrong with our sagas."""
-    known = registered()
+    known = list_activities()
     found = []
     for kind, saga in SAGAS.items():
         found += lint(sys.modules[saga.__module__], known)

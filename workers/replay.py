@@ -43,15 +43,15 @@ def of_its_run(history: WorkflowHistory) -> WorkflowHistory:
     A run that a reset made begins with its base's events, whose run id the replayer takes for this
     one's. A saga that was reset undoes more than another, so it would seem to differ.
     """
-    resets = [event for event in history.events if _failed(event).cause == RESET]
+    resets = [event for event in history.events if _read_failure(event).cause == RESET]
     if not resets:
         return history
     first = HistoryEvent()
     first.CopyFrom(history.events[0])
     started = first.workflow_execution_started_event_attributes
-    started.original_execution_run_id = _failed(resets[-1]).new_run_id
+    started.original_execution_run_id = _read_failure(resets[-1]).new_run_id
     return WorkflowHistory(history.workflow_id, [first, *history.events[1:]])
 
 
-def _failed(event: HistoryEvent) -> Any:
+def _read_failure(event: HistoryEvent) -> Any:
     return event.workflow_task_failed_event_attributes

@@ -46,28 +46,28 @@ class _Inbound(WorkflowInboundInterceptor):
         try:
             result = await super().execute_workflow(input)
         except asyncio.CancelledError:
-            _ended("cancelled")
+            _record_outcome("cancelled")
             raise
         except Exception as error:
             if workflow.is_failure_exception(error):  # others fail the task, and it goes on
-                _ended("failed")
+                _record_outcome("failed")
             raise
-        _ended(str(getattr(result, "status", "completed")))
+        _record_outcome(str(getattr(result, "status", "completed")))
         return result
 
 
 class _Outbound(WorkflowOutboundInterceptor):
     def start_activity(self, input: StartActivityInput) -> workflow.ActivityHandle[Any]:  # noqa: A002 - likewise
-        return _timed(super().start_activity(input), input.activity)
+        return _time_activity(super().start_activity(input), input.activity)
 
     def start_local_activity(
         self,
         input: StartLocalActivityInput,  # noqa: A002 - likewise
     ) -> workflow.ActivityHandle[Any]:
-        return _timed(super().start_local_activity(input), f"{input.activity}")
+        return _time_activity(super().start_local_activity(input), f"{input.activity}")
 
 
-def _ended(outcome: str) -> None:
+def _record_outcome(outcome: str) -> None:
     info = workflow.info()
     labels: dict[str, str | int | float | bool] = {"outcome": outcome}
     meter = workflow.metric_meter()
@@ -76,15 +76,17 @@ def _ended(outcome: str) -> None:
     meter.create_histogram_timedelta(DURATION, "From start to end").record(took, labels)
 
 
-def _timed(handle: workflow.ActivityHandle[Any], activity: str) -> workflow.ActivityHandle[Any]:
+def _time_activity(
+    handle: workflow.ActivityHandle[Any], activity: str
+) -> workflow.ActivityHandle[Any]:
     began = workflow.now()
 
-    def done(task: asyncio.Future[Any]) -> None:
+    def record(task: asyncio.Future[Any]) -> None:
         well = not task.cancelled() and task.exception() is None
         labels: dict[str, str | int | float | bool] = {"activity": activity, "well": well}
         took: timedelta = workflow.now() - began
         meter = workflow.metric_meter()
         meter.create_histogram_timedelta(ACTIVITY, "Retries included").record(took, labels)
 
-    handle.add_done_callback(done)
+    handle.add_done_callback(record)
     return handle

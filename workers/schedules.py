@@ -33,7 +33,7 @@ async def ensure(client: Client) -> None:
     try:
         await client.create_schedule(AUDIT, Schedule(action=_action(), spec=spec))
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(AUDIT).update(_renewed)
+        await client.get_schedule_handle(AUDIT).update(_renew)
 
 
 def _action() -> ScheduleActionStartWorkflow:
@@ -46,7 +46,7 @@ def _action() -> ScheduleActionStartWorkflow:
     )
 
 
-def _renewed(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
+def _renew(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
     """The schedule with today's action; None if it has it. When it runs, and whether, stays."""
     schedule = found.description.schedule
     action = schedule.action

@@ -168,10 +168,10 @@ class AuditOrders:
                 break
             for saga in stands:
                 if not saga.is_open:
-                    tallying.mended(waiting.pop(saga.saga_id), saga.status)
+                    tallying.record_mended(waiting.pop(saga.saga_id), saga.status)
         statuses = {saga.saga_id: saga.status for saga in stands}
         for saga_id, orphan in waiting.items():
-            tallying.unfinished(orphan, statuses.get(saga_id))
+            tallying.record_unfinished(orphan, statuses.get(saga_id))
 
     async def _start(self, orphan: Orphan, tallying: Tallying) -> Orphan | None:
         """The orphan as it is now, if its saga was started again for it."""
@@ -185,14 +185,14 @@ class AuditOrders:
                 summary=orphan.saga_id,
             )
         except ActivityError as error:
-            tallying.failed(orphan, str(error.cause))
+            tallying.record_failure(orphan, str(error.cause))
             return None
         if begun.started:
             return begun.orphan
         if begun.orphan is None or not begun.orphan.way_out:
-            tallying.healed()
+            tallying.record_healed()
         else:
-            tallying.failed(begun.orphan, begun.orphan.way_out)
+            tallying.record_failure(begun.orphan, begun.orphan.way_out)
         return None
 
     async def _standing(self, saga_ids: list[str]) -> list[Standing]:
@@ -227,7 +227,7 @@ class AuditOrders:
             await self._look_out(tallying)
         for discrepancy in distinct(tallying.tally.ledger, page.items):
             if tallying.admit_money(discrepancy):
-                tallying.settled(await self._settle(discrepancy))
+                tallying.record_settled(await self._settle(discrepancy))
         return page.following
 
     async def _settle(self, discrepancy: Discrepancy) -> Settled:

@@ -63,7 +63,7 @@ class Tallying:
             self.leave(orphan, f"{said}: {orphan.way_out}")
         elif self._tally.dry_run is not None:
             self.leave(orphan, f"{said}: to {orphan.remedy}, in an audit that is no dry run")
-        elif (bound := self._reached(undone, repairs=1)) is not None:
+        elif (bound := self._find_bound(undone, repairs=1)) is not None:
             self._stop(bound)
             self.leave(orphan, f"{said}: left, since {STOPPED[bound]}")
         else:
@@ -81,7 +81,7 @@ class Tallying:
             self._leave_money(discrepancy, said)
         elif discrepancy.remedy is OfMoney.ADOPT:
             return True
-        elif (bound := self._reached(discrepancy.amount, refunds=1)) is not None:
+        elif (bound := self._find_bound(discrepancy.amount, refunds=1)) is not None:
             self._stop(bound)
             self._leave_money(discrepancy, f"left, since {STOPPED[bound]}")
         else:
@@ -89,7 +89,7 @@ class Tallying:
             return True
         return False
 
-    def mended(self, orphan: Orphan, status: str | None) -> None:
+    def record_mended(self, orphan: Orphan, status: str | None) -> None:
         """Its saga has ended since."""
         repaired = Repaired(orphan=orphan, status=status)
         if status in OPEN_STATUSES:
@@ -98,21 +98,21 @@ class Tallying:
         else:
             self._add("repaired", repaired, mended=1)
 
-    def healed(self) -> None:
+    def record_healed(self) -> None:
         """Somebody else saw to an orphan meanwhile."""
         self._add(None, None, mended=1)
 
-    def unfinished(self, orphan: Orphan, status: str | None) -> None:
+    def record_unfinished(self, orphan: Orphan, status: str | None) -> None:
         """Its saga was begun, and goes on by itself."""
         self._add("repaired", Repaired(orphan=orphan, status=status), unfinished=1)
         self.leave(orphan, f"carried on, and not done yet; the order is {status}")
 
-    def failed(self, orphan: Orphan, why: str) -> None:
+    def record_failure(self, orphan: Orphan, why: str) -> None:
         """Its saga could not be begun."""
         self._add("repaired", Repaired(orphan=orphan, status=NOT_REPAIRED))
         self.leave(orphan, f"could not be carried on: {why}")
 
-    def settled(self, settled: Settled) -> None:
+    def record_settled(self, settled: Settled) -> None:
         """What came of money that was to be given back, or adopted."""
         done = settled.outcome not in {None, Outcome.REPORTED}
         self._add("settled", settled, mended=int(done))
@@ -131,7 +131,7 @@ class Tallying:
         said = f"{discrepancy.intent_id} is {discrepancy.why}: {what}"
         self.name(discrepancy.saga_id, discrepancy.order_id, said)
 
-    def _reached(self, money: Money | None, *, repairs: int = 0, refunds: int = 0) -> str | None:
+    def _find_bound(self, money: Money | None, *, repairs: int = 0, refunds: int = 0) -> str | None:
         """The bound that one more would go beyond."""
         tally, bounds = self._tally, self._bounds
         if tally.unfinished >= bounds.unfinished:

@@ -35,12 +35,12 @@ def wish_of(given: Sequence[RawValue]) -> CancelOrder | None:
         if not is_text or not workflow.patched("a-cancel-is-never-dropped"):
             workflow.logger.warning("a signal to cancel cannot be read, and is dropped")
             return None
-        wish = CancelOrder(reason=_said(payload.data), by="operator")
+        wish = CancelOrder(reason=_read_reason(payload.data), by="operator")
     kept: CancelOrder = wish.model_copy(update={"reason": storable(wish.reason, MAX_REASON)})
     return kept
 
 
-def _said(data: bytes) -> str:
+def _read_reason(data: bytes) -> str:
     """The reason in JSON that is no CancelOrder, or else all of it as it came."""
     text = data.decode(errors="replace")
     try:

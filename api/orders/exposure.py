@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import Field
 from temporalio.client import Client
 
-from activities.executions import Execution, Status, listed
+from activities.executions import Execution, Status, list_executions
 from api.overload.load_shedding import LoadShedder
 from api.temporal.attempt_counts import attempts
 from api.temporal.errors import RPC_TIMEOUT, translate_errors
@@ -191,7 +191,7 @@ async def _costs(client: Client) -> list[SagaCost]:
     """Of the sagas that ended last, by how they ended."""
     ended: dict[str, list[Execution]] = defaultdict(list)
     async with translate_errors():
-        async for saga in listed(client, CLOSED, limit=RECENT, rpc_timeout=RPC_TIMEOUT):
+        async for saga in list_executions(client, CLOSED, limit=RECENT, rpc_timeout=RPC_TIMEOUT):
             ended[_outcome(saga)].append(saga)
     return [await _cost(client, outcome, some) for outcome, some in sorted(ended.items())]
 

@@ -8,7 +8,7 @@ from typing import Any
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowHandle
 
-from activities.executions import described
+from activities.executions import describe
 
 LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
@@ -25,7 +25,7 @@ async def attempts(client: Client, handle: WorkflowHandle[Any, Any]) -> Counter[
         elif event.HasField("activity_task_started_event_attributes"):
             started = event.activity_task_started_event_attributes
             found[scheduled[started.scheduled_event_id]] += started.attempt
-    now = await described(client, handle.id)
+    now = await describe(client, handle.id)
     for pending in now.described.pending_activities if now and now.described else ():
         found[pending.activity_type.name] += pending.attempt
     return found

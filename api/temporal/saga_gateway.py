@@ -20,7 +20,7 @@ from temporalio.client import (
 )
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
-from activities.executions import described, listed
+from activities.executions import describe, list_executions
 from api.temporal.attempt_counts import attempts
 from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, translate_errors
 from api.temporal.order_memo import OrderMemo
@@ -117,14 +117,14 @@ class OrderSagas:
                 options = saga_options(order, order.status)
                 await self._starter.start_workflow(ReturnOrder.run, start, id=saga_id, **options)
             except WorkflowAlreadyStartedError:
-                earlier = await described(self._client, saga_id, rpc_timeout=RPC_TIMEOUT)
+                earlier = await describe(self._client, saga_id, rpc_timeout=RPC_TIMEOUT)
                 return earlier is not None and earlier.is_open
         return True
 
     async def read_memo(self, order_id: str) -> OrderMemo:
         """What was accepted under this id. NotFound if Temporal knows nothing of it."""
         async with translate_errors():
-            saga = await described(self._client, workflow_id(order_id), rpc_timeout=RPC_TIMEOUT)
+            saga = await describe(self._client, workflow_id(order_id), rpc_timeout=RPC_TIMEOUT)
         found = (await saga.memo()).get("accepted") if saga else None
         if found is None:  # nor was a workflow accepted that somebody started by hand
             raise NotFound("unknown_order", UNKNOWN_ORDER)
@@ -188,7 +188,7 @@ class OrderSagas:
         """
         query = f"SagaState = '{state}'"
         async with translate_errors():
-            found = listed(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
+            found = list_executions(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
             return [SagaFound.of(saga) async for saga in found]
 
     async def in_trouble(self, late: timedelta | None, limit: int) -> list[SagaFound]:

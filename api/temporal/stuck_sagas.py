@@ -13,7 +13,7 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowHistory
 
-from activities.executions import Execution, Status, described, listed
+from activities.executions import Execution, Status, describe, list_executions
 from api.temporal.histories import has_done, reset_points, unreadable
 from contracts.base import Message
 from contracts.names import order_of
@@ -117,7 +117,7 @@ async def _candidates(client: Client, late: timedelta | None) -> AsyncIterator[l
     some: list[str] = []
     for query in _queries(late):
         count = 0
-        async for saga in listed(client, query, limit=CANDIDATES, rpc_timeout=RPC_TIMEOUT):
+        async for saga in list_executions(client, query, limit=CANDIDATES, rpc_timeout=RPC_TIMEOUT):
             count += 1
             if saga.id not in seen:
                 seen.add(saga.id)
@@ -137,7 +137,7 @@ async def _diagnose_newest_run(
 
     One that cannot be judged is told of as such, and keeps nobody from the others.
     """
-    saga = await described(client, saga_id, rpc_timeout=RPC_TIMEOUT)
+    saga = await describe(client, saga_id, rpc_timeout=RPC_TIMEOUT)
     if saga is None:
         return None
     try:
@@ -166,7 +166,7 @@ def _queries(late: timedelta | None) -> list[str]:
 
 async def find_why_silent(client: Client, saga_id: str) -> Trouble | None:
     """Why a saga's workflow answers nobody, if that is for a trouble of its own."""
-    saga = await described(client, saga_id, rpc_timeout=RPC_TIMEOUT)
+    saga = await describe(client, saga_id, rpc_timeout=RPC_TIMEOUT)
     trouble = await diagnose(saga, None) if saga else None
     return trouble if trouble and trouble.kind in CODES else None
 

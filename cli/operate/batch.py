@@ -95,10 +95,10 @@ def sagas(query: str) -> list[str]:
 
 
 async def _sagas(query: str) -> list[str]:
-    from activities.executions import listed  # noqa: PLC0415 - heavy
+    from activities.executions import list_executions  # noqa: PLC0415 - heavy
 
     client = await connect()
-    return [saga.id async for saga in listed(client, query, limit=MOST)]
+    return [saga.id async for saga in list_executions(client, query, limit=MOST)]
 
 
 def orders(named: Sequence[str] | None, query: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from temporalio.client import Client, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.executions import listed
+from activities.executions import list_executions
 from cli.operate import archive
 from cli.operate.errors import NoHistory
 from cli.operate.temporal import connect
@@ -60,7 +60,7 @@ def _read(path: Path) -> Iterator[Named]:
 
 async def recorded(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:
     """The histories of all workflows that a query finds, however their status is called."""
-    async for found in listed(client, query):
+    async for found in list_executions(client, query):
         handle = client.get_workflow_handle(found.id, run_id=found.run_id)
         yield await handle.fetch_history()
 

@@ -18,7 +18,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 
-from activities.executions import described
+from activities.executions import describe
 from api.temporal.attempt_counts import LOCAL
 
 RUNS = {
@@ -75,7 +75,7 @@ async def tries_of(client: Client, saga_id: str) -> list[Try]:
             await unseal(failure, codec)
         for number, told in _of_event(event, found):
             found[number] = told
-    now = await described(client, saga_id)
+    now = await describe(client, saga_id)
     waiting = now.described.pending_activities if now and now.described else []
     for activity in waiting:
         await unseal(activity.last_failure, codec)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
-from activities.executions import described
+from activities.executions import describe
 from contracts.orders import StepNote
 from invariants.audit import audit
 from invariants.cases import OrderEnding
@@ -62,7 +62,7 @@ class OrderRunController(Bystanders):
 
     async def _newest_is_open(self) -> bool:
         """Likewise; a workflow that is paused is open, which the SDK does not know."""
-        stands = await described(self.world.client, self.handle.id)
+        stands = await describe(self.world.client, self.handle.id)
         return stands is not None and stands.is_open
 
     async def prepare(self, point: InjectionPoint) -> None:

@@ -7,7 +7,7 @@ from temporalio.api.workflowservice.v1 import (
     UnpauseWorkflowExecutionRequest,
 )
 
-from activities.executions import Status, described, listed, status_of
+from activities.executions import Status, describe, list_executions, status_of
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.waiting import until
@@ -44,13 +44,13 @@ async def test_a_paused_workflow_is_described_and_listed(world: World) -> None:
     order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
     saga_id = workflow_id(order_id)
     await paused(world, saga_id)
-    found = await described(world.client, saga_id)
+    found = await describe(world.client, saga_id)
     assert found is not None
     assert (found.status, found.is_open) == (Status.PAUSED, True)
 
     async def is_listed() -> bool:
         query = f"WorkflowId = '{saga_id}'"
-        return [instance.status async for instance in listed(world.client, query)] == [
+        return [instance.status async for instance in list_executions(world.client, query)] == [
             Status.PAUSED
         ]
 
@@ -62,7 +62,7 @@ async def test_a_paused_workflow_is_described_and_listed(world: World) -> None:
 
 
 async def test_what_is_not_there_is_not_described(world: World) -> None:
-    assert await described(world.client, "order-nobody") is None
+    assert await describe(world.client, "order-nobody") is None
 
 
 def test_a_status_of_a_later_temporal_is_unknown() -> None:

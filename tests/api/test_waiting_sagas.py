@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-from activities.executions import described
+from activities.executions import describe
 from api.routes.order_saga import _saga
 from api.temporal.stuck_sagas import Trouble, diagnose
 from console.saga_diagram import draw
@@ -21,7 +21,7 @@ VIEW = SagaView("trip-1", SagaState.WAITING, [STEP])
 
 
 async def trouble_of(world: World, saga_id: str) -> Trouble | None:
-    saga = await described(world.client, saga_id, rpc_timeout=timedelta(seconds=5))
+    saga = await describe(world.client, saga_id, rpc_timeout=timedelta(seconds=5))
     assert saga is not None
     return await diagnose(saga, timedelta(0))
 

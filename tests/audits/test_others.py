@@ -16,7 +16,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from activities import saga_recovery
-from activities.executions import Execution, described
+from activities.executions import Execution, describe
 from contracts.audits import AuditReport, Named
 from contracts.names import workflow_id
 from contracts.orphans import Orphan, Remedy, Why
@@ -48,7 +48,7 @@ async def test_a_saga_that_is_reset_while_it_is_repaired_is_not_cancelled(
     looked, may_start = asyncio.Event(), asyncio.Event()
 
     async def looks_and_waits(client: Client, saga_id: str) -> Execution | None:
-        found = await described(client, saga_id)
+        found = await describe(client, saga_id)
         looked.set()
         await may_start.wait()
         return found

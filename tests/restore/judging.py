@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from activities.executions import described
+from activities.executions import describe
 from contracts.names import return_id, workflow_id
 from contracts.orders import OrderStatus
 from tests.restore.recording import Stand, stand
@@ -55,7 +55,7 @@ def as_was_told(order: Drilled, before: OrderStatus | None, now: OrderStatus | N
 async def at_work(world: World, order: Drilled) -> bool:
     """Whether a saga of the order runs: it goes on by itself, or waits for an operator."""
     for saga_id in (workflow_id(order.id), return_id(order.id)):
-        found = await described(world.client, saga_id)
+        found = await describe(world.client, saga_id)
         if found is not None and found.is_open:
             return True
     return False

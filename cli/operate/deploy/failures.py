@@ -12,7 +12,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 
-from activities.executions import Execution, described, listed
+from activities.executions import Execution, describe, list_executions
 from cli.operate.deploy.deployment import Deployment
 from cli.operate.deploy.open_sagas import OPEN, TYPES, count
 
@@ -40,7 +40,7 @@ async def look(deployment: Deployment, build_id: str, since: datetime) -> Troubl
     client, found = deployment.client, Troubles()
     own = f"TemporalWorkerDeploymentVersion = '{deployment.label(build_id)}'"
     began = f"StartTime >= '{since.isoformat()}'"
-    async for saga in listed(client, f"{TYPES} AND {own} AND {began} AND {BADLY}"):
+    async for saga in list_executions(client, f"{TYPES} AND {own} AND {began} AND {BADLY}"):
         found.badly[saga.id] = f"its order goes badly; the workflow is {saga.status}"
     async for description in _open(deployment, build_id):
         await _judge(deployment, description, since, found)
@@ -54,8 +54,8 @@ async def _open(deployment: Deployment, build_id: str) -> AsyncIterator[Executio
     label = deployment.label(build_id)
     unversioned = "TemporalWorkerDeploymentVersion IS NULL"
     query = f"{OPEN} AND (TemporalWorkerDeploymentVersion = '{label}' OR {unversioned})"
-    async for found in listed(deployment.client, query, limit=MOST):
-        saga = await described(deployment.client, found.id)
+    async for found in list_executions(deployment.client, query, limit=MOST):
+        saga = await describe(deployment.client, found.id)
         if saga is None:
             continue
         info = saga.info.versioning_info

@@ -9,7 +9,7 @@ from temporalio.api.workflow.v1 import VersioningOverride, WorkflowExecutionOpti
 from temporalio.api.workflowservice.v1 import UpdateWorkflowExecutionOptionsRequest
 from temporalio.client import Client
 
-from activities.executions import listed
+from activities.executions import list_executions
 from cli.operate.deploy.deployment import Deployment
 from cli.operate.histories import Named, recorded
 from cli.operate.replay import Replayed, replayed
@@ -42,7 +42,7 @@ async def count(client: Client, query: str) -> int:
 
 async def ids(client: Client, query: str) -> list[str]:
     """Their workflow ids."""
-    return [saga.id async for saga in listed(client, query)]
+    return [saga.id async for saga in list_executions(client, query)]
 
 
 async def replay_open(client: Client, query: str) -> AsyncIterator[Replayed]:
