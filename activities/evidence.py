@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.executions import Execution, Status
 from contracts.names import order_of
 from contracts.orders import BY_HAND, CreateOrder
-from contracts.workflow_io import PLACING, SagaInput, SagaType, type_named
+from contracts.workflow_io import PLACING, SagaInput, SagaType, find_saga_type
 
 C = TypeVar("C", CreateOrder, SagaInput)
 STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
@@ -59,7 +59,7 @@ async def outcome_of(execution: Execution) -> Any:
     """
     if execution.status is not Status.COMPLETED:
         return None
-    kind = type_named(execution.workflow_type) or PLACING
+    kind = find_saga_type(execution.workflow_type) or PLACING
     handle: WorkflowHandle[Any, Any] = execution.client.get_workflow_handle(
         execution.id, run_id=execution.run_id, result_type=kind.outcome
     )
@@ -79,7 +79,7 @@ async def ended_past_the_pivot(execution: Execution) -> bool:
         if await went_past_the_pivot(execution):
             return True
         raise
-    kind = type_named(execution.workflow_type) or PLACING
+    kind = find_saga_type(execution.workflow_type) or PLACING
     return outcome is not None and kind.landed(outcome)
 
 
@@ -88,7 +88,7 @@ async def went_past_the_pivot(execution: Execution) -> bool:
 
     What it was reset from counts, too.
     """
-    kind = type_named(execution.workflow_type)
+    kind = find_saga_type(execution.workflow_type)
     pivot = kind.pivot if kind else ""
     history = await _history(execution)
     if pivot in set(_find_completed(history)) or await _started_as_landed(execution, history):
@@ -111,7 +111,7 @@ async def may_have_landed_unseen(execution: Execution) -> bool:
     It was asked for and did not answer; or, on the fast path, a task of the workflow was broken off
     with all that it did.
     """
-    kind, history = type_named(execution.workflow_type), await _history(execution)
+    kind, history = find_saga_type(execution.workflow_type), await _history(execution)
     asked = {
         event.activity_task_scheduled_event_attributes.activity_type.name
         for event in history.events

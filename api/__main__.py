@@ -19,7 +19,7 @@ from api.overload.load_shedding import MOST_OPEN
 from api.routes.api_docs import serve_handbook
 from api.server import allow_many_connections, serve
 from contracts.names import ORDER_EVENTS
-from infrastructure.http.circuit_breaker_metrics import observed
+from infrastructure.http.circuit_breaker_metrics import make_observer
 from infrastructure.http.graceful_shutdown import drain_option
 from infrastructure.postgres.notify import Notices
 from infrastructure.security.access_tokens import MAX_BYTES, MAX_LEEWAY, Verifier
@@ -135,7 +135,7 @@ async def open_backend(
     client = await to_temporal(lazy=True)
     async with (
         open_keys(auth.api_auth_jwks) as keys,
-        open_services_at(places, "api", observe=observed(breakers_of(places))) as services,
+        open_services_at(places, "api", observe=make_observer(breakers_of(places))) as services,
         open_webhooks(EventPlace().event_database_url) as webhooks,
     ):
         verifier = Verifier(

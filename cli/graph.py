@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contracts.workflow_io import SAGA_TYPES, type_named
+from contracts.workflow_io import SAGA_TYPES, find_saga_type
 
 NAMES = ", ".join(kind.name for kind in SAGA_TYPES)
 
@@ -18,7 +18,7 @@ def graph(
     ] = None,
 ) -> None:
     """Draw a saga: its steps in order, what each is, and how it is undone."""
-    kind = type_named(saga)
+    kind = find_saga_type(saga)
     if kind is None:
         raise typer.BadParameter(f"there is no saga {saga}: choose from {NAMES}")
     from saga.graph import mermaid  # noqa: PLC0415 - heavy

@@ -39,7 +39,7 @@ EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo
 def unfit(text: str, most: int) -> str | None:
     """Why this text is refused wherever one of so many characters comes in; None if it is not."""
     if found := UNSTORABLE.search(text):
-        return f"must not hold {_written(found)}, which no database can store"
+        return f"must not hold {_escape(found)}, which no database can store"
     return f"may have {most} characters, and has {len(text)}" if len(text) > most else None
 
 
@@ -49,16 +49,16 @@ def storable(text: str, most: int) -> str:
     What no database can store is written out as Python does, and what is too long is cut, and says
     so.
     """
-    kept = UNSTORABLE.sub(_written, text[: most + 1])
+    kept = UNSTORABLE.sub(_escape, text[: most + 1])
     return kept if len(kept) <= most else kept[: most - len(CUT)] + CUT
 
 
-def _written(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     """The character as Python writes it."""
     return found.group().encode("unicode_escape").decode()
 
 
-def _written_out(value: object) -> object:
+def _demand_written_out(value: object) -> object:
     """Pydantic would take "5" for five seconds of Unix time."""
     if isinstance(value, str) and "-" not in value[1:]:
         raise ValueError("write the moment out, such as 2026-01-31T12:00:00Z")
@@ -72,7 +72,9 @@ def _in_calendar(moment: datetime) -> datetime:
 
 
 # A moment that every time zone and database can express.
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_calendar)]
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(_demand_written_out), AfterValidator(_in_calendar)
+]
 
 
 class Message(BaseModel):

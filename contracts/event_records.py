@@ -35,7 +35,7 @@ class Position(NamedTuple):
         """The place from which this event is the next one."""
         return Position(self.transaction, self.number - 1)
 
-    def resumed(self, newest: "Position") -> "Position":
+    def resume_after_restore(self, newest: "Position") -> "Position":
         """Where to go on if the log, whose newest event is given, does not know this position.
 
         The log was restored to an earlier moment. What it shows of older epochs was seen; what has

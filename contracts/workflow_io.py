@@ -126,7 +126,7 @@ def type_of(saga_id: str) -> SagaType | None:
     return next((kind for kind in SAGA_TYPES if kind.of(saga_id, order_id)), None)
 
 
-def type_named(workflow_type: str) -> SagaType | None:
+def find_saga_type(workflow_type: str) -> SagaType | None:
     """The kind of saga whose workflow is of this type, if there is one."""
     return next((kind for kind in SAGA_TYPES if kind.name == workflow_type), None)
 

@@ -16,7 +16,7 @@ from contracts.names import DATABASES, SERVICES, STEP_RECORDERS
 from contracts.orders import OrderService
 from contracts.payments import PaymentService
 from contracts.users import UserService
-from infrastructure.http.circuit_breaker import Breaker, Observer, unobserved
+from infrastructure.http.circuit_breaker import Breaker, Observer, ignore_state
 from infrastructure.rpc.client import ServiceClient, open_client, remote
 from infrastructure.rpc.tokens import Bearer
 from infrastructure.security.access_tokens import Issuer
@@ -74,7 +74,7 @@ async def open_services(
 
 @asynccontextmanager
 async def open_services_at(
-    places: Places, subject: str, *, observe: Observer = unobserved
+    places: Places, subject: str, *, observe: Observer = ignore_state
 ) -> AsyncIterator[Services]:
     """The services, each where it is; connections are made when needed and closed at the end.
 
@@ -110,7 +110,7 @@ async def open_remote(
     url: str,
     issuer: Issuer,
     subject: str,
-    observe: Observer = unobserved,
+    observe: Observer = ignore_state,
     *,
     authorities: Path | None = None,
 ) -> AsyncIterator[Opened[Any]]:

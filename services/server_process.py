@@ -23,7 +23,7 @@ from pydantic_settings import BaseSettings
 from infrastructure.http.graceful_shutdown import DrainingServer, drain_option
 from infrastructure.postgres.database import Database
 from infrastructure.registry.health_checker import EVERY, health_by
-from infrastructure.registry.lease import registered
+from infrastructure.registry.lease import keep_registered
 from infrastructure.registry.postgres import PostgresRegistry
 from infrastructure.registry.registry import Instance
 from infrastructure.rpc.tokens import audience_of
@@ -126,7 +126,7 @@ async def _keep_listed(instance: Instance) -> AsyncIterator[None]:
                 if not await healthy(instance):
                     raise Unavailable(f"{instance.name} is not ready")
 
-            async with registered(PostgresRegistry(database), instance, ready):
+            async with keep_registered(PostgresRegistry(database), instance, ready):
                 yield
         await asyncio.sleep(DRAIN)
     finally:

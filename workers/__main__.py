@@ -11,7 +11,7 @@ import sys
 from functools import partial
 
 from contracts.names import SEARCH_ATTRIBUTES, Queue
-from infrastructure.http.circuit_breaker_metrics import observed
+from infrastructure.http.circuit_breaker_metrics import make_observer
 from infrastructure.http.health_server import serving_health
 from infrastructure.security.key_ring import KeysUnusable
 from infrastructure.telemetry.setup import telemetry_of
@@ -63,7 +63,7 @@ async def run(options: argparse.Namespace, joining: Connect) -> None:
             health = serving_health(options.health_port, ready.is_set, options.observed_from)
             await stack.enter_async_context(health)
         places = PlaceSettings().places()
-        breakers = observed(breakers_of(places))
+        breakers = make_observer(breakers_of(places))
         services = await stack.enter_async_context(
             open_services_at(places, options.identity, observe=breakers)
         )

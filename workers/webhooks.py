@@ -129,7 +129,7 @@ async def _work(
         consumer = starting(client, database, deliveries)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch_deliveries(client, PendingDeliveries(database)))
-            await bus.consume(CONSUMER, consumer.deliver, consumer.malformed)
+            await bus.consume(CONSUMER, consumer.deliver, consumer.bury_malformed)
 
 
 async def _connect_patiently(traced: Sequence[Plugin]) -> Client:

@@ -111,7 +111,7 @@ async def all_events(
         newest = await deps.services.orders.newest_event()
         after = Position.parse(seen) if seen else newest if live else BEGINNING
         if after != newest and not await is_on_record(deps.services.orders, after):
-            raise unknown_event(str(after), str(after.resumed(newest)))
+            raise unknown_event(str(after), str(after.resume_after_restore(newest)))
     if live:
         frames = _frames_of_all(deps.broadcaster.subscribe_to_all(after), after)
         return EventStream(frames, until=me.until)

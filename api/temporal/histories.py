@@ -7,7 +7,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
 from activities.evidence import BROKEN_OFF, COMPLETED
-from contracts.workflow_io import type_named
+from contracts.workflow_io import find_saga_type
 
 DONE = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_MARKER_RECORDED}
 
@@ -32,7 +32,7 @@ def has_done(history: WorkflowHistory) -> bool:
 async def unreadable(history: WorkflowHistory, namespace: str, converter: DataConverter) -> str:
     """Why its input cannot be read as what its workflow takes; empty if it can."""
     started = history.events[0].workflow_execution_started_event_attributes
-    kind = type_named(started.workflow_type.name)
+    kind = find_saga_type(started.workflow_type.name)
     if kind is None:
         return ""
     wanted = kind.input

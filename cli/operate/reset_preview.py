@@ -14,7 +14,7 @@ from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import told
 from contracts.names import order_of
-from contracts.workflow_io import type_named
+from contracts.workflow_io import find_saga_type
 
 if TYPE_CHECKING:
     from temporalio.client import WorkflowHistory
@@ -102,7 +102,7 @@ def _begun_from(history: "WorkflowHistory", point: int) -> dict[str, bool]:
     from workflows.sagas import SAGAS  # noqa: PLC0415 - heavy
 
     started = history.events[0].workflow_execution_started_event_attributes
-    kind = type_named(started.workflow_type.name)
+    kind = find_saga_type(started.workflow_type.name)
     steps = {activity_name(step.action): step for step in SAGAS[kind].definition} if kind else {}
     begun = [steps[activity] for activity in _activities(history, point) if activity in steps]
     return {step.name: step.kind is StepKind.READ for step in begun}

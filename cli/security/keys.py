@@ -8,7 +8,7 @@ import typer
 
 from cli.client import STATE_DIR
 from cli.durations import lifetime
-from infrastructure.security.key_ring import Key, KeyRing, KeysUnusable, new_key, written
+from infrastructure.security.key_ring import Key, KeyRing, KeysUnusable, new_key, serialize_keys
 from local_stack.state_dir import StateDir, write_private
 
 app = typer.Typer(help="Keys of encrypted payloads.", no_args_is_help=True)
@@ -28,7 +28,7 @@ def new(
     """Add a key; it is used for all new payloads, and older keys still open older ones."""
     keys = _read(file).keys if file.exists() else ()
     made = new_key(datetime.now(UTC), after=lifetime(after))
-    write_private(file, written((*keys, made)))
+    write_private(file, serialize_keys((*keys, made)))
     typer.echo(f"{made.id} in {file}, used from {made.starts:%Y-%m-%d %H:%M:%S} UTC on")
 
 
@@ -53,7 +53,7 @@ def drop(
         raise typer.BadParameter(f"{file} has no key {key}")
     if key == ring.current(datetime.now(UTC)).id:
         raise typer.BadParameter(f"{key} is the one in use: make a new one first")
-    write_private(file, written(_without(ring, key)))
+    write_private(file, serialize_keys(_without(ring, key)))
     typer.echo(f"{key} is gone")
 
 

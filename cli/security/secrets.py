@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from contracts.names import DATABASES
-from infrastructure.security.key_ring import new_key, written
+from infrastructure.security.key_ring import new_key, serialize_keys
 from local_stack.secrets import signing_keys
 from local_stack.state_dir import StateDir, write_private
 
@@ -65,4 +65,4 @@ def dotenv(folder: Path) -> str:
 
 def _keys() -> str:
     """A new ring of one key, on one line."""
-    return json.dumps(json.loads(written((new_key(datetime.now(UTC)),))))
+    return json.dumps(json.loads(serialize_keys((new_key(datetime.now(UTC)),))))

@@ -94,12 +94,12 @@ def create_app(safe: Safe, namespace: str, verifier: Verifier, origins: Sequence
     @app.post("/encode")
     async def encode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s encoded %s payloads", who, len(body.payloads))
-        return _wired([safe.seal(_payload(payload), None) for payload in body.payloads])
+        return _to_wire([safe.seal(_payload(payload), None) for payload in body.payloads])
 
     @app.post("/decode")
     async def decode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s decoded %s payloads", who, len(body.payloads))
-        return _wired([_opened(safe, _payload(payload)) for payload in body.payloads])
+        return _to_wire([_open_or_explain(safe, _payload(payload)) for payload in body.payloads])
 
     _add_sign_in(app)
     return app
@@ -112,7 +112,7 @@ async def operator(request: Request) -> str:
         token = bearer_token(given) if given else request.cookies.get(COOKIE, "")
     except TokenRefused as error:
         raise _unauthorized(error) from None
-    subject = await _judged(request.app.state.verifier, token)
+    subject = await _authorize(request.app.state.verifier, token)
     namespace = request.headers.get("x-namespace", "")
     if namespace != request.app.state.namespace:
         raise HTTPException(403, f"this serves the namespace {request.app.state.namespace!r} only")
@@ -122,7 +122,7 @@ async def operator(request: Request) -> str:
 Operator = Annotated[str, Depends(operator)]
 
 
-async def _judged(verifier: Verifier, token: str) -> str:
+async def _authorize(verifier: Verifier, token: str) -> str:
     try:
         claims = await verifier.verify(token)
     except TokenRefused as error:
@@ -143,7 +143,7 @@ def _payload(given: WirePayload) -> Payload:
     return Payload(metadata=given.metadata, data=given.data)
 
 
-def _wired(payloads: Sequence[Payload]) -> WirePayloads:
+def _to_wire(payloads: Sequence[Payload]) -> WirePayloads:
     return WirePayloads.model_construct(
         payloads=[
             WirePayload.model_construct(metadata=dict(payload.metadata), data=payload.data)
@@ -152,7 +152,7 @@ def _wired(payloads: Sequence[Payload]) -> WirePayloads:
     )
 
 
-def _opened(safe: Safe, payload: Payload) -> Payload:
+def _open_or_explain(safe: Safe, payload: Payload) -> Payload:
     """The payload in it; if it cannot be opened, why, so that the others of a page are shown."""
     try:
         return safe.open(payload, None)
@@ -171,7 +171,7 @@ def _add_sign_in(app: FastAPI) -> None:
         form: dict[str, Any] = parse_qs((await request.body()).decode(errors="replace"))
         token = "".join(form.get("token", [])[:1]).strip()
         try:
-            await _judged(request.app.state.verifier, token)
+            await _authorize(request.app.state.verifier, token)
         except HTTPException as error:
             said = "This token does not do."
             return HTMLResponse(PAGE.format(said=said), error.status_code, headers=SAFE_PAGE)

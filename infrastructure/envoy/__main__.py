@@ -34,7 +34,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def configured(options: argparse.Namespace, environ: Mapping[str, str]) -> Gateway:
+def build_gateway(options: argparse.Namespace, environ: Mapping[str, str]) -> Gateway:
     """The gateway. ValueError says what is missing or wrong."""
     if missing := [name for name in NEEDED if not environ.get(name)]:
         raise ValueError(f"set {', '.join(missing)}")
@@ -58,7 +58,7 @@ def main() -> None:
     """Entry point."""
     options = arguments()
     try:
-        gateway = configured(options, os.environ)
+        gateway = build_gateway(options, os.environ)
     except (ValidationError, ValueError) as error:
         sys.exit(str(error))
     options.output.write_text(json.dumps(gateway.config(), indent=1))

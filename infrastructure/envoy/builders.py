@@ -40,7 +40,7 @@ class Address(NamedTuple):
         return {"socket_address": {"address": self.host, "port_value": self.port}}
 
 
-def typed(name: str, kind: str, **fields: Any) -> Json:
+def build_extension(name: str, kind: str, **fields: Any) -> Json:
     """An extension: its name, its type below `envoy.extensions`, and its fields."""
     return {"name": name, "typed_config": {"@type": f"{EXTENSIONS}.{kind}", **fields}}
 
@@ -107,7 +107,7 @@ def health_check(every: float, within: float = 1.0, failures: int = 2) -> Json:
 def other_host() -> Json:
     """Retries go to an instance that was not tried yet, as long as there is one."""
     kind = "retry.host.previous_hosts.v3.PreviousHostsPredicate"
-    return typed("envoy.retry_host_predicates.previous_hosts", kind)
+    return build_extension("envoy.retry_host_predicates.previous_hosts", kind)
 
 
 def listener(name: str, address: Address, manager: Json, **fields: Any) -> Json:
@@ -130,7 +130,7 @@ def manager(
     `private` headers of requests go no further than to those filters, and `secret` ones of answers
     are not told.
     """
-    router = typed("envoy.filters.http.router", "filters.http.router.v3.Router")
+    router = build_extension("envoy.filters.http.router", "filters.http.router.v3.Router")
     router["typed_config"]["suppress_envoy_headers"] = True
     hosts = [{"name": name, "domains": ["*"], "routes": list(routes)}]
     ours: Json = {
@@ -146,7 +146,7 @@ def manager(
         "server_header_transformation": "PASS_THROUGH",
     }
     kind = "filters.network.http_connection_manager.v3.HttpConnectionManager"
-    return typed("envoy.filters.network.http_connection_manager", kind, **(ours | fields))
+    return build_extension("envoy.filters.network.http_connection_manager", kind, **(ours | fields))
 
 
 def bootstrap(

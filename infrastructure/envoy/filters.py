@@ -3,7 +3,7 @@
 import json
 
 from infrastructure.envoy import headers
-from infrastructure.envoy.builders import Json, always, typed
+from infrastructure.envoy.builders import Json, always, build_extension
 from infrastructure.envoy.jwks_source import KeySource
 from infrastructure.envoy.routes import RBAC
 from infrastructure.envoy.settings import GatewaySettings
@@ -35,7 +35,7 @@ def token(issuer: str, audience: str, keys: KeySource) -> Json:
     either = [{"provider_name": "callers"}, {"allow_missing_or_failed": {}}]
     rule = {"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": either}}}
     kind = "filters.http.jwt_authn.v3.JwtAuthentication"
-    return typed(JWT, kind, providers={"callers": provider}, rules=[rule])
+    return build_extension(JWT, kind, providers={"callers": provider}, rules=[rule])
 
 
 def caller() -> Json:
@@ -49,7 +49,7 @@ def caller() -> Json:
     ]
     kind = "filters.http.header_mutation.v3.HeaderMutation"
     rules = {"request_mutations": mutations}
-    return typed("envoy.filters.http.header_mutation", kind, mutations=rules)
+    return build_extension("envoy.filters.http.header_mutation", kind, mutations=rules)
 
 
 def rate(settings: GatewaySettings) -> Json:
@@ -61,7 +61,7 @@ def rate(settings: GatewaySettings) -> Json:
     }
     names = (headers.CALLER, headers.ISSUER)
     actions = [{"request_headers": {"header_name": name, "descriptor_key": name}} for name in names]
-    return typed(
+    return build_extension(
         "envoy.filters.http.local_ratelimit",
         "filters.http.local_ratelimit.v3.LocalRateLimit",
         stat_prefix="callers",
@@ -85,13 +85,13 @@ def admission() -> Json:
     known = {"sourced_metadata": {"metadata_matcher": matcher}}
     policy = {"permissions": [{"any": True}], "principals": [known]}
     rules = {"action": "ALLOW", "policies": {"known": policy}}
-    return typed(RBAC, "filters.http.rbac.v3.RBAC", rules=rules)
+    return build_extension(RBAC, "filters.http.rbac.v3.RBAC", rules=rules)
 
 
 def body() -> Json:
     """Take the body whole before anything goes on, so that what goes on has one length."""
     kind = "filters.http.buffer.v3.Buffer"
-    return typed("envoy.filters.http.buffer", kind, max_request_bytes=MAX_BODY)
+    return build_extension("envoy.filters.http.buffer", kind, max_request_bytes=MAX_BODY)
 
 
 def _set(name: str, value: str) -> Json:

@@ -13,13 +13,13 @@ from infrastructure.envoy.builders import (
     Address,
     Json,
     bootstrap,
+    build_extension,
     cluster,
     duration,
     health_check,
     listener,
     manager,
     pipe,
-    typed,
 )
 from infrastructure.envoy.jwks_source import KeySource
 from infrastructure.envoy.mesh import ServiceMesh
@@ -94,7 +94,7 @@ class Gateway:
         """Request ids, traces, the log, and what the gateway answers itself."""
         # A caller may bring an id of any form, so it tells nothing of traces.
         apart = {"pack_trace_reason": False, "use_request_id_for_trace_sampling": False}
-        ids = typed("", "request_id.uuid.v3.UuidRequestIdConfig", **apart)
+        ids = build_extension("", "request_id.uuid.v3.UuidRequestIdConfig", **apart)
         return {
             "request_id_extension": {"typed_config": ids["typed_config"]},
             "preserve_external_request_id": True,

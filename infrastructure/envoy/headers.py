@@ -4,7 +4,7 @@ What claims an identity or a way that the request came by is dropped: only a pro
 so. What holds for one connection only is dropped by Envoy itself.
 """
 
-from infrastructure.envoy.builders import Json, typed
+from infrastructure.envoy.builders import Json, build_extension
 
 # Set by us for the rate limit, over whatever came under that name.
 CALLER = "x-gateway-caller"
@@ -41,7 +41,11 @@ def taken_in(*, behind_proxies: bool) -> list[Json]:
     prefixes = _PREFIXES if behind_proxies else (*_PREFIXES, *_FORWARDED)
     mutations = [{"remove_on_match": {"key_matcher": _prefix(prefix)}} for prefix in prefixes]
     kind = "http.early_header_mutation.header_mutation.v3.HeaderMutation"
-    return [typed("envoy.http.early_header_mutation.header_mutation", kind, mutations=mutations)]
+    return [
+        build_extension(
+            "envoy.http.early_header_mutation.header_mutation", kind, mutations=mutations
+        )
+    ]
 
 
 def _prefix(prefix: str) -> Json:

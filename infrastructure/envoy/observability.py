@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from infrastructure.envoy import filters
-from infrastructure.envoy.builders import Address, Json, cluster, listener, manager, typed
+from infrastructure.envoy.builders import Address, Json, build_extension, cluster, listener, manager
 
 ADMIN = "admin"
 SPANS = "spans"
@@ -35,7 +35,9 @@ LOG = {
 def access_log(path: str) -> Json:
     """A line of JSON for each request."""
     kind = "access_loggers.file.v3.FileAccessLog"
-    return typed("envoy.access_loggers.file", kind, path=path, log_format={"json_format": LOG})
+    return build_extension(
+        "envoy.access_loggers.file", kind, path=path, log_format={"json_format": LOG}
+    )
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,12 @@ class Tracing:
         kind = "tracers.opentelemetry.samplers.v3"
         name = "envoy.tracers.opentelemetry.samplers"
         part = {"numerator": round(self.share * 1_000_000), "denominator": "MILLION"}
-        ratio = typed(
+        ratio = build_extension(
             f"{name}.trace_id_ratio_based",
             f"{kind}.TraceIdRatioBasedSamplerConfig",
             sampling_percentage=part,
         )
-        return typed(
+        return build_extension(
             f"{name}.parent_based", f"{kind}.ParentBasedSamplerConfig", wrapped_sampler=ratio
         )
 
@@ -98,7 +100,7 @@ def parent() -> Json:
         "skip_if_empty": True,
     }
     kind = "filters.http.set_filter_state.v3.Config"
-    return typed("envoy.filters.http.set_filter_state", kind, on_request_headers=[kept])
+    return build_extension("envoy.filters.http.set_filter_state", kind, on_request_headers=[kept])
 
 
 def metrics(address: Address) -> Json:

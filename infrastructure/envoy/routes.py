@@ -5,7 +5,7 @@ requests, only those are that could not even be sent, with another instance; of 
 outcome is not known.
 """
 
-from infrastructure.envoy.builders import Json, duration, other_host, typed
+from infrastructure.envoy.builders import Json, build_extension, duration, other_host
 from infrastructure.envoy.settings import GatewaySettings
 
 API = "api"
@@ -57,5 +57,5 @@ def _retries(settings: GatewaySettings, on: str) -> Json:
 
 def _for_all() -> Json:
     """Without a token."""
-    off = typed(RBAC, "filters.http.rbac.v3.RBACPerRoute")["typed_config"]
+    off = build_extension(RBAC, "filters.http.rbac.v3.RBACPerRoute")["typed_config"]
     return {"typed_per_filter_config": {RBAC: off}}

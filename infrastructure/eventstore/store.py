@@ -84,7 +84,7 @@ class EventStore:
         written = await tx.execute(
             self._append, self.rows(tx, stream_id, events, expected_version=expected_version)
         )
-        return await self.appended(
+        return await self.demand_all_written(
             tx, stream_id, len(written.all()), len(events), expected_version=expected_version
         )
 
@@ -121,7 +121,7 @@ class EventStore:
             ],
         }
 
-    async def appended(
+    async def demand_all_written(
         self,
         tx: AsyncConnection,
         stream_id: str,
@@ -157,7 +157,7 @@ class EventStore:
         )
         found = (await tx.execute(statement)).mappings()
         return [
-            RecordedEvent(**(dict(record) | {"data": self._lifted(record)})) for record in found
+            RecordedEvent(**(dict(record) | {"data": self._upcast(record)})) for record in found
         ]
 
     def history(self, after: ColumnElement[int] | None = None) -> ScalarSelect[Any]:
@@ -192,7 +192,9 @@ class EventStore:
             .order_by(row.transaction_id, row.position)
             .limit(limit)
         )
-        return [self._positioned(found) for found in (await tx.execute(statement)).mappings()]
+        return [
+            self._to_positioned_event(found) for found in (await tx.execute(statement)).mappings()
+        ]
 
     async def newest(self, tx: AsyncConnection) -> Position:
         """Behind everything that `read_all` shows now; BEGINNING if that is nothing.
@@ -217,14 +219,14 @@ class EventStore:
         transaction = (await tx.execute(began)).scalar_one()
         return transaction is not None and transaction >> EPOCH_BITS < await current_epoch(tx)
 
-    def _lifted(self, row: RowMapping) -> dict[str, Any]:
+    def _upcast(self, row: RowMapping) -> dict[str, Any]:
         return self._upcasters.lift(row["type"], row["schema_version"], row["data"])
 
-    def _positioned(self, row: RowMapping) -> PositionedEvent:
+    def _to_positioned_event(self, row: RowMapping) -> PositionedEvent:
         """One that this release cannot read is shown as it is stored: it holds up no other."""
         position = Position(row["transaction_id"], row["position"])
         try:
-            data = self._lifted(row)
+            data = self._upcast(row)
         except (ValueError, LookupError, TypeError) as error:
             log.warning("event %s of %s is shown as stored: %s", position, row["stream_id"], error)
             data = row["data"]

@@ -37,7 +37,7 @@ class BreakerState(StrEnum):
 Observer = Callable[[str, BreakerState], None]
 
 
-def unobserved(name: str, state: BreakerState) -> None:
+def ignore_state(name: str, state: BreakerState) -> None:
     """Nobody wants to know."""
 
 
@@ -63,7 +63,7 @@ class Breaker:
         name: str,
         limits: Limits | None = None,
         *,
-        observe: Observer = unobserved,
+        observe: Observer = ignore_state,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name

@@ -6,7 +6,7 @@ from infrastructure.http.circuit_breaker import BreakerState, Observer
 from infrastructure.telemetry.metrics import counter, gauge
 
 
-def observed(dependencies: Iterable[str]) -> Observer:
+def make_observer(dependencies: Iterable[str]) -> Observer:
     """What breakers tell their states. Those in front of these are known to be closed."""
     for dependency in dependencies:
         _stands(dependency, BreakerState.CLOSED)

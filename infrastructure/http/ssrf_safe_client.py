@@ -92,7 +92,7 @@ class PublicHttp:
             return Answer(error=f"{error.__class__.__name__}: {error}"[:200])
 
     async def _post(self, url: httpx2.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
-        addresses = await self._checked(url)
+        addresses = await self._find_allowed_addresses(url)
         for address in addresses[:-1]:
             try:
                 return await self._send(url, address, body, headers)
@@ -100,7 +100,7 @@ class PublicHttp:
                 continue
         return await self._send(url, addresses[-1], body, headers)
 
-    async def _checked(self, url: httpx2.URL) -> Sequence[str]:
+    async def _find_allowed_addresses(self, url: httpx2.URL) -> Sequence[str]:
         """The addresses of the URL's host, if all may be spoken to."""
         port = url.port or {"http": 80, "https": 443}[url.scheme]
         found = [ip_address(item) for item in await self._find(url.host, port)]

@@ -113,10 +113,10 @@ class Consumer:
             log.warning("%s: %s %s waits: %s", self.name, event.type, event.id, error)
             return self._patience.first_pause
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt
-            return await self._failed(event, error)
+            return await self._record_failure(event, error)
         return None
 
-    async def malformed(self, event_id: str, what: Any, error: str) -> float | None:
+    async def bury_malformed(self, event_id: str, what: Any, error: str) -> float | None:
         """Bury what is no event; the ones behind it go on."""
         log.error("%s: %s is no event: %s", self.name, event_id, error)
         try:
@@ -137,7 +137,7 @@ class Consumer:
             if (await tx.execute(first)).first() is not None:
                 await self._handler(tx, event)
 
-    async def _failed(self, event: CloudEvent, raised: Exception) -> float | None:
+    async def _record_failure(self, event: CloudEvent, raised: Exception) -> float | None:
         error = f"{raised.__class__.__name__}: {raised}"
         log.warning("%s: %s %s failed: %s", self.name, event.type, event.id, error)
         table, slow = self._tables.failures, isinstance(raised, TimeoutError)

@@ -137,7 +137,7 @@ class PostgresBus:
     ) -> float | None:
         """Deliver what is next, for a moment; then the seconds to rest. None: another has it."""
         key = (LOCKS, _lock_number(subscription, lane))
-        async with self._database.locked(*key, wait=queue) as ours:
+        async with self._database.hold_lock(*key, wait=queue) as ours:
             if not ours:
                 return None
             after = await self._position(subscription, lane)
@@ -145,7 +145,7 @@ class PostgresBus:
                 return POLL
             turn = await self._deliver(await self._next(lane, after), after, hands)
             if turn.done or turn.pause is not None:
-                await self._reached(subscription, lane, turn)
+                await self._record_position(subscription, lane, turn)
         if turn.pause is not None:
             return min(POLL, turn.pause)
         return 0.0 if turn.done else POLL
@@ -161,7 +161,7 @@ class PostgresBus:
         if found is None:
             # It is known before it gets anything: what it has not passed is kept for it, though it
             # ends before it can note how far it is.
-            await self._reached(subscription, lane, _Turn(BEGINNING, 0, None))
+            await self._record_position(subscription, lane, _Turn(BEGINNING, 0, None))
             return BEGINNING
         return None if found.pause else Position(found.transaction_id, found.position)
 
@@ -190,7 +190,7 @@ class PostgresBus:
                 break
         return _Turn(reached, done, None)
 
-    async def _reached(self, subscription: str, lane: int, turn: _Turn) -> None:
+    async def _record_position(self, subscription: str, lane: int, turn: _Turn) -> None:
         """Note it. One who had been stopped, and held the lane no more, puts nobody back."""
         pause = text("clock_timestamp() + make_interval(secs => :pause)")
         row = self._positions.c

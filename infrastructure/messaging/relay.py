@@ -77,7 +77,7 @@ class Relay:
     async def relay(self) -> int:
         """Deal with some of what waits; how many. 0 also if another relay is at it."""
         await self._put_back()
-        async with self._database.locked(LOCK) as ours:
+        async with self._database.hold_lock(LOCK) as ours:
             if not ours:
                 return 0
             row = self._outbox.c

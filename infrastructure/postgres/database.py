@@ -71,7 +71,7 @@ class Database:
         """
         notices: set[Notice] = set()
         with open_transaction():
-            async with _translated(), self._engine.begin() as connection:
+            async with _translate_errors(), self._engine.begin() as connection:
                 connection.info[NOTICES] = notices
                 yield connection
         self._bell.ring(notices)
@@ -82,11 +82,11 @@ class Database:
 
         Raises Unavailable as `transaction` does. Two statements here would be two transactions.
         """
-        async with _translated(), self._autocommit.connect() as connection:
+        async with _translate_errors(), self._autocommit.connect() as connection:
             yield connection
 
     @asynccontextmanager
-    async def locked(self, *key: int, wait: bool = False) -> AsyncIterator[bool]:
+    async def hold_lock(self, *key: int, wait: bool = False) -> AsyncIterator[bool]:
         """Whether an advisory lock is ours, for the length of the block.
 
         With `wait`, we queue for it for as long as any lock is waited for (`lock_timeout`), and it
@@ -102,7 +102,7 @@ class Database:
             lock = f"pg_advisory_lock({numbers}) IS NOT NULL"
         take = f"SELECT {lock} AND {_IDLE.format(f'{LOCK_HELD:g}s')} IS NOT NULL"
         leave = f"SELECT pg_advisory_unlock({numbers}), {_IDLE.format('0')}"
-        async with _translated(), self._autocommit.connect() as session:
+        async with _translate_errors(), self._autocommit.connect() as session:
             ours = await _execute_or_end(session, take)
             try:
                 yield ours
@@ -138,7 +138,7 @@ def _replace_closed(_: Any, record: Any, __: Any) -> None:
 
 
 @asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+async def _translate_errors() -> AsyncIterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:

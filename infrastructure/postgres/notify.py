@@ -149,14 +149,14 @@ class Notices:
         connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT)
         try:
             connection.add_termination_listener(lambda _: lost.set())
-            await connection.add_listener(self._channel, self._heard)
+            await connection.add_listener(self._channel, self._on_notification)
             for key in list(self._watches):
                 self._ring(key)
             await lost.wait()
         finally:
             connection.terminate()
 
-    def _heard(self, _: object, __: int, ___: str, key: object) -> None:
+    def _on_notification(self, _: object, __: int, ___: str, key: object) -> None:
         self._ring(str(key))
         self._ring(None)
 

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def registered(
+async def keep_registered(
     registry: Registry,
     instance: Instance,
     ready: Callable[[], Awaitable[None]],

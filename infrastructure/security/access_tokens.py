@@ -142,7 +142,7 @@ class Verifier:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError:
             raise TokenRefused("this is no signed JSON Web Token") from None
-        return _checked(header)
+        return _check_header(header)
 
     def _payload(self, token: str, key: EllipticCurvePublicKey) -> dict[str, Any]:
         try:
@@ -159,7 +159,7 @@ class Verifier:
             raise TokenRefused(_reason(error)) from None
 
 
-def _checked(header: Mapping[str, Any]) -> str:
+def _check_header(header: Mapping[str, Any]) -> str:
     """The header's `kid`, if the header is one that we take."""
     if header.get("alg") != ALGORITHM:
         raise TokenRefused(f"the token is not signed by {ALGORITHM}")

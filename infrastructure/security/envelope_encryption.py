@@ -44,7 +44,7 @@ class Vault:
     def seal(self, plain: bytes, place: bytes) -> Sealed:
         """Under the newest key. It opens at this place only."""
         key_id, wrapped, data_key = self.new_data_key()
-        return Sealed(key_id, wrapped, encrypt(data_key, plain, _bound(key_id, place)))
+        return Sealed(key_id, wrapped, encrypt(data_key, plain, _bind(key_id, place)))
 
     def new_data_key(self) -> tuple[str, bytes, bytes]:
         """A key for one thing: the id of the key that it is wrapped under, wrapped, and plain."""
@@ -55,7 +55,7 @@ class Vault:
     def open(self, sealed: Sealed, place: bytes) -> bytes:
         """What was sealed. UnknownKey, or Tampered: it may also belong to another place."""
         data_key = self.unwrap(sealed.key_id, sealed.wrapped)
-        return decrypt(data_key, sealed.data, _bound(sealed.key_id, place))
+        return decrypt(data_key, sealed.data, _bind(sealed.key_id, place))
 
     def unwrap(self, key_id: str, wrapped: bytes) -> bytes:
         """A data key. UnknownKey or Tampered."""
@@ -68,7 +68,7 @@ class Vault:
             raise Tampered("its data key is not one that was wrapped by us") from error
 
 
-def _bound(key_id: str, place: bytes) -> bytes:
+def _bind(key_id: str, place: bytes) -> bytes:
     return b"order-saga/1\0" + key_id.encode() + b"\0" + place
 
 

@@ -193,6 +193,6 @@ def new_key(now: datetime, *, after: timedelta = timedelta(0)) -> Key:
     return Key(id=f"{now:%Y%m%d}-{secrets.token_hex(4)}", secret=secret, starts=now + after)
 
 
-def written(keys: tuple[Key, ...]) -> str:
+def serialize_keys(keys: tuple[Key, ...]) -> str:
     """These keys as a file holds them."""
     return json.dumps({"keys": [key.model_dump(mode="json") for key in keys]}, indent=2)

@@ -45,7 +45,7 @@ def formatter_of(service: str, settings: TelemetrySettings) -> logging.Formatter
     """How a line looks. Never with the values of local variables: they are customers' data."""
     kind = DiscreetFormatter if settings.discreet else structlog.stdlib.ProcessorFormatter
     return kind(
-        foreign_pre_chain=[*_shared(), _of(settings.otel_service_name or service)],
+        foreign_pre_chain=[*_make_processors(), _of(settings.otel_service_name or service)],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             *([types_and_places] if settings.discreet else []),
@@ -61,7 +61,7 @@ def _for_people(settings: TelemetrySettings) -> Sequence[Processor]:
     return [in_words, line] if settings.discreet else [line]
 
 
-def _shared() -> Sequence[Processor]:
+def _make_processors() -> Sequence[Processor]:
     return (
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -43,7 +43,9 @@ class FileExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Write them down; a full disk costs the spans, and nothing else."""
-        lines = "".join(f"{_kept(span, self._service).model_dump_json()}\n" for span in spans)
+        lines = "".join(
+            f"{_to_kept_span(span, self._service).model_dump_json()}\n" for span in spans
+        )
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(lines)
@@ -76,7 +78,7 @@ def of_workflows(spans: Sequence[KeptSpan], workflow_ids: set[str]) -> set[str]:
     }
 
 
-def _kept(span: ReadableSpan, service: str) -> KeptSpan:
+def _to_kept_span(span: ReadableSpan, service: str) -> KeptSpan:
     context = span.get_span_context()
     assert context is not None  # noqa: S101 - a span that ended has one
     return KeptSpan(

@@ -22,7 +22,7 @@ def instrument() -> None:
     """From now on, of all engines of this process. Once."""
     event.listen(Engine, "before_cursor_execute", _before)
     event.listen(Engine, "after_cursor_execute", _after)
-    event.listen(Engine, "handle_error", _failed)
+    event.listen(Engine, "handle_error", _end_failed_span)
 
 
 @lru_cache(maxsize=1024)
@@ -60,7 +60,7 @@ def _after(connection: Connection, *_: Any) -> None:
         span.end()
 
 
-def _failed(context: ExceptionContext) -> None:
+def _end_failed_span(context: ExceptionContext) -> None:
     connection = context.connection
     if connection is not None and (span := connection.info.pop(SPAN, None)):
         span.set_status(Status(StatusCode.ERROR, type(context.original_exception).__name__))

@@ -109,10 +109,10 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Open them. UnknownKey if one cannot be opened yet."""
-        return [refused(self._safe.open, payload, self._workflow_id) for payload in payloads]
+        return [open_or_refuse(self._safe.open, payload, self._workflow_id) for payload in payloads]
 
 
-def refused(
+def open_or_refuse(
     opened: Callable[[Payload, str | None], Payload], payload: Payload, workflow_id: str | None
 ) -> Payload:
     """The payload in it, or the refusal in its stead."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from infrastructure.security.key_ring import new_key, written
+from infrastructure.security.key_ring import new_key, serialize_keys
 from local_stack.errors import StackError
 from local_stack.options import Options
 from local_stack.state_dir import StateDir, write_private
@@ -39,7 +39,7 @@ def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) 
                 f"{layout.temporal} holds workflows that are not encrypted: begin anew, or set "
                 f"{MODE}=migrating to go on with them"
             )
-        write_private(layout.payload_keys, written((new_key(datetime.now(UTC)),)))
+        write_private(layout.payload_keys, serialize_keys((new_key(datetime.now(UTC)),)))
     return {FILE: str(layout.payload_keys), MODE: environ.get(MODE) or "required"} | DISCREET
 
 
@@ -50,7 +50,7 @@ def persons(options: Options, layout: StateDir, environ: Mapping[str, str]) -> d
     if not layout.user_keys.exists():
         if not options.encrypt:
             return {}
-        write_private(layout.user_keys, written((new_key(datetime.now(UTC)),)))
+        write_private(layout.user_keys, serialize_keys((new_key(datetime.now(UTC)),)))
     return {USER_FILE: str(layout.user_keys)}
 
 

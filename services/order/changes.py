@@ -78,7 +78,7 @@ class Changes:
             | self._outbox.rows(tx, told)
         )
         row = (await tx.execute(self._recording, parameters)).mappings().one()
-        await self._events.appended(
+        await self._events.demand_all_written(
             tx, order.id, row[WRITTEN], len(decided), expected_version=before
         )
         await self._snapshots.take(tx, order.id, before, order.version, lambda: as_state(order))

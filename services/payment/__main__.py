@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from infrastructure.http.circuit_breaker_metrics import observed
+from infrastructure.http.circuit_breaker_metrics import make_observer
 from infrastructure.security.access_tokens import Verifier
 from infrastructure.settings import DatabaseUrl, ProviderSettings
 from services.payment.http import create_app
@@ -25,7 +25,7 @@ class Settings(BaseSettings):
 async def serving(verifier: Verifier) -> AsyncIterator[FastAPI]:
     """The application, on what the environment names."""
     url = Settings().payment_database_url
-    breaker = observed([PROVIDER])
+    breaker = make_observer([PROVIDER])
     async with open_service(url, ProviderSettings(), pool_size=POOL_SIZE, observe=breaker) as found:
         yield create_app(found, verifier)
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from contracts.payments import PaymentService
-from infrastructure.http.circuit_breaker import Breaker, Observer, unobserved
+from infrastructure.http.circuit_breaker import Breaker, Observer, ignore_state
 from infrastructure.postgres.database import POOL_SIZE, Database
 from infrastructure.postgres.migrations import check
 from infrastructure.settings import ProviderSettings
@@ -23,7 +23,7 @@ async def open_service(
     settings: ProviderSettings,
     *,
     pool_size: int = POOL_SIZE,
-    observe: Observer = unobserved,
+    observe: Observer = ignore_state,
 ) -> AsyncIterator[Opened[PaymentService]]:
     """The service on this database and provider; it connects when first needed.
 

@@ -167,7 +167,7 @@ async def test_what_is_no_event_becomes_a_dead_letter_and_its_lane_goes_on(
     async with open_bus() as bus:
         await spoil(bus_url)
         await bus.publish(events)
-        working = asyncio.create_task(bus.consume("c", taking.deliver, taking.malformed))
+        working = asyncio.create_task(bus.consume("c", taking.deliver, taking.bury_malformed))
         await until(handled(database, "c", 8))
         working.cancel()
         await asyncio.wait([working])

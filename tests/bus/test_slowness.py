@@ -102,12 +102,16 @@ async def test_a_lock_lasts_as_long_as_its_block_and_no_transaction_is_open(
     impatient: None, databases: DatabaseSettings
 ) -> None:
     one, two = (Database(databases.event_database_url) for _ in range(2))
-    async with one.locked(1, 2) as ours, two.locked(1, 2) as theirs, two.locked(3) as other:
+    async with (
+        one.hold_lock(1, 2) as ours,
+        two.hold_lock(1, 2) as theirs,
+        two.hold_lock(3) as other,
+    ):
         assert (ours, theirs, other) == (True, False, True)
         await asyncio.sleep(2 * IDLE)
-        async with two.locked(1, 2) as again:
+        async with two.hold_lock(1, 2) as again:
             assert not again
-    async with two.locked(1, 2) as theirs:
+    async with two.hold_lock(1, 2) as theirs:
         assert theirs
     await one.close()
     await two.close()
@@ -120,15 +124,15 @@ async def test_who_queues_for_a_lock_has_it_before_its_holder_takes_it_again(
     had = asyncio.Event()
 
     async def queue() -> bool:
-        async with two.locked(1, 3, wait=True) as ours:
+        async with two.hold_lock(1, 3, wait=True) as ours:
             had.set()
             return ours
 
-    async with one.locked(1, 3) as ours, two.locked(1, 3) as theirs:
+    async with one.hold_lock(1, 3) as ours, two.hold_lock(1, 3) as theirs:
         assert (ours, theirs) == (True, False)
         waiting = asyncio.create_task(queue())
         await until(partial(_waits_for_a_lock, one))
-    async with one.locked(1, 3, wait=True):
+    async with one.hold_lock(1, 3, wait=True):
         assert had.is_set()
     assert await waiting
     await one.close()
@@ -137,9 +141,9 @@ async def test_who_queues_for_a_lock_has_it_before_its_holder_takes_it_again(
 
 async def test_who_queues_for_a_lock_in_vain_is_told_so(databases: DatabaseSettings) -> None:
     one, two = (Database(databases.event_database_url) for _ in range(2))
-    async with one.locked(1, 4), two.locked(1, 4, wait=True) as ours:
+    async with one.hold_lock(1, 4), two.hold_lock(1, 4, wait=True) as ours:
         assert not ours
-    async with two.locked(1, 4) as ours:
+    async with two.hold_lock(1, 4) as ours:
         assert ours
     await one.close()
     await two.close()

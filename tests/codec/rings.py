@@ -7,7 +7,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
 from infrastructure.security.envelope_encryption import Vault
-from infrastructure.security.key_ring import FixedKeys, Key, KeyRing, new_key, written
+from infrastructure.security.key_ring import FixedKeys, Key, KeyRing, new_key, serialize_keys
 from infrastructure.temporal.codec_settings import PayloadSettings
 from infrastructure.temporal.data_converter import converter_of
 from infrastructure.temporal.payload_codec import Plaintext, Safe
@@ -20,7 +20,7 @@ SAID = Payload(metadata={"encoding": b"json/plain"}, data=b'"ada@example.com"')
 
 
 def ring(*keys: Key) -> KeyRing:
-    return KeyRing.parse(written(keys), "a test")
+    return KeyRing.parse(serialize_keys(keys), "a test")
 
 
 def vault(*keys: Key) -> Vault:
@@ -33,12 +33,12 @@ def safe(*keys: Key, namespace: str = "default", plaintext: Plaintext = Plaintex
 
 def key_file(folder: Path, *keys: Key) -> Path:
     path = folder / "keys.json"
-    path.write_text(written(keys))
+    path.write_text(serialize_keys(keys))
     path.chmod(0o600)
     return path
 
 
 def encrypting(namespace: str = "default", *, mode: str = "required") -> DataConverter:
     """What a process has whose settings say so."""
-    environment = {"PAYLOAD_KEYS": written((OLD, NEW)), "PAYLOAD_ENCRYPTION": mode}
+    environment = {"PAYLOAD_KEYS": serialize_keys((OLD, NEW)), "PAYLOAD_ENCRYPTION": mode}
     return converter_of(PayloadSettings.of(environment), namespace)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from infrastructure.security import key_ring
 from infrastructure.security.envelope_encryption import Vault
-from infrastructure.security.key_ring import KeyFile, KeyRing, KeysUnusable, written
+from infrastructure.security.key_ring import KeyFile, KeyRing, KeysUnusable, serialize_keys
 from infrastructure.temporal.codec_settings import PayloadSettings
 from infrastructure.temporal.data_converter import converter_of
 from local_stack.errors import StackError
@@ -41,7 +41,7 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
             '{"keys": [{"id": "a", "secret": "c2VjcmV0LW9uZQ==", "starts": "2026-01-01T00:00Z"}]}',
             "10 bytes",
         ),
-        (written((NEW, NEW)), "two keys of the same id"),
+        (serialize_keys((NEW, NEW)), "two keys of the same id"),
     ],
 )
 def test_what_is_wrong_with_keys_is_said_without_a_secret(text: str, said: str) -> None:
@@ -93,7 +93,10 @@ def test_a_file_that_is_gone_or_spoilt_costs_nothing_that_was_known(tmp_path: Pa
     [
         ({"PAYLOAD_ENCRYPTION": "required"}, "set PAYLOAD_KEYS_FILE or PAYLOAD_KEYS"),
         ({"PAYLOAD_ENCRYPTION": "migrating"}, "set PAYLOAD_KEYS_FILE or PAYLOAD_KEYS"),
-        ({"PAYLOAD_ENCRYPTION": "off", "PAYLOAD_KEYS": written((NEW,))}, "leave one of them"),
+        (
+            {"PAYLOAD_ENCRYPTION": "off", "PAYLOAD_KEYS": serialize_keys((NEW,))},
+            "leave one of them",
+        ),
         ({"PAYLOAD_KEYS_FILE": "/nowhere/keys.json"}, "cannot be read"),
         ({"PAYLOAD_KEYS": "secret"}, "PAYLOAD_KEYS holds no keys"),
     ],
@@ -105,7 +108,7 @@ def test_without_usable_keys_nothing_starts(settings: dict[str, str], said: str)
 
 def test_without_keys_payloads_are_plain_and_with_keys_encryption_is_required() -> None:
     assert converter_of(PayloadSettings.of({}), "default").payload_codec is None
-    assert PayloadSettings.of({"PAYLOAD_KEYS": written((NEW,))}).mode == "required"
+    assert PayloadSettings.of({"PAYLOAD_KEYS": serialize_keys((NEW,))}).mode == "required"
 
 
 def invoke(*words: str, code: int = 0) -> str:

@@ -21,7 +21,7 @@ from temporalio.converter import DataConverter, WorkflowSerializationContext
 from contracts.audits import AuditReport, AuditRequest
 from contracts.names import Queue, workflow_id
 from contracts.orders import OrderStatus
-from infrastructure.security.key_ring import written
+from infrastructure.security.key_ring import serialize_keys
 from infrastructure.temporal.codec_settings import PayloadSettings
 from infrastructure.temporal.data_converter import replaying
 from infrastructure.temporal.undecodable_payloads import PayloadRefused
@@ -66,7 +66,7 @@ async def test_an_order_is_cancelled_and_its_history_replays(
     await gate.open()
     await sealed_world.settled(order_id, sku, "cancelled")
     history = await sealed_world.handle(order_id).fetch_history()
-    settings = PayloadSettings.of({"PAYLOAD_KEYS": written((OLD, NEW))})
+    settings = PayloadSettings.of({"PAYLOAD_KEYS": serialize_keys((OLD, NEW))})
     await replayer(converter=replaying(settings, "default")).replay_workflow(history)
 
 

@@ -8,7 +8,7 @@ import pytest
 from api.__main__ import EventPlace
 from cli.security.secrets import make_keys
 from contracts.names import SERVICES
-from infrastructure.security.key_ring import new_key, written
+from infrastructure.security.key_ring import new_key, serialize_keys
 from infrastructure.settings import UserKeySettings
 from infrastructure.temporal.codec_settings import PayloadSettings
 from services.locations import PlaceSettings
@@ -31,8 +31,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {
         "service-key/key.pem": (made / "service-key.pem").read_text(),
         "service-jwks/jwks.json": (made / "service-jwks.json").read_text(),
-        "payload-keys/keys.json": written((new_key(datetime.now(UTC)),)),
-        "user-keys/keys.json": written((new_key(datetime.now(UTC)),)),
+        "payload-keys/keys.json": serialize_keys((new_key(datetime.now(UTC)),)),
+        "user-keys/keys.json": serialize_keys((new_key(datetime.now(UTC)),)),
     }
     for name, text in files.items():
         (folder / name).parent.mkdir()

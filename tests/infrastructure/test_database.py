@@ -108,12 +108,12 @@ async def test_a_lock_is_free_again_though_giving_it_back_was_canceled(
     database: Database, databases: DatabaseSettings
 ) -> None:
     with canceled("pg_advisory_unlock"):
-        async with database.locked(1, 2) as ours:
+        async with database.hold_lock(1, 2) as ours:
             assert ours
     other = Database(databases.user_database_url)
 
     async def free() -> bool:
-        async with other.locked(1, 2) as ours:
+        async with other.hold_lock(1, 2) as ours:
             return ours
 
     await until(free, within=5)

@@ -12,7 +12,7 @@ from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.migrations import upgrade
 from infrastructure.registry.health_checker import Watch
-from infrastructure.registry.lease import RENEWED_EVERY, registered
+from infrastructure.registry.lease import RENEWED_EVERY, keep_registered
 from infrastructure.registry.postgres import LEASE, MIGRATIONS, PostgresRegistry
 from infrastructure.registry.registry import Instance
 from infrastructure.registry.static import NamedRegistry
@@ -99,7 +99,7 @@ async def test_an_instance_is_listed_while_it_is_ready_and_not_after_it_stops(
     async def is_listed() -> bool:
         return await listed(registry) == [ONE]
 
-    async with registered(registry, ONE, ready, every=0.05):
+    async with keep_registered(registry, ONE, ready, every=0.05):
         await asyncio.sleep(0.2)
         assert not await is_listed()
         is_ready = True

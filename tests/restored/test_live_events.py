@@ -60,7 +60,7 @@ async def test_who_saw_more_than_the_restored_record_knows_is_told_and_misses_no
     async with following(second) as (database, orders, broadcaster):
         await append(database, "ord_1", 2)
         assert not await is_on_record(orders, ahead)
-        resumed = ahead.resumed(await orders.newest_event())
+        resumed = ahead.resume_after_restore(await orders.newest_event())
         assert await is_on_record(orders, resumed)
         listener = Listener(broadcaster.subscribe_to_all(resumed))
         await append(database, "ord_1", 3)
@@ -91,7 +91,11 @@ async def _first(stream: AsyncIterator[object]) -> AsyncIterator[int]:
 
 def test_a_reader_of_an_unknown_epoch_goes_on_where_nothing_is_missed() -> None:
     epoch = 2**44
-    assert Position(900, 7).resumed(Position(5 * epoch + 3, 1)) == Position(900, 0)
-    assert Position(5 * epoch + 9, 7).resumed(Position(5 * epoch + 3, 1)) == Position(5 * epoch, 0)
-    assert Position(9 * epoch, 7).resumed(Position(5 * epoch + 3, 1)) == Position(5 * epoch, 0)
-    assert Position(900, 7).resumed(Position(500, 1)) == BEGINNING
+    assert Position(900, 7).resume_after_restore(Position(5 * epoch + 3, 1)) == Position(900, 0)
+    assert Position(5 * epoch + 9, 7).resume_after_restore(Position(5 * epoch + 3, 1)) == Position(
+        5 * epoch, 0
+    )
+    assert Position(9 * epoch, 7).resume_after_restore(Position(5 * epoch + 3, 1)) == Position(
+        5 * epoch, 0
+    )
+    assert Position(900, 7).resume_after_restore(Position(500, 1)) == BEGINNING

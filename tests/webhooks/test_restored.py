@@ -39,7 +39,7 @@ async def at_work(skipping: WorkflowEnvironment, url: str) -> AsyncIterator[tupl
         await stack.enter_async_context(worker_of(skipping.client, deliveries))
         consumer = starting(skipping.client, database, deliveries)
         working = asyncio.create_task(
-            opened.consume(CONSUMER, consumer.deliver, consumer.malformed)
+            opened.consume(CONSUMER, consumer.deliver, consumer.bury_malformed)
         )
         try:
             yield opened, Webhooks(database)

@@ -44,7 +44,7 @@ async def test_ten_webhooks_are_begun_by_a_slow_temporal(
                 one = {"subject": "ord_of_one_lane"}
                 await opened.publish([event_of(mine).model_copy(update=one) for _ in range(EVENTS)])
                 working = asyncio.create_task(
-                    opened.consume(CONSUMER, consumer.deliver, consumer.malformed)
+                    opened.consume(CONSUMER, consumer.deliver, consumer.bury_malformed)
                 )
 
                 async def all_delivered() -> bool:
