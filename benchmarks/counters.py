@@ -38,22 +38,22 @@ async def history(client: Client, workflow_id: str) -> History:
     return History(events=info.history_length, size=info.history_size_bytes)
 
 
-async def handed_in() -> None:
+async def wait_for_statistics() -> None:
     """Wait until PostgreSQL's sessions have handed in their numbers."""
     await asyncio.sleep(HANDED_IN)
 
 
-async def published(metrics_url: str, *, than: float) -> None:
+async def wait_until_published(metrics_url: str, *, than: float) -> None:
     """Wait until Temporal has published more persistence operations. TimeoutError if it does not.
 
-    The last of them may be missing: `handed_in` is for those who want the figure.
+    The last of them may be missing: `wait_for_statistics` is for those who want the figure.
     """
     async with asyncio.timeout(PATIENCE):
         while await _persistence(metrics_url) <= than:  # noqa: ASYNC110 - another process
             await asyncio.sleep(PUBLISHED)
 
 
-async def counted(metrics_url: str, postgres_url: str) -> Counted:
+async def count_operations(metrics_url: str, postgres_url: str) -> Counted:
     """Persistence operations of one Temporal, and transactions of all databases."""
     return Counted(
         persistence=await _persistence(metrics_url), transactions=await _transactions(postgres_url)

@@ -78,12 +78,12 @@ def table(found: Found) -> Table:
     for work in WORKS:
         ours, theirs = found[work]["ours"], found[work]["eventsourcing"]
         times = f"{ratio(ours.median, theirs.median):.2f}"
-        shown.add_row(titles[work], _told(ours), _told(theirs), times)
+        shown.add_row(titles[work], _format_spread(ours), _format_spread(theirs), times)
     return shown
 
 
-def _told(it: Spread) -> str:
-    return f"{it.median:.0f} ({it.low:.0f} to {it.high:.0f})"
+def _format_spread(spread: Spread) -> str:
+    return f"{spread.median:.0f} ({spread.low:.0f} to {spread.high:.0f})"
 
 
 def main() -> None:

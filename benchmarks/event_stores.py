@@ -92,7 +92,7 @@ class Ours:
         """From the outbox to the bus on PostgreSQL."""
         outbox = Outbox(order_tables.outbox)
         async with self._orders.transaction() as tx:
-            await outbox.publish(tx, [_published(n) for n in range(events)])
+            await outbox.publish(tx, [_make_domain_event(n) for n in range(events)])
         notices = Notices("", "")  # nobody listens: it is called until nothing waits
         bus = PostgresBus(self._events, event_tables.bus, notices)
         tables = OutboxTables(order_tables.outbox, order_tables.set_aside)
@@ -141,7 +141,7 @@ class Theirs:
             stream, version = uuid4(), 0
             while time.perf_counter() < ends:
                 version += 1
-                self._log.insert_events([_stored(stream, version)])
+                self._log.insert_events([_make_stored_event(stream, version)])
             return version
 
         return sum(await _in_threads([write] * WRITERS)) / seconds
@@ -167,11 +167,11 @@ class Theirs:
         at = self._log.max_notification_id() or 0
         stream = uuid4()
         for version in range(1, events + 1):
-            self._log.insert_events([_stored(stream, version)])
+            self._log.insert_events([_make_stored_event(stream, version)])
         began, done = time.perf_counter(), 0
         while page := self._log.select_notifications(at + 1, PAGE):
             for order in page:
-                copy = _stored(uuid4(), 1)
+                copy = _make_stored_event(uuid4(), 1)
                 self._follower.insert_events([copy], tracking=Tracking("log", order.id))
             at, done = page[-1].id, done + len(page)
         return done / (time.perf_counter() - began)
@@ -183,12 +183,12 @@ async def _in_threads(works: Sequence[Callable[[], float]]) -> list[float]:
         return await asyncio.gather(*(loop.run_in_executor(pool, work) for work in works))
 
 
-def _stored(stream: object, version: int) -> StoredEvent:
+def _make_stored_event(stream: object, version: int) -> StoredEvent:
     state = repr(DATA).encode()
     return StoredEvent(originator_id=stream, originator_version=version, topic="t:e", state=state)
 
 
-def _published(number: int) -> DomainEvent:
+def _make_domain_event(number: int) -> DomainEvent:
     order_id = f"ord_{number % 100}"
     told = OrderEvent(
         order_id=order_id,

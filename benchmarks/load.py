@@ -30,7 +30,7 @@ class Sample:
         return len(self.latencies) / self.seconds
 
 
-async def closed(run: Run, *, at_once: int, warmup: float, seconds: float) -> Sample:
+async def run_closed_loop(run: Run, *, at_once: int, warmup: float, seconds: float) -> Sample:
     """Keep `at_once` of them running; count those that end in `seconds` after the warm-up."""
     now = asyncio.get_running_loop().time
     opens = now() + warmup
@@ -49,7 +49,7 @@ async def closed(run: Run, *, at_once: int, warmup: float, seconds: float) -> Sa
     return Sample(seconds, tuple(counted))
 
 
-async def alone(run: Run, *, warmup: int, count: int) -> Sample:
+async def run_alone(run: Run, *, warmup: int, count: int) -> Sample:
     """One after the other; the first ones are not counted."""
     now = asyncio.get_running_loop().time
     for _ in range(warmup):
@@ -63,7 +63,7 @@ async def alone(run: Run, *, warmup: int, count: int) -> Sample:
     return Sample(now() - first, tuple(taken))
 
 
-async def by_schedule(run: Run, arrivals: Sequence[float]) -> Sample:
+async def run_by_schedule(run: Run, arrivals: Sequence[float]) -> Sample:
     """Start one at each arrival (seconds from now), and wait for all to end.
 
     A latency counts from the intended start, so that it holds whatever kept us from starting.
@@ -83,7 +83,7 @@ async def by_schedule(run: Run, arrivals: Sequence[float]) -> Sample:
     return Sample(now() - zero, tuple(taken))
 
 
-def arrivals(rate: float, seconds: float, seed: int) -> list[float]:
+def draw_arrivals(rate: float, seconds: float, seed: int) -> list[float]:
     """A schedule of independent arrivals (Poisson), `rate` a second on average."""
     return list(_arrivals(rate, seconds, random.Random(seed)))  # noqa: S311 - no secret
 

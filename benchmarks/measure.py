@@ -4,18 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import load
-from benchmarks.environment import Ground
+from benchmarks.environment import BenchEnvironment
 from benchmarks.load import Sample
 from benchmarks.report.result import HARNESS, Turn
-from benchmarks.rounds import interleaved
+from benchmarks.rounds import interleave
 from benchmarks.subjects.subject import Subject
-from benchmarks.usage import Usage, grouped, kind_of, own_usage, spent, usages
+from benchmarks.usage import Usage, compute_cpu_spent, kind_of, own_usage, sum_by_kind, usages
 
 AT_ONCE = (8, 24)
 
 
 @dataclass(frozen=True)
-class Asked:
+class BenchOptions:
     """How much is measured. `seconds` is the length of each measurement under load."""
 
     rounds: int = 5
@@ -27,15 +27,15 @@ class Asked:
     count: bool = True  # transactions too, which takes ten seconds a subject
 
 
-QUICK = Asked(rounds=1, seconds=1.0, warmup=0.5, alone=2, at_once=(4,), count=False)
+QUICK = BenchOptions(rounds=1, seconds=1.0, warmup=0.5, alone=2, at_once=(4,), count=False)
 
 
 @dataclass
 class Measuring:
-    """Measures subjects on a ground. `tell` hears what is going on."""
+    """Measures subjects on a running stack. `tell` hears what is going on."""
 
-    ground: Ground
-    asked: Asked
+    bench: BenchEnvironment
+    options: BenchOptions
     tell: Callable[[str], None]
     at_once: dict[str, int] = field(default_factory=dict)
 
@@ -45,31 +45,31 @@ class Measuring:
             self.at_once[subject.name] = await self._saturation(subject)
         return [
             await self._turn(number, subject)
-            for number, subject in interleaved(subjects, self.asked.rounds)
+            for number, subject in interleave(subjects, self.options.rounds)
         ]
 
     async def _saturation(self, subject: Subject) -> int:
         """With how many at once it gets the most done. Warms everything up on the way."""
-        if len(self.asked.at_once) == 1:
-            return self.asked.at_once[0]
+        if len(self.options.at_once) == 1:
+            return self.options.at_once[0]
         rates: dict[int, float] = {}
-        for at_once in self.asked.at_once:
+        for at_once in self.options.at_once:
             self.tell(f"warming up: {subject.title}, {at_once} at once")
-            sample, _ = await self._loaded(subject, at_once)
+            sample, _ = await self._measure_load(subject, at_once)
             rates[at_once] = sample.rate
         return max(rates, key=rates.__getitem__)
 
     async def _turn(self, number: int, subject: Subject) -> Turn:
-        asked = self.asked
-        self.tell(f"round {number + 1} of {asked.rounds}: {subject.title}")
-        sample, cpu = await self._loaded(subject, self.at_once[subject.name])
+        options = self.options
+        self.tell(f"round {number + 1} of {options.rounds}: {subject.title}")
+        sample, cpu = await self._measure_load(subject, self.at_once[subject.name])
         one = _once(subject)
-        alone = await load.alone(one, warmup=1, count=asked.alone)
+        alone = await load.run_alone(one, warmup=1, count=options.alone)
         half: tuple[float, ...] = ()
-        if asked.half:
-            rate = max(sample.rate, 1 / asked.seconds) / 2
-            schedule = load.arrivals(rate, asked.seconds, seed=number)
-            half = (await load.by_schedule(one, schedule)).latencies
+        if options.half:
+            rate = max(sample.rate, 1 / options.seconds) / 2
+            schedule = load.draw_arrivals(rate, options.seconds, seed=number)
+            half = (await load.run_by_schedule(one, schedule)).latencies
         return Turn(
             subject=subject.name,
             round=number,
@@ -79,7 +79,9 @@ class Measuring:
             half=half,
         )
 
-    async def _loaded(self, subject: Subject, at_once: int) -> tuple[Sample, dict[str, float]]:
+    async def _measure_load(
+        self, subject: Subject, at_once: int
+    ) -> tuple[Sample, dict[str, float]]:
         """At so many at once: what ended, and CPU milliseconds per saga, by kind of process.
 
         Of all sagas of this load, those of the warm-up too: all of them cost.
@@ -93,16 +95,16 @@ class Measuring:
 
         kinds = subject.processes
         before, own_before = self._usages(kinds), own_usage()
-        sample = await load.closed(
-            counting, at_once=at_once, warmup=self.asked.warmup, seconds=self.asked.seconds
+        sample = await load.run_closed_loop(
+            counting, at_once=at_once, warmup=self.options.warmup, seconds=self.options.seconds
         )
         await subject.settle()
         own = own_usage().cpu - own_before.cpu
-        seconds = {HARNESS: own, **grouped(spent(before, self._usages(kinds)))}
+        seconds = {HARNESS: own, **sum_by_kind(compute_cpu_spent(before, self._usages(kinds)))}
         return sample, {name: 1000 * second / done for name, second in seconds.items()}
 
     def _usages(self, kinds: Sequence[str]) -> dict[str, Usage]:
-        pids = self.ground.pids
+        pids = self.bench.pids
         return usages({name: pid for name, pid in pids.items() if kind_of(name) in kinds})
 
 

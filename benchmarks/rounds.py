@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def interleaved(subjects: Sequence[T], rounds: int) -> Iterator[tuple[int, T]]:
+def interleave(subjects: Sequence[T], rounds: int) -> Iterator[tuple[int, T]]:
     """(round, subject): each subject once a round, the first one moving on by one each round."""
     for number in range(rounds):
         first = number % len(subjects) if subjects else 0

@@ -1,4 +1,4 @@
-"""`saga bench`, from the ground to the results."""
+"""`saga bench`, from starting the stack to the results."""
 
 import os
 import platform
@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from benchmarks.counters import handed_in
+from benchmarks.counters import wait_for_statistics
 from benchmarks.data.orders import Shop, open_shop
-from benchmarks.environment import Ground, running_ground
-from benchmarks.measure import Asked, Measuring
+from benchmarks.environment import BenchEnvironment, running_bench_environment
+from benchmarks.measure import BenchOptions, Measuring
 from benchmarks.report.result import Cost, Results, summary
 from benchmarks.saga_costs import cost
 from benchmarks.soak import Soaked, Soaking
-from benchmarks.subjects.registry import namespaces_of, opened
+from benchmarks.subjects.registry import namespaces_of, open_subjects
 from benchmarks.subjects.subject import Subject
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.composition import open_services
@@ -23,29 +23,29 @@ STACK_WORKERS = 2
 
 
 @asynccontextmanager
-async def prepared(
+async def prepare_bench(
     folder: Path, tell: Tell, wanted: Sequence[str]
-) -> AsyncIterator[tuple[Ground, Shop]]:
-    """A ground for these subjects, with a shop on it."""
+) -> AsyncIterator[tuple[BenchEnvironment, Shop]]:
+    """The environment for these subjects, with a shop in it."""
     tell("starting the stack")
-    async with running_ground(folder, STACK_WORKERS, namespaces_of(wanted)) as ground:
-        settings = ground.settings(DatabaseSettings), ground.settings(ProviderSettings)
+    async with running_bench_environment(folder, STACK_WORKERS, namespaces_of(wanted)) as bench:
+        settings = bench.settings(DatabaseSettings), bench.settings(ProviderSettings)
         async with open_services(*settings) as services:
             shop = await open_shop(services)
-        yield ground, shop
+        yield bench, shop
 
 
-async def bench(folder: Path, wanted: Sequence[str], asked: Asked, tell: Tell) -> Results:
+async def bench(folder: Path, wanted: Sequence[str], options: BenchOptions, tell: Tell) -> Results:
     """Measure these subjects."""
     async with (
-        prepared(folder, tell, wanted) as (ground, shop),
-        opened(ground, shop, wanted) as subjects,
+        prepare_bench(folder, tell, wanted) as (bench, shop),
+        open_subjects(bench, shop, wanted) as subjects,
     ):
-        measuring = Measuring(ground, asked, tell)
+        measuring = Measuring(bench, options, tell)
         turns = await measuring.rounds(subjects)
-        if asked.count:
-            await handed_in()
-        found = {subject.name: await _cost(ground, subject, tell, asked) for subject in subjects}
+        if options.count:
+            await wait_for_statistics()
+        found = {subject.name: await _cost(bench, subject, tell, options) for subject in subjects}
         return Results(
             machine=machine(),
             subjects={
@@ -65,15 +65,17 @@ async def bench(folder: Path, wanted: Sequence[str], asked: Asked, tell: Tell) -
 async def soak(folder: Path, name: str, minutes: float, tell: Tell) -> Soaked:
     """Soak one subject."""
     async with (
-        prepared(folder, tell, [name]) as (ground, shop),
-        opened(ground, shop, [name]) as subjects,
+        prepare_bench(folder, tell, [name]) as (bench, shop),
+        open_subjects(bench, shop, [name]) as subjects,
     ):
-        return await Soaking(ground, subjects[0], tell).run(minutes)
+        return await Soaking(bench, subjects[0], tell).run(minutes)
 
 
-async def _cost(ground: Ground, subject: Subject, tell: Tell, asked: Asked) -> Cost:
+async def _cost(
+    bench: BenchEnvironment, subject: Subject, tell: Tell, options: BenchOptions
+) -> Cost:
     tell(f"counting: {subject.title}")
-    return await cost(ground, subject, settle=asked.count)
+    return await cost(bench, subject, settle=options.count)
 
 
 def machine() -> dict[str, str]:

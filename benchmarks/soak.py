@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from benchmarks import load
-from benchmarks.counters import handed_in
+from benchmarks.counters import wait_for_statistics
 from benchmarks.data import table_growth
-from benchmarks.environment import Ground
+from benchmarks.environment import BenchEnvironment
 from benchmarks.stats import Latency, slope
 from benchmarks.subjects.subject import Subject
 from benchmarks.usage import kind_of, usages
@@ -38,9 +38,9 @@ class Soaked(BaseModel, frozen=True):
 
 @dataclass
 class Soaking:
-    """Soaks one subject on a ground. `tell` hears what is going on."""
+    """Soaks one subject on a running stack. `tell` hears what is going on."""
 
-    ground: Ground
+    bench: BenchEnvironment
     subject: Subject
     tell: Callable[[str], None]
     _slices: list[Slice] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Soaking:
     async def run(self, minutes: float) -> Soaked:
         """Find the saturation, then go on at half of it for so many minutes."""
         self.tell("looking for the saturation")
-        found = await load.closed(self._one, at_once=AT_ONCE, warmup=5, seconds=10)
+        found = await load.run_closed_loop(self._one, at_once=AT_ONCE, warmup=5, seconds=10)
         rate = found.rate / 2
         before = await self._rows()
         orders = await self._soak(rate, minutes)
@@ -65,8 +65,8 @@ class Soaking:
         orders, length = 0, minutes / SLICES
         for number in range(1, SLICES + 1):
             self.tell(f"soaking at {rate:.1f} a second: slice {number} of {SLICES}")
-            arrivals = load.arrivals(rate, 60 * length, seed=number)
-            sample = await load.by_schedule(self._one, arrivals)
+            arrivals = load.draw_arrivals(rate, 60 * length, seed=number)
+            sample = await load.run_by_schedule(self._one, arrivals)
             orders += len(sample.latencies)
             latency = Latency.of(sample.latencies)
             at = number * length
@@ -77,15 +77,15 @@ class Soaking:
         await self.subject.run()
 
     def _memory(self) -> dict[str, float]:
-        pids = self.ground.pids
+        pids = self.bench.pids
         serving = {key: pid for key, pid in pids.items() if kind_of(key) in self.subject.processes}
         return {name: usage.memory / MIB for name, usage in usages(serving).items()}
 
     async def _rows(self) -> dict[str, int]:
         self.tell("counting rows")
-        await handed_in()
+        await wait_for_statistics()
         urls = {
-            database: self.ground.superuser_url(database) for database in table_growth.databases()
+            database: self.bench.superuser_url(database) for database in table_growth.databases()
         }
         return {name: count.rows for name, count in (await table_growth.counts(urls)).items()}
 

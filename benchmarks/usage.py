@@ -17,7 +17,7 @@ class Usage(BaseModel, frozen=True):
 
 def own_usage() -> Usage:
     """Of this process alone, without what it has started."""
-    return next(_measured([psutil.Process()], children=False))
+    return next(_measure([psutil.Process()], children=False))
 
 
 def usages(pids: Mapping[str, int]) -> dict[str, Usage]:
@@ -29,7 +29,7 @@ def usages(pids: Mapping[str, int]) -> dict[str, Usage]:
     below = _below()
     found: dict[str, Usage] = {}
     for name, pid in pids.items():
-        measured = list(_measured(_tree(pid, below)))
+        measured = list(_measure(_tree(pid, below)))
         if measured:
             cpu, memory = (
                 sum(usage.cpu for usage in measured),
@@ -39,7 +39,7 @@ def usages(pids: Mapping[str, int]) -> dict[str, Usage]:
     return found
 
 
-def spent(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, float]:
+def compute_cpu_spent(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, float]:
     """CPU seconds between two looks, by name; what was started in between counts from birth."""
     nothing = Usage(cpu=0, memory=0)
     return {name: usage.cpu - before.get(name, nothing).cpu for name, usage in after.items()}
@@ -50,7 +50,7 @@ def kind_of(name: str) -> str:
     return name.rstrip("0123456789").rstrip("-")
 
 
-def grouped(seconds: Mapping[str, float]) -> dict[str, float]:
+def sum_by_kind(seconds: Mapping[str, float]) -> dict[str, float]:
     """Summed over processes of a kind."""
     sums: defaultdict[str, float] = defaultdict(float)
     for name, value in seconds.items():
@@ -73,7 +73,7 @@ def _tree(pid: int, below: Mapping[int, list[int]]) -> Iterator[psutil.Process]:
         yield from _tree(child, below)
 
 
-def _measured(processes: Iterable[psutil.Process], *, children: bool = True) -> Iterator[Usage]:
+def _measure(processes: Iterable[psutil.Process], *, children: bool = True) -> Iterator[Usage]:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             times = process.cpu_times()

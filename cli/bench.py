@@ -16,7 +16,7 @@ from rich.console import Console
 from local_stack.errors import StackError
 
 if TYPE_CHECKING:
-    from benchmarks.measure import Asked
+    from benchmarks.measure import BenchOptions
     from benchmarks.report.result import Results
 
 PARTS = ("peers", "rest", "workers", "lines", "settings", "scale")
@@ -52,7 +52,7 @@ def bench(
     if soak:
         _soak(_minutes(soak), out)
         return
-    from benchmarks.measure import AT_ONCE, QUICK, Asked  # noqa: PLC0415 - heavy
+    from benchmarks.measure import AT_ONCE, QUICK, BenchOptions  # noqa: PLC0415 - heavy
     from benchmarks.subjects.registry import names  # noqa: PLC0415 - heavy
 
     wanted = names(parts or (QUICKLY if quick else USUAL), only or [])
@@ -60,9 +60,9 @@ def bench(
     if unknown or not wanted:
         raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}")
     load = (at_once,) if at_once else AT_ONCE
-    asked = Asked(rounds=rounds, seconds=seconds, at_once=load, half=half, count=count)
-    asked = QUICK if quick else asked
-    results = run(wanted, asked)
+    options = BenchOptions(rounds=rounds, seconds=seconds, at_once=load, half=half, count=count)
+    options = QUICK if quick else options
+    results = run(wanted, options)
     out.mkdir(parents=True, exist_ok=True)
     (out / "bench.json").write_text(results.model_dump_json(indent=1))
     show(results, out)
@@ -74,14 +74,14 @@ def demand_extras() -> None:
         raise StackError(f"{' and '.join(missing)} is needed: run `make setup-bench`")
 
 
-def run(wanted: list[str], asked: "Asked") -> "Results":
+def run(wanted: list[str], options: "BenchOptions") -> "Results":
     """On a stack of its own, which is gone afterwards."""
     from benchmarks.run import bench as measure  # noqa: PLC0415 - heavy
 
     logging.getLogger("httpx2").setLevel(logging.WARNING)
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory() as folder, console.status("starting") as status:
-        return asyncio.run(measure(Path(folder) / "stack", wanted, asked, status.update))
+        return asyncio.run(measure(Path(folder) / "stack", wanted, options, status.update))
 
 
 def show(results: "Results", out: Path) -> None:

@@ -9,7 +9,7 @@ from string import Template
 import asyncpg
 
 from benchmarks.data.orders import Shop, open_shop
-from benchmarks.environment import Ground
+from benchmarks.environment import BenchEnvironment
 from contracts.names import DATABASES
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from local_stack.options import HOST, database_variable
@@ -72,11 +72,11 @@ FILLING: Mapping[str, tuple[str, ...]] = {
 }
 
 
-async def filled(ground: Ground, orders: int) -> tuple[dict[str, str], Shop]:
+async def fill_databases(bench: BenchEnvironment, orders: int) -> tuple[dict[str, str], Shop]:
     """New databases with so many orders: what leads a program to them, and a shop on them."""
     suffix = suffix_of(orders)
-    await _create(ground, suffix)
-    credentials, port = ground.credentials, ground.options.ports.postgres
+    await _create(bench, suffix)
+    credentials, port = bench.credentials, bench.options.ports.postgres
     urls = {
         service: f"postgresql://{role}:{credentials.roles[role]}@{HOST}:{port}/{role}{suffix}"
         for service, role in DATABASES.items()
@@ -87,7 +87,7 @@ async def filled(ground: Ground, orders: int) -> tuple[dict[str, str], Shop]:
     await migrate(settings)
     for service, statements in FILLING.items():
         await _fill(urls[service], statements, orders)
-    provider = ground.settings(ProviderSettings)
+    provider = bench.settings(ProviderSettings)
     async with open_services(settings, provider) as services:
         shop = await open_shop(services)
     return {database_variable(service): url for service, url in urls.items()}, shop
@@ -98,8 +98,8 @@ def suffix_of(orders: int) -> str:
     return f"_{orders}"
 
 
-async def _create(ground: Ground, suffix: str) -> None:
-    connection = await asyncpg.connect(ground.superuser_url("postgres"), ssl=False)
+async def _create(bench: BenchEnvironment, suffix: str) -> None:
+    connection = await asyncpg.connect(bench.superuser_url("postgres"), ssl=False)
     try:
         for role in DATABASES.values():
             await connection.execute(f"CREATE DATABASE {role}{suffix} OWNER {role}")

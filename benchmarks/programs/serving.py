@@ -23,7 +23,7 @@ class Ask(BaseModel, frozen=True):
     order: CreateOrder
 
 
-class Told(BaseModel, frozen=True):
+class RunReply(BaseModel, frozen=True):
     """How it ended; `error` says why it did not end well."""
 
     number: int
@@ -59,7 +59,9 @@ class _Answering:
 
     async def _one(self, ask: Ask, writer: asyncio.StreamWriter) -> None:
         try:
-            told = Told(number=ask.number, workflow_id=await self._handlers[ask.kind](ask.order))
+            told = RunReply(
+                number=ask.number, workflow_id=await self._handlers[ask.kind](ask.order)
+            )
         except Exception as error:  # noqa: BLE001 - the harness has to know, whatever it was
-            told = Told(number=ask.number, error=f"{type(error).__name__}: {error}")
+            told = RunReply(number=ask.number, error=f"{type(error).__name__}: {error}")
         writer.write(told.model_dump_json().encode() + b"\n")

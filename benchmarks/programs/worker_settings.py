@@ -34,7 +34,7 @@ def passed_through() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=known)
 
 
-def _frozen(_: Client) -> Mapping[str, Any]:
+def _freeze_garbage(_: Client) -> Mapping[str, Any]:
     """What is there when the work begins is not looked through for garbage any more."""
     gc.collect()
     gc.freeze()
@@ -51,7 +51,7 @@ SETTINGS: Mapping[str, Changed] = {
     "four-local-slots": lambda _: {"max_concurrent_local_activities": 4},
     "hundred-local-slots": lambda _: {"max_concurrent_local_activities": 100},
     "cache-none": lambda _: {"max_cached_workflows": 0},
-    "gc-frozen": _frozen,
+    "gc-frozen": _freeze_garbage,
     "sticky-ten-seconds": lambda _: {"sticky_queue_schedule_to_start_timeout": DEFAULT_STICKY},
     "hundred-slots": lambda _: {"max_concurrent_activities": 100},
     "eager-activities-off": lambda _: {"disable_eager_activity_execution": True},

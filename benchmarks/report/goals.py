@@ -126,9 +126,9 @@ def judge(subjects: Subjects) -> Iterator[Judged]:
             name=goal.name,
             goal=f"{word} {goal.bound:g} {goal.unit}",
             value=value,
-            met=None if value is None else _met(goal, value),
+            met=None if value is None else _is_met(goal, value),
         )
 
 
-def _met(goal: Goal, value: float) -> bool:
+def _is_met(goal: Goal, value: float) -> bool:
     return value >= goal.bound if goal.at_least else value <= goal.bound

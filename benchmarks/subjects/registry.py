@@ -8,9 +8,9 @@ from typing import NamedTuple
 import httpx2
 
 from benchmarks.data import table_growth
-from benchmarks.data.bulk_data import filled, suffix_of
+from benchmarks.data.bulk_data import fill_databases, suffix_of
 from benchmarks.data.orders import LINES, Shop
-from benchmarks.environment import PEERS, Ground
+from benchmarks.environment import PEERS, BenchEnvironment
 from benchmarks.programs.worker_settings import ON_QUEUES, ONLY_ON_QUEUES, SETTINGS
 from benchmarks.subjects.rest import Got, Posted, Waited, http_to
 from benchmarks.subjects.socket_subjects import Line, Wired, lines
@@ -77,7 +77,7 @@ class Program(NamedTuple):
     module: str
     processes: int
     arguments: tuple[str, ...]
-    environment: Callable[[Ground], dict[str, str]]
+    environment: Callable[[BenchEnvironment], dict[str, str]]
     servers: tuple[str, ...] = ("temporal", "postgres", "provider", "relay")
 
 
@@ -93,12 +93,12 @@ NAMESPACES = {
 }
 
 
-def _namespace(name: str) -> Callable[[Ground], dict[str, str]]:
+def _namespace(name: str) -> Callable[[BenchEnvironment], dict[str, str]]:
     return lambda _: {"TEMPORAL_NAMESPACE": NAMESPACES[name]}
 
 
-def _database(peer: str) -> Callable[[Ground], dict[str, str]]:
-    return lambda ground: {"PEER_DATABASE_URL": ground.superuser_url(peer)}
+def _database(peer: str) -> Callable[[BenchEnvironment], dict[str, str]]:
+    return lambda bench: {"PEER_DATABASE_URL": bench.superuser_url(peer)}
 
 
 PROGRAMS = {
@@ -119,7 +119,7 @@ PROGRAMS = {
         "temporal",
         PROCESSES,
         ("--settings", "default"),
-        Ground.default_temporal,
+        BenchEnvironment.default_temporal,
         ("default-temporal", "postgres", "provider", "relay"),
     ),
     **{
@@ -157,34 +157,38 @@ def databases_of(name: str) -> list[str]:
 
 
 @asynccontextmanager
-async def opened(ground: Ground, shop: Shop, wanted: Sequence[str]) -> AsyncIterator[list[Subject]]:
+async def open_subjects(
+    bench: BenchEnvironment, shop: Shop, wanted: Sequence[str]
+) -> AsyncIterator[list[Subject]]:
     """Start the programs that these subjects take, and connect to them."""
     entries = [entry for entry in TABLE if entry.name in wanted]
     async with AsyncExitStack() as stack:
         connected: dict[str, list[Line]] = {}
         subjects: list[Subject] = []
         for entry in entries:
-            env, its_shop = await filled(ground, entry.filled) if entry.filled else ({}, shop)
+            env, its_shop = (
+                await fill_databases(bench, entry.filled) if entry.filled else ({}, shop)
+            )
             if entry.program not in connected:
-                ports = await _start(ground, entry.program, env)
+                ports = await _start(bench, entry.program, env)
                 connected[entry.program] = await stack.enter_async_context(lines(ports))
-            subjects.append(_wired(entry, connected[entry.program], its_shop))
-        http = await stack.enter_async_context(http_to(ground))
+            subjects.append(_wire_subject(entry, connected[entry.program], its_shop))
+        http = await stack.enter_async_context(http_to(bench))
         rest: list[Subject] = [Waited(http, shop.order), Posted(http, shop.order)]
         if "rest_get" in wanted:
             rest.append(await _read(http, shop))
         yield [*subjects, *(subject for subject in rest if subject.name in wanted)]
 
 
-async def _start(ground: Ground, name: str, env: dict[str, str]) -> list[int]:
+async def _start(bench: BenchEnvironment, name: str, env: dict[str, str]) -> list[int]:
     program = PROGRAMS[name]
-    where = env | program.environment(ground)
-    return await ground.start_programs(
+    where = env | program.environment(bench)
+    return await bench.start_programs(
         name, program.module, program.processes, program.arguments, where
     )
 
 
-def _wired(entry: Entry, connected: Sequence[Line], shop: Shop) -> Wired:
+def _wire_subject(entry: Entry, connected: Sequence[Line], shop: Shop) -> Wired:
     return Wired(
         name=entry.name,
         title=entry.title,

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx2
 
-from benchmarks.environment import Ground
+from benchmarks.environment import BenchEnvironment
 from benchmarks.subjects.subject import Ended
 from contracts.names import workflow_id
 from contracts.orders import CreateOrder
@@ -20,12 +20,12 @@ PROCESSES = ("api", "worker", "relay", "temporal", "postgres", "provider")
 LIFETIME = timedelta(hours=12)
 
 
-def http_to(ground: Ground) -> httpx2.AsyncClient:
+def http_to(bench: BenchEnvironment) -> httpx2.AsyncClient:
     """A client with an operator's token; as many connections as it takes."""
-    assert ground.plan.issuer is not None  # noqa: S101 - the ground's stack has its own
-    token = signing_keys.operators_token(ground.plan.issuer, LIFETIME)
+    assert bench.plan.issuer is not None  # noqa: S101 - the stack has its own
+    token = signing_keys.operators_token(bench.plan.issuer, LIFETIME)
     return httpx2.AsyncClient(
-        base_url=ground.plan.urls["api"],
+        base_url=bench.plan.urls["api"],
         headers={"Authorization": f"Bearer {token}"},
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=None),
         timeout=2 * WAIT,

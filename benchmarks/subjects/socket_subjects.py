@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from benchmarks.programs.serving import HOST, LONGEST_LINE, Ask, Told
+from benchmarks.programs.serving import HOST, LONGEST_LINE, Ask, RunReply
 from benchmarks.subjects.subject import Ended
 from contracts.orders import CreateOrder
 
@@ -18,7 +18,7 @@ class Line:
         self._reader = reader
         self._writer = writer
         self._numbers = itertools.count()
-        self._waiting: dict[int, asyncio.Future[Told]] = {}
+        self._waiting: dict[int, asyncio.Future[RunReply]] = {}
 
     async def ask(self, kind: str, order: CreateOrder) -> Ended:
         """Have one saga run to its end. RuntimeError if it did not end well."""
@@ -35,7 +35,7 @@ class Line:
     async def listen(self) -> None:
         """Hand answers to those who wait, until the program hangs up."""
         while line := await self._reader.readline():
-            told = Told.model_validate_json(line)
+            told = RunReply.model_validate_json(line)
             self._waiting.pop(told.number).set_result(told)
         for waiting in self._waiting.values():
             waiting.set_exception(ConnectionError("the program hung up"))

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.report.goals import GOALS, judge
 from benchmarks.report.result import Cost, Summary, Turn, summary
-from benchmarks.usage import grouped
+from benchmarks.usage import sum_by_kind
 
 OURS = ("saga", "regular", "rest_wait", "orders_1000000")
 
@@ -55,7 +55,10 @@ def test_what_is_not_there_is_not_judged() -> None:
 def test_the_harness_is_no_cost_and_processes_of_a_kind_are_one() -> None:
     found = a_summary("saga", rate=1, alone=1, cpu=40, events=1)
     assert found.cpu_ms.median == 40
-    assert grouped({"worker-1": 1.0, "worker-12": 2.0, "api": 3.0}) == {"worker": 3.0, "api": 3.0}
+    assert sum_by_kind({"worker-1": 1.0, "worker-12": 2.0, "api": 3.0}) == {
+        "worker": 3.0,
+        "api": 3.0,
+    }
 
 
 @pytest.mark.parametrize("name", ["saga", "dbos"])
