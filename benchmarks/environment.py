@@ -44,13 +44,13 @@ DEFAULT_TEMPORAL = "default-temporal"
 class Silent(Quiet):
     """An observer that shows nothing."""
 
-    def begins(self, name: str) -> None:
+    def on_begin(self, name: str) -> None:
         """Nothing."""
 
-    def ready(self, name: str, note: str | None = None) -> None:
+    def on_ready(self, name: str, note: str | None = None) -> None:
         """Nothing."""
 
-    def stopping(self, names: list[str]) -> None:
+    def on_stopping(self, names: list[str]) -> None:
         """Nothing."""
 
 
@@ -64,7 +64,7 @@ class ExtraPorts:
 
 
 @dataclass
-class Ground:
+class BenchEnvironment:
     """Everything that runs."""
 
     layout: StateDir
@@ -133,15 +133,15 @@ class Ground:
 
 
 @asynccontextmanager
-async def running_ground(
+async def running_bench_environment(
     folder: Path, workers: int, namespaces: Sequence[str]
-) -> AsyncIterator[Ground]:
+) -> AsyncIterator[BenchEnvironment]:
     """Start all of it but the programs; stop it at the end. These namespaces are made."""
     layout = StateDir(folder).create()
     options = Options(folder, workers, _free_ports(), tracing=False)
     plan = make_plan(options, Given(), os.environ, Programs())
     supervisor = Supervisor(layout, Silent())
-    ground = Ground(
+    bench = BenchEnvironment(
         layout=layout,
         options=options,
         plan=plan,
@@ -150,11 +150,11 @@ async def running_ground(
         ports=ExtraPorts(),
     )
     try:
-        stages = _measurable(plan.stages, ground.ports.metrics, namespaces)
+        stages = _measurable(plan.stages, bench.ports.metrics, namespaces)
         await supervisor.start(tuple(stages))
-        await supervisor.start(_second_temporal(ground, namespaces))
-        await _peer_databases(ground)
-        yield ground
+        await supervisor.start(_second_temporal(bench, namespaces))
+        await _peer_databases(bench)
+        yield bench
     finally:
         await supervisor.stop()
 
@@ -191,31 +191,31 @@ def _measurable(
         )
 
 
-def _second_temporal(ground: Ground, namespaces: Sequence[str]) -> tuple[Stage, ...]:
+def _second_temporal(bench: BenchEnvironment, namespaces: Sequence[str]) -> tuple[Stage, ...]:
     """A dev server as it is without any setting, but for a file to keep its data in."""
-    port, file = ground.ports.default_temporal, ground.layout.path / "default-temporal.db"
+    port, file = bench.ports.default_temporal, bench.layout.path / "default-temporal.db"
     argv = (
         *(str(temporal.program()), "server", "start-dev", "--headless", "--ip", HOST),
-        *("--port", str(port), "--metrics-port", str(ground.ports.default_metrics)),
+        *("--port", str(port), "--metrics-port", str(bench.ports.default_metrics)),
         *("--db-filename", str(file), "--disable-config-file"),
     )
     check = ready.accepts(HOST, port)
-    server = Child(DEFAULT_TEMPORAL, argv, ground.environment, check, rank=1)
-    attributes = [_attributes(ground, "default", **ground.default_temporal())]
+    server = Child(DEFAULT_TEMPORAL, argv, bench.environment, check, rank=1)
+    attributes = [_attributes(bench, "default", **bench.default_temporal())]
     attributes += [
-        _attributes(ground, namespace, TEMPORAL_NAMESPACE=namespace) for namespace in namespaces
+        _attributes(bench, namespace, TEMPORAL_NAMESPACE=namespace) for namespace in namespaces
     ]
     return (((server,),), tuple((job,) for job in attributes))
 
 
-def _attributes(ground: Ground, name: str, **env: str) -> Job:
-    child = Child(f"attributes-{name}", Programs().attributes, ground.environment | env)
-    return Job(child.name, partial(run_to_end, child, ground.layout.log(child.name)))
+def _attributes(bench: BenchEnvironment, name: str, **env: str) -> Job:
+    child = Child(f"attributes-{name}", Programs().attributes, bench.environment | env)
+    return Job(child.name, partial(run_to_end, child, bench.layout.log(child.name)))
 
 
-async def _peer_databases(ground: Ground) -> None:
+async def _peer_databases(bench: BenchEnvironment) -> None:
     """A database for each peer, on the services' PostgreSQL."""
-    connection = await asyncpg.connect(ground.superuser_url("postgres"), ssl=False)
+    connection = await asyncpg.connect(bench.superuser_url("postgres"), ssl=False)
     try:
         for peer in PEERS:
             await connection.execute(f"CREATE DATABASE {peer}")

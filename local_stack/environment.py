@@ -112,7 +112,9 @@ def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:
     return {name: value for name, value in env.items() if name not in hidden}
 
 
-def inherited(options: Options, given: Given, environ: Mapping[str, str]) -> dict[str, str]:
+def inherit_environment(
+    options: Options, given: Given, environ: Mapping[str, str]
+) -> dict[str, str]:
     """The user's environment, without what would lead clients away from servers of ours."""
     ours = [] if given.temporal is not None else ["TEMPORAL_"]
     ours += [] if given.all_databases(split=options.split) else ["PG"]

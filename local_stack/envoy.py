@@ -35,7 +35,7 @@ def program() -> Path:
     return Path(sys.executable).parent / "envoy"
 
 
-def configured(
+def configure_gateway(
     layout: StateDir,
     ports: tuple[int, int, int],
     environ: Mapping[str, str],

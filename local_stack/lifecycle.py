@@ -106,26 +106,26 @@ class Session:
         with contextlib.suppress(OSError):
             state_file.save(self._layout.path, stack)
 
-    def begins(self, name: str) -> None:
+    def on_begin(self, name: str) -> None:
         """A part is being started."""
         self._reporter.begins(name)
 
-    def ready(self, name: str, note: str | None = None) -> None:
+    def on_ready(self, name: str, note: str | None = None) -> None:
         """It is done, or up."""
         self._reporter.ready(name, note)
 
-    def changed(self, runner: Runner) -> None:
+    def on_change(self, runner: Runner) -> None:
         """A child's state or pid is another now."""
         self._save()
         if runner.restarts and runner.state is ChildState.RUNNING:
             self._reporter.say(f"{runner.child.name} is back", style="green")
 
-    def crashed(self, runner: Runner, how: str, delay: float) -> None:
+    def on_crash(self, runner: Runner, how: str, delay: float) -> None:
         """A child ended unasked, and starts again in `delay` seconds."""
         what = f"{runner.child.name} ended ({how}); starting it again in {delay:g} s"
         self._reporter.say(f"{what}. Log: {runner.log}", style="red")
 
-    def stopping(self, names: list[str]) -> None:
+    def on_stopping(self, names: list[str]) -> None:
         """These are asked to end."""
         self._reporter.say(f"stopping {', '.join(names)}")
 

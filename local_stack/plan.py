@@ -47,9 +47,11 @@ def make_plan(
     if options.split:
         signing_keys.make_service_key(layout)
     traced = tracing.environment(layout.spans if options.tracing else None)
-    all_of_it = environment.inherited(options, given, environ) | ours | traced
+    all_of_it = environment.inherit_environment(options, given, environ) | ours | traced
     planner = _Planner(options, given, layout, credentials, all_of_it)
-    return Plan(tracing.named(planner.stages(programs)), ours, urls(options, given, ours), issuer)
+    return Plan(
+        tracing.name_services(planner.stages(programs)), ours, urls(options, given, ours), issuer
+    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ class _Planner:
         ports = self.options.ports
         places = (ports.gateway, ports.api, ports.metrics_base)
         mesh = self._split.mesh() if self.options.split else None
-        edge = envoy.configured(self.layout, places, self._keyless, mesh)
+        edge = envoy.configure_gateway(self.layout, places, self._keyless, mesh)
         return (envoy.lane(edge, self.layout, self._keyless),)
 
     def _codec(self, programs: Programs) -> Stage:

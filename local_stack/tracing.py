@@ -33,14 +33,14 @@ def of_the_gateway(environ: Mapping[str, str]) -> Tracing | None:
     return found
 
 
-def named(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+def name_services(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """The same, where each process knows what it is called."""
     return tuple(
-        tuple(tuple(_named(child) for child in lane) for lane in stage) for stage in stages
+        tuple(tuple(_name_service(child) for child in lane) for lane in stage) for stage in stages
     )
 
 
-def _named(step: Child | Job) -> Child | Job:
+def _name_service(step: Child | Job) -> Child | Job:
     if isinstance(step, Job):
         return step
     return replace(step, env={**step.env, "OTEL_SERVICE_NAME": step.name})

@@ -24,7 +24,7 @@ def examine(options: Options, given: Given) -> list[Finding]:
         *checks.programs(),
         checks.disk(options.state_dir),
         checks.clock(),
-        *_guarded("state", lambda: _of_the_state(options, given, layout)),
+        *_list_or_report("state", lambda: _of_the_state(options, given, layout)),
     ]
 
 
@@ -54,14 +54,14 @@ def _children(stack: StackState) -> Iterator[Finding]:
 
 def _stale(layout: StateDir) -> Finding:
     before = state_file.load(layout.path)
-    if before is None or lock.held(layout.lock):
+    if before is None or lock.is_held(layout.lock):
         return Finding(name="earlier stack", ok=True, detail="left nothing")
     left = [child.name for child in before.children if child.alive]
     detail = f"its supervisor was killed; still running: {', '.join(left) or 'nothing'}"
     return Finding(name="earlier stack", ok=False, detail=detail, fix="run `saga down`")
 
 
-def _guarded(name: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+def _list_or_report(name: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     try:
         return list(look())
     except (StackError, OSError) as error:

@@ -18,12 +18,12 @@ NAMED_WITHIN = 2.0
 def down(state_dir: Path) -> str:
     """Stop it and wait until it is gone; what was done. StackError if it does not go."""
     layout = StateDir(state_dir)
-    if lock.held(layout.lock):
+    if lock.is_held(layout.lock):
         _stop_supervisor(layout)
         return "stopped"
     if not layout.lock.exists():
         return "no stack is running"
-    with lock.acquired(layout.lock) as mine:
+    with lock.try_acquire(layout.lock) as mine:
         ended = orphans.clear(state_dir) if mine else []
     if ended:
         return f"no stack is running; ended what a killed one left: {', '.join(ended)}"
@@ -40,7 +40,7 @@ def _stop_supervisor(layout: StateDir) -> None:
         pass  # it went by itself
     except psutil.AccessDenied:
         raise StackError(f"the stack is another user's ({who})") from None
-    if not wait_blocking(lambda: not lock.held(layout.lock), BOUND):
+    if not wait_blocking(lambda: not lock.is_held(layout.lock), BOUND):
         raise StackError(
             f"{who} still stops the stack after {BOUND:g} s: see {layout.path / 'logs'}, "
             "or end it by `kill -9` and `saga down` again"
@@ -50,9 +50,9 @@ def _stop_supervisor(layout: StateDir) -> None:
 def _supervisor(layout: StateDir) -> psutil.Process | None:
     """Who holds the lock; it says its name just after it took it."""
 
-    def named() -> bool:
+    def has_said_its_name() -> bool:
         return (found := lock.holder(layout.lock)) is not None and found.find() is not None
 
-    wait_blocking(named, NAMED_WITHIN)
+    wait_blocking(has_said_its_name, NAMED_WITHIN)
     found = lock.holder(layout.lock)
     return found.find() if found else None

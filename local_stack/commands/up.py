@@ -25,9 +25,9 @@ def up(options: Options, environ: Mapping[str, str], reporter: Reporter, program
     """Run the stack until asked to stop; the exit code. StackError if it cannot be started."""
     given = Given.by(environ)
     layout = StateDir(options.state_dir).create()
-    options = payload_keys.resolved(options, layout, environ)
+    options = payload_keys.resolve_encryption(options, layout, environ)
     os.umask(0o077)  # databases and logs hold customers' data
-    with lock.acquired(layout.lock) as mine:
+    with lock.try_acquire(layout.lock) as mine:
         if not mine:
             return _already_up(options.state_dir, reporter)
         for name in orphans.clear(options.state_dir):

@@ -17,7 +17,7 @@ PERSONS = USER_FILE, USER_KEYS = ("USER_KEYS_FILE", "USER_KEYS")
 DISCREET = {"LOG_ERRORS": "types"}  # of processes without keys, too
 
 
-def resolved(options: Options, layout: StateDir, environ: Mapping[str, str]) -> Options:
+def resolve_encryption(options: Options, layout: StateDir, environ: Mapping[str, str]) -> Options:
     """The options, with `encrypt` as it is going to be."""
     given = bool(environ.get(FILE) or environ.get(KEYS))
     return replace(options, encrypt=options.encrypt or given or layout.payload_keys.exists())

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from local_stack.errors import StackError
 from local_stack.supervision.process_identity import Identity, identify
 
-# `held` takes the lock for a moment, which must not look like another supervisor.
+# `is_held` takes the lock for a moment, which must not look like another supervisor.
 ATTEMPTS = 5
 PAUSE = 0.05
 
 
 @contextmanager
-def acquired(path: Path) -> Iterator[bool]:
+def try_acquire(path: Path) -> Iterator[bool]:
     """Hold the lock for a block, and write our name into it; False if somebody else holds it."""
     descriptor = _open(path)
     try:
@@ -31,7 +31,7 @@ def acquired(path: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
     """Whether a supervisor lives."""
     if not path.exists():
         return False

@@ -95,7 +95,7 @@ def load(state_dir: Path) -> StackState | None:
 
 def running(state_dir: Path) -> StackState | None:
     """The stack that runs now; None if none does."""
-    return load(state_dir) if lock.held(StateDir(state_dir).lock) else None
+    return load(state_dir) if lock.is_held(StateDir(state_dir).lock) else None
 
 
 def save(state_dir: Path, state: StackState) -> None:

@@ -37,10 +37,10 @@ class ChildState(StrEnum):
 class Listener(Protocol):
     """Who wants to know."""
 
-    def changed(self, runner: "Runner") -> None:
+    def on_change(self, runner: "Runner") -> None:
         """Its state or pid is another now."""
 
-    def crashed(self, runner: "Runner", how: str, delay: float) -> None:
+    def on_crash(self, runner: "Runner", how: str, delay: float) -> None:
         """It ended unasked, and starts again in `delay` seconds."""
 
 
@@ -81,7 +81,7 @@ class Runner:
             if self.state is ChildState.RUNNING and time.monotonic() - self._steady > STEADY_AFTER:
                 delay = FIRST_DELAY
             self._set(ChildState.CRASHED)
-            self._listener.crashed(self, how, delay)
+            self._listener.on_crash(self, how, delay)
             await asyncio.sleep(delay)
             delay = min(delay * 2, MAX_DELAY)
             how = await self._live_again()
@@ -148,16 +148,16 @@ class Runner:
     def _set(self, state: ChildState) -> None:
         self.state = state
         self.since = datetime.now(UTC)
-        self._listener.changed(self)
+        self._listener.on_change(self)
 
 
 class Quiet:
     """A listener for those who do not listen."""
 
-    def changed(self, runner: Runner) -> None:
+    def on_change(self, runner: Runner) -> None:
         """Nothing."""
 
-    def crashed(self, runner: Runner, how: str, delay: float) -> None:
+    def on_crash(self, runner: Runner, how: str, delay: float) -> None:
         """Nothing."""
 
 

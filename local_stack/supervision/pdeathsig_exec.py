@@ -15,7 +15,7 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def become(parent: str, orphan_signal: str, account: str, *argv: str) -> None:
+def replace_process(parent: str, orphan_signal: str, account: str, *argv: str) -> None:
     """Replace this process by the program."""
     # A shell's `saga up &` ignores SIGINT for all below it, and SIGINT is what stops PostgreSQL.
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
@@ -34,6 +34,6 @@ def become(parent: str, orphan_signal: str, account: str, *argv: str) -> None:
 
 if __name__ == "__main__":
     try:
-        become(*sys.argv[1:])
+        replace_process(*sys.argv[1:])
     except OSError as error:
         sys.exit(f"cannot run {sys.argv[4]}: {error}")

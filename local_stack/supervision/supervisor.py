@@ -16,19 +16,19 @@ from local_stack.supervision.child_runner import Runner
 class Observer(Protocol):
     """Who wants to know. `saga up` prints it and writes it down."""
 
-    def begins(self, name: str) -> None:
+    def on_begin(self, name: str) -> None:
         """A part is being started."""
 
-    def ready(self, name: str, note: str | None = None) -> None:
+    def on_ready(self, name: str, note: str | None = None) -> None:
         """It is done, or up."""
 
-    def changed(self, runner: Runner) -> None:
+    def on_change(self, runner: Runner) -> None:
         """A child's state or pid is another now."""
 
-    def crashed(self, runner: Runner, how: str, delay: float) -> None:
+    def on_crash(self, runner: Runner, how: str, delay: float) -> None:
         """A child ended unasked, and starts again in `delay` seconds."""
 
-    def stopping(self, names: list[str]) -> None:
+    def on_stopping(self, names: list[str]) -> None:
         """These are asked to end."""
 
 
@@ -60,7 +60,7 @@ class Supervisor:
         by_rank = sorted(self.runners, key=_rank, reverse=True)
         for _, group in itertools.groupby(by_rank, key=_rank):
             runners = list(group)
-            self._observer.stopping([runner.child.name for runner in runners])
+            self._observer.on_stopping([runner.child.name for runner in runners])
             await asyncio.gather(*(runner.stop() for runner in runners))
 
     def kill(self) -> None:
@@ -70,12 +70,12 @@ class Supervisor:
 
     async def _run_lane(self, lane: Lane) -> None:
         for step in lane:
-            self._observer.begins(step.name)
+            self._observer.on_begin(step.name)
             try:
                 note = await self._run(step)
             except OSError as error:  # such as a full disk, or a program that is not there
                 raise StartFailed(step.name, str(error)) from error
-            self._observer.ready(step.name, note)
+            self._observer.on_ready(step.name, note)
 
     async def _run(self, step: Child | Job) -> str | None:
         if isinstance(step, Job):

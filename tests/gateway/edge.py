@@ -125,7 +125,7 @@ async def edge(
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     listen, metrics = free_ports(2)
     behind = api or server.sockets[0].getsockname()[1]
-    ours = envoy.configured(layout, (listen, behind, metrics), auth | TRACED | environ)
+    ours = envoy.configure_gateway(layout, (listen, behind, metrics), auth | TRACED | environ)
     others = tuple(Address("127.0.0.1", item) for item in more)
     ours = replace(ours, apis=(*ours.apis, *others), watched=watched)
     job, child = envoy.lane(ours, layout, {"PATH": os.environ["PATH"]})

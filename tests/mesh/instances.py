@@ -140,7 +140,7 @@ async def mesh(
     edge, api, metrics, place = free_ports(4)
     files = EndpointFiles(layout.endpoints)
     ours = ServiceMesh({SERVICE: Address("127.0.0.1", place)}, files, {SERVICE: balancing})
-    configured = envoy.configured(layout, (edge, api, metrics), auth, ours)
+    configured = envoy.configure_gateway(layout, (edge, api, metrics), auth, ours)
     job, child = envoy.lane(configured, layout, {"PATH": os.environ["PATH"]})
     assert isinstance(job, Job)
     assert isinstance(child, Child)

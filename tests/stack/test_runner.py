@@ -28,7 +28,7 @@ class Delays(Quiet):
         self.done = asyncio.Event()
         self._enough = enough
 
-    def crashed(self, runner: Runner, how: str, delay: float) -> None:
+    def on_crash(self, runner: Runner, how: str, delay: float) -> None:
         self.seen.append(delay)
         self.how.append(how)
         if len(self.seen) == self._enough:
