@@ -108,7 +108,7 @@ def _registration(
 def _handlers(source: _Source) -> Iterator[Finding]:
     """A step's failure and a cancellation must reach the kernel."""
     for handler in (item for item in ast.walk(source.tree) if isinstance(item, ast.ExceptHandler)):
-        caught = _caught(handler)
+        caught = _list_caught(handler)
         reraises = any(isinstance(node, ast.Raise) for node in ast.walk(handler))
         if reraises or not caught & (CANCELLATION | {"", "Exception"}):
             continue
@@ -150,7 +150,7 @@ def _command(function: Callable[..., Any]) -> str:
     return getattr(command, "__name__", str(command))
 
 
-def _caught(handler: ast.ExceptHandler) -> set[str]:
+def _list_caught(handler: ast.ExceptHandler) -> set[str]:
     """The names of what is caught; the empty one for a bare `except`."""
     if handler.type is None:
         return {""}

@@ -48,8 +48,8 @@ async def check_search_attributes(
             if not missing:
                 return
             if time.monotonic() - begun >= patience:
-                raise MissingSearchAttributes(_said(client.namespace, missing))
-            log.warning("looking again: %s", _said(client.namespace, missing))
+                raise MissingSearchAttributes(_describe_missing(client.namespace, missing))
+            log.warning("looking again: %s", _describe_missing(client.namespace, missing))
         await asyncio.sleep(RETRY_AFTER)
 
 
@@ -64,7 +64,7 @@ async def _is_known(client: Client, name: str) -> bool:
     return True
 
 
-def _said(namespace: str, missing: Collection[str]) -> str:
+def _describe_missing(namespace: str, missing: Collection[str]) -> str:
     options = " ".join(f"--name {name} --type Keyword" for name in missing)
     return (
         f"namespace {namespace} lacks the search attributes {', '.join(missing)}: "

@@ -30,21 +30,23 @@ def make_project(name: str, folder: Path) -> list[Path]:
         or name in TAKEN | sys.stdlib_module_names
     ):
         raise CannotMake(f"{name} names no package: take a word like trip, in small letters")
-    files = {_renamed(path, name, folder): path for path in sorted(TEMPLATE.rglob(f"*{SUFFIX}"))}
+    files = {
+        _target_path(path, name, folder): path for path in sorted(TEMPLATE.rglob(f"*{SUFFIX}"))
+    }
     there = [path for path in files if path.exists()]
     if there:
         raise CannotMake(f"{there[0]} is there already: choose another --folder")
     for path, template in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_named(template.read_text(), name))
+        path.write_text(_fill_in(template.read_text(), name))
     return list(files)
 
 
-def _renamed(path: Path, name: str, folder: Path) -> Path:
-    return folder / _named(str(path.relative_to(TEMPLATE)).removesuffix(SUFFIX), name)
+def _target_path(path: Path, name: str, folder: Path) -> Path:
+    return folder / _fill_in(str(path.relative_to(TEMPLATE)).removesuffix(SUFFIX), name)
 
 
-def _named(text: str, name: str) -> str:
+def _fill_in(text: str, name: str) -> str:
     """The template is of a trip, in each of three spellings."""
     words = name.split("_")
     spoken = {"trip": name, "Trip": "".join(map(str.capitalize, words)), "TRIP": name.upper()}

@@ -138,18 +138,18 @@ class Barrier(Generic[E_contra]):
         Locks the row until the transaction ends, which is where concurrent attempts wait.
         """
         found = await self._upsert(tx, of_claim(key, digest, op), State.STARTED, {})
-        return self.judged(key, found, reply_type, op)
+        return self.judge_claim(key, found, reply_type, op)
 
     def claiming(self) -> CTE:
         """An action's claim as a part of another statement, which saves a round trip.
 
         Made once; which action comes with each execution, as the parameters of `of_claim`. Have
-        the statement answer the part's `state` and `reply`, and let `judged` judge them. All the
+        the statement answer the part's `state` and `reply`, and give them to `judge_claim`. All the
         rest of it sees the database as it was before it waited for the row's lock.
         """
         return self._claiming
 
-    def judged(
+    def judge_claim(
         self, key: StepKey, found: tuple[str, Any], reply_type: type[R], op: Op = Op.ACTION
     ) -> R | None:
         """What a claim's (state, reply) mean: see `claim`."""
@@ -177,7 +177,7 @@ class Barrier(Generic[E_contra]):
         The claim must be of this transaction: it is what holds the lock.
         """
         stored = {"its_reply": reply.model_dump(mode="json")}
-        await tx.execute(self._finish, of_row(key, op) | stored | self._published(tx, events))
+        await tx.execute(self._finish, of_row(key, op) | stored | self._outbox_rows(tx, events))
         return reply
 
     async def void(
@@ -242,7 +242,7 @@ class Barrier(Generic[E_contra]):
             what = f"{key.step} of {key.saga_id}"
             raise KeyReused(f"{what} was asked for with another command before")
 
-    def _published(self, tx: AsyncConnection, events: Sequence[E_contra]) -> dict[str, Any]:
+    def _outbox_rows(self, tx: AsyncConnection, events: Sequence[E_contra]) -> dict[str, Any]:
         """The outbox's part of what finishes an attempt. TypeError if there is no outbox."""
         if self._outbox is not None:
             return self._outbox.rows(tx, events)

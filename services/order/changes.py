@@ -52,7 +52,7 @@ class Changes:
         """Change the order as a step's action; a repetition gets the first reply."""
         its = sql.its(key, digest, order_id)
         row = (await tx.execute(self._claiming, its)).mappings().one()
-        stored = self._barrier.judged(key, (row[STATE], row[REPLY]), Order)
+        stored = self._barrier.judge_claim(key, (row[STATE], row[REPLY]), Order)
         if stored is not None:
             return stored
         order = self._fold(order_id, row)

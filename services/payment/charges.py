@@ -154,7 +154,7 @@ class Charges:
         """Claim a charge by a statement that does more; the stored reply, if any, and the row."""
         claim = of_claim(key, digest_of(ChargePayment, command))
         row = (await tx.execute(statement, claim | its)).mappings().one()
-        return self._barrier.judged(key, (row[sql.CLAIMED], row[sql.REPLY]), Payment), row
+        return self._barrier.judge_claim(key, (row[sql.CLAIMED], row[sql.REPLY]), Payment), row
 
     async def _decline(
         self, key: StepKey, command: ChargePayment, refusal: Rejected

@@ -21,14 +21,19 @@ from services.inventory import stock_movements
 from services.inventory.tables import products
 from tests.verifier.mutant import Mutant
 
-_step, _judged, _init, _try = Saga.step, Barrier.judged, Progress.__init__, RetriableCall._try
+_step, _judge_claim, _init, _try = (
+    Saga.step,
+    Barrier.judge_claim,
+    Progress.__init__,
+    RetriableCall._try,
+)
 
 
 def remember_nothing(
     self: Barrier[Any], key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """A repeated action takes effect again."""
-    stored = _judged(self, key, found, reply_type, op)
+    stored = _judge_claim(self, key, found, reply_type, op)
     return stored if op is Op.COMPENSATION else None
 
 
@@ -44,7 +49,7 @@ def forget_the_reply(
     self: Barrier[Any], key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
 ) -> Any:
     """A repeated action is turned away: its effect is there, its reply is not."""
-    if _judged(self, key, found, reply_type, op) is not None:
+    if _judge_claim(self, key, found, reply_type, op) is not None:
         raise Conflict("it is done already", expected=0, actual=1)
 
 
@@ -168,7 +173,7 @@ MUTANTS = (
     Mutant(
         "barrier",
         Barrier,
-        "judged",
+        "judge_claim",
         remember_nothing,
         f"{RESERVE} is delivered twice",
         "(10, 6, 2, 2), not (10, 8, 0, 2)",
@@ -176,7 +181,7 @@ MUTANTS = (
     Mutant(
         "tombstone",
         Barrier,
-        "judged",
+        "judge_claim",
         let_the_late_in,
         f"{RESERVE} lands after it is undone",
         "(10, 8, 2, 0), not (10, 10, 0, 0)",
@@ -184,7 +189,7 @@ MUTANTS = (
     Mutant(
         "stored reply",
         Barrier,
-        "judged",
+        "judge_claim",
         forget_the_reply,
         f"{CHARGE} reply is lost",
         "ended as timed_out, not as confirmed",

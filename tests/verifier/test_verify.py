@@ -138,7 +138,7 @@ async def test_names_are_unique_and_a_seed_repeats_its_combinations(plan: Plan) 
 async def test_of_a_failing_combination_the_shortest_part_is_told(
     verified: OrderWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Barrier, "judged", mutants.remember_nothing)
+    monkeypatch.setattr(Barrier, "judge_claim", mutants.remember_nothing)
     user, reserve = (
         Fault(InjectionPoint("validate_user", "user.validate"), Kind.FAILS_ONCE),
         Fault(InjectionPoint("reserve_inventory", "inventory.reserve"), Kind.TWICE),

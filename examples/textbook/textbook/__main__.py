@@ -19,7 +19,7 @@ def loses(result: Result) -> bool:
     )
 
 
-def broken(report: Report) -> Counter[str]:
+def count_losses(report: Report) -> Counter[str]:
     """How many schedules lose something, by the kind of fault that has them do so.
 
     Where what has the saga undone loses something by itself, it is that.
@@ -36,7 +36,7 @@ def broken(report: Report) -> Counter[str]:
 
 def table(reports: dict[str, Report]) -> str:
     """Markdown: a row for each kind of fault that breaks one of them, and the sum."""
-    found = {name: broken(report) for name, report in reports.items()}
+    found = {name: count_losses(report) for name, report in reports.items()}
     kinds = sorted({kind for counted in found.values() for kind in counted})
     lines = ["| fault | noted after | noted before | on the engine |", "|---|---|---|---|"]
     for kind in kinds:

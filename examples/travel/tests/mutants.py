@@ -42,7 +42,7 @@ def let_the_late_in(self: Any, key: StepKey, found: Any, reply: Any, op: Op = Op
 
 def remember_nothing(self: Any, key: StepKey, found: Any, reply: Any, op: Op = Op.ACTION) -> Any:
     """A repeated action takes effect again."""
-    stored = _judged(self, key, found, reply, op)
+    stored = _judge_claim(self, key, found, reply, op)
     return stored if op is Op.COMPENSATION else None
 
 
@@ -80,7 +80,7 @@ def with_step(changed: Any) -> SagaDefinition:
     return replace(trip.TRIP, steps=tuple(steps))
 
 
-_judged, _release, _revoke = Barrier.judged, Reservations.release, Documents.revoke
+_judge_claim, _release, _revoke = Barrier.judge_claim, Reservations.release, Documents.revoke
 _cancel = Rentals.cancel
 UNDONE = "confirmation:trips.confirm is rejected"
 
@@ -104,7 +104,7 @@ MUTANTS = (
     Mutant(
         "a tombstone is ignored",
         Barrier,
-        "judged",
+        "judge_claim",
         let_the_late_in,
         "hotel:hotels.book lands after it is undone",
         "hotel: 1 places are reserved, not 0",
@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(
         "a reply is not stored",
         Barrier,
-        "judged",
+        "judge_claim",
         remember_nothing,
         "payment:accounts.charge reply is lost",
         "ended as rejected, not as booked",

@@ -6,7 +6,7 @@ from sqlalchemy import insert
 
 from saga.verify import Case, Ending, Subject
 from travel.insurance import INSURANCE, INSURED, POLICY, PREMIUM, InsureTrip
-from travel.invariants import BALANCE, paid, stands, valid_documents, wrong_barrier_rows
+from travel.invariants import BALANCE, stands, sum_payments, valid_documents, wrong_barrier_rows
 from travel.messages import Insurance, InsuranceOutcome, Insure
 from travel.tables import accounts
 from travel.world import World, temporary_world
@@ -31,7 +31,7 @@ async def it_is_paid_and_valid_or_neither(world: World, case: Case, ending: Endi
     wanted, wrong = case.about, []
     premium = wanted.premium * stands(ending, PREMIUM.name)
     policies = [("policy", wanted.account)] * stands(ending, POLICY.name)
-    money = await paid(world, case.workflow_id)
+    money = await sum_payments(world, case.workflow_id)
     valid = await valid_documents(world, wanted.trip_id)
     if money != premium and PREMIUM.name not in ending.left:
         wrong.append(f"{money} is paid, not {premium}")

@@ -97,7 +97,7 @@ async def money_is_conserved(world: World, case: Case, ending: Ending) -> list[s
     by_all = await _sum(world, payments.c.amount, payments.c.account == account, kept)
     price = case.about.price * stands(ending, trip.PAYMENT.name)
     premium = case.about.premium * stands(ending, trip.INSURANCE.name)
-    ours = await paid(world, *sagas_of(case))
+    ours = await sum_payments(world, *sagas_of(case))
     wrong = []
     if balance + by_all != BALANCE:
         wrong.append(f"{account}: {balance} left and {by_all} paid, of {BALANCE}")
@@ -106,7 +106,7 @@ async def money_is_conserved(world: World, case: Case, ending: Ending) -> list[s
     return wrong
 
 
-async def paid(world: World, *saga_ids: str) -> int:
+async def sum_payments(world: World, *saga_ids: str) -> int:
     """What these sagas have charged, and not given back."""
     ours, kept = payments.c.saga_id.in_(saga_ids), payments.c.refunded.is_(False)
     return await _sum(world, payments.c.amount, ours, kept)

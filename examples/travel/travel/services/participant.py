@@ -40,13 +40,13 @@ class Participant:
         The reply of the first attempt that did so; `otherwise` if there was nothing to undo.
         """
 
-        async def undone(effect: Done | None) -> R:
+        async def undo_or_reply(effect: Done | None) -> R:
             return otherwise if effect is None else await undo(tx)
 
         digest = digest_of(type(command), command)
         async with self._engine.begin() as tx:
             return await self._barrier.compensation(
-                tx, key, Done, type(otherwise), undone, digest=digest
+                tx, key, Done, type(otherwise), undo_or_reply, digest=digest
             )
 
 
