@@ -24,7 +24,7 @@ MARGIN = timedelta(minutes=5)  # the clocks of two database servers are nearer t
 BATCH = 1000  # rows that a transaction looks at: it ends long before the statement time-out
 
 
-class _Restored(NamedTuple):
+class _RestoredEpoch(NamedTuple):
     """An epoch of the bus, and how long it knew events before it; None if it knows none."""
 
     number: int
@@ -42,7 +42,7 @@ async def catch_up(
 
     Given what was `begun`, another try goes on where the one before was interrupted.
     """
-    epoch = await _restored(service, event)
+    epoch = await _find_restored_epoch(service, event)
     if epoch is None:
         return 0
     begun = {} if begun is None else begun
@@ -100,7 +100,7 @@ async def _now(database: Database) -> datetime:
     return now
 
 
-async def _restored(service: str, event: Database) -> _Restored | None:
+async def _find_restored_epoch(service: str, event: Database) -> _RestoredEpoch | None:
     """The bus's epoch and how long it knew events before it; None if there is nothing to do."""
     of = epochs.c.number
     async with event.transaction() as tx:
@@ -112,7 +112,7 @@ async def _restored(service: str, event: Database) -> _Restored | None:
             return None
         lanes = [_newest_before(number, lane) for lane in range(LANES)]
         until = (await tx.execute(select(func.greatest(*lanes)))).scalar()
-    return _Restored(number, until and until - MARGIN)
+    return _RestoredEpoch(number, until and until - MARGIN)
 
 
 def _newest_before(epoch: int, lane: int) -> ScalarSelect[datetime]:

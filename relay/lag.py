@@ -96,9 +96,9 @@ async def look_at_bus(bus: Bus, seen: set[str]) -> None:
 async def look_at_events(database: Database, seen: set[str]) -> None:
     """Dead letters, of consumers seen before too, and deliveries of webhooks by their state."""
     async with database.statement() as tx:
-        counted = await tx.execute(_counted(inbox.dead_letters.c.consumer))
+        counted = await tx.execute(_count_by(inbox.dead_letters.c.consumer))
         dead = dict(counted.tuples().all())
-        found = dict((await tx.execute(_counted(hooks.deliveries.c.state))).tuples().all())
+        found = dict((await tx.execute(_count_by(hooks.deliveries.c.state))).tuples().all())
     letters = gauge("saga_dead_letters", "Events that a consumer could not handle")
     seen.update(dead, {CONSUMER})
     for consumer in seen:
@@ -116,7 +116,7 @@ async def look_at_epoch(name: str, database: Database) -> None:
     told.set(epoch, {"database": name})
 
 
-def _counted(column: "Column[Any]") -> "Select[tuple[Any, int]]":
+def _count_by(column: "Column[Any]") -> "Select[tuple[Any, int]]":
     return select(column, func.count()).group_by(column)
 
 
