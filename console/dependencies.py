@@ -31,11 +31,11 @@ def with_console(open_backend: Opening, console: Settings) -> Opening:
     """Opens the API's backend, and extends it."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Backend]:
+    async def open_console_backend() -> AsyncIterator[Backend]:
         async with open_backend() as backend:
             yield ConsoleBackend.extend(backend, console)
 
-    return opened
+    return open_console_backend
 
 
 def console_backend(request: Request) -> ConsoleBackend:

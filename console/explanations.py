@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from api.orders.status_words import STATUS_WORDS
-from console.order_details import Case
+from console.order_details import OrderDetails
 from console.saga_diagram import Node, Picture
 from console.templating import words
 from contracts.orders import Order, OrderStatus
@@ -45,13 +45,13 @@ def verdict(order: Order) -> str:
 def does(step: str, order: Order) -> str:
     """What a step's action means for this order."""
     known = STEPS.get(_plain(step))
-    return _filled((known and known.does) or f"runs {words(step)}", order)
+    return _fill_in((known and known.does) or f"runs {words(step)}", order)
 
 
 def undoes(step: str, order: Order) -> str:
     """What a step's compensation means for this order."""
     known = STEPS.get(_plain(step))
-    return _filled((known and known.undoes) or f"undoes {words(step)}", order)
+    return _fill_in((known and known.undoes) or f"undoes {words(step)}", order)
 
 
 def _plain(step: str) -> str:
@@ -59,7 +59,7 @@ def _plain(step: str) -> str:
     return step.partition("#")[0]
 
 
-def cancelling(case: Case) -> Plan:
+def plan_cancel(case: OrderDetails) -> Plan:
     """What a cancel would do now."""
     order, saga = case.order, case.sagas[0] if case.sagas else None
     if not order.status.is_open:
@@ -70,11 +70,11 @@ def cancelling(case: Case) -> Plan:
         return Plan(refusal="It is past the pivot: what is left will be carried out.")
     if saga.cause is not None:
         return Plan(refusal="It is being undone already.")
-    deeds = [Deed(step.name, undoes(step.name, order)) for step in _begun(saga)]
+    deeds = [Deed(step.name, undoes(step.name, order)) for step in _list_begun(saga)]
     return Plan(deeds, "Then the order is cancelled: no money is kept, no stock is held.")
 
 
-def returning(case: Case) -> Plan:
+def plan_return(case: OrderDetails) -> Plan:
     """What a return would do."""
     order = case.order
     if order.status != OrderStatus.CONFIRMED:
@@ -87,7 +87,7 @@ def returning(case: Case) -> Plan:
     return Plan(deeds, "Then the order is returned. From the refund on, nothing stops it.")
 
 
-def resolving(case: Case, saga: Picture, node: Node, action: str) -> Plan:
+def plan_resolution(case: OrderDetails, saga: Picture, node: Node, action: str) -> Plan:
     """What an operator's word on this blocked step would do."""
     order, undoing = case.order, saga.cause is not None
     if node.role in QUESTIONS:
@@ -116,13 +116,13 @@ def _after(saga: Picture, order: Order) -> Iterator[Deed]:
         yield Deed(first.name, undoes(first.name, order))
 
 
-def _begun(saga: Picture) -> list[Node]:
+def _list_begun(saga: Picture) -> list[Node]:
     """What a cancel would undo, last first."""
     begun = [node for node in saga.nodes if node.action.state in TAKEN and node.undo is not None]
     return [*reversed(begun)]
 
 
-def _filled(template: str, order: Order) -> str:
+def _fill_in(template: str, order: Order) -> str:
     number = sum(item.quantity for item in order.items)
     pieces = f"{number} piece{'s' if number != 1 else ''}"
     return template.format(total=order.total.format(), pieces=pieces)

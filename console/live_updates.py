@@ -28,7 +28,7 @@ Parts = Mapping[str, "str | Mapping[str, str]"]
 Wait = Callable[[], Awaitable[None]]
 
 
-def a_place(request: Request, deps: Deps) -> Iterator[None]:
+def acquire_stream(request: Request, deps: Deps) -> Iterator[None]:
     """The dependency of streams: one of the places that there are, for as long as it lasts.
 
     Problem 406 for who does not ask for a stream, and would wait for the end of it.
@@ -41,7 +41,7 @@ def a_place(request: Request, deps: Deps) -> Iterator[None]:
         yield
 
 
-async def kept_up_to_date(make: Callable[[], Awaitable[Parts]], wait: Wait) -> AsyncIterator[bytes]:
+async def stream_updates(make: Callable[[], Awaitable[Parts]], wait: Wait) -> AsyncIterator[bytes]:
     """The frames of a stream. `make` makes all parts, `wait` returns when it is time to look."""
     sent: dict[str, Any] = {}
     yield format_sse_event(retry=RETRY, comment="hello")
@@ -74,23 +74,25 @@ def every(seconds: float) -> Wait:
 
 
 @asynccontextmanager
-async def nudged(source: AsyncIterator[Any], at_least: Callable[[], float]) -> AsyncIterator[Wait]:
+async def wake_on_events(
+    source: AsyncIterator[Any], at_least: Callable[[], float]
+) -> AsyncIterator[Wait]:
     """Look when the source yields, but not too often, and after so many seconds at the latest.
 
     Whatever ends the source, such as Unavailable, is raised by the next wait.
     """
-    nudge = asyncio.Event()
+    woken = asyncio.Event()
 
     async def listen() -> None:
         async for _ in source:
-            nudge.set()
+            woken.set()
 
     async def wait() -> None:
         await asyncio.sleep(SHORTEST)
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, at_least() - SHORTEST)):
-                await nudge.wait()
-        nudge.clear()
+                await woken.wait()
+        woken.clear()
         if listening.done():
             listening.result()
 

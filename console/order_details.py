@@ -25,7 +25,7 @@ PLACING, RETURNING = "Placing the order", "Returning it"
 
 
 @dataclass(frozen=True)
-class Case:
+class OrderDetails:
     """An order, its sagas, its events and its payment.
 
     The newest saga comes last; there is none if Temporal has forgotten it. `payment` is None if no
@@ -64,25 +64,25 @@ class Case:
         return self.order.total.minor if unsettled and taken else 0
 
 
-async def case_of(order_id: str, deps: Backend) -> Case:
+async def read_order_details(order_id: str, deps: Backend) -> OrderDetails:
     """Read it. NotFound if there is no such order; Unavailable if orders cannot be read."""
     order, events = await asyncio.gather(_order(order_id, deps), _events(order_id, deps))
     silent: list[str] = []
     troubles: list[Trouble] = []
     asked = [
-        _answer(_told(_picture(title, saga_id, deps), troubles), "Temporal", silent)
+        _answer(_note_trouble(_picture(title, saga_id, deps), troubles), "Temporal", silent)
         for title, saga_id in _sagas(order, events)
     ]
     payment, sagas = await asyncio.gather(
         _answer(_payment(order_id, deps), "The payment service", silent), asyncio.gather(*asked)
     )
     found = [saga for saga in sagas if saga is not None]
-    return Case(order, found, events, payment, sorted(set(silent)), troubles)
+    return OrderDetails(order, found, events, payment, sorted(set(silent)), troubles)
 
 
-async def case_of_saga(saga_id: str, deps: Backend) -> Case:
+async def read_details_of_saga(saga_id: str, deps: Backend) -> OrderDetails:
     """The case of the order that a saga is about."""
-    return await case_of(order_of(saga_id), deps)
+    return await read_order_details(order_of(saga_id), deps)
 
 
 def _sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str, str]]:
@@ -111,7 +111,7 @@ async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T 
         return None
 
 
-async def _told(asked: Awaitable[Picture], troubles: list[Trouble]) -> Picture | None:
+async def _note_trouble(asked: Awaitable[Picture], troubles: list[Trouble]) -> Picture | None:
     """What a saga tells of itself; None if it is in trouble, which is noted."""
     try:
         return await asked

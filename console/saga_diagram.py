@@ -89,7 +89,9 @@ class Picture:
     def blocked(self) -> list[Node]:
         """The steps that wait for an operator."""
         return [
-            node for node in self.nodes if node.action.state == StepState.BLOCKED or _blocked(node)
+            node
+            for node in self.nodes
+            if node.action.state == StepState.BLOCKED or _is_undo_blocked(node)
         ]
 
     @property
@@ -107,14 +109,14 @@ class Picture:
 
 def draw(title: str, view: SagaView, tries: Sequence[Try], now: datetime) -> Picture:
     """The picture of a saga as it is `now`."""
-    nodes = _timed([_node(step, view, tries) for step in view.steps])
+    nodes = _add_undo_times([_node(step, view, tries) for step in view.steps])
     bars = list(_bars(nodes, now))
     whole = max((bar.x + bar.width for bar in bars), default=0.0)
-    scaled = [_scaled(bar, whole) for bar in bars]
+    scaled = [_scale(bar, whole) for bar in bars]
     return Picture(title, view.saga_id, view.state, view.cause, nodes, scaled, whole)
 
 
-def _timed(nodes: Sequence[Node]) -> list[Node]:
+def _add_undo_times(nodes: Sequence[Node]) -> list[Node]:
     """With the beginnings of what was undone on the fast path, where only ends are on record.
 
     A compensation begins when what was before it has ended: the compensation before, or the action
@@ -123,7 +125,7 @@ def _timed(nodes: Sequence[Node]) -> list[Node]:
     timed = {child.name: child for child in nodes}
     ends = [child.action.ended or child.action.began for child in nodes]
     last = max((ending for ending in ends if ending), default=None)
-    for node in _undone(nodes):
+    for node in _list_undone(nodes):
         half = node.undo
         if half is None or last is None:
             continue
@@ -187,7 +189,7 @@ def _bars(nodes: Sequence[Node], now: datetime) -> Iterator[Bar]:
     zero = min(begun)
     for node in nodes:
         yield from _bar(node.name, node.kind, node.action, zero, now)
-    for node in _undone(nodes):
+    for node in _list_undone(nodes):
         if node.undo is not None:
             yield from _bar(f"undo {node.name}", "undo", node.undo, zero, now)
 
@@ -200,19 +202,19 @@ def _bar(label: str, kind: str, half: Half, zero: datetime, now: datetime) -> It
         yield Bar(label, kind, half.state or "", offset, seconds, seconds)
 
 
-def _undone(nodes: Sequence[Node]) -> list[Node]:
+def _list_undone(nodes: Sequence[Node]) -> list[Node]:
     """Those that are undone, in that order."""
     return sorted((node for node in nodes if node.undone_as), key=lambda it: it.undone_as or 0)
 
 
-def _scaled(bar: Bar, whole: float) -> Bar:
+def _scale(bar: Bar, whole: float) -> Bar:
     factor = WIDTH / whole if whole else 0.0
     width = min(WIDTH, max(NARROWEST, bar.width * factor))
     x = min(bar.x * factor, WIDTH - width)
     return Bar(bar.label, bar.kind, bar.state, round(x, 1), round(width, 1), bar.seconds)
 
 
-def _blocked(node: Node) -> bool:
+def _is_undo_blocked(node: Node) -> bool:
     return node.undo is not None and node.undo.state == StepState.BLOCKED
 
 

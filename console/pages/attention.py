@@ -12,8 +12,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.dependencies import Backend, backend
 from api.http.sse import EventStream
 from api.temporal.stuck_sagas import Kind
-from console.live_updates import Parts, a_place, every, kept_up_to_date
-from console.order_details import Case, case_of_saga
+from console.live_updates import Parts, acquire_stream, every, stream_updates
+from console.order_details import OrderDetails, read_details_of_saga
 from console.saga_diagram import Node, Picture
 from console.security import csrf
 from console.session_route import ConsoleRoute, SignedIn
@@ -36,7 +36,7 @@ Deps = Annotated[Backend, Depends(backend)]
 class Waiting:
     """A step that waits for an operator, since when, and the money that waits with it."""
 
-    case: Case
+    case: OrderDetails
     saga: Picture
     node: Node
     since: datetime
@@ -52,26 +52,26 @@ class Waiting:
 async def attention(request: Request, me: SignedIn, deps: Deps) -> Response:
     """The page."""
     live = f"{csrf.PATH}/attention/live"
-    return page(request, "attention.html", live=live, **await _seen(deps))
+    return page(request, "attention.html", live=live, **await _read_all(deps))
 
 
-@router.get("/live", dependencies=[Depends(a_place)])
+@router.get("/live", dependencies=[Depends(acquire_stream)])
 async def attention_stream(me: SignedIn, deps: Deps) -> Response:
     """The page's stream."""
-    frames = kept_up_to_date(partial(_parts, deps), every(PAUSE))
+    frames = stream_updates(partial(_parts, deps), every(PAUSE))
     return EventStream(frames, until=me.caller.until)
 
 
 async def _parts(deps: Backend) -> Parts:
-    seen = await _seen(deps)
+    found = await _read_all(deps)
     return {
-        "blocked": part(PARTS, "blocked_part", seen["waiting"]),
-        "troubles": part(PARTS, "troubles_part", seen["troubles"]),
-        "decisions": part(PARTS, "decisions_part", seen["decisions"]),
+        "blocked": part(PARTS, "blocked_part", found["waiting"]),
+        "troubles": part(PARTS, "troubles_part", found["troubles"]),
+        "decisions": part(PARTS, "decisions_part", found["decisions"]),
     }
 
 
-async def _seen(deps: Backend) -> dict[str, Any]:
+async def _read_all(deps: Backend) -> dict[str, Any]:
     decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
     found = await deps.sagas.in_trouble(None, MOST)
     troubles = [row for row in found if row.trouble and row.trouble.kind is not Kind.BLOCKED]
@@ -85,7 +85,7 @@ async def waiting(deps: Backend) -> list[Waiting]:
     async def look(saga_id: str) -> list[Waiting]:
         async with turns:
             try:
-                case = await case_of_saga(saga_id, deps)
+                case = await read_details_of_saga(saga_id, deps)
             except Rejected:  # it is gone, or cannot be read, which is a trouble of its own
                 return []
             return waiting_in(case, saga_id)
@@ -97,7 +97,7 @@ async def waiting(deps: Backend) -> list[Waiting]:
     )
 
 
-def waiting_in(case: Case, saga_id: str) -> list[Waiting]:
+def waiting_in(case: OrderDetails, saga_id: str) -> list[Waiting]:
     """The steps of one saga that wait."""
     stake = Money(minor=case.money_at_stake, currency=case.order.total.currency)
     return [
@@ -108,7 +108,7 @@ def waiting_in(case: Case, saga_id: str) -> list[Waiting]:
     ]
 
 
-def _since(case: Case, node: Node) -> datetime:
+def _since(case: OrderDetails, node: Node) -> datetime:
     """When it was recorded as blocked; a moment later than it was."""
     told = [
         event.recorded_at

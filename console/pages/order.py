@@ -12,8 +12,8 @@ from api.http.sse import EventStream
 from api.routes import orders, returns
 from console import explanations
 from console.dependencies import ConsoleBackend, ConsoleDeps
-from console.live_updates import Parts, a_place, kept_up_to_date, nudged
-from console.order_details import Case, case_of
+from console.live_updates import Parts, acquire_stream, stream_updates, wake_on_events
+from console.order_details import OrderDetails, read_order_details
 from console.security import csrf
 from console.session_route import ConsoleRoute, Form, SignedIn
 from console.templating import page, part
@@ -29,23 +29,23 @@ router = APIRouter(prefix=f"{csrf.PATH}/orders", route_class=ConsoleRoute)
 @router.get("/{order_id}")
 async def one_order(order_id: str, request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page."""
-    case = await case_of(order_id, deps)
+    case = await read_order_details(order_id, deps)
     live = f"{csrf.PATH}/orders/{order_id}/live"
     return page(request, "order.html", case=case, view=_view(case, deps), live=live)
 
 
-@router.get("/{order_id}/live", dependencies=[Depends(a_place)])
+@router.get("/{order_id}/live", dependencies=[Depends(acquire_stream)])
 async def one_order_stream(order_id: str, me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page's stream."""
-    case = await case_of(order_id, deps)
+    case = await read_order_details(order_id, deps)
     return EventStream(_frames(case, deps), until=me.caller.until)
 
 
-async def _frames(case: Case, deps: ConsoleBackend) -> AsyncIterator[bytes]:
+async def _frames(case: OrderDetails, deps: ConsoleBackend) -> AsyncIterator[bytes]:
     last = [case]
 
     async def look() -> Parts:
-        last[0] = await case_of(case.order.id, deps)
+        last[0] = await read_order_details(case.order.id, deps)
         view = _view(last[0], deps)
         return {name: part(TEMPLATE, f"{name}_part", last[0], view) for name in PARTS}
 
@@ -53,15 +53,15 @@ async def _frames(case: Case, deps: ConsoleBackend) -> AsyncIterator[bytes]:
         return OPEN if last[0].is_open or last[0].silent else CLOSED
 
     events = deps.broadcaster.subscribe_to_order(case.order.id, case.order.version)
-    async with nudged(events, pause) as wait:
-        async for frame in kept_up_to_date(look, wait):
+    async with wake_on_events(events, pause) as wait:
+        async for frame in stream_updates(look, wait):
             yield frame
 
 
 PARTS = ("summary", "sagas", "money", "events")
 
 
-def _view(case: Case, deps: ConsoleBackend) -> dict[str, Any]:
+def _view(case: OrderDetails, deps: ConsoleBackend) -> dict[str, Any]:
     """What the template needs besides the case."""
     order, settings = case.order, deps.console
     intent = case.payment.intent_id if case.payment else None
@@ -71,8 +71,8 @@ def _view(case: Case, deps: ConsoleBackend) -> dict[str, Any]:
         "temporal": {saga.saga_id: f"{deps.temporal_ui}/{saga.saga_id}" for saga in case.sagas},
         "trace_url": settings.trace_url.format(**ids),
         "payment_url": settings.payment_url.format(**ids) if intent else "",
-        "can_cancel": not explanations.cancelling(case).refusal,
-        "can_return": not explanations.returning(case).refusal,
+        "can_cancel": not explanations.plan_cancel(case).refusal,
+        "can_return": not explanations.plan_return(case).refusal,
         "does": partial(explanations.does, order=order),
         "undoes": partial(explanations.undoes, order=order),
     }
@@ -81,15 +81,15 @@ def _view(case: Case, deps: ConsoleBackend) -> dict[str, Any]:
 @router.get("/{order_id}/cancel")
 async def ask_cancel(order_id: str, request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
     """What a cancel would do, and the button that does it."""
-    case = await case_of(order_id, deps)
-    return page(request, "act.html", case=case, plan=explanations.cancelling(case), what="cancel")
+    case = await read_order_details(order_id, deps)
+    return page(request, "act.html", case=case, plan=explanations.plan_cancel(case), what="cancel")
 
 
 @router.get("/{order_id}/return")
 async def ask_return(order_id: str, request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
     """What a return would do, and the button that does it."""
-    case = await case_of(order_id, deps)
-    return page(request, "act.html", case=case, plan=explanations.returning(case), what="return")
+    case = await read_order_details(order_id, deps)
+    return page(request, "act.html", case=case, plan=explanations.plan_return(case), what="return")
 
 
 @router.post("/{order_id}/cancel")
@@ -106,8 +106,8 @@ async def cancel(order_id: str, form: Form, me: SignedIn, deps: ConsoleDeps) -> 
 @router.post("/{order_id}/return")
 async def give_back(order_id: str, me: SignedIn, deps: ConsoleDeps) -> Response:
     """Return the order."""
-    case = await case_of(order_id, deps)
-    if refusal := explanations.returning(case).refusal:
+    case = await read_order_details(order_id, deps)
+    if refusal := explanations.plan_return(case).refusal:
         raise Problem(409, "not_returnable", refusal)
     await returns.give_back(case.order, me.caller, deps)
     return _back(order_id)

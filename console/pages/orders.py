@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 
 from api.http.sse import EventStream
 from console.dependencies import ConsoleBackend, ConsoleDeps
-from console.live_updates import Parts, a_place, kept_up_to_date, nudged
+from console.live_updates import Parts, acquire_stream, stream_updates, wake_on_events
 from console.security import csrf
 from console.session_route import ConsoleRoute, SignedIn
 from console.templating import page, part
@@ -70,7 +70,7 @@ async def live_orders(request: Request, shown: Which, me: SignedIn, deps: Consol
     )
 
 
-@router.get("/live", dependencies=[Depends(a_place)])
+@router.get("/live", dependencies=[Depends(acquire_stream)])
 async def live_orders_stream(shown: Which, me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page's stream."""
     return EventStream(_frames(shown, deps), until=me.caller.until)
@@ -78,8 +78,8 @@ async def live_orders_stream(shown: Which, me: SignedIn, deps: ConsoleDeps) -> R
 
 async def _frames(shown: Shown, deps: ConsoleBackend) -> AsyncIterator[bytes]:
     newest = await deps.services.orders.newest_event()
-    async with nudged(deps.broadcaster.subscribe_to_all(newest), lambda: LATEST) as wait:
-        async for frame in kept_up_to_date(partial(_parts, shown, deps), wait):
+    async with wake_on_events(deps.broadcaster.subscribe_to_all(newest), lambda: LATEST) as wait:
+        async for frame in stream_updates(partial(_parts, shown, deps), wait):
             yield frame
 
 

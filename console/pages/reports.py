@@ -47,24 +47,24 @@ class Report:
 async def reports_page(request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
     """The list, the newest first."""
     folders = deps.console.reports
-    return page(request, "reports.html", reports=_found(folders), folders=folders)
+    return page(request, "reports.html", reports=_list_newest(folders), folders=folders)
 
 
 @router.get("/{folder}/{name}")
 def one_report(folder: int, name: str, me: SignedIn, deps: ConsoleDeps) -> Response:
     """One file, as it is. NotFound unless it is on the list."""
-    for item in _found(deps.console.reports):
+    for item in _list_newest(deps.console.reports):
         if (item.folder, item.path.name) == (folder, name):
             headers = dict(csrf.HEADERS) | {"Content-Security-Policy": ALONE}
             return FileResponse(item.path, headers=headers, media_type=KINDS[item.path.suffix])
     raise NotFound("unknown_report", "there is no such report")
 
 
-def _found(folders: Iterable[Path]) -> list[Report]:
-    return sorted(_all(folders), key=lambda it: it.written, reverse=True)[:MOST]
+def _list_newest(folders: Iterable[Path]) -> list[Report]:
+    return sorted(_list_all(folders), key=lambda it: it.written, reverse=True)[:MOST]
 
 
-def _all(folders: Iterable[Path]) -> Iterator[Report]:
+def _list_all(folders: Iterable[Path]) -> Iterator[Report]:
     for number, folder in enumerate(folders):
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.suffix in KINDS and path.is_file() and not path.is_symlink():

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 from api.dependencies import Backend, backend
 from api.http.problem_details import Problem
 from console import explanations
-from console.order_details import case_of_saga
+from console.order_details import read_details_of_saga
 from console.pages.attention import Waiting, waiting_in
 from console.security import csrf
 from console.session_route import ConsoleRoute, Form, SignedIn
@@ -29,7 +29,7 @@ async def ask_resolve(
     *, saga_id: str, step: str, request: Request, me: SignedIn, deps: Deps, action: str = "retry"
 ) -> Response:
     """What it would do, and the button that does it."""
-    return _asked(request, await _waiting(saga_id, step, deps), action)
+    return _render_form(request, await _waiting(saga_id, step, deps), action)
 
 
 @router.post("/{saga_id}/steps/{step}/resolve")
@@ -46,15 +46,15 @@ async def say_resolve(
         await deps.sagas.resolve(saga_id, word)
     except Rejected as refusal:
         found = await _waiting(saga_id, step, deps)
-        return _asked(request, found, action, refused=refusal.detail, evidence=evidence)
+        return _render_form(request, found, action, refused=refusal.detail, evidence=evidence)
     return RedirectResponse(f"{csrf.PATH}/orders/{order_of(saga_id)}", 303, csrf.HEADERS)
 
 
-def _asked(
+def _render_form(
     request: Request, found: Waiting, action: str, *, refused: str = "", evidence: str = ""
 ) -> Response:
     action = action if action in found.actions else "retry"
-    plan = explanations.resolving(found.case, found.saga, found.node, action)
+    plan = explanations.plan_resolution(found.case, found.saga, found.node, action)
     shown = {"found": found, "action": action, "plan": plan, "evidence": evidence}
     status = 422 if refused else 200
     return page(request, "resolve.html", status=status, refused=refused, **shown)
@@ -62,7 +62,7 @@ def _asked(
 
 async def _waiting(saga_id: str, step: str, deps: Backend) -> Waiting:
     """The step that waits. Problem 409 if it does not; NotFound if there is no such saga."""
-    case = await case_of_saga(saga_id, deps)
+    case = await read_details_of_saga(saga_id, deps)
     if saga_id not in {saga.saga_id for saga in case.sagas}:
         raise NotFound("unknown_saga", "there is no such saga")
     found = next((item for item in waiting_in(case, saga_id) if item.node.name == step), None)

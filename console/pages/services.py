@@ -9,11 +9,11 @@ from temporalio.client import Client
 
 from api.http.sse import EventStream
 from console.dependencies import ConsoleBackend, ConsoleDeps
-from console.live_updates import Parts, a_place, every, kept_up_to_date
+from console.live_updates import Parts, acquire_stream, every, stream_updates
 from console.security import csrf
 from console.session_route import ConsoleRoute, SignedIn
 from console.sources import prometheus
-from console.sources.task_queues import QueueSeen, queues
+from console.sources.task_queues import QueueState, queues
 from console.templating import page, part
 from saga.participant import Unavailable
 
@@ -30,10 +30,10 @@ async def services_page(request: Request, me: SignedIn, deps: ConsoleDeps) -> Re
     return page(request, "services.html", seen=await _look(deps), live=live)
 
 
-@router.get("/live", dependencies=[Depends(a_place)])
+@router.get("/live", dependencies=[Depends(acquire_stream)])
 async def services_stream(me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page's stream."""
-    frames = kept_up_to_date(partial(_parts, deps), every(PAUSE))
+    frames = stream_updates(partial(_parts, deps), every(PAUSE))
     return EventStream(frames, until=me.caller.until)
 
 
@@ -54,7 +54,7 @@ async def _look(deps: ConsoleBackend) -> dict[str, Any]:
     return {
         "queues": found,
         "workers": sorted(workers.values(), key=lambda it: it.identity),
-        "waited": {(item.queue, item.kind): item for item in prometheus.waited(processes)},
+        "waited": {(item.queue, item.kind): item for item in prometheus.sum_task_waits(processes)},
         "silent": [process.name for process in processes if process.text is None],
         "breakers": prometheus.breakers(processes),
         "instances": prometheus.instances(processes),
@@ -63,7 +63,7 @@ async def _look(deps: ConsoleBackend) -> dict[str, Any]:
     }
 
 
-async def _queues(client: Client) -> list[QueueSeen] | None:
+async def _queues(client: Client) -> list[QueueState] | None:
     try:
         return await queues(client)
     except Unavailable:

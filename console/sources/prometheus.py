@@ -40,7 +40,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Waited:
+class TaskWait:
     """How long the tasks of a queue waited for a worker, since that began: mean seconds of all."""
 
     queue: str
@@ -98,16 +98,16 @@ def breakers(found: Iterable[Process]) -> list[Breaker]:
 
 def instances(found: Iterable[Process]) -> list[Instance]:
     """The instances that the registry lists, as discovery tells, which watches over it."""
-    told = [
+    listed = [
         Instance(labels["service"], labels["instance"], labels["address"], healthy=value == 1)
         for process in found
         for name, labels, value in _samples(process)
         if name == INSTANCE
     ]
-    return sorted(told, key=lambda it: (it.service, it.name))
+    return sorted(listed, key=lambda it: (it.service, it.name))
 
 
-def waited(found: Iterable[Process]) -> list[Waited]:
+def sum_task_waits(found: Iterable[Process]) -> list[TaskWait]:
     """How long tasks waited, by queue and kind, over all workers."""
     sums: dict[tuple[str, str], list[float]] = {}
     for process in found:
@@ -117,7 +117,7 @@ def waited(found: Iterable[Process]) -> list[Waited]:
                 key = (labels.get("task_queue", ""), WAITS[base])
                 sums.setdefault(key, [0.0, 0.0])[part == "count"] += value
     return [
-        Waited(queue, kind, int(count), total / count / 1000)
+        TaskWait(queue, kind, int(count), total / count / 1000)
         for (queue, kind), (total, count) in sorted(sums.items())
         if count
     ]
@@ -138,10 +138,10 @@ async def shares(admin: str) -> list[Share] | None:
     try:
         async with httpx2.AsyncClient(transport=socket, base_url=base, timeout=PATIENCE) as http:
             answer = await http.get("/clusters", params={"format": "json"})
-            told = answer.raise_for_status().json()
+            clusters = answer.raise_for_status().json()
     except (httpx2.HTTPError, OSError, ValueError):
         return None
-    return [share for item in told.get("cluster_statuses", ()) for share in _shares_of(item)]
+    return [share for item in clusters.get("cluster_statuses", ()) for share in _shares_of(item)]
 
 
 def _shares_of(cluster: Mapping[str, Any]) -> list[Share]:
@@ -169,5 +169,5 @@ def _address(host: Mapping[str, Any]) -> str:
 
 def _healthy(host: Mapping[str, Any]) -> bool:
     """Envoy lists what is wrong with it beside EDS's own word."""
-    told = dict(host.get("health_status", {}))
-    return told.pop("eds_health_status", "HEALTHY") == "HEALTHY" and not any(told.values())
+    status = dict(host.get("health_status", {}))
+    return status.pop("eds_health_status", "HEALTHY") == "HEALTHY" and not any(status.values())

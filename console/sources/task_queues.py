@@ -29,7 +29,7 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class QueueSeen:
+class QueueState:
     """One queue for one kind of task. `backlog` tasks wait, the first for `oldest`."""
 
     queue: str
@@ -41,30 +41,31 @@ class QueueSeen:
     workers: Sequence[Worker]
 
 
-async def queues(client: Client) -> list[QueueSeen]:
+async def queues(client: Client) -> list[QueueState]:
     """All queues; workflows have the first alone. Unavailable without Temporal."""
     asked = [(Queue.ORDERS, "workflow"), *((queue, "activity") for queue in Queue)]
     async with translate_errors():
-        return list(await asyncio.gather(*(_seen(client, *question) for question in asked)))
+        described = (_describe_queue(client, *question) for question in asked)
+        return list(await asyncio.gather(*described))
 
 
-async def _seen(client: Client, queue: Queue, kind: str) -> QueueSeen:
+async def _describe_queue(client: Client, queue: Queue, kind: str) -> QueueState:
     request = DescribeTaskQueueRequest(
         namespace=client.namespace,
         task_queue=TaskQueue(name=queue),
         task_queue_type=TYPES[kind],
         report_stats=True,
     )
-    told = await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)
-    stats = told.stats
-    return QueueSeen(
+    answer = await client.workflow_service.describe_task_queue(request, timeout=RPC_TIMEOUT)
+    stats = answer.stats
+    return QueueState(
         queue=queue,
         kind=kind,
         backlog=stats.approximate_backlog_count,
         oldest=stats.approximate_backlog_age.ToTimedelta(),
         added=stats.tasks_add_rate,
         taken=stats.tasks_dispatch_rate,
-        workers=sorted(map(_worker, told.pollers), key=lambda it: it.identity),
+        workers=sorted(map(_worker, answer.pollers), key=lambda it: it.identity),
     )
 
 

@@ -24,8 +24,8 @@ from api.temporal.order_memo import OrderMemo
 from api.temporal.stuck_sagas import find_stuck
 from cli.operate.reset_preview import reset_point
 from console.dependencies import ConsoleBackend
-from console.explanations import resolving
-from console.order_details import case_of
+from console.explanations import plan_resolution
+from console.order_details import read_order_details
 from console.pages.attention import _parts, waiting_in
 from console.pages.order import _view
 from console.settings import Settings
@@ -121,7 +121,7 @@ async def test_a_paused_order_is_named_everywhere_and_goes_on_by_the_command_tha
     assert (await world.rest(f"/v1/orders/{order_id}"))["status"] == "pending"
     refused = await world.http.post(f"/v1/orders/{order_id}/cancel")
     assert (refused.status_code, refused.json()["code"]) == (409, "saga_paused")
-    case = await case_of(order_id, backend)
+    case = await read_order_details(order_id, backend)
     assert case.troubles[0].way_out == told["way_out"]
     assert told["way_out"] in part(
         "order_parts.html",
@@ -230,9 +230,9 @@ async def test_a_fence_that_is_blocked_offers_only_to_be_asked_again(
     (blocked,) = [step for step in steps if step["words"]]
     assert (blocked["name"], blocked["role"]) == ("confirm_order", "fence")
     assert list(blocked["words"]) == ["retry"]
-    (waits,) = waiting_in(await case_of(order_id, backend), saga_id)
+    (waits,) = waiting_in(await read_order_details(order_id, backend), saga_id)
     assert waits.actions == ["retry"]
-    plan = resolving(waits.case, waits.saga, waits.node, "retry")
+    plan = plan_resolution(waits.case, waits.saga, waits.node, "retry")
     assert "binding" not in str(plan)
     path = f"/v1/sagas/{saga_id}/steps/confirm_order/resolve"
     for word in ("mark_done", "skip"):
