@@ -26,7 +26,7 @@ def services(
 
     Of the stack in this folder, or of the registry at REGISTRY_DATABASE_URL.
     """
-    found = asyncio.run(_listed(_url(state_dir.absolute())))
+    found = asyncio.run(_list_instances(_url(state_dir.absolute())))
     now = datetime.now(UTC)
     rows = [_row(record, now) for record in found]
     if as_json:
@@ -53,7 +53,7 @@ def _url(state_dir: Path) -> str:
     )
 
 
-async def _listed(url: str) -> list[Registered]:
+async def _list_instances(url: str) -> list[Registered]:
     from infrastructure.postgres.database import Database  # noqa: PLC0415 - heavy
     from infrastructure.registry.postgres import PostgresRegistry  # noqa: PLC0415 - heavy
 

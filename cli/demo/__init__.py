@@ -13,7 +13,7 @@ from cli.demo import screen
 from cli.demo.balance import Books, balance
 from cli.demo.faults import LocalStack
 from cli.demo.run import Demo
-from cli.demo.scenarios import Story, in_flight, worker_killed
+from cli.demo.scenarios import Story, in_flight, tell_worker_killed
 from local_stack.state import state_file
 
 
@@ -43,7 +43,7 @@ def demo(
 
 def _run(demo: Demo, console: Console) -> tuple[list[Story], Books]:
     demo.seed()
-    together, alone = in_flight(), [worker_killed()] if demo.local else []
+    together, alone = in_flight(), [tell_worker_killed()] if demo.local else []
     stories = [*together, *alone]
     screen.introduce(console, demo)
     with Live(console=console, auto_refresh=False) as live:

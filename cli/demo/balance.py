@@ -64,7 +64,7 @@ class Books:
 def balance(demo: Demo, stories: Sequence[Story]) -> Books:
     """Read the books: stock by the API, money by the provider's ledger where it can be seen."""
     sold = [story for story in stories if story.status == "confirmed"]
-    moved = [_moved(demo, story.order["id"]) for story in stories]
+    moved = [_sum_money(demo, story.order["id"]) for story in stories]
     return Books(
         shelves=tuple(_shelf(demo, name, sold) for name in demo.skus),
         captured=sum(captured for captured, _ in moved),
@@ -86,7 +86,7 @@ def _shelf(demo: Demo, name: str, sold: Sequence[Story]) -> Shelf:
     )
 
 
-def _moved(demo: Demo, order_id: str) -> tuple[int, int]:
+def _sum_money(demo: Demo, order_id: str) -> tuple[int, int]:
     """(captured, refunded) of an order."""
     if demo.local is not None:
         ledger = demo.local.ledger(order_id)

@@ -79,7 +79,7 @@ def in_flight() -> list[Story]:
     ]
 
 
-def worker_killed() -> Story:
+def tell_worker_killed() -> Story:
     """One that loses who works on it between the charge and the confirmation."""
     title, kill = "worker killed with -9", Meddling.KILL_WORKER
     return Story(title, "confirmed", method="pm_sandbox_slow", meddling=kill)

@@ -8,7 +8,7 @@ from rich.table import Table
 from cli.demo.balance import Books
 from cli.demo.run import PRICE, Demo
 from cli.demo.scenarios import Story
-from cli.orders.order import styled
+from cli.orders.order import add_style
 from cli.output import mark
 from contracts.base import format_money
 
@@ -42,7 +42,7 @@ def table(stories: Sequence[Story]) -> Table:
         steps = " ".join(GLYPHS[step["state"]] for step in story.saga.get("steps", ()))
         beside = mark(well=story.as_expected) if story.over else ""
         why = story.note or story.code or ""
-        shown.add_row(story.title, steps, styled(story.status), f"[dim]{why}[/]", beside)
+        shown.add_row(story.title, steps, add_style(story.status), f"[dim]{why}[/]", beside)
     return shown
 
 

@@ -44,7 +44,7 @@ def rebuild(
     """Make a read model anew from the events, order by order; nothing has to stop for it."""
     wrong = asyncio.run(_go_through(projection, mend=True, quiet=as_json))
     if as_json:
-        typer.echo(json.dumps([_shown(finding) for finding in wrong]))
+        typer.echo(json.dumps([_to_row(finding) for finding in wrong]))
         return
     orders = len({finding.order_id for finding in wrong})
     console.print(f"{projection} is what the events say; {orders} were corrected")
@@ -55,7 +55,7 @@ def check(as_json: AsJson = False) -> None:
     """Compare the read model with the fold of the events. Exit code 1 if they differ."""
     wrong = asyncio.run(_go_through(Projection.ORDERS, mend=False, quiet=as_json))
     if as_json:
-        typer.echo(json.dumps([_shown(finding) for finding in wrong]))
+        typer.echo(json.dumps([_to_row(finding) for finding in wrong]))
     for order in [] if as_json else wrong[:SHOWN]:
         console.print(
             f"{order.order_id} {order.column}: {order.row!r}, but by its events {order.fold!r}"
@@ -88,7 +88,7 @@ def list_dead(as_json: AsJson = False) -> None:
         return
     table = Table("id", "consumer", "event", "subject", "attempts", "died", "error")
     for letter in letters:
-        what = (*_named(letter.event), str(letter.attempts))
+        what = (*_read_type_and_subject(letter.event), str(letter.attempts))
         table.add_row(
             str(letter.id), letter.consumer, *what, f"{letter.died_at:%Y-%m-%d %H:%M}", letter.error
         )
@@ -176,12 +176,12 @@ async def _replay(letter: int | None) -> int:
         await database.close()
 
 
-def _shown(it: "Difference") -> dict[str, Any]:
+def _to_row(it: "Difference") -> dict[str, Any]:
     values = {"row": it.row, "fold": it.fold}
     return {"order_id": it.order_id, "column": it.column} | {k: str(v) for k, v in values.items()}
 
 
-def _named(event: Any) -> tuple[str, str]:
+def _read_type_and_subject(event: Any) -> tuple[str, str]:
     """Type and subject of what is stored as an event, if it has them."""
     known = event if isinstance(event, dict) else {}
     return str(known.get("type", "-")), str(known.get("subject", "-"))

@@ -18,7 +18,7 @@ def order_database(state_dir: Path = STATE_DIR) -> str:
 
 def service_databases(state_dir: Path = STATE_DIR) -> dict[str, str]:
     """The URLs of the services' databases that are known here. StackError if there is none."""
-    known = _known(state_dir)
+    known = _read_environment(state_dir)
     names = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
     urls = {each: with_driver(known[name]) for each, name in names.items() if known.get(name)}
     if not urls:
@@ -29,18 +29,18 @@ def service_databases(state_dir: Path = STATE_DIR) -> dict[str, str]:
 def event_settings(state_dir: Path = STATE_DIR) -> EventSettings:
     """The event database and the bus. StackError if nothing says where they are."""
     found = {"event_database_url": _value("EVENT_DATABASE_URL", state_dir)}
-    if bus := _known(state_dir).get("EVENT_BUS_URL"):
+    if bus := _read_environment(state_dir).get("EVENT_BUS_URL"):
         found["event_bus_url"] = bus
     return EventSettings.model_validate(found)
 
 
-def _known(state_dir: Path) -> dict[str, str]:
+def _read_environment(state_dir: Path) -> dict[str, str]:
     stack = state_file.running(state_dir.absolute())
     return (stack.environment if stack else {}) | dict(os.environ)
 
 
 def _value(name: str, state_dir: Path) -> str:
-    found = _known(state_dir).get(name)
+    found = _read_environment(state_dir).get(name)
     if not found:
         raise StackError(f"no stack runs from this folder; set {name}")
     return found

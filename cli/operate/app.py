@@ -16,10 +16,10 @@ from cli.operate.exposure import exposure
 from cli.operate.replay import replay
 from cli.operate.reset_preview import reset_preview
 from cli.operate.resolve_cancel_return import cancel, resolve, return_orders
-from cli.operate.stuck import stuck
+from cli.operate.stuck import list_stuck_sagas
 
 COMMANDS: dict[str, Callable[..., None]] = {
-    "stuck": stuck,
+    "stuck": list_stuck_sagas,
     "explain": explain,
     "exposure": exposure,
     "replay": replay,

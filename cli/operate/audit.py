@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from cli.operate.batch import AsJson
-from cli.operate.errors import told
+from cli.operate.errors import report_errors
 from cli.operate.temporal import connect
 from contracts.audits import AuditReport, AuditRequest, Books, Bounds
 from contracts.base import Money
@@ -52,16 +52,16 @@ def audit(
         ledger=timedelta(hours=since),
         bounds=Bounds(repairs=repairs, refunds=refunds, minor=minor),
     )
-    with told():
-        report = asyncio.run(_audited(request))
+    with report_errors():
+        report = asyncio.run(_run_audit(request))
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
         _print(report)
-    raise typer.Exit(0 if clean(report) else 1)
+    raise typer.Exit(0 if is_clean(report) else 1)
 
 
-async def _audited(request: AuditRequest) -> AuditReport:
+async def _run_audit(request: AuditRequest) -> AuditReport:
     client = await connect()
     report: AuditReport = await client.execute_workflow(
         "AuditOrders",
@@ -74,7 +74,7 @@ async def _audited(request: AuditRequest) -> AuditReport:
     return report
 
 
-def clean(report: AuditReport) -> bool:
+def is_clean(report: AuditReport) -> bool:
     """Whether nothing is left, and the books balance as far as they can be told to."""
     return report.left == 0 and report.books.balanced is not False
 
@@ -113,12 +113,12 @@ def _print_ledger(console: Console, report: AuditReport) -> None:
     settled = {settlement.discrepancy.intent_id: settlement for settlement in report.settled}
     for found in report.ledger:
         amount = found.amount.format()
-        now = _settled(settled.get(found.intent_id))
+        now = _describe_settlement(settled.get(found.intent_id))
         console.print(f"{found.intent_id}: {amount} of {found.order_id} is {found.why}; {now}")
     console.print(f"{report.kept} differences between the provider's ledger and orders")
 
 
-def _settled(settled: Settled | None) -> str:
+def _describe_settlement(settled: Settled | None) -> str:
     """What came of a difference, if anything did."""
     if settled is None or settled.outcome in {None, Outcome.REPORTED}:
         return "left as it is"

@@ -57,7 +57,7 @@ class Batch:
         if self.dry_run:
             self._tell([Done(target, f"would {what}") for target in targets])
             return
-        if len(targets) > 1 and not self.yes and not _confirmed(what, targets):
+        if len(targets) > 1 and not self.yes and not _confirm(what, targets):
             raise typer.Exit(1)
         done = [self._one(act, target, first=target == targets[0]) for target in targets]
         self._tell(done)
@@ -81,7 +81,7 @@ class Batch:
             console.print(f"{mark(well=outcome.error is None)} {outcome.target}: {said}")
 
 
-def _confirmed(what: str, targets: Sequence[str]) -> bool:
+def _confirm(what: str, targets: Sequence[str]) -> bool:
     if not sys.stdin.isatty():
         typer.secho(f"{what}: {len(targets)} sagas; say --yes or --dry-run", fg="red", err=True)
         return False

@@ -18,8 +18,8 @@ class NoVersion(Exception):
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Errors that a person can mend are printed; all others are bugs and pass."""
+def report_errors() -> Iterator[None]:
+    """Print errors that a person can mend, and exit; all others are bugs and pass."""
     try:
         yield
     except typer.Exit:  # is a RuntimeError too
@@ -27,19 +27,19 @@ def told() -> Iterator[None]:
     except ApiError as error:
         raise fail(error) from error
     except NoHistory as error:
-        raise _failed(str(error)) from error
+        raise _fail(str(error)) from error
     except EncryptionError as error:
-        raise _failed(f"{error}; see docs/encryption.md") from error
+        raise _fail(f"{error}; see docs/encryption.md") from error
     except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
-        raise _failed(f"Temporal: {error}; set TEMPORAL_ADDRESS") from error
+        raise _fail(f"Temporal: {error}; set TEMPORAL_ADDRESS") from error
     except Exception as error:
         from temporalio.service import RPCError  # noqa: PLC0415 - heavy
 
         if not isinstance(error, RPCError):
             raise
-        raise _failed(f"Temporal: {error.message}") from error
+        raise _fail(f"Temporal: {error.message}") from error
 
 
-def _failed(detail: str) -> typer.Exit:
+def _fail(detail: str) -> typer.Exit:
     typer.secho(detail, fg="red", err=True)
     return typer.Exit(1)

@@ -9,8 +9,8 @@ import typer
 from api.orders.status_words import STATUS_WORDS
 from cli.client import Api
 from cli.operate.batch import Url
-from cli.operate.errors import told
-from cli.operate.order_details import Case, Json, case_of
+from cli.operate.errors import report_errors
+from cli.operate.order_details import Json, OrderDetails, read_order_details
 from cli.orders.order import money
 from contracts.orders import OrderStatus
 
@@ -28,16 +28,16 @@ def explain(
     url: Url = None,
 ) -> None:
     """Tell the story of an order: what happened, what stands, and what happens next."""
-    with told():
-        case = case_of(Api.at(url), order_id)
+    with report_errors():
+        case = read_order_details(Api.at(url), order_id)
     typer.echo("\n".join(story(case)))
 
 
-def story(case: Case) -> Iterator[str]:
+def story(case: OrderDetails) -> Iterator[str]:
     """The lines of the story."""
     yield from _order(case.order)
     yield from _saga(case.saga, case.mute)
-    yield from _happened(case.events)
+    yield from _list_events(case.events)
     yield from _records(case)
     yield from _stakes(case)
     yield ""
@@ -86,18 +86,18 @@ def _step(step: Json) -> str:
         words += f" in {took.total_seconds() * 1000:.0f} ms"
     if step["attempts"] > 1:
         words += f", {step['attempts']} attempts"
-    words += _awaited(step)
+    words += _describe_wait(step)
     words += f"; {step['error']}" if step["error"] else ""
-    return "\n".join([words, *_offered(step)])
+    return "\n".join([words, *_list_resolutions(step)])
 
 
-def _awaited(step: Json) -> str:
+def _describe_wait(step: Json) -> str:
     """For whom or what a step waits."""
     wait = step.get("waiting")
     return f" for {wait['what']} since {wait['since']}, until {wait['until']}" if wait else ""
 
 
-def _offered(step: Json) -> Iterator[str]:
+def _list_resolutions(step: Json) -> Iterator[str]:
     """What may be said of a step that is blocked, and what that means."""
     if step.get("words"):
         yield f"     It is its {step['role'] or 'action'} that waits. You may say:"
@@ -105,7 +105,7 @@ def _offered(step: Json) -> Iterator[str]:
         yield f"     --action {word}: {meaning}"
 
 
-def _happened(events: list[Json]) -> Iterator[str]:
+def _list_events(events: list[Json]) -> Iterator[str]:
     yield ""
     yield "What is in its history for good:"
     for event in events:
@@ -115,7 +115,7 @@ def _happened(events: list[Json]) -> Iterator[str]:
         yield f"  {event['recorded_at']} {event['type']}" + (f": {said}" if said else "")
 
 
-def _records(case: Case) -> Iterator[str]:
+def _records(case: OrderDetails) -> Iterator[str]:
     yield ""
     yield "What the services have on record:"
     for record in case.records:
@@ -125,7 +125,7 @@ def _records(case: Case) -> Iterator[str]:
         yield f"  {service}: does not answer, so what it has is not known"
 
 
-def _stakes(case: Case) -> Iterator[str]:
+def _stakes(case: OrderDetails) -> Iterator[str]:
     yield ""
     if case.money_held is None:
         yield "Money: not known."
@@ -137,7 +137,7 @@ def _stakes(case: Case) -> Iterator[str]:
     yield "Stock: not known." if pieces is None else f"Stock: {pieces} pieces are reserved for it."
 
 
-def _next(case: Case) -> str:
+def _next(case: OrderDetails) -> str:
     status = OrderStatus(case.order["status"])
     steps = case.saga["steps"] if case.saga else []
     waiting = next((step["waiting"] for step in steps if step.get("waiting")), None)

@@ -30,12 +30,12 @@ def exposure(*, as_json: AsJson = False, url: Url = None) -> None:
     if as_json:
         console.print_json(data=found)
         return
-    for line in told(found):
+    for line in summarize(found):
         console.print(line)
     console.print(_costs(found["costs"]))
 
 
-def told(found: dict[str, Any]) -> list[str]:
+def summarize(found: dict[str, Any]) -> list[str]:
     """The state of things in sentences."""
     admission = found["admission"]
     size = "any number" if admission["window"] is None else admission["window"]

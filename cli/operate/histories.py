@@ -30,12 +30,12 @@ class Named(NamedTuple):
 async def histories(which: str) -> AsyncIterator[Named]:
     """All histories that `which` stands for; see `saga replay`. NoHistory if there is none."""
     if which == "-":
-        yield _parsed(sys.stdin.read(), "standard input")
+        yield _parse(sys.stdin.read(), "standard input")
     elif (files := _in_files(Path(which))) is not None:
         for found in files:
             yield found
     else:
-        async for history in _recorded(await connect(), which):
+        async for history in _fetch(await connect(), which):
             yield Named(history.workflow_id, history)
 
 
@@ -55,19 +55,19 @@ def _read(path: Path) -> Iterator[Named]:
     if not files:
         raise NoHistory(f"{path} holds no *.json")
     for file in files:
-        yield _parsed(file.read_text(), str(file))
+        yield _parse(file.read_text(), str(file))
 
 
-async def recorded(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:
+async def fetch_histories(client: Client, query: str) -> AsyncIterator[WorkflowHistory]:
     """The histories of all workflows that a query finds, however their status is called."""
     async for found in list_executions(client, query):
         handle = client.get_workflow_handle(found.id, run_id=found.run_id)
         yield await handle.fetch_history()
 
 
-async def _recorded(client: Client, which: str) -> AsyncIterator[WorkflowHistory]:
+async def _fetch(client: Client, which: str) -> AsyncIterator[WorkflowHistory]:
     if " " in which or "=" in which:
-        async for history in recorded(client, which):
+        async for history in fetch_histories(client, which):
             yield history
         return
     saga_id = workflow_id(which) if which.startswith("ord_") else which
@@ -80,7 +80,7 @@ async def _recorded(client: Client, which: str) -> AsyncIterator[WorkflowHistory
         raise NoHistory(detail) from error
 
 
-def _parsed(text: str, place: str) -> Named:
+def _parse(text: str, place: str) -> Named:
     """One history from JSON."""
     try:
         history = _history(json.loads(text), place)

@@ -14,7 +14,7 @@ DOWN = 503
 
 
 @dataclass(frozen=True)
-class Case:
+class OrderDetails:
     """An order; its saga, or None if Temporal has forgotten it, or it was not asked for; what
     services have on record.
 
@@ -59,7 +59,7 @@ class Case:
         return sum(item["quantity"] for item in self.order["items"]) if held and not sold else 0
 
 
-def case_of(api: Api, order_id: str, *, stakes_only: bool = False) -> Case:
+def read_order_details(api: Api, order_id: str, *, stakes_only: bool = False) -> OrderDetails:
     """Read it. ApiError if there is no such order, or if the order service is down.
 
     `stakes_only` leaves out its saga, which cannot be asked if its code fails, and its events.
@@ -68,7 +68,7 @@ def case_of(api: Api, order_id: str, *, stakes_only: bool = False) -> Case:
     records, silent = _records(api, f"/v1/sagas/order-{order_id}/records")
     asked = "payment" not in silent
     saga, mute = (None, False) if stakes_only else _saga(api, order_id)
-    return Case(
+    return OrderDetails(
         order=order,
         saga=saga,
         events=api.get(f"/v1/orders/{order_id}/events") if not stakes_only else [],

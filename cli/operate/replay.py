@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.operate.errors import told
+from cli.operate.errors import report_errors
 from cli.operate.temporal import converter
 from cli.output import mark
 
@@ -54,7 +54,7 @@ def replay(
 ) -> None:
     """Run recorded histories against this code. Exit code 1 if it would do something else."""
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # what it complains of is shown
-    with told():
+    with report_errors():
         results = asyncio.run(_replay(which))
     show(results, as_json=as_json)
 
@@ -71,10 +71,10 @@ def show(results: Sequence[Replayed], *, as_json: bool) -> None:
 async def _replay(which: str) -> list[Replayed]:
     from cli.operate.histories import histories  # noqa: PLC0415 - heavy
 
-    return [item async for item in replayed(histories(which))]
+    return [item async for item in replay_histories(histories(which))]
 
 
-async def replayed(
+async def replay_histories(
     histories: "AsyncIterator[Named]", workflows: Sequence[type[Any]] = ()
 ) -> AsyncIterator[Replayed]:
     """Replay each. `workflows` stand in the place of our own, for tests."""

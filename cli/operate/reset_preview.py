@@ -12,7 +12,7 @@ from rich.table import Table
 
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
-from cli.operate.errors import told
+from cli.operate.errors import report_errors
 from contracts.names import order_of
 from contracts.workflow_io import find_saga_type
 
@@ -46,7 +46,7 @@ def reset_preview(
     url: Url = None,
 ) -> None:
     """Show what a reset would do, and do nothing."""
-    with told():
+    with report_errors():
         history = asyncio.run(_history(which))
         point = reset_point(history, to)
         records = Api.at(url).get(f"/v1/sagas/{history.workflow_id}/records")
@@ -118,8 +118,8 @@ def _activities(history: "WorkflowHistory", point: int) -> Iterator[str]:
         elif event.HasField("marker_recorded_event_attributes"):
             details = event.marker_recorded_event_attributes.details
             if "data" in details:
-                told = json.loads(details["data"].payloads[0].data)
-                yield str(told.get("activity_type", ""))
+                marker = json.loads(details["data"].payloads[0].data)
+                yield str(marker.get("activity_type", ""))
 
 
 def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Batch, DryRun, Query, Rate, Url, Yes, orders, sagas
-from cli.operate.errors import told
+from cli.operate.errors import report_errors
 from cli.operate.order_details import reason_in, saga_path
 
 Orders = Annotated[list[str] | None, typer.Argument(help="ord_…, one or more")]
@@ -38,7 +38,7 @@ def resolve(
     """
     if bool(saga_ids) == blocked:
         raise typer.BadParameter("name sagas, or say --blocked for all that are blocked there")
-    with told():
+    with report_errors():
         api = Api.at(url)
         found = _blocked_at(api, step) if blocked else list(saga_ids or ())
 
@@ -62,7 +62,7 @@ def cancel(
     url: Url = None,
 ) -> None:
     """Cancel orders, as far as it is not too late: what was done is undone."""
-    with told():
+    with report_errors():
         api = Api.at(url)
 
         def act(order_id: str) -> str:
@@ -82,7 +82,7 @@ def return_orders(
     url: Url = None,
 ) -> None:
     """Return confirmed orders: money and goods go back."""
-    with told():
+    with report_errors():
         api = Api.at(url)
 
         def act(order_id: str) -> str:

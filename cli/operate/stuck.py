@@ -14,8 +14,8 @@ from rich.markup import escape
 
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
-from cli.operate.errors import told
-from cli.operate.order_details import DOWN, case_of
+from cli.operate.errors import report_errors
+from cli.operate.order_details import DOWN, read_order_details
 from cli.operate.temporal import connect
 from contracts.base import format_money
 from contracts.names import order_of
@@ -44,7 +44,7 @@ class Stuck:
     advice: str
 
 
-def stuck(
+def list_stuck_sagas(
     older: Annotated[
         int, typer.Option("--older-than", min=0, help="Seconds after which an open saga is late")
     ] = 60,
@@ -56,7 +56,7 @@ def stuck(
 
     One that waits for a person or a partner is none of them before that one's time is up.
     """
-    with told():
+    with report_errors():
         found = asyncio.run(_find(timedelta(seconds=older)))
         api = Api.at(url)
         with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -85,7 +85,7 @@ def _row(api: Api, saga: "Execution", trouble: "Trouble") -> Stuck:
 def _stakes(api: Api, order_id: str) -> tuple[int | None, str, int | None]:
     """Money, its currency, and stock."""
     try:
-        case = case_of(api, order_id, stakes_only=True)
+        case = read_order_details(api, order_id, stakes_only=True)
     except ApiError as error:
         if error.status not in {404, DOWN}:
             raise

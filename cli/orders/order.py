@@ -116,7 +116,7 @@ def list_orders(
     for order in page["items"]:
         table.add_row(
             order["id"],
-            styled(order["status"]),
+            add_style(order["status"]),
             money(order["total"]),
             order["customer_id"],
             order["created_at"],
@@ -175,17 +175,17 @@ def _end_of_return(api: Api, order_id: str) -> Any:
     """The order when its return has ended. ApiError if it was abandoned."""
     saga: dict[str, Any] = {}
 
-    def ended(_: Any) -> bool:
+    def has_ended(_: Any) -> bool:
         saga.update(api.get(f"/v1/orders/{order_id}/return"))
         return saga["state"] in {"completed", "compensated"}
 
-    wait_for(api, order_id, ended)
+    wait_for(api, order_id, has_ended)
     if saga["state"] == "compensated":
         raise ApiError(0, "return_abandoned", saga["cause"])
     return api.get(f"/v1/orders/{order_id}")
 
 
-def styled(status: str) -> str:
+def add_style(status: str) -> str:
     """The status in its colour."""
     return f"[{STYLES.get(status, 'white')}]{status}[/]"
 
@@ -223,7 +223,7 @@ def _print(order: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(order))
         return
-    console.print(f"[bold]{order['id']}[/] {styled(order['status'])} {money(order['total'])}")
+    console.print(f"[bold]{order['id']}[/] {add_style(order['status'])} {money(order['total'])}")
     if order["reason"]:
         console.print(f"  {order['reason']['code']}: {order['reason']['detail']}")
     for item in order["items"]:

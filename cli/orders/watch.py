@@ -20,7 +20,7 @@ console = Console()
 def watch(order_id: str | None, url: str | None, *, as_json: bool, beyond: bool) -> None:
     """Print events until the order has ended, or for ever. ApiError."""
     path = f"/v1/orders/{order_id}/events" if order_id else "/v1/events"
-    for event in followed(path, url):
+    for event in follow_events(path, url):
         if as_json:
             typer.echo(json.dumps(event))
         else:
@@ -29,7 +29,7 @@ def watch(order_id: str | None, url: str | None, *, as_json: bool, beyond: bool)
             return
 
 
-def followed(path: str, url: str | None) -> Iterator[dict[str, Any]]:
+def follow_events(path: str, url: str | None) -> Iterator[dict[str, Any]]:
     """Every event once, however often the stream breaks off or the API is started again.
 
     ApiError if there is no stream in the first place, or none for this caller.

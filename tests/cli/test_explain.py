@@ -6,7 +6,7 @@ import pytest
 
 from cli.client import Api, ApiError
 from cli.operate.explain import story
-from cli.operate.order_details import case_of
+from cli.operate.order_details import read_order_details
 
 ORDER = {
     "id": "ord_1",
@@ -52,7 +52,7 @@ class Answering(Api):
 def test_an_order_is_explained_from_records_if_its_saga_says_nothing(
     status: int, told: str
 ) -> None:
-    said = "\n".join(story(case_of(Answering(status), "ord_1")))
+    said = "\n".join(story(read_order_details(Answering(status), "ord_1")))
     assert told in said
     assert "inventory: reserve_inventory took effect, once" in said
     assert "Stock: 2 pieces are reserved for it." in said
@@ -63,7 +63,7 @@ def test_a_saga_that_waits_says_for_what_since_when_and_until_when() -> None:
     step = {"name": "approve", "state": "waiting", "attempts": 1, "error": None, "waiting": wait}
     step |= {"started_at": "2026-11-24", "finished_at": None}
     saga = {"state": "waiting", "cause": None, "steps": [step], "compensations": []}
-    said = "\n".join(story(case_of(Answering(saga), "ord_1")))
+    said = "\n".join(story(read_order_details(Answering(saga), "ord_1")))
     assert "Its saga is waiting." in said
     assert (
         "approve: waiting for the customer's approval since 2026-11-24, until 2026-11-26\n" in said
@@ -73,4 +73,4 @@ def test_a_saga_that_waits_says_for_what_since_when_and_until_when() -> None:
 
 def test_an_error_that_is_no_silence_is_told() -> None:
     with pytest.raises(ApiError, match="403"):
-        case_of(Answering(403), "ord_1")
+        read_order_details(Answering(403), "ord_1")

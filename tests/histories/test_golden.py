@@ -17,7 +17,7 @@ from temporalio.client import WorkflowHistory
 
 from cli.operate import archive
 from cli.operate.histories import Named, histories
-from cli.operate.replay import ADVICE, Replayed, replayed
+from cli.operate.replay import ADVICE, Replayed, replay_histories
 from tests.histories import changes
 from workflows.return_order import ReturnOrder
 
@@ -46,7 +46,7 @@ def broken(results: list[Replayed]) -> str:
 
 async def test_golden_histories_of_all_releases_are_replayed_within_a_minute() -> None:
     async with asyncio.timeout(BOUND):
-        results = [replay async for replay in replayed(histories(str(FOLDER)))]
+        results = [replay async for replay in replay_histories(histories(str(FOLDER)))]
     assert {result.name for result in results} == set(SAID)
     assert not broken(results), broken(results)
 
@@ -67,7 +67,7 @@ async def test_a_change_that_breaks_what_runs_is_caught_and_told_what_to_do(
     change: type[Any],
 ) -> None:
     found = some("confirmed", "rejected", "cancelled", "timed_out", "blocked")
-    results = [replay async for replay in replayed(found, [change, ReturnOrder])]
+    results = [replay async for replay in replay_histories(found, [change, ReturnOrder])]
     said = broken(results)
     assert "workflow.patched" in said
     assert "saga record" in said
@@ -75,7 +75,7 @@ async def test_a_change_that_breaks_what_runs_is_caught_and_told_what_to_do(
 
 async def test_a_change_that_is_guarded_passes() -> None:
     found = some("confirmed", "rejected", "cancelled", "timed_out", "blocked")
-    results = [replay async for replay in replayed(found, [changes.Guarded, ReturnOrder])]
+    results = [replay async for replay in replay_histories(found, [changes.Guarded, ReturnOrder])]
     assert len(results) >= 5
     assert not broken(results), broken(results)
 

@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from cli.operate.deploy.deployment import API, UNVERSIONED
 from cli.operate.deploy.open_sagas import move
-from cli.operate.deploy.rollout import Pace, drained, promote, roll_back
+from cli.operate.deploy.rollout import Pace, promote, roll_back, wait_until_drained
 from cli.operate.errors import NoVersion
 from contracts.names import Queue, workflow_id
 from local_stack.programs import program
@@ -34,7 +34,7 @@ async def test_a_saga_ends_on_the_version_that_it_began_with(versions: Versions)
         await until(lambda: is_on(versions, order_id, "one"))
         async with versions.trade():
             assert await promote(deployment, "two", QUICKLY, versions.say), versions.said
-        draining = asyncio.create_task(drained(deployment, "one", 60, versions.say))
+        draining = asyncio.create_task(wait_until_drained(deployment, "one", 60, versions.say))
         await until(lambda: said(versions, f"1 open: {workflow_id(order_id)}"))
         assert not draining.done()
         await gate.open()
@@ -145,7 +145,7 @@ async def test_what_cannot_be_is_told(versions: Versions) -> None:
     async with versions.workers("only"):
         await deployment.set_current("only")
         with pytest.raises(NoVersion, match="still gets new orders"):
-            await drained(deployment, "only", 1, versions.say)
+            await wait_until_drained(deployment, "only", 1, versions.say)
         with pytest.raises(NoVersion, match="no workers of version nonsense"):
             await promote(deployment, "nonsense", QUICKLY, versions.say)
         with pytest.raises(NoVersion, match="there was no version nonsense"):

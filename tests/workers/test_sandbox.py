@@ -8,7 +8,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from cli.operate.histories import Named
-from cli.operate.replay import replayed
+from cli.operate.replay import replay_histories
 from tests.histories.test_golden import LINES, SAID
 from tests.workers.clock import ReadsTheClock
 from workers.workflow_runner import runner_for
@@ -23,7 +23,7 @@ async def one() -> AsyncIterator[Named]:
 
 
 async def test_a_replay_finds_a_saga_that_reads_the_clock() -> None:
-    (result,) = [replay async for replay in replayed(one(), [ReadsTheClock, ReturnOrder])]
+    (result,) = [replay async for replay in replay_histories(one(), [ReadsTheClock, ReturnOrder])]
     assert "datetime.datetime.now" in (result.difference or "")
 
 

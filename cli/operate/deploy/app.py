@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.operate.batch import AsJson
-from cli.operate.errors import NoVersion, told
+from cli.operate.errors import NoVersion, report_errors
 from cli.operate.temporal import connect
 from cli.output import mark
 
@@ -117,12 +117,12 @@ def drain(
     else moved to the current version.
     """
     from cli.operate.deploy.open_sagas import move  # noqa: PLC0415 - heavy
-    from cli.operate.deploy.rollout import drained  # noqa: PLC0415 - heavy
+    from cli.operate.deploy.rollout import wait_until_drained  # noqa: PLC0415 - heavy
 
     async def act(it: "Deployment") -> bool:
         if moving:
             _tell(await move(it, build_id, (await it.routing()).current))
-        return await drained(it, build_id, within, _say)
+        return await wait_until_drained(it, build_id, within, _say)
 
     raise typer.Exit(0 if _run(deployment, act) else 1)
 
@@ -195,7 +195,7 @@ def _run(deployment: str, act: "Callable[[Deployment], Awaitable[T]]") -> T:
     async def run() -> T:
         return await act(Deployment(await connect(), deployment))
 
-    with told():
+    with report_errors():
         try:
             return asyncio.run(run())
         except NoVersion as error:

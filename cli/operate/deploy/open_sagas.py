@@ -11,8 +11,8 @@ from temporalio.client import Client
 
 from activities.executions import list_executions
 from cli.operate.deploy.deployment import Deployment
-from cli.operate.histories import Named, recorded
-from cli.operate.replay import Replayed, replayed
+from cli.operate.histories import Named, fetch_histories
+from cli.operate.replay import Replayed, replay_histories
 from contracts.workflow_io import SAGA_TYPES, any_of
 
 TYPES = any_of([*(kind.name for kind in SAGA_TYPES), "AuditOrders"])
@@ -49,10 +49,10 @@ async def replay_open(client: Client, query: str) -> AsyncIterator[Replayed]:
     """Replay each of them against the code in the working folder. One that ends meanwhile too."""
 
     async def histories() -> AsyncIterator[Named]:
-        async for history in recorded(client, query):
+        async for history in fetch_histories(client, query):
             yield Named(history.workflow_id, history)
 
-    async for replay in replayed(histories()):
+    async for replay in replay_histories(histories()):
         yield replay
 
 

@@ -35,34 +35,34 @@ async def promote(deployment: Deployment, build_id: str, pace: Pace, say: Say) -
 
     NoVersion if its workers have never been there.
     """
-    routing = await _known(deployment, build_id)
+    routing = await _find_version(deployment, build_id)
     if routing.current == build_id:
-        say(f"{named(build_id)} take all new orders already")
+        say(f"{describe_workers(build_id)} take all new orders already")
         return True
     others = await deployment.unversioned_workers()
     if not routing.current and not others:
         await deployment.set_current(build_id)
-        say(f"{named(build_id)} take all new orders: there are no others")
+        say(f"{describe_workers(build_id)} take all new orders: there are no others")
         return True
-    before = named(routing.current)
+    before = describe_workers(routing.current)
     for percent in pace.steps:
         await deployment.ramp(build_id, percent)
         say(f"{percent:g} % of new orders go to {build_id}")
-        if why := await _held(deployment, build_id, pace, say):
+        if why := await _watch_step(deployment, build_id, pace, say):
             await deployment.unramp()
             say(f"rolled back, {before} take all new orders: {why}")
             return False
     await deployment.set_current(build_id)
-    say(f"{named(build_id)} take all new orders; before, {before} did")
+    say(f"{describe_workers(build_id)} take all new orders; before, {before} did")
     return True
 
 
-def named(build_id: str) -> str:
-    """The workers of a version, in words."""
+def describe_workers(build_id: str) -> str:
+    """Name the workers of a version, in words."""
     return f"workers of {build_id}" if build_id else "workers without a version"
 
 
-async def _known(deployment: Deployment, build_id: str) -> Routing:
+async def _find_version(deployment: Deployment, build_id: str) -> Routing:
     routing = await deployment.routing()
     if not routing.knows(build_id):
         known = ", ".join(version.build_id for version in routing.versions) or "none"
@@ -70,14 +70,14 @@ async def _known(deployment: Deployment, build_id: str) -> Routing:
     return routing
 
 
-async def _held(deployment: Deployment, build_id: str, pace: Pace, say: Say) -> str | None:
+async def _watch_step(deployment: Deployment, build_id: str, pace: Pace, say: Say) -> str | None:
     """Watch this step until it is over; why the version must not stay, if so."""
     since = (await deployment.routing()).since
     assert since is not None  # noqa: S101 - it has just been changed
     began = time.monotonic()
     while True:
         found = await look(deployment, build_id, since)
-        if why := unfit(found, pace):
+        if why := explain_unfit(found, pace):
             return why
         waited = time.monotonic() - began
         if waited >= pace.seconds and found.ended >= pace.orders:
@@ -88,7 +88,7 @@ async def _held(deployment: Deployment, build_id: str, pace: Pace, say: Say) -> 
         await asyncio.sleep(LOOK)
 
 
-def unfit(found: Troubles, pace: Pace) -> str | None:
+def explain_unfit(found: Troubles, pace: Pace) -> str | None:
     """Why a version with these troubles must not stay; None if it may."""
     if found.standing:
         saga_id, why = next(iter(found.standing.items()))
@@ -107,7 +107,7 @@ async def roll_back(deployment: Deployment, to: str | None, say: Say) -> str:
     routing = await deployment.routing()
     if routing.ramping is not None and to is None:
         await deployment.unramp()
-        say(f"{named(routing.current)} take all new orders again")
+        say(f"{describe_workers(routing.current)} take all new orders again")
         return routing.ramping
     former = routing.former if to is None else to
     if former and not routing.knows(former):
@@ -117,11 +117,14 @@ async def roll_back(deployment: Deployment, to: str | None, say: Say) -> str:
     if routing.ramping is not None:
         await deployment.unramp()
     await deployment.set_current(former)
-    say(f"{named(former)} take all new orders again, instead of {named(routing.current)}")
+    others = describe_workers(routing.current)
+    say(f"{describe_workers(former)} take all new orders again, instead of {others}")
     return routing.current
 
 
-async def drained(deployment: Deployment, build_id: str, within: float, say: Say) -> bool:
+async def wait_until_drained(
+    deployment: Deployment, build_id: str, within: float, say: Say
+) -> bool:
     """Wait until a version has no open saga; False if it has some when the time is over.
 
     NoVersion if it still gets new ones.
@@ -139,5 +142,5 @@ async def drained(deployment: Deployment, build_id: str, within: float, say: Say
         if found and time.monotonic() - began >= within:
             return False
         await asyncio.sleep(LOOK)
-    say(f"{named(build_id)} have no open saga: they can be stopped")
+    say(f"{describe_workers(build_id)} have no open saga: they can be stopped")
     return True
