@@ -21,7 +21,7 @@ from api.server import allow_many_connections, serve
 from contracts.names import ORDER_EVENTS
 from infrastructure.http.circuit_breaker_metrics import make_observer
 from infrastructure.http.graceful_shutdown import drain_option
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from infrastructure.security.access_tokens import MAX_BYTES, MAX_LEEWAY, Verifier
 from infrastructure.security.jwks import demand_usable, open_keys
 from infrastructure.security.key_ring import KeysUnusable
@@ -31,7 +31,7 @@ from infrastructure.telemetry.temporal import plugins, replay_safe
 from infrastructure.temporal.client import connect, demand_keys, runtime_of
 from services.composition import breakers_of, open_services_at
 from services.event.wiring import open_webhooks
-from services.locations import Places, PlaceSettings
+from services.locations import ServiceLocations, ServiceLocationSettings
 from workers.claims import claiming
 from workers.deployment_version import VersionSettings
 from workers.lint import findings
@@ -123,19 +123,21 @@ def auth_settings() -> AuthSettings:
 
 @asynccontextmanager
 async def open_backend(
-    auth: AuthSettings, places: Places, to_temporal: Connecting, *, work: bool
+    auth: AuthSettings, locations: ServiceLocations, to_temporal: Connecting, *, work: bool
 ) -> AsyncIterator[Backend]:
     """The backend from the environment. Connections are made when first needed.
 
     With `work` there are workers in this process: orders that are accepted here are begun here,
     with the answer to their start (docs/adr/0061-eager-start.md).
     """
-    orders = places.databases.get("order")  # a remote service gives no notice
-    notices = Notices(orders, ORDER_EVENTS) if orders else None
+    orders = locations.databases.get("order")  # a remote service gives no notification
+    notifications = NotificationListener(orders, ORDER_EVENTS) if orders else None
     client = await to_temporal(lazy=True)
     async with (
         open_keys(auth.api_auth_jwks) as keys,
-        open_services_at(places, "api", observe=make_observer(breakers_of(places))) as services,
+        open_services_at(
+            locations, "api", observe=make_observer(breakers_of(locations))
+        ) as services,
         open_webhooks(EventPlace().event_database_url) as webhooks,
     ):
         verifier = Verifier(
@@ -151,7 +153,7 @@ async def open_backend(
             services,
             verifier,
             settings.temporal_ui_url,
-            notices=notices,
+            notifications=notifications,
             fast_path=settings.fast_path,
             most_open=settings.most_open_sagas,
             webhooks=webhooks,
@@ -192,7 +194,7 @@ def run_api(
     if options.work and (wrong := findings()):
         sys.exit("\n".join(str(finding) for finding in wrong))
     allow_many_connections()
-    auth, places = auth_settings(), PlaceSettings().places()
+    auth, locations = auth_settings(), ServiceLocationSettings().locations()
     try:
         demand_keys()
     except KeysUnusable as error:
@@ -200,7 +202,7 @@ def run_api(
     with telemetry_of("api", replay_safe) as telemetry:
         runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
         client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))
-        opening = partial(open_backend, auth, places, client, work=options.work)
+        opening = partial(open_backend, auth, locations, client, work=options.work)
         app = create_app(extend(opening), *installs)
         serve_handbook(app, ApiSettings().api_handbook)
         serve(app, options.host, options.port, options.drain)

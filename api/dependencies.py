@@ -11,7 +11,7 @@ from api.overload.concurrency_limit import ConcurrencyLimit
 from api.overload.load_shedding import LoadShedder
 from api.temporal.saga_gateway import OrderSagas
 from contracts.webhooks import WebhookService
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from infrastructure.security.access_tokens import Verifier
 from services.composition import Services
 
@@ -51,7 +51,7 @@ class Backend:
         verifier: Verifier,
         temporal_ui: str,
         *,
-        notices: Notices | None = None,
+        notifications: NotificationListener | None = None,
         fast_path: bool = True,
         starts: int = MOST_STARTS,
         streams: int = MOST_STREAMS,
@@ -62,7 +62,7 @@ class Backend:
         """Put the parts together. `starts` is how many orders are accepted at once.
 
         `most_open` is how many sagas may be open before new orders have to wait; None for any.
-        `notices` are of the order database; without, live events come up to a second late.
+        `notifications` are of the order database; without, live events come up to a second late.
         """
         sagas = OrderSagas(client, fast_path=fast_path)
         load_shedder = LoadShedder(client, most_open)
@@ -82,7 +82,7 @@ class Backend:
             load_shedder=load_shedder,
             waiting=ConcurrencyLimit(MOST_WAITING),
             streams=ConcurrencyLimit(streams),
-            broadcaster=EventBroadcaster(services.orders, notices),
+            broadcaster=EventBroadcaster(services.orders, notifications),
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
             webhooks=webhooks,
             plain_webhooks=plain_webhooks,

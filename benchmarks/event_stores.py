@@ -33,7 +33,7 @@ from infrastructure.messaging.outbox import Outbox, OutboxTables
 from infrastructure.messaging.postgres_bus import PostgresBus
 from infrastructure.messaging.relay import Relay
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from services.event import tables as event_tables
 from services.order import tables as order_tables
 
@@ -93,10 +93,10 @@ class Ours:
         outbox = Outbox(order_tables.outbox)
         async with self._orders.transaction() as tx:
             await outbox.publish(tx, [_make_domain_event(n) for n in range(events)])
-        notices = Notices("", "")  # nobody listens: it is called until nothing waits
-        bus = PostgresBus(self._events, event_tables.bus, notices)
+        notifications = NotificationListener("", "")  # unused: called until nothing waits
+        bus = PostgresBus(self._events, event_tables.bus, notifications)
         tables = OutboxTables(order_tables.outbox, order_tables.set_aside)
-        relay = Relay("order", self._orders, tables, bus, notices)
+        relay = Relay("order", self._orders, tables, bus, notifications)
         began = time.perf_counter()
         while await relay.relay():
             pass

@@ -10,7 +10,7 @@ from infrastructure.messaging.bus import Bus
 from infrastructure.messaging.outbox import CHANNEL, OutboxTables, outbox_table, set_aside_table
 from infrastructure.messaging.relay import Relay
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from infrastructure.settings import ServiceDatabaseSettings
 
 # Each service has its outbox in a database of its own, and all look alike.
@@ -31,12 +31,14 @@ class OutboxSettings(ServiceDatabaseSettings):
 
 @asynccontextmanager
 async def open_relays(urls: Mapping[str, str], bus: Bus) -> AsyncIterator[list[Relay]]:
-    """A relay for each of these databases, listening to its notices."""
+    """A relay for each of these databases, listening to its notifications."""
     async with AsyncExitStack() as stack:
         relays = []
         for service, url in urls.items():
             database = Database(url, pool_size=2)
             stack.push_async_callback(database.close)
-            notices = await stack.enter_async_context(Notices(url, CHANNEL).listening())
-            relays.append(Relay(service, database, OUTBOXES[service], bus, notices))
+            notifications = await stack.enter_async_context(
+                NotificationListener(url, CHANNEL).listening()
+            )
+            relays.append(Relay(service, database, OUTBOXES[service], bus, notifications))
         yield relays

@@ -22,10 +22,10 @@ from infrastructure.rpc.tokens import Bearer
 from infrastructure.security.access_tokens import Issuer
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from services.inventory import wiring as inventory
-from services.locations import Places
+from services.locations import ServiceLocations
 from services.order import wiring as order
 from services.payment import wiring as payment
-from services.service_handle import Opened
+from services.service_handle import ServiceHandle
 from services.user import wiring as user
 
 PROTOCOLS: Mapping[str, type] = {
@@ -34,7 +34,7 @@ PROTOCOLS: Mapping[str, type] = {
     "inventory": InventoryService,
     "payment": PaymentService,
 }
-Opening = AbstractAsyncContextManager[Opened[Any]]
+Opening = AbstractAsyncContextManager[ServiceHandle[Any]]
 LOCAL: Mapping[str, Callable[[str], Opening]] = {
     "order": order.open_service,
     "inventory": inventory.open_service,
@@ -68,39 +68,43 @@ async def open_services(
     settings: DatabaseSettings, provider: ProviderSettings
 ) -> AsyncIterator[Services]:
     """All services in this process."""
-    async with open_services_at(Places.local(settings, provider), "in-process") as services:
+    async with open_services_at(
+        ServiceLocations.local(settings, provider), "in-process"
+    ) as services:
         yield services
 
 
 @asynccontextmanager
 async def open_services_at(
-    places: Places, subject: str, *, observe: Observer = ignore_state
+    locations: ServiceLocations, subject: str, *, observe: Observer = ignore_state
 ) -> AsyncIterator[Services]:
     """The services, each where it is; connections are made when needed and closed at the end.
 
     `subject` is who we are to services at URLs. `observe` hears of every breaker's state.
     """
     async with AsyncExitStack() as stack:
-        found: dict[str, Opened[Any]] = {}
+        found: dict[str, ServiceHandle[Any]] = {}
         probes: dict[str, Callable[[], Awaitable[None]]] = {}
         for service in PROTOCOLS:
             found[service] = await stack.enter_async_context(
-                _open(service, places, subject, observe)
+                _open(service, locations, subject, observe)
             )
-            probes[_probe_name(service, places)] = found[service].ready
-        known = {SERVICES[service].value: opened.service for service, opened in found.items()}
+            probes[_probe_name(service, locations)] = found[service].ready
+        known = {SERVICES[service].value: handle.service for service, handle in found.items()}
         yield Services(**known, probes=probes)
 
 
-def _open(service: str, places: Places, subject: str, observe: Observer) -> Opening:
-    url = places.databases.get(service)
-    if url is None and places.issuer is not None:
-        remote_at = partial(open_remote, service, places.urls[service], places.issuer, subject)
-        return remote_at(observe, authorities=places.authorities)
-    if service == "payment" and places.provider is not None:
-        return payment.open_service(str(url), places.provider, observe=observe)
+def _open(service: str, locations: ServiceLocations, subject: str, observe: Observer) -> Opening:
+    url = locations.databases.get(service)
+    if url is None and locations.issuer is not None:
+        remote_at = partial(
+            open_remote, service, locations.urls[service], locations.issuer, subject
+        )
+        return remote_at(observe, authorities=locations.authorities)
+    if service == "payment" and locations.provider is not None:
+        return payment.open_service(str(url), locations.provider, observe=observe)
     if service == "user":
-        return user.open_service(str(url), keys=places.user_keys)
+        return user.open_service(str(url), keys=locations.user_keys)
     return LOCAL[service](str(url))
 
 
@@ -113,7 +117,7 @@ async def open_remote(
     observe: Observer = ignore_state,
     *,
     authorities: Path | None = None,
-) -> AsyncIterator[Opened[Any]]:
+) -> AsyncIterator[ServiceHandle[Any]]:
     """A service at a URL: has the methods of its Protocol."""
     async with open_client(url, authorities) as http:
         client = ServiceClient(
@@ -123,13 +127,13 @@ async def open_remote(
             Breaker(breaker_of(service), observe=observe),
             deadline=DEADLINES[service],
         )
-        yield Opened(remote(PROTOCOLS[service], client), client.ready)
+        yield ServiceHandle(remote(PROTOCOLS[service], client), client.ready)
 
 
-def breakers_of(places: Places) -> list[str]:
+def breakers_of(locations: ServiceLocations) -> list[str]:
     """The names of the circuit breakers that these services have in this process."""
-    ours = [payment.PROVIDER] if places.provider is not None else []
-    return [breaker_of(service) for service in places.urls] + ours
+    ours = [payment.PROVIDER] if locations.provider is not None else []
+    return [breaker_of(service) for service in locations.urls] + ours
 
 
 def breaker_of(service: str) -> str:
@@ -137,8 +141,8 @@ def breaker_of(service: str) -> str:
     return f"{service}_service"
 
 
-def _probe_name(service: str, places: Places) -> str:
+def _probe_name(service: str, locations: ServiceLocations) -> str:
     """What /health/ready calls it."""
-    if service in places.urls:
+    if service in locations.urls:
         return f"{service}_service"
     return f"{DATABASES[service]}_database"

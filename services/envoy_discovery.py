@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings
 from contracts.names import SERVICES
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.postgres.database import Database
-from infrastructure.registry.health_checker import Publish, Watch, health_by
+from infrastructure.registry.health_checker import HealthChecker, Publish, health_by
 from infrastructure.registry.postgres import PostgresRegistry
 from infrastructure.registry.registry import Instance
 from infrastructure.settings import DatabaseUrl
@@ -39,7 +39,7 @@ async def run(folder: Path) -> None:
             files = EndpointFiles(folder)
             files.make(tuple(SERVICES))
             publish = _publish_and_count(files.publish)
-            await Watch(registry, tuple(SERVICES), health_by(http), publish).run(stop)
+            await HealthChecker(registry, tuple(SERVICES), health_by(http), publish).run(stop)
     finally:
         await database.close()
 

@@ -20,7 +20,7 @@ from infrastructure.settings import (
 
 
 @dataclass(frozen=True)
-class Places:
+class ServiceLocations:
     """By service: the URL of its database if it is to run in this process, else its own URL.
 
     `provider` and `user_keys` are for services in this process, `issuer` mints the tokens by
@@ -46,7 +46,7 @@ class Places:
             raise ValueError("set PAYMENT_PROVIDER_URL and PAYMENT_PROVIDER_KEY")
 
     @classmethod
-    def local(cls, settings: DatabaseSettings, provider: ProviderSettings) -> "Places":
+    def local(cls, settings: DatabaseSettings, provider: ProviderSettings) -> "ServiceLocations":
         """All services in this process."""
         databases = {
             service: str(getattr(settings, f"{service}_database_url")) for service in SERVICES
@@ -54,7 +54,7 @@ class Places:
         return cls(databases, provider=provider)
 
 
-class PlaceSettings(ServiceDatabaseSettings, ServiceUrlSettings):
+class ServiceLocationSettings(ServiceDatabaseSettings, ServiceUrlSettings):
     """USER_DATABASE_URL or USER_SERVICE_URL, and so on; who we are to services at URLs."""
 
     service_auth_issuer: str = Field(
@@ -67,11 +67,11 @@ class PlaceSettings(ServiceDatabaseSettings, ServiceUrlSettings):
         default=None, description="Authorities (PEM) that services' certificates are signed by"
     )
 
-    def places(self) -> Places:
+    def locations(self) -> ServiceLocations:
         """What was set. ValueError if it makes no whole; OSError if the key cannot be read."""
         databases = self.databases()
         provider = ProviderSettings() if "payment" in databases else None
-        return Places(
+        return ServiceLocations(
             databases,
             self.urls(),
             provider,

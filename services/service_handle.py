@@ -8,7 +8,7 @@ S = TypeVar("S")
 
 
 @dataclass(frozen=True)
-class Opened(Generic[S]):
+class ServiceHandle(Generic[S]):
     """A service, and whether what it needs answers: `ready` raises Unavailable if not."""
 
     service: S

@@ -19,7 +19,7 @@ from infrastructure.telemetry.temporal import plugins, replay_safe
 from infrastructure.temporal.client import connect, runtime_of
 from saga.lint import MissingSearchAttributes, check_search_attributes
 from services.composition import Services, breakers_of, open_services_at
-from services.locations import PlaceSettings
+from services.locations import ServiceLocationSettings
 from workers import schedules
 from workers.claims import NamespaceMissing, NamespaceTaken, claim_patiently
 from workers.deployment_version import VersionSettings
@@ -62,10 +62,10 @@ async def run(options: argparse.Namespace, joining: Connect) -> None:
         if options.health_port:
             health = serving_health(options.health_port, ready.is_set, options.observed_from)
             await stack.enter_async_context(health)
-        places = PlaceSettings().places()
-        breakers = make_observer(breakers_of(places))
+        locations = ServiceLocationSettings().locations()
+        breakers = make_observer(breakers_of(locations))
         services = await stack.enter_async_context(
-            open_services_at(places, options.identity, observe=breakers)
+            open_services_at(locations, options.identity, observe=breakers)
         )
         working = asyncio.create_task(_work(options, services, ready, joining))
         stopping = asyncio.create_task(stop.wait())

@@ -19,14 +19,14 @@ from api.orders.subscriber_queue import SubscriberQueue
 from contracts.event_records import BEGINNING, LIMIT, Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
 from infrastructure.cancellation import not_cancelled
-from infrastructure.postgres.notify import Notices, Watch
+from infrastructure.postgres.notify import NotificationListener, Subscription
 from infrastructure.telemetry.metrics import counter
 from saga.participant import NotFound, Unavailable
 
 PAGE = 200  # events read at once
 TURNS = 3  # of a pool's ten connections, when a crowd comes at once, after a restart say
-LOOK_EVERY = 1.0  # seconds; a notice is lost if a worker dies right after its commit
-LOOK_AGAIN = 0.02  # seconds; after a notice, an older transaction may still hold its event back
+LOOK_EVERY = 1.0  # seconds; a notification is lost if a worker dies right after its commit
+LOOK_AGAIN = 0.02  # seconds; an older transaction may still hold back the event of a notification
 ALL_ORDERS = None  # the key of those who subscribe to all
 
 log = logging.getLogger(__name__)
@@ -58,14 +58,16 @@ def _count_lost(times: int) -> None:
 class EventBroadcaster:
     """Hands new events to all subscribers in this process.
 
-    Without notices, which come from the order database, it looks every second only. Whoever reads
+    Without `notifications` of the order database, it looks every second only. Whoever reads
     for a subscriber takes a turn, `async with broadcaster.turn`, so that a crowd of them leaves the
     database to other requests.
     """
 
-    def __init__(self, orders: OrderService, notices: Notices | None = None) -> None:
+    def __init__(
+        self, orders: OrderService, notifications: NotificationListener | None = None
+    ) -> None:
         self._orders = orders
-        self._notices = notices
+        self._notifications = notifications
         self._queues: dict[str | None, set[SubscriberQueue]] = defaultdict(set)
         self.turn = asyncio.Semaphore(TURNS)
         self._subscribed = asyncio.Event()
@@ -77,11 +79,11 @@ class EventBroadcaster:
         _count_lost(0)  # so that both can be read before the first
         count_unknown(0)
         async with AsyncExitStack() as stack:
-            watch = Watch()
-            if self._notices is not None:
-                await stack.enter_async_context(self._notices.listening())
-                watch = stack.enter_context(self._notices.watch())
-            task = asyncio.create_task(self._run(watch))
+            subscription = Subscription()
+            if self._notifications is not None:
+                await stack.enter_async_context(self._notifications.listening())
+                subscription = stack.enter_context(self._notifications.subscribe())
+            task = asyncio.create_task(self._run(subscription))
             try:
                 yield
             finally:
@@ -156,7 +158,7 @@ class EventBroadcaster:
             if not self._queues[key]:
                 del self._queues[key]
 
-    async def _run(self, watch: Watch) -> None:
+    async def _run(self, subscription: Subscription) -> None:
         """For ever. Where it starts does not matter: who comes then reads for himself before."""
         head: Position | None = None
         pause = LOOK_AGAIN
@@ -179,8 +181,8 @@ class EventBroadcaster:
                 self._publish(event)
                 head = event.position
             if len(events) < PAGE:
-                rung = await watch.wait(pause)
-                pause = LOOK_AGAIN if rung else min(2 * pause, LOOK_EVERY)
+                woken = await subscription.wait(pause)
+                pause = LOOK_AGAIN if woken else min(2 * pause, LOOK_EVERY)
 
     async def _read_next(self, head: Position) -> tuple[Position, Sequence[PositionedEvent]]:
         """What is next, and behind which event. The last one is read again, to see it there."""

@@ -15,7 +15,7 @@ from infrastructure.security.key_ring import KeysUnusable
 from infrastructure.telemetry.setup import telemetry_of
 from infrastructure.temporal.client import namespace_of
 from infrastructure.temporal.codec_settings import PayloadSettings
-from infrastructure.temporal.data_converter import readable
+from infrastructure.temporal.data_converter import readable_encryptor
 
 
 class CodecSettings(BaseSettings):
@@ -32,13 +32,13 @@ class CodecSettings(BaseSettings):
 async def serve(host: str, port: int) -> None:
     """Serve until told to stop. KeysUnusable, or ValidationError, if settings are missing."""
     settings, namespace = CodecSettings(), namespace_of()
-    safe = readable(PayloadSettings.of(), namespace)
+    encryptor = readable_encryptor(PayloadSettings.of(), namespace)
     demand_usable(settings.api_auth_jwks)
     async with open_keys(settings.api_auth_jwks) as keys:
         verifier = Verifier(
             keys, issuer=settings.api_auth_issuer, audience=settings.api_auth_audience
         )
-        app = create_app(safe, namespace, verifier, [settings.temporal_ui_url.rstrip("/")])
+        app = create_app(encryptor, namespace, verifier, [settings.temporal_ui_url.rstrip("/")])
         config = uvicorn.Config(
             app, host=host, port=port, ws="none", log_config=None, access_log=False,
             server_header=False,

@@ -25,7 +25,7 @@ from infrastructure.http.health_endpoints import LIVE, live
 from infrastructure.security.access_tokens import TokenRefused, Verifier, bearer_token
 from infrastructure.security.key_ring import EncryptionError
 from infrastructure.telemetry.web import telemetry
-from infrastructure.temporal.payload_codec import Safe
+from infrastructure.temporal.payload_codec import PayloadEncryptor
 from saga.participant import Unavailable
 
 log = logging.getLogger("codec")
@@ -74,7 +74,9 @@ class WirePayloads(BaseModel):
     payloads: Annotated[list[WirePayload], Field(max_length=MOST)] = Field(default_factory=list)
 
 
-def create_app(safe: Safe, namespace: str, verifier: Verifier, origins: Sequence[str]) -> FastAPI:
+def create_app(
+    encryptor: PayloadEncryptor, namespace: str, verifier: Verifier, origins: Sequence[str]
+) -> FastAPI:
     """The application for one namespace; pages of `origins` may call it."""
     app = FastAPI(
         docs_url=None, redoc_url=None, openapi_url=None, max_body_size=MAX_BODY,
@@ -94,12 +96,14 @@ def create_app(safe: Safe, namespace: str, verifier: Verifier, origins: Sequence
     @app.post("/encode")
     async def encode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s encoded %s payloads", who, len(body.payloads))
-        return _to_wire([safe.seal(_payload(payload), None) for payload in body.payloads])
+        return _to_wire([encryptor.seal(_payload(payload), None) for payload in body.payloads])
 
     @app.post("/decode")
     async def decode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s decoded %s payloads", who, len(body.payloads))
-        return _to_wire([_open_or_explain(safe, _payload(payload)) for payload in body.payloads])
+        return _to_wire(
+            [_open_or_explain(encryptor, _payload(payload)) for payload in body.payloads]
+        )
 
     _add_sign_in(app)
     return app
@@ -152,10 +156,10 @@ def _to_wire(payloads: Sequence[Payload]) -> WirePayloads:
     )
 
 
-def _open_or_explain(safe: Safe, payload: Payload) -> Payload:
+def _open_or_explain(encryptor: PayloadEncryptor, payload: Payload) -> Payload:
     """The payload in it; if it cannot be opened, why, so that the others of a page are shown."""
     try:
-        return safe.open(payload, None)
+        return encryptor.open(payload, None)
     except EncryptionError as error:
         said = {"not decoded": type(error).__name__, "detail": str(error)}
         return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(said).encode())

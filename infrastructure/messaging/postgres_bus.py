@@ -35,7 +35,7 @@ from infrastructure.messaging.bus import (
 )
 from infrastructure.messaging.bus_tables import LAGS, BusTables
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices, announce
+from infrastructure.postgres.notify import NotificationListener, announce
 from infrastructure.postgres.slow_transactions import may_take_long
 from saga.participant import Unavailable
 
@@ -65,11 +65,13 @@ class _Hands(NamedTuple):
 class PostgresBus:
     """Implements `infrastructure.messaging.bus.Bus`."""
 
-    def __init__(self, database: Database, tables: BusTables, notices: Notices) -> None:
+    def __init__(
+        self, database: Database, tables: BusTables, notifications: NotificationListener
+    ) -> None:
         self._database = database
         self._events = tables.events
         self._positions = tables.positions
-        self._notices = notices
+        self._notifications = notifications
 
     async def publish(self, events: Sequence[CloudEvent], *, again: int = 0) -> Publication:
         """Append to the log, in one statement."""
@@ -117,7 +119,7 @@ class PostgresBus:
 
     async def _work(self, subscription: str, lane: int, hands: _Hands) -> None:
         queue = False
-        with self._notices.watch(str(lane)) as watch:
+        with self._notifications.subscribe(str(lane)) as changes:
             while not_cancelled():
                 rest: float | None = POLL
                 try:
@@ -128,9 +130,9 @@ class PostgresBus:
                     log.exception("%s, lane %s: trying again", subscription, lane)
                 queue = False
                 if rest != 0:
-                    rung = await watch.wait(POLL if rest is None else rest)
+                    woken = await changes.wait(POLL if rest is None else rest)
                     # Who is never idle would never let go for long enough.
-                    queue = rung and rest is None
+                    queue = woken and rest is None
 
     async def _turn(
         self, subscription: str, lane: int, hands: _Hands, *, queue: bool
@@ -236,8 +238,8 @@ async def open_postgres_bus(
     """A bus with its own connections."""
     database = Database(url, pool_size=pool_size)
     try:
-        async with Notices(url, CHANNEL).listening() as notices:
+        async with NotificationListener(url, CHANNEL).listening() as notifications:
             await _begin_epoch(database)
-            yield PostgresBus(database, tables, notices)
+            yield PostgresBus(database, tables, notifications)
     finally:
         await database.close()

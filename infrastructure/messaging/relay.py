@@ -22,7 +22,7 @@ from infrastructure.messaging.bus import Bus, Publication
 from infrastructure.messaging.outbox import OutboxTables
 from infrastructure.messaging.set_aside import KNOWN, UNKNOWN, SetAside
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from saga.participant import Unavailable
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ BATCH = 200
 # event or two hundred: without this, relaying took a tenth of all CPU time of an order; with 0.1 s
 # at twenty orders a second a twelfth still.
 GATHER = 0.25
-POLL = 1.0  # seconds; most looks are woken by a notice
+POLL = 1.0  # seconds; most looks are woken by a notification
 PUT_BACK_EVERY = 60.0  # seconds; a relay of another release may run beside
 LOCK = 0x0B0C
 # What may be wrong with an event and not with the bus.
@@ -48,19 +48,19 @@ class Relay:
         database: Database,
         tables: OutboxTables,
         bus: Bus,
-        notices: Notices,
+        notifications: NotificationListener,
     ) -> None:
         self._service = service
         self._database = database
         self._outbox = tables.outbox
         self._set_aside = SetAside(service, database, tables)
         self._bus = bus
-        self._notices = notices
+        self._notifications = notifications
         self._put_back_at: float | None = None
 
     async def run(self) -> None:
         """Relay until cancelled."""
-        with self._notices.watch() as watch:
+        with self._notifications.subscribe() as subscription:
             while not_cancelled():
                 try:
                     relayed = await self.relay()
@@ -71,7 +71,7 @@ class Relay:
                     log.exception("outbox of %s: cannot be relayed, trying again", self._service)
                     relayed = 0
                 if relayed < BATCH:
-                    await watch.wait(POLL)
+                    await subscription.wait(POLL)
                     await asyncio.sleep(GATHER)
 
     async def relay(self) -> int:

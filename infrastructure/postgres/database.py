@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, Oper
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from infrastructure.postgres.notify import NOTICES, Bell, Notice
+from infrastructure.postgres.notify import NOTIFICATIONS, Notification, Notifier
 from infrastructure.postgres.slow_transactions import open_transaction
 from saga.participant import Unavailable
 
@@ -51,7 +51,7 @@ class Database:
         )
         event.listen(self._engine.sync_engine, "checkout", _replace_closed)
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._bell = Bell(
+        self._notifier = Notifier(
             create_async_engine(
                 url,
                 pool_size=1,
@@ -64,17 +64,17 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: commits on a clean exit, else rolls back. Then it sends its notices.
+        """One transaction: commits on a clean exit, else rolls back. Then it notifies.
 
         Raises Unavailable where the database is away, overloaded, or lost the connection. A lost
         COMMIT is among these: its outcome is unknown, and the barrier answers the retry.
         """
-        notices: set[Notice] = set()
+        notifications: set[Notification] = set()
         with open_transaction():
             async with _translate_errors(), self._engine.begin() as connection:
-                connection.info[NOTICES] = notices
+                connection.info[NOTIFICATIONS] = notifications
                 yield connection
-        self._bell.ring(notices)
+        self._notifier.notify(notifications)
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
@@ -113,7 +113,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._bell.close()
+        await self._notifier.close()
         await self._engine.dispose()
 
 

@@ -19,8 +19,8 @@ Healthy = Callable[[Instance], Awaitable[bool]]
 Publish = Callable[[Mapping[str, Sequence[Instance]]], None]
 
 
-class Watch:
-    """One list, looked after. `publish` gets the instances of each of the services."""
+class HealthChecker:
+    """Checks the instances on one list. `publish` gets the instances of each of the services."""
 
     def __init__(
         self, registry: Registry, services: Sequence[str], healthy: Healthy, publish: Publish

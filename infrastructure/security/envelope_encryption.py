@@ -31,7 +31,7 @@ class Sealed:
     data: bytes
 
 
-class Vault:
+class EnvelopeEncryptor:
     """Seals and opens under keys."""
 
     def __init__(self, keys: Keys) -> None:

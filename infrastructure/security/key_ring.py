@@ -8,7 +8,7 @@
         ├── Misplaced       sealed for another namespace, workflow or row: it was moved
         └── Tampered        changed since it was sealed, or sealed by somebody without our keys
 
-What is done with them is in `vault`.
+What is done with them is in `envelope_encryption`.
 """
 
 import base64

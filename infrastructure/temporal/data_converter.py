@@ -8,9 +8,9 @@ from temporalio.converter import (
     DefaultFailureConverterWithEncodedAttributes,
 )
 
-from infrastructure.security.envelope_encryption import Vault
+from infrastructure.security.envelope_encryption import EnvelopeEncryptor
 from infrastructure.temporal.codec_settings import PayloadSettings
-from infrastructure.temporal.payload_codec import EncryptionCodec, Plaintext, Safe
+from infrastructure.temporal.payload_codec import EncryptionCodec, PayloadEncryptor, Plaintext
 from infrastructure.temporal.undecodable_payloads import RefusingPayloadConverter
 
 
@@ -18,7 +18,7 @@ def converter_of(settings: PayloadSettings, namespace: str) -> DataConverter:
     """Plain, or encrypting. KeysUnusable if the settings ask for what cannot be."""
     if settings.mode == "off":
         return pydantic_data_converter
-    return encrypting(EncryptionCodec(safe_of(settings, namespace)))
+    return encrypting(EncryptionCodec(encryptor_of(settings, namespace)))
 
 
 def replaying(settings: PayloadSettings, namespace: str) -> DataConverter:
@@ -28,19 +28,21 @@ def replaying(settings: PayloadSettings, namespace: str) -> DataConverter:
     """
     if settings.mode == "off":
         return pydantic_data_converter
-    return encrypting(EncryptionCodec(readable(settings, namespace)))
+    return encrypting(EncryptionCodec(readable_encryptor(settings, namespace)))
 
 
-def readable(settings: PayloadSettings, namespace: str) -> Safe:
+def readable_encryptor(settings: PayloadSettings, namespace: str) -> PayloadEncryptor:
     """What opens all that can be opened, of any workflow, for people. KeysUnusable without keys."""
-    return Safe(Vault(settings.keys()), namespace, Plaintext.ACCEPT, bound=False)
+    return PayloadEncryptor(
+        EnvelopeEncryptor(settings.keys()), namespace, Plaintext.ACCEPT, bound=False
+    )
 
 
-def safe_of(settings: PayloadSettings, namespace: str) -> Safe:
+def encryptor_of(settings: PayloadSettings, namespace: str) -> PayloadEncryptor:
     """What seals and opens payloads of this namespace."""
     strict = settings.mode == "required"
     plaintext = Plaintext.REFUSE if strict else Plaintext.ACCEPT
-    return Safe(Vault(settings.keys()), namespace, plaintext)
+    return PayloadEncryptor(EnvelopeEncryptor(settings.keys()), namespace, plaintext)
 
 
 def encrypting(codec: EncryptionCodec) -> DataConverter:

@@ -22,7 +22,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
-from infrastructure.security.envelope_encryption import Sealed, Vault
+from infrastructure.security.envelope_encryption import EnvelopeEncryptor, Sealed
 from infrastructure.security.key_ring import Misplaced, NotEncrypted, Refused
 from infrastructure.temporal.undecodable_payloads import refusal
 
@@ -38,14 +38,19 @@ class Plaintext(StrEnum):
     ACCEPT = "accept"  # while workflows from before encryption are still open, and for replays
 
 
-class Safe:
+class PayloadEncryptor:
     """Seals and opens payloads of one namespace. Raises what `key_ring` names."""
 
     def __init__(
-        self, vault: Vault, namespace: str, plaintext: Plaintext, *, bound: bool = True
+        self,
+        envelope: EnvelopeEncryptor,
+        namespace: str,
+        plaintext: Plaintext,
+        *,
+        bound: bool = True,
     ) -> None:
         """Without `bound`, the payload of any workflow is opened for any other."""
-        self._vault = vault
+        self._envelope = envelope
         self._namespace = namespace
         self._plaintext = plaintext
         self._bound = bound
@@ -55,7 +60,7 @@ class Safe:
         if payload.metadata.get("encoding") == ENCODING:
             return payload
         place = f"{self._namespace}/{workflow_id or ''}".encode()
-        sealed = self._vault.seal(payload.SerializeToString(), place)
+        sealed = self._envelope.seal(payload.SerializeToString(), place)
         metadata = {
             "encoding": ENCODING,
             "key": sealed.key_id.encode(),
@@ -74,7 +79,7 @@ class Safe:
         self._demand_place(place, workflow_id)
         key_id = payload.metadata.get("key", b"").decode(errors="replace")
         sealed = Sealed(key_id, bytes(payload.metadata.get("data-key", b"")), payload.data)
-        return Payload.FromString(self._vault.open(sealed, place))
+        return Payload.FromString(self._envelope.open(sealed, place))
 
     def _demand_place(self, place: bytes, workflow_id: str | None) -> None:
         namespace, _, owner = place.decode(errors="replace").partition("/")
@@ -92,8 +97,8 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
     workflow fail for good. UnknownKey is raised, and what asked is tried again.
     """
 
-    def __init__(self, safe: Safe, workflow_id: str | None = None) -> None:
-        self._safe = safe
+    def __init__(self, encryptor: PayloadEncryptor, workflow_id: str | None = None) -> None:
+        self._encryptor = encryptor
         self._workflow_id = workflow_id
 
     def with_context(self, context: SerializationContext) -> "EncryptionCodec":
@@ -101,15 +106,17 @@ class EncryptionCodec(PayloadCodec, WithSerializationContext):
         knows = (WorkflowSerializationContext, ActivitySerializationContext)
         found = context.workflow_id if isinstance(context, knows) else None
         owner = OF_A_SCHEDULE.sub("", found) if found else None
-        return self if owner == self._workflow_id else EncryptionCodec(self._safe, owner)
+        return self if owner == self._workflow_id else EncryptionCodec(self._encryptor, owner)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Seal them."""
-        return [self._safe.seal(payload, self._workflow_id) for payload in payloads]
+        return [self._encryptor.seal(payload, self._workflow_id) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Open them. UnknownKey if one cannot be opened yet."""
-        return [open_or_refuse(self._safe.open, payload, self._workflow_id) for payload in payloads]
+        return [
+            open_or_refuse(self._encryptor.open, payload, self._workflow_id) for payload in payloads
+        ]
 
 
 def open_or_refuse(

@@ -9,16 +9,18 @@ from infrastructure.postgres.database import POOL_SIZE, Database
 from infrastructure.postgres.migrations import check
 from services.inventory.service import Inventory
 from services.migrate import migrations_of
-from services.service_handle import Opened
+from services.service_handle import ServiceHandle
 
 
 @asynccontextmanager
 async def open_service(
     url: str, *, pool_size: int = POOL_SIZE
-) -> AsyncIterator[Opened[InventoryService]]:
+) -> AsyncIterator[ServiceHandle[InventoryService]]:
     """The service on this database; it connects when first needed, and closes at the end."""
     database = Database(url, pool_size=pool_size)
     try:
-        yield Opened(Inventory(database), partial(check, database, migrations_of("inventory")))
+        yield ServiceHandle(
+            Inventory(database), partial(check, database, migrations_of("inventory"))
+        )
     finally:
         await database.close()

@@ -5,9 +5,9 @@ from fastapi import FastAPI
 from contracts.orders import OrderService
 from infrastructure.rpc import server
 from infrastructure.security.access_tokens import Verifier
-from services.service_handle import Opened
+from services.service_handle import ServiceHandle
 
 
-def create_app(opened: Opened[OrderService], verifier: Verifier) -> FastAPI:
+def create_app(handle: ServiceHandle[OrderService], verifier: Verifier) -> FastAPI:
     """Its operations as routes, for callers whose tokens the verifier lets pass."""
-    return server.create_app("order", OrderService, opened.service, verifier, opened.ready)
+    return server.create_app("order", OrderService, handle.service, verifier, handle.ready)

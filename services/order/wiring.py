@@ -9,16 +9,16 @@ from infrastructure.postgres.database import POOL_SIZE, Database
 from infrastructure.postgres.migrations import check
 from services.migrate import migrations_of
 from services.order.service import Orders
-from services.service_handle import Opened
+from services.service_handle import ServiceHandle
 
 
 @asynccontextmanager
 async def open_service(
     url: str, *, pool_size: int = POOL_SIZE
-) -> AsyncIterator[Opened[OrderService]]:
+) -> AsyncIterator[ServiceHandle[OrderService]]:
     """The service on this database; it connects when first needed, and closes at the end."""
     database = Database(url, pool_size=pool_size)
     try:
-        yield Opened(Orders(database), partial(check, database, migrations_of("order")))
+        yield ServiceHandle(Orders(database), partial(check, database, migrations_of("order")))
     finally:
         await database.close()

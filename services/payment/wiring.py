@@ -12,7 +12,7 @@ from infrastructure.settings import ProviderSettings
 from services.migrate import migrations_of
 from services.payment.provider.client import Provider
 from services.payment.service import Payments
-from services.service_handle import Opened
+from services.service_handle import ServiceHandle
 
 PROVIDER = "payment_provider"  # the name of its breaker
 
@@ -24,7 +24,7 @@ async def open_service(
     *,
     pool_size: int = POOL_SIZE,
     observe: Observer = ignore_state,
-) -> AsyncIterator[Opened[PaymentService]]:
+) -> AsyncIterator[ServiceHandle[PaymentService]]:
     """The service on this database and provider; it connects when first needed.
 
     `observe` hears of the breaker in front of the provider.
@@ -33,7 +33,7 @@ async def open_service(
     provider = Provider(settings, breaker=Breaker(PROVIDER, observe=observe))
     try:
         ready = partial(check, database, migrations_of("payment"))
-        yield Opened(Payments(database, provider), ready)
+        yield ServiceHandle(Payments(database, provider), ready)
     finally:
         await provider.close()
         await database.close()

@@ -8,7 +8,7 @@ import secrets
 from typing import NamedTuple
 
 from contracts.base import Message
-from infrastructure.security.envelope_encryption import Vault, decrypt, encrypt
+from infrastructure.security.envelope_encryption import EnvelopeEncryptor, decrypt, encrypt
 from infrastructure.security.key_ring import SIZE, EncryptionError, Keys
 from saga.participant import Unavailable
 
@@ -27,16 +27,16 @@ class SubjectKey(NamedTuple):
     key: bytes
 
 
-class Sealer:
-    """Seals and opens personal data. Without a vault, persons' keys are kept as they are."""
+class PersonalDataCipher:
+    """Seals and opens personal data. Without `envelope`, persons' keys are kept as they are."""
 
-    def __init__(self, vault: Vault | None = None) -> None:
-        self._vault = vault
+    def __init__(self, envelope: EnvelopeEncryptor | None = None) -> None:
+        self._envelope = envelope
 
     @classmethod
-    def under(cls, keys: Keys | None) -> "Sealer":
+    def under(cls, keys: Keys | None) -> "PersonalDataCipher":
         """Which wraps persons' keys under these, if there are any."""
-        return cls(Vault(keys) if keys else None)
+        return cls(EnvelopeEncryptor(keys) if keys else None)
 
     def seal(self, user_id: str, personal: Personal) -> tuple[SubjectKey, bytes]:
         """Under a new key: the key as it is to be kept, and the sealed data."""
@@ -52,18 +52,18 @@ class Sealer:
         return Personal.model_validate_json(plain)
 
     def _new_key(self) -> tuple[SubjectKey, bytes]:
-        if self._vault is None:
+        if self._envelope is None:
             key = secrets.token_bytes(SIZE)
             return SubjectKey(None, key), key
-        key_id, wrapped, key = self._vault.new_data_key()
+        key_id, wrapped, key = self._envelope.new_data_key()
         return SubjectKey(key_id, wrapped), key
 
     def _unwrap(self, kept: SubjectKey) -> bytes:
         if kept.key_id is None:
             return kept.key
-        if self._vault is None:
+        if self._envelope is None:
             raise Unavailable("persons' keys are wrapped: set USER_KEYS_FILE")
-        return self._vault.unwrap(kept.key_id, kept.key)
+        return self._envelope.unwrap(kept.key_id, kept.key)
 
 
 def _place(user_id: str) -> bytes:

@@ -11,7 +11,7 @@ from contracts.users import NewUser, User, ValidatedUser, ValidateUser
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
 from saga.participant import NotFound, Rejected, Unavailable
-from services.user.personal_data import Personal, Sealer, SubjectKey
+from services.user.personal_data import Personal, PersonalDataCipher, SubjectKey
 from services.user.tables import outbox, subject_keys, users
 
 ERASED = Personal(name="", email="")
@@ -20,15 +20,15 @@ ERASED = Personal(name="", email="")
 class Users:
     """Implements `contracts.users.UserService` on PostgreSQL. Personal data is kept sealed."""
 
-    def __init__(self, database: Database, sealer: Sealer | None = None) -> None:
+    def __init__(self, database: Database, cipher: PersonalDataCipher | None = None) -> None:
         self._database = database
         self._outbox = Outbox(outbox)
-        self._sealer = sealer or Sealer()
+        self._cipher = cipher or PersonalDataCipher()
 
     async def create(self, user: NewUser) -> User:
         """Open an account."""
         user_id = f"usr_{uuid4().hex}"
-        kept, sealed = self._sealer.seal(user_id, Personal(name=user.name, email=user.email))
+        kept, sealed = self._cipher.seal(user_id, Personal(name=user.name, email=user.email))
         key = insert(subject_keys).values(user_id=user_id, **kept._asdict())
         account = insert(users).values(id=user_id, sealed=sealed).returning(users.c.created_at)
         async with self._database.transaction() as tx:
@@ -91,7 +91,7 @@ class Users:
             raise Unavailable(
                 f"the key of {row['id']} is gone: erased, and brought back without it"
             )
-        return self._sealer.open(row["id"], SubjectKey(row["key_id"], row["key"]), row["sealed"])
+        return self._cipher.open(row["id"], SubjectKey(row["key_id"], row["key"]), row["sealed"])
 
 
 def _accounts() -> Select[Any]:

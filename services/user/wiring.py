@@ -9,23 +9,24 @@ from infrastructure.postgres.database import POOL_SIZE, Database
 from infrastructure.postgres.migrations import check
 from infrastructure.security.key_ring import Keys
 from services.migrate import migrations_of
-from services.service_handle import Opened
-from services.user.personal_data import Sealer
+from services.service_handle import ServiceHandle
+from services.user.personal_data import PersonalDataCipher
 from services.user.service import Users
 
 
 @asynccontextmanager
 async def open_service(
     url: str, *, pool_size: int = POOL_SIZE, keys: Keys | None = None
-) -> AsyncIterator[Opened[UserService]]:
+) -> AsyncIterator[ServiceHandle[UserService]]:
     """The service on this database; it connects when first needed, and closes at the end.
 
     `keys` wrap the keys of persons.
     """
     database = Database(url, pool_size=pool_size)
     try:
-        yield Opened(
-            Users(database, Sealer.under(keys)), partial(check, database, migrations_of("user"))
+        yield ServiceHandle(
+            Users(database, PersonalDataCipher.under(keys)),
+            partial(check, database, migrations_of("user")),
         )
     finally:
         await database.close()

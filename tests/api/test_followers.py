@@ -15,7 +15,7 @@ from contracts.event_records import BEGINNING, RecordedEvent
 from contracts.names import ORDER_EVENTS
 from infrastructure.eventstore.store import EventStore, NewEvent
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Conflict, Unavailable
 from services.order.service import Orders
@@ -39,7 +39,9 @@ async def database(databases: DatabaseSettings) -> AsyncIterator[Database]:
 async def running(
     databases: DatabaseSettings, database: Database
 ) -> AsyncIterator[EventBroadcaster]:
-    made = EventBroadcaster(Orders(database), Notices(databases.order_database_url, ORDER_EVENTS))
+    made = EventBroadcaster(
+        Orders(database), NotificationListener(databases.order_database_url, ORDER_EVENTS)
+    )
     async with made.running():
         yield made
 

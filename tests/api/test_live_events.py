@@ -17,7 +17,7 @@ from api.http.sse import HEARTBEAT, EventStream
 from api.security.authentication import Scope
 from contracts.names import ORDER_EVENTS, workflow_id
 from contracts.orders import StepNote
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from saga.participant import StepKey
 from tests.support.gates import BEFORE
 from tests.support.sse import stream
@@ -34,8 +34,8 @@ EVERYTHING = "/v1/events"
 async def serving(
     world: World, *, wire: type[TimeLimitedH11Protocol] = TimeLimitedH11Protocol, **options: Any
 ) -> AsyncIterator[Serving]:
-    notices = Notices(world.databases.order_database_url, ORDER_EVENTS)
-    app = api_app(world.client, world.services, notices=notices, **options)
+    notifications = NotificationListener(world.databases.order_database_url, ORDER_EVENTS)
+    app = api_app(world.client, world.services, notifications=notifications, **options)
     async with served(app, http=wire) as running:
         yield running
 

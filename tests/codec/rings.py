@@ -6,11 +6,11 @@ from pathlib import Path
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import DataConverter
 
-from infrastructure.security.envelope_encryption import Vault
+from infrastructure.security.envelope_encryption import EnvelopeEncryptor
 from infrastructure.security.key_ring import FixedKeys, Key, KeyRing, new_key, serialize_keys
 from infrastructure.temporal.codec_settings import PayloadSettings
 from infrastructure.temporal.data_converter import converter_of
-from infrastructure.temporal.payload_codec import Plaintext, Safe
+from infrastructure.temporal.payload_codec import PayloadEncryptor, Plaintext
 
 NOW = datetime.now(UTC)
 OLD = new_key(NOW - timedelta(days=30))
@@ -23,12 +23,14 @@ def ring(*keys: Key) -> KeyRing:
     return KeyRing.parse(serialize_keys(keys), "a test")
 
 
-def vault(*keys: Key) -> Vault:
-    return Vault(FixedKeys(ring(*keys)))
+def envelope(*keys: Key) -> EnvelopeEncryptor:
+    return EnvelopeEncryptor(FixedKeys(ring(*keys)))
 
 
-def safe(*keys: Key, namespace: str = "default", plaintext: Plaintext = Plaintext.REFUSE) -> Safe:
-    return Safe(vault(*keys), namespace, plaintext)
+def encryptor(
+    *keys: Key, namespace: str = "default", plaintext: Plaintext = Plaintext.REFUSE
+) -> PayloadEncryptor:
+    return PayloadEncryptor(envelope(*keys), namespace, plaintext)
 
 
 def key_file(folder: Path, *keys: Key) -> Path:

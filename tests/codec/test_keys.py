@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from infrastructure.security import key_ring
-from infrastructure.security.envelope_encryption import Vault
+from infrastructure.security.envelope_encryption import EnvelopeEncryptor
 from infrastructure.security.key_ring import KeyFile, KeyRing, KeysUnusable, serialize_keys
 from infrastructure.temporal.codec_settings import PayloadSettings
 from infrastructure.temporal.data_converter import converter_of
@@ -18,7 +18,7 @@ from local_stack.options import Options
 from local_stack.secrets.passwords import load_or_make
 from local_stack.secrets.payload_keys import environment
 from local_stack.state_dir import StateDir
-from tests.codec.rings import LATER, NEW, NOW, OLD, key_file, ring, vault
+from tests.codec.rings import LATER, NEW, NOW, OLD, envelope, key_file, ring
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
@@ -65,9 +65,9 @@ def test_a_new_key_is_used_once_it_starts() -> None:
 
 def test_keys_that_come_later_are_found_without_a_restart(tmp_path: Path) -> None:
     source = KeyFile(key_file(tmp_path, OLD))
-    sealed = vault(NEW).seal(b"ada", b"here")
+    sealed = envelope(NEW).seal(b"ada", b"here")
     key_file(tmp_path, OLD, NEW)
-    assert Vault(source).open(sealed, b"here") == b"ada"
+    assert EnvelopeEncryptor(source).open(sealed, b"here") == b"ada"
 
 
 def test_a_new_key_in_the_file_is_used_soon(
@@ -76,7 +76,7 @@ def test_a_new_key_in_the_file_is_used_soon(
     source = KeyFile(key_file(tmp_path, OLD))
     key_file(tmp_path, OLD, NEW)
     monkeypatch.setattr(key_ring, "LOOK_AGAIN", -1.0)
-    assert Vault(source).seal(b"", b"").key_id == NEW.id
+    assert EnvelopeEncryptor(source).seal(b"", b"").key_id == NEW.id
 
 
 def test_a_file_that_is_gone_or_spoilt_costs_nothing_that_was_known(tmp_path: Path) -> None:

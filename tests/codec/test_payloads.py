@@ -15,44 +15,44 @@ from temporalio.exceptions import ApplicationError
 from infrastructure.security.key_ring import Misplaced, NotEncrypted, Tampered, UnknownKey
 from infrastructure.temporal.payload_codec import EncryptionCodec, Plaintext
 from infrastructure.temporal.undecodable_payloads import PayloadRefused
-from tests.codec.rings import LATER, NEW, OLD, SAID, encrypting, safe
+from tests.codec.rings import LATER, NEW, OLD, SAID, encrypting, encryptor
 
 
 def test_a_payload_comes_back_and_cannot_be_read_meanwhile() -> None:
-    sealed = safe(NEW).seal(SAID, "order-1")
+    sealed = encryptor(NEW).seal(SAID, "order-1")
     assert b"ada" not in sealed.SerializeToString()
     assert b"json/plain" not in sealed.SerializeToString()
-    assert safe(NEW).open(sealed, "order-1") == SAID
+    assert encryptor(NEW).open(sealed, "order-1") == SAID
 
 
 def test_the_same_payload_is_never_sealed_the_same() -> None:
-    one, other = safe(NEW).seal(SAID, None), safe(NEW).seal(SAID, None)
+    one, other = encryptor(NEW).seal(SAID, None), encryptor(NEW).seal(SAID, None)
     assert one.data != other.data
     assert one.metadata["data-key"] != other.metadata["data-key"]
 
 
 def test_what_is_sealed_is_not_sealed_again() -> None:
-    sealed = safe(NEW).seal(SAID, None)
-    assert safe(NEW).seal(sealed, None) == sealed
+    sealed = encryptor(NEW).seal(SAID, None)
+    assert encryptor(NEW).seal(sealed, None) == sealed
 
 
 def test_new_payloads_use_the_newest_key_that_has_started_and_old_keys_still_open() -> None:
-    old = safe(OLD).seal(SAID, None)
-    both = safe(NEW, OLD, LATER)
+    old = encryptor(OLD).seal(SAID, None)
+    both = encryptor(NEW, OLD, LATER)
     assert both.seal(SAID, None).metadata["key"] == NEW.id.encode()
     assert both.open(old, None) == SAID
-    assert both.open(safe(LATER).seal(SAID, None), None) == SAID
+    assert both.open(encryptor(LATER).seal(SAID, None), None) == SAID
 
 
 def test_a_key_that_is_not_here_is_said_to_be_unknown() -> None:
     with pytest.raises(UnknownKey, match=OLD.id):
-        safe(NEW).open(safe(OLD).seal(SAID, None), None)
+        encryptor(NEW).open(encryptor(OLD).seal(SAID, None), None)
 
 
 @pytest.mark.parametrize("field", ["data", "data-key", "key", "place"])
 def test_whatever_is_changed_is_noticed(field: str) -> None:
     for position in (0, -1):
-        sealed = safe(NEW, OLD).seal(SAID, "order-1")
+        sealed = encryptor(NEW, OLD).seal(SAID, "order-1")
         if field == "data":
             sealed.data = flipped(sealed.data, position)
         elif field == "key":
@@ -62,18 +62,18 @@ def test_whatever_is_changed_is_noticed(field: str) -> None:
         else:
             sealed.metadata[field] = flipped(sealed.metadata[field], position)
         with pytest.raises(Tampered):
-            safe(NEW, OLD).open(sealed, "order-2" if field == "place" else "order-1")
+            encryptor(NEW, OLD).open(sealed, "order-2" if field == "place" else "order-1")
 
 
 @pytest.mark.parametrize("field", ["data", "data-key", "key", "place"])
 def test_whatever_is_cut_off_is_noticed(field: str) -> None:
-    sealed = safe(NEW).seal(SAID, "order-1")
+    sealed = encryptor(NEW).seal(SAID, "order-1")
     if field == "data":
         sealed.data = sealed.data[:8]
     else:
         del sealed.metadata[field]
     with pytest.raises((Tampered, Misplaced, UnknownKey)):
-        safe(NEW).open(sealed, "order-1")
+        encryptor(NEW).open(sealed, "order-1")
 
 
 def flipped(data: bytes, position: int) -> bytes:
@@ -83,26 +83,26 @@ def flipped(data: bytes, position: int) -> bytes:
 
 
 def test_a_payload_of_another_namespace_is_misplaced() -> None:
-    sealed = safe(NEW, namespace="elsewhere").seal(SAID, "order-1")
+    sealed = encryptor(NEW, namespace="elsewhere").seal(SAID, "order-1")
     with pytest.raises(Misplaced, match="elsewhere"):
-        safe(NEW).open(sealed, "order-1")
+        encryptor(NEW).open(sealed, "order-1")
 
 
 def test_a_payload_of_another_workflow_is_misplaced() -> None:
-    sealed = safe(NEW).seal(SAID, "order-1")
+    sealed = encryptor(NEW).seal(SAID, "order-1")
     with pytest.raises(Misplaced, match="order-1"):
-        safe(NEW).open(sealed, "order-2")
+        encryptor(NEW).open(sealed, "order-2")
 
 
 def test_a_payload_by_the_codec_server_belongs_to_its_namespace_alone() -> None:
-    sealed = safe(NEW).seal(SAID, None)
-    assert safe(NEW).open(sealed, "order-1") == SAID
+    sealed = encryptor(NEW).seal(SAID, None)
+    assert encryptor(NEW).open(sealed, "order-1") == SAID
 
 
 def test_plain_text_is_refused_unless_it_is_accepted_for_a_while() -> None:
     with pytest.raises(NotEncrypted):
-        safe(NEW).open(SAID, None)
-    assert safe(NEW, plaintext=Plaintext.ACCEPT).open(SAID, None) == SAID
+        encryptor(NEW).open(SAID, None)
+    assert encryptor(NEW, plaintext=Plaintext.ACCEPT).open(SAID, None) == SAID
 
 
 CONTEXTS = {
@@ -154,7 +154,7 @@ async def test_what_never_opens_is_told_to_who_converts_it(
 
 async def test_an_unknown_key_is_raised_at_once_since_it_may_still_come() -> None:
     with pytest.raises(UnknownKey):
-        await EncryptionCodec(safe(NEW)).decode([safe(OLD).seal(SAID, None)])
+        await EncryptionCodec(encryptor(NEW)).decode([encryptor(OLD).seal(SAID, None)])
 
 
 async def test_messages_and_stack_traces_of_failures_are_encrypted_with_their_causes() -> None:

@@ -13,7 +13,7 @@ from temporalio.api.common.v1 import Payload
 from api.security.authentication import Scope
 from infrastructure.codec_server.app import create_app
 from infrastructure.temporal.payload_codec import Plaintext
-from tests.codec.rings import LATER, NEW, OLD, SAID, encrypting, safe
+from tests.codec.rings import LATER, NEW, OLD, SAID, encrypting, encryptor
 from tests.support.tokens import bearer, verifier
 
 UI = "http://127.0.0.1:8233"
@@ -22,7 +22,7 @@ OURS = {"X-Namespace": "default"}
 
 @pytest_asyncio.fixture
 async def http() -> AsyncIterator[httpx2.AsyncClient]:
-    app = create_app(safe(NEW, OLD, plaintext=Plaintext.ACCEPT), "default", verifier(), [UI])
+    app = create_app(encryptor(NEW, OLD, plaintext=Plaintext.ACCEPT), "default", verifier(), [UI])
     transport = httpx2.ASGITransport(app)
     url = "http://127.0.0.1:8234"
     async with httpx2.AsyncClient(transport=transport, base_url=url) as client:
@@ -58,7 +58,7 @@ def unwired(answer: httpx2.Response) -> list[Payload]:
 
 
 async def test_payloads_of_any_workflow_are_decoded_in_order(http: httpx2.AsyncClient) -> None:
-    sent = wired(safe(NEW).seal(SAID, "order-1"), SAID, safe(OLD).seal(SAID, "order-2"))
+    sent = wired(encryptor(NEW).seal(SAID, "order-1"), SAID, encryptor(OLD).seal(SAID, "order-2"))
     answer = await http.post("/decode", json=sent, headers=bearer() | OURS)
     assert unwired(answer) == [SAID, SAID, SAID]
 
@@ -73,10 +73,10 @@ async def test_what_is_encoded_is_taken_by_workers(http: httpx2.AsyncClient) -> 
 async def test_what_cannot_be_opened_says_why_and_hides_nothing_else(
     http: httpx2.AsyncClient,
 ) -> None:
-    good, spoilt = safe(NEW).seal(SAID, None), safe(NEW).seal(SAID, None)
+    good, spoilt = encryptor(NEW).seal(SAID, None), encryptor(NEW).seal(SAID, None)
     spoilt.data = spoilt.data[:-1]
-    unknown = safe(LATER).seal(SAID, None)
-    elsewhere = safe(NEW, namespace="other").seal(SAID, None)
+    unknown = encryptor(LATER).seal(SAID, None)
+    elsewhere = encryptor(NEW, namespace="other").seal(SAID, None)
     sent = wired(spoilt, unknown, elsewhere, good)
     *bad, last = unwired(await http.post("/decode", json=sent, headers=bearer() | OURS))
     said = [json.loads(item.data)["not decoded"] for item in bad]
@@ -99,7 +99,7 @@ async def test_what_cannot_be_opened_says_why_and_hides_nothing_else(
 async def test_only_operators_of_this_namespace_are_served(
     http: httpx2.AsyncClient, path: str, headers: dict[str, str], status: int
 ) -> None:
-    sealed = wired(safe(NEW).seal(SAID, None))
+    sealed = wired(encryptor(NEW).seal(SAID, None))
     answer = await http.post(path, json=sealed, headers=headers)
     assert answer.status_code == status
     assert "payloads" not in answer.json()
@@ -136,6 +136,6 @@ async def test_a_browser_signs_in_with_an_operators_token(http: httpx2.AsyncClie
     assert answer.status_code == 303
     for attribute in ("HttpOnly", "SameSite=strict"):
         assert attribute in answer.headers["set-cookie"]
-    sealed = wired(safe(NEW).seal(SAID, "order-1"))
+    sealed = wired(encryptor(NEW).seal(SAID, "order-1"))
     asked = await http.post("/decode", json=sealed, headers=OURS | {"Origin": UI})
     assert unwired(asked) == [SAID]

@@ -6,7 +6,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from contracts.names import ORDER_EVENTS
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from tests.support.browser import Visit, launched, visit
 from tests.support.wire import served
 from tests.support.world import World, api_app
@@ -22,8 +22,8 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module")
 async def console(world: World) -> AsyncIterator[str]:
     """Where an API serves its console."""
-    notices = Notices(world.databases.order_database_url, ORDER_EVENTS)
-    async with served(api_app(world.client, world.services, notices=notices)) as api:
+    notifications = NotificationListener(world.databases.order_database_url, ORDER_EVENTS)
+    async with served(api_app(world.client, world.services, notifications=notifications)) as api:
         yield f"http://127.0.0.1:{api.port}"
 
 

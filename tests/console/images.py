@@ -11,7 +11,7 @@ import asyncpg
 from playwright.async_api import Browser, Page, expect
 
 from contracts.names import ORDER_EVENTS, workflow_id
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from saga import rejection
 from tests.support.browser import Visit, launched, visit
 from tests.support.databases import running_server
@@ -127,8 +127,8 @@ async def console() -> AsyncIterator[tuple[World, str]]:
         async with running_server(Path(one)) as server:
             databases = await server.databases()
             async with running_world(Path(other), databases) as world:
-                notices = Notices(databases.order_database_url, ORDER_EVENTS)
-                app = api_app(world.client, world.services, notices=notices)
+                notifications = NotificationListener(databases.order_database_url, ORDER_EVENTS)
+                app = api_app(world.client, world.services, notifications=notifications)
                 async with served(app) as api:
                     yield world, f"http://127.0.0.1:{api.port}"
 

@@ -14,7 +14,7 @@ from services.composition import open_remote
 from services.inventory import wiring as inventory
 from services.order import wiring as order
 from services.payment import wiring as payment
-from services.service_handle import Opened
+from services.service_handle import ServiceHandle
 from services.user import wiring as user
 from tests.sandbox.process import KEY, Sandbox, running_sandbox
 from tests.support.fakes.inventory import FakeInventory
@@ -76,7 +76,7 @@ async def somewhere(
     """The service, where this run of the suite has it."""
     if kind == "in_memory":
         return fake()
-    opened: Opened[Any] = await stack.enter_async_context(opening)
+    opened: ServiceHandle[Any] = await stack.enter_async_context(opening)
     if kind == "in_process":
         return opened.service
     create_app = import_module(f"services.{service}.http").create_app

@@ -25,7 +25,7 @@ from infrastructure.telemetry.settings import TelemetrySettings
 from infrastructure.temporal.codec_settings import PayloadSettings
 from relay.relays import OutboxSettings
 from services import envoy_discovery, server_process
-from services.locations import PlaceSettings
+from services.locations import ServiceLocationSettings
 from services.user import encrypt_existing
 from tests.deploy.composed import ROOT
 from workers.deployment_version import VersionSettings
@@ -50,9 +50,9 @@ def served(service: str) -> Kinds:
 READ: Mapping[str, Kinds] = {
     "saga-api": (
         *(api.ApiSettings, api.EventPlace, api.AuthSettings, ConsoleSettings, WebhookSettings),
-        *(PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
+        *(ServiceLocationSettings, PayloadSettings, TelemetrySettings, VersionSettings),
     ),
-    "saga-worker": (PlaceSettings, PayloadSettings, TelemetrySettings, VersionSettings),
+    "saga-worker": (ServiceLocationSettings, PayloadSettings, TelemetrySettings, VersionSettings),
     "saga-webhooks": (EventSettings, WebhookSettings, PayloadSettings, TelemetrySettings),
     "saga-relay": (OutboxSettings, EventSettings, TelemetrySettings),
     "saga-codec-server": (CodecSettings, PayloadSettings, TelemetrySettings),

@@ -11,7 +11,7 @@ from contracts.names import SERVICES
 from infrastructure.security.key_ring import new_key, serialize_keys
 from infrastructure.settings import UserKeySettings
 from infrastructure.temporal.codec_settings import PayloadSettings
-from services.locations import PlaceSettings
+from services.locations import ServiceLocationSettings
 from tests.deploy.kinds import KNOWN, READ, declared
 from tests.deploy.reading import RUNS, SAFE, environment
 from tests.deploy.rendered import Object, of_kind, render
@@ -69,8 +69,8 @@ def test_keys_are_where_a_process_looks_for_them(found: dict[str, str], process:
     if PayloadSettings in reads:
         assert PayloadSettings.of().mode == "required"
         PayloadSettings.of().keys()
-    if PlaceSettings in reads:
-        assert set(PlaceSettings().places().urls) == set(SERVICES)
+    if ServiceLocationSettings in reads:
+        assert set(ServiceLocationSettings().locations().urls) == set(SERVICES)
     if UserKeySettings in reads:
         assert UserKeySettings().keys() is not None
     if EventPlace in reads:

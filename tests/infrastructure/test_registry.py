@@ -11,7 +11,7 @@ import pytest_asyncio
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.migrations import upgrade
-from infrastructure.registry.health_checker import Watch
+from infrastructure.registry.health_checker import HealthChecker
 from infrastructure.registry.lease import RENEWED_EVERY, keep_registered
 from infrastructure.registry.postgres import LEASE, MIGRATIONS, PostgresRegistry
 from infrastructure.registry.registry import Instance
@@ -118,14 +118,14 @@ async def test_who_fails_its_health_check_twice_is_dropped_and_nobody_else(
     async def healthy(instance: Instance) -> bool:
         return instance not in sick
 
-    watch = Watch(registry, ["payment", "user", "order"], healthy, published.append)
+    checker = HealthChecker(registry, ["payment", "user", "order"], healthy, published.append)
     for instance in (ONE, TWO, USER):
         await registry.renew(instance)
-    await watch.look()
+    await checker.look()
     sick.add(ONE)
-    await watch.look()
+    await checker.look()
     assert published[0] == published[1] == {"payment": [ONE, TWO], "user": [USER], "order": []}
-    await watch.look()
+    await checker.look()
     assert published[2] == {"payment": [TWO], "user": [USER], "order": []}
     assert await listed(registry) == [TWO, USER]
 
@@ -136,10 +136,10 @@ async def test_one_failure_between_good_answers_drops_nobody(registry: PostgresR
     async def healthy(_: Instance) -> bool:
         return next(answers)
 
-    watch = Watch(registry, ["payment"], healthy, lambda _: None)
+    checker = HealthChecker(registry, ["payment"], healthy, lambda _: None)
     await registry.renew(ONE)
     for _ in range(4):
-        await watch.look()
+        await checker.look()
     assert await listed(registry) == [ONE]
 
 
@@ -160,7 +160,7 @@ async def test_while_the_registry_is_away_the_last_list_stands(tmp_path: Path) -
     async def healthy(_: Instance) -> bool:
         return True
 
-    await Watch(Away(), ["payment"], healthy, files.publish).look()  # type: ignore[arg-type]  # its list holds nothing
+    await HealthChecker(Away(), ["payment"], healthy, files.publish).look()  # type: ignore[arg-type]  # its list holds nothing
     assert files.path("payment").read_text() == before
 
 

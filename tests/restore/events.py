@@ -15,7 +15,7 @@ from infrastructure.cancellation import not_cancelled
 from infrastructure.http.ssrf_safe_client import PublicHttp
 from infrastructure.messaging.postgres_bus import open_postgres_bus
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from relay.relays import OUTBOXES, open_relays
 from services.event.deliveries import CONSUMER, Deliveries
 from services.event.tables import bus as bus_tables
@@ -119,8 +119,8 @@ async def _register(world: World, ears: Ears, database: Database) -> None:
 
 async def _follow(world: World, ears: Ears) -> None:
     """A client of the live stream: goes on behind what it saw, or where it is told to."""
-    notices = Notices(world.databases.order_database_url, ORDER_EVENTS)
-    app = api_app(world.client, world.services, notices=notices)
+    notifications = NotificationListener(world.databases.order_database_url, ORDER_EVENTS)
+    app = api_app(world.client, world.services, notifications=notifications)
     async with served(app) as api:
         seen = ears.last_id
         while not_cancelled():

@@ -9,7 +9,7 @@ from api.orders.live_events import EventBroadcaster, is_on_record
 from contracts.event_records import BEGINNING, Position
 from contracts.names import ORDER_EVENTS
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from infrastructure.settings import DatabaseSettings
 from services.order.service import Orders
 from tests.api.test_followers import Listener, append
@@ -20,7 +20,7 @@ from tests.restored.conftest import Restore, burn
 async def following(url: str) -> AsyncIterator[tuple[Database, Orders, EventBroadcaster]]:
     database = Database(url)
     orders = Orders(database)
-    broadcaster = EventBroadcaster(orders, Notices(url, ORDER_EVENTS))
+    broadcaster = EventBroadcaster(orders, NotificationListener(url, ORDER_EVENTS))
     try:
         async with broadcaster.running():
             yield database, orders, broadcaster

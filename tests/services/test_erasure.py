@@ -13,7 +13,7 @@ from infrastructure.security.key_ring import FixedKeys, Keys
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Unavailable
 from services.user.encrypt_existing import BATCH, seal_all
-from services.user.personal_data import Sealer
+from services.user.personal_data import PersonalDataCipher
 from services.user.service import Users
 from services.user.tables import outbox
 from tests.codec.rings import NEW, OLD, ring
@@ -56,10 +56,10 @@ async def before(raw: asyncpg.Connection, number: int) -> None:
 async def test_a_backup_holds_cipher_text_only(
     database: Database, raw: asyncpg.Connection, keys: Keys | None
 ) -> None:
-    ada = await Users(database, Sealer.under(keys)).create(ADA)
+    ada = await Users(database, PersonalDataCipher.under(keys)).create(ADA)
     assert ada.id in await dumped(raw, *TABLES)
     assert "canary" not in (await dumped(raw, *TABLES)).lower()
-    assert await Users(database, Sealer.under(keys)).get(ada.id) == ada
+    assert await Users(database, PersonalDataCipher.under(keys)).get(ada.id) == ada
 
 
 @pytest.mark.parametrize("keys", WITH_KEYS)
@@ -67,7 +67,7 @@ async def test_who_is_erased_cannot_be_read_from_a_backup_either(
     database: Database, raw: asyncpg.Connection, keys: Keys | None
 ) -> None:
     """A backup, as the page has it, leaves out the persons' keys."""
-    users = Users(database, Sealer.under(keys))
+    users = Users(database, PersonalDataCipher.under(keys))
     ada, eve = await users.create(ADA), await users.create(ADA)
     backup = await raw.fetch("SELECT * FROM users")
     await users.erase(ada.id)
@@ -85,11 +85,14 @@ async def test_who_is_erased_cannot_be_read_from_a_backup_either(
 
 
 async def test_persons_keys_are_wrapped_and_older_keys_unwrap_them(database: Database) -> None:
-    ada = await Users(database, Sealer.under(FixedKeys(ring(OLD)))).create(ADA)
-    assert await Users(database, Sealer.under(FixedKeys(ring(OLD, NEW)))).get(ada.id) == ada
+    ada = await Users(database, PersonalDataCipher.under(FixedKeys(ring(OLD)))).create(ADA)
+    assert (
+        await Users(database, PersonalDataCipher.under(FixedKeys(ring(OLD, NEW)))).get(ada.id)
+        == ada
+    )
     for keys in (FixedKeys(ring(NEW)), None):
         with pytest.raises(Unavailable):
-            await Users(database, Sealer.under(keys)).get(ada.id)
+            await Users(database, PersonalDataCipher.under(keys)).get(ada.id)
 
 
 async def test_sealed_data_of_one_person_does_not_open_as_anothers(
@@ -120,8 +123,8 @@ async def test_accounts_of_the_release_before_are_read_erased_and_sealed(
     users = Users(database)
     assert (await users.get("usr_1")).email == "canary1@example.com"
     assert (await users.erase("usr_2")).erased
-    assert await seal_all(databases.user_database_url, Sealer()) == number - 1
-    assert await seal_all(databases.user_database_url, Sealer()) == 0
+    assert await seal_all(databases.user_database_url, PersonalDataCipher()) == number - 1
+    assert await seal_all(databases.user_database_url, PersonalDataCipher()) == 0
     assert "canary" not in (await dumped(raw, *TABLES)).lower()
     assert (await users.get("usr_1")).email == "canary1@example.com"
     assert (await users.get("usr_2")).email == ""

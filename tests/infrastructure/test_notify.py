@@ -1,4 +1,4 @@
-"""Notices come after a commit, and only then; losing one breaks nothing."""
+"""Notifications come after a commit, and only then; losing one breaks nothing."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from infrastructure.eventstore.store import EventStore, NewEvent
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.notify import Notices
+from infrastructure.postgres.notify import NotificationListener
 from infrastructure.settings import DatabaseSettings
 from services.order.tables import events
 
@@ -26,11 +26,11 @@ async def database(databases: DatabaseSettings) -> AsyncIterator[Database]:
 
 
 @pytest_asyncio.fixture
-async def notices(databases: DatabaseSettings) -> AsyncIterator[Notices]:
-    made = Notices(databases.order_database_url, CHANNEL)
-    with made.watch() as watch:
+async def notifications(databases: DatabaseSettings) -> AsyncIterator[NotificationListener]:
+    made = NotificationListener(databases.order_database_url, CHANNEL)
+    with made.subscribe() as subscription:
         async with made.listening():
-            assert await watch.wait(SOON)  # rung when the connection stands
+            assert await subscription.wait(SOON)  # woken when the connection stands
             yield made
 
 
@@ -40,17 +40,23 @@ async def append(database: Database, stream: str) -> None:
 
 
 async def test_an_append_wakes_those_who_watch_its_stream_or_all(
-    database: Database, notices: Notices
+    database: Database, notifications: NotificationListener
 ) -> None:
-    with notices.watch("a") as mine, notices.watch("b") as other, notices.watch() as every:
+    with (
+        notifications.subscribe("a") as mine,
+        notifications.subscribe("b") as other,
+        notifications.subscribe() as every,
+    ):
         await append(database, "a")
         assert await mine.wait(SOON)
         assert await every.wait(SOON)
         assert not await other.wait(0)
 
 
-async def test_what_is_rolled_back_wakes_nobody(database: Database, notices: Notices) -> None:
-    with notices.watch("undone") as undone, notices.watch("done") as done:
+async def test_what_is_rolled_back_wakes_nobody(
+    database: Database, notifications: NotificationListener
+) -> None:
+    with notifications.subscribe("undone") as undone, notifications.subscribe("done") as done:
         with contextlib.suppress(ZeroDivisionError):
             async with database.transaction() as tx:
                 await STORE.append(tx, "undone", [NewEvent("Undone", {})], expected_version=0)
@@ -60,9 +66,11 @@ async def test_what_is_rolled_back_wakes_nobody(database: Database, notices: Not
         assert not await undone.wait(0)
 
 
-async def test_a_crowd_is_told_of_every_stream(database: Database, notices: Notices) -> None:
+async def test_a_crowd_is_told_of_every_stream(
+    database: Database, notifications: NotificationListener
+) -> None:
     names = [f"s{n}" for n in range(50)]
-    with notices.watch("s0") as first, notices.watch("s49") as last:
+    with notifications.subscribe("s0") as first, notifications.subscribe("s49") as last:
         async with asyncio.TaskGroup() as tasks:
             for name in names:
                 tasks.create_task(append(database, name))
@@ -71,13 +79,13 @@ async def test_a_crowd_is_told_of_every_stream(database: Database, notices: Noti
 
 
 async def test_a_lost_connection_is_made_again_and_wakes_everybody(
-    database: Database, notices: Notices
+    database: Database, notifications: NotificationListener
 ) -> None:
-    with notices.watch("a") as watch:
+    with notifications.subscribe("a") as subscription:
         async with database.transaction() as tx:
             listeners = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
             ended = await tx.execute(text(listeners + f"'LISTEN%{CHANNEL}%'"))
             assert len(ended.all()) == 1
-        assert await watch.wait(SOON)
+        assert await subscription.wait(SOON)
         await append(database, "a")
-        assert await watch.wait(SOON)
+        assert await subscription.wait(SOON)
