@@ -24,7 +24,7 @@ class History(BaseModel, frozen=True):
     size: int
 
 
-class Counted(BaseModel, frozen=True):
+class OperationCounts(BaseModel, frozen=True):
     """Since the servers started."""
 
     persistence: float
@@ -53,9 +53,9 @@ async def wait_until_published(metrics_url: str, *, than: float) -> None:
             await asyncio.sleep(PUBLISHED)
 
 
-async def count_operations(metrics_url: str, postgres_url: str) -> Counted:
+async def count_operations(metrics_url: str, postgres_url: str) -> OperationCounts:
     """Persistence operations of one Temporal, and transactions of all databases."""
-    return Counted(
+    return OperationCounts(
         persistence=await _persistence(metrics_url), transactions=await _transactions(postgres_url)
     )
 

@@ -20,7 +20,7 @@ import asyncpg
 from pydantic import BaseModel
 
 from local_stack.errors import StackError
-from local_stack.options import HOST, Given, Options, Ports
+from local_stack.options import HOST, ExternalServices, Options, Ports
 from local_stack.plan import Plan, make_plan
 from local_stack.ports import free_port, why_not
 from local_stack.programs import Programs
@@ -28,7 +28,7 @@ from local_stack.secrets.passwords import Credentials, load_or_make
 from local_stack.state_dir import StateDir
 from local_stack.supervision import readiness as ready
 from local_stack.supervision.child import Child, Job, Stage
-from local_stack.supervision.child_runner import Quiet, Runner
+from local_stack.supervision.child_runner import NullListener, Runner
 from local_stack.supervision.process import run_to_end
 from local_stack.supervision.supervisor import Supervisor
 from local_stack.temporal import server as temporal
@@ -41,7 +41,7 @@ S = TypeVar("S", bound=BaseModel)
 DEFAULT_TEMPORAL = "default-temporal"
 
 
-class Silent(Quiet):
+class NullObserver(NullListener):
     """An observer that shows nothing."""
 
     def on_begin(self, name: str) -> None:
@@ -139,8 +139,8 @@ async def running_bench_environment(
     """Start all of it but the programs; stop it at the end. These namespaces are made."""
     layout = StateDir(folder).create()
     options = Options(folder, workers, _free_ports(), tracing=False)
-    plan = make_plan(options, Given(), os.environ, Programs())
-    supervisor = Supervisor(layout, Silent())
+    plan = make_plan(options, ExternalServices(), os.environ, Programs())
+    supervisor = Supervisor(layout, NullObserver())
     bench = BenchEnvironment(
         layout=layout,
         options=options,

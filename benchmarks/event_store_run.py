@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.event_stores import WRITERS, Measured, Ours, Theirs
+from benchmarks.event_stores import WRITERS, EventStoreSubject, Ours, Theirs
 from benchmarks.stats import Spread, ratio
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.migrations import upgrade
@@ -46,7 +46,7 @@ async def measure(rounds: int, seconds: float, relayed: int) -> Found:
 
 
 @asynccontextmanager
-async def _subjects(folder: Path) -> AsyncIterator[dict[str, Measured]]:
+async def _subjects(folder: Path) -> AsyncIterator[dict[str, EventStoreSubject]]:
     postgres = Postgres.at(folder, free_port())
     await postgres.start()
     orders, events, theirs = (_url(postgres, name) for name in ("orders", "events", "users"))

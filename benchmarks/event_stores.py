@@ -42,7 +42,7 @@ PAGE = 200
 DATA = {"status": "pending", "total": {"minor": 5000, "currency": "EUR"}, "note": "x" * 100}
 
 
-class Measured(Protocol):
+class EventStoreSubject(Protocol):
     """Each method's result is events a second."""
 
     async def append(self, seconds: float) -> float:

@@ -31,7 +31,7 @@ QUICK = BenchOptions(rounds=1, seconds=1.0, warmup=0.5, alone=2, at_once=(4,), c
 
 
 @dataclass
-class Measuring:
+class Measurement:
     """Measures subjects on a running stack. `tell` hears what is going on."""
 
     bench: BenchEnvironment

@@ -9,10 +9,10 @@ from pathlib import Path
 from benchmarks.counters import wait_for_statistics
 from benchmarks.data.orders import Shop, open_shop
 from benchmarks.environment import BenchEnvironment, running_bench_environment
-from benchmarks.measure import BenchOptions, Measuring
+from benchmarks.measure import BenchOptions, Measurement
 from benchmarks.report.result import Cost, Results, summary
 from benchmarks.saga_costs import cost
-from benchmarks.soak import Soaked, Soaking
+from benchmarks.soak import SoakResult, SoakTest
 from benchmarks.subjects.registry import namespaces_of, open_subjects
 from benchmarks.subjects.subject import Subject
 from infrastructure.settings import DatabaseSettings, ProviderSettings
@@ -41,8 +41,8 @@ async def bench(folder: Path, wanted: Sequence[str], options: BenchOptions, tell
         prepare_bench(folder, tell, wanted) as (bench, shop),
         open_subjects(bench, shop, wanted) as subjects,
     ):
-        measuring = Measuring(bench, options, tell)
-        turns = await measuring.rounds(subjects)
+        measurement = Measurement(bench, options, tell)
+        turns = await measurement.rounds(subjects)
         if options.count:
             await wait_for_statistics()
         found = {subject.name: await _cost(bench, subject, tell, options) for subject in subjects}
@@ -52,7 +52,7 @@ async def bench(folder: Path, wanted: Sequence[str], options: BenchOptions, tell
                 subject.name: summary(
                     subject.name,
                     subject.title,
-                    measuring.at_once[subject.name],
+                    measurement.at_once[subject.name],
                     [turn for turn in turns if turn.subject == subject.name],
                     found[subject.name],
                 )
@@ -62,13 +62,13 @@ async def bench(folder: Path, wanted: Sequence[str], options: BenchOptions, tell
         )
 
 
-async def soak(folder: Path, name: str, minutes: float, tell: Tell) -> Soaked:
+async def soak(folder: Path, name: str, minutes: float, tell: Tell) -> SoakResult:
     """Soak one subject."""
     async with (
         prepare_bench(folder, tell, [name]) as (bench, shop),
         open_subjects(bench, shop, [name]) as subjects,
     ):
-        return await Soaking(bench, subjects[0], tell).run(minutes)
+        return await SoakTest(bench, subjects[0], tell).run(minutes)
 
 
 async def _cost(

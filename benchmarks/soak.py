@@ -26,7 +26,7 @@ class Slice(BaseModel, frozen=True):
     memory: dict[str, float]
 
 
-class Soaked(BaseModel, frozen=True):
+class SoakResult(BaseModel, frozen=True):
     """The whole run. `memory_slopes` are MiB a minute, over its second half; `rows` per order."""
 
     rate: float
@@ -37,7 +37,7 @@ class Soaked(BaseModel, frozen=True):
 
 
 @dataclass
-class Soaking:
+class SoakTest:
     """Soaks one subject on a running stack. `tell` hears what is going on."""
 
     bench: BenchEnvironment
@@ -45,7 +45,7 @@ class Soaking:
     tell: Callable[[str], None]
     _slices: list[Slice] = field(default_factory=list)
 
-    async def run(self, minutes: float) -> Soaked:
+    async def run(self, minutes: float) -> SoakResult:
         """Find the saturation, then go on at half of it for so many minutes."""
         self.tell("looking for the saturation")
         found = await load.run_closed_loop(self._one, at_once=AT_ONCE, warmup=5, seconds=10)
@@ -53,7 +53,7 @@ class Soaking:
         before = await self._rows()
         orders = await self._soak(rate, minutes)
         after = await self._rows()
-        return Soaked(
+        return SoakResult(
             rate=rate,
             orders=orders,
             slices=self._slices,

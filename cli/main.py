@@ -36,7 +36,7 @@ from local_stack.commands.doctor import examine
 from local_stack.commands.down import down as stop_stack
 from local_stack.environment import VERSION
 from local_stack.errors import StackError, StartFailed
-from local_stack.options import Given, Options, Ports, Topology, parse_scale
+from local_stack.options import ExternalServices, Options, Ports, Topology, parse_scale
 from local_stack.programs import Programs
 from local_stack.reporter import LastingConsole, Reporter
 
@@ -169,7 +169,7 @@ def doctor(
 ) -> None:
     """Check ports, programs, versions, disk and clock. Exit code 1 if something is wrong."""
     options = Options(state_dir.absolute(), workers)
-    findings = examine(options, Given.by(os.environ))
+    findings = examine(options, ExternalServices.by(os.environ))
     if as_json:
         typer.echo(json.dumps([finding.model_dump() for finding in findings], indent=2))
     else:

@@ -18,7 +18,7 @@ from cli.operate import archive
 from cli.temporary_databases import own_databases
 
 if TYPE_CHECKING:
-    from invariants.golden_recorder import Recorded
+    from invariants.golden_recorder import RecordedHistory
     from invariants.golden_scenarios import Scenario
 
 # Of what has not been released yet; a release gives it its number.
@@ -47,12 +47,12 @@ def record(
     typer.echo(f"{len(recorded)} recorded into {folder}")
 
 
-async def _record(chosen: "Sequence[Scenario]") -> "list[Recorded]":
+async def _record(chosen: "Sequence[Scenario]") -> "list[RecordedHistory]":
     """With the services in this process, then over HTTP."""
     from invariants import golden_recorder  # noqa: PLC0415 - heavy
     from invariants.environment import running_order_world  # noqa: PLC0415 - heavy
 
-    found: list[Recorded] = []
+    found: list[RecordedHistory] = []
     with Progress(console=Console(stderr=True)) as bar:
         advance = partial(bar.advance, bar.add_task("stories", total=len(chosen)))
         async with own_databases() as settings:
@@ -63,7 +63,7 @@ async def _record(chosen: "Sequence[Scenario]") -> "list[Recorded]":
     return found
 
 
-def _write(folder: Path, recorded: "Sequence[Recorded]") -> None:
+def _write(folder: Path, recorded: "Sequence[RecordedHistory]") -> None:
     """In the place of what was recorded under the same names; the rest stays."""
     said = {item["name"]: item for item in archive.manifest(folder)}
     kept = {
@@ -74,7 +74,7 @@ def _write(folder: Path, recorded: "Sequence[Recorded]") -> None:
     archive.write(folder, [said[name] for name in sorted(said)], kept)
 
 
-def _about(recorded: "Recorded") -> dict[str, Any]:
+def _about(recorded: "RecordedHistory") -> dict[str, Any]:
     scenario = recorded.scenario
     return {
         "name": scenario.file,

@@ -44,7 +44,7 @@ PROVIDER = "http://provider.test"
 POOL = 20
 
 
-class Between(Interceptor):
+class RepairHook(Interceptor):
     """Has something happen between what an audit finds and its first repair."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class OrderWorld(Environment):
     databases: dict[str, Database]
     provider: httpx2.AsyncClient
     begun: dict[str, datetime]
-    between: Between
+    between: RepairHook
 
 
 @asynccontextmanager
@@ -113,7 +113,7 @@ async def running_order_world(
         stack.enter_context(narrow_lists())
         server = temporal_server(converter=converter, searchable=SEARCH_ATTRIBUTES)
         client = await stack.enter_async_context(server)
-        injector, lost_tasks, between = Injector(), LostTasks(), Between()
+        injector, lost_tasks, between = Injector(), LostTasks(), RepairHook()
         options = worker_options(injector, lost_tasks, [between, ServiceErrors()])
         orders = partial(worker_for, client, Queue.ORDERS, services)
         for worker in (

@@ -37,7 +37,7 @@ class BrokenScenario(Exception):
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedHistory:
     """A story and its history, in the JSON that Temporal's tools write."""
 
     scenario: Scenario
@@ -46,12 +46,12 @@ class Recorded:
 
 async def record(
     world: OrderWorld, scenarios: Sequence[Scenario], ended: Callable[[], None]
-) -> AsyncIterator[Recorded]:
+) -> AsyncIterator[RecordedHistory]:
     """Record all, side by side where they can be. BrokenScenario if one is not true."""
     slots = asyncio.Semaphore(SIDE_BY_SIDE)
     alone = [item for item in scenarios if item.audited or item.schedule.mode is WorkerMode.HASTY]
 
-    async def one(scenario: Scenario) -> Recorded:
+    async def one(scenario: Scenario) -> RecordedHistory:
         async with slots:
             recorded = await _record(world, scenario)
         ended()
@@ -71,9 +71,9 @@ def _definition(scenario: Scenario) -> SagaDefinition:
     return replace(PLACE_ORDER.definition, deadline=HASTE) if is_hasty else PLACE_ORDER.definition
 
 
-async def _record(world: OrderWorld, scenario: Scenario) -> Recorded:
+async def _record(world: OrderWorld, scenario: Scenario) -> RecordedHistory:
     if scenario.audited:
-        return Recorded(
+        return RecordedHistory(
             scenario,
             portable(
                 await _history(await run_audited_scenario(world, _subject(scenario), scenario))
@@ -84,7 +84,7 @@ async def _record(world: OrderWorld, scenario: Scenario) -> Recorded:
     if wrong := [*result.violations, *(f"{item} never struck" for item in result.unreached)]:
         raise BrokenScenario(f"{scenario.file}: {'; '.join(wrong)}\n" + "\n".join(result.diary))
     history = portable(await _history(run.handle))
-    return Recorded(
+    return RecordedHistory(
         scenario, before_update(history, scenario.open_at) if scenario.open_at else history
     )
 

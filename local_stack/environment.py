@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from contracts.names import DATABASES, SERVICES
 from local_stack.envoy import SOCKET
-from local_stack.options import HOST, Given, Options, Ports, database_variable
+from local_stack.options import HOST, ExternalServices, Options, Ports, database_variable
 from local_stack.secrets import signing_keys
 from local_stack.secrets.passwords import Credentials
 from local_stack.secrets.payload_keys import PERSONS
@@ -22,7 +22,7 @@ PROVIDER = ("PAYMENT_PROVIDER_URL", "PAYMENT_PROVIDER_KEY")
 
 
 def of_the_stack(
-    options: Options, given: Given, environ: Mapping[str, str], credentials: Credentials
+    options: Options, given: ExternalServices, environ: Mapping[str, str], credentials: Credentials
 ) -> dict[str, str]:
     """What leads a program to the parts of this stack. Holds passwords."""
     ours = {"PYTHONUNBUFFERED": "1"}  # so that a log's last words are in it after a crash
@@ -113,7 +113,7 @@ def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:
 
 
 def inherit_environment(
-    options: Options, given: Given, environ: Mapping[str, str]
+    options: Options, given: ExternalServices, environ: Mapping[str, str]
 ) -> dict[str, str]:
     """The user's environment, without what would lead clients away from servers of ours."""
     ours = [] if given.temporal is not None else ["TEMPORAL_"]
@@ -127,12 +127,12 @@ def inherit_environment(
     return others | kept
 
 
-def _auth(options: Options, given: Given, environ: Mapping[str, str]) -> dict[str, str]:
+def _auth(options: Options, given: ExternalServices, environ: Mapping[str, str]) -> dict[str, str]:
     ours = signing_keys.environment(StateDir(options.state_dir))
     return {name: environ[name] for name in ours} if given.issuer else ours
 
 
-def _temporal(options: Options, given: Given) -> dict[str, str]:
+def _temporal(options: Options, given: ExternalServices) -> dict[str, str]:
     if given.temporal is not None:
         return {"TEMPORAL_ADDRESS": given.temporal}
     return {

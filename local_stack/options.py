@@ -103,7 +103,7 @@ def database_variable(service: str) -> str:
 
 
 @dataclass(frozen=True)
-class Given:
+class ExternalServices:
     """What runs already, so that the stack uses it instead of starting one."""
 
     databases: Mapping[str, str] = field(default_factory=dict)  # service: URL
@@ -113,7 +113,7 @@ class Given:
     registry: str | None = None  # its database
 
     @classmethod
-    def by(cls, environ: Mapping[str, str]) -> "Given":
+    def by(cls, environ: Mapping[str, str]) -> "ExternalServices":
         """Read TEMPORAL_ADDRESS, PAYMENT_PROVIDER_URL, API_AUTH_JWKS and the database URLs."""
         provider = environ.get("PAYMENT_PROVIDER_URL") or None
         if provider and not environ.get("PAYMENT_PROVIDER_KEY"):
@@ -150,7 +150,7 @@ def parse_scale(words: Sequence[str]) -> dict[str, int]:
     return scale
 
 
-class Wanted(NamedTuple):
+class PortToListenOn(NamedTuple):
     """A port to listen on, who would, and the flag that changes it."""
 
     port: int
@@ -158,43 +158,47 @@ class Wanted(NamedTuple):
     flag: str
 
 
-def wanted_ports(options: Options, given: Given) -> list[Wanted]:
+def wanted_ports(options: Options, given: ExternalServices) -> list[PortToListenOn]:
     """All ports that the stack would listen on."""
     ports = options.ports
-    wanted = [Wanted(ports.api, "API", "--api-port")]
+    wanted = [PortToListenOn(ports.api, "API", "--api-port")]
     if options.gateway:
-        wanted.append(Wanted(ports.gateway, "gateway", "--gateway-port"))
-        wanted.append(Wanted(ports.metrics_base, "gateway metrics", "--metrics-base-port"))
+        wanted.append(PortToListenOn(ports.gateway, "gateway", "--gateway-port"))
+        wanted.append(PortToListenOn(ports.metrics_base, "gateway metrics", "--metrics-base-port"))
     if given.temporal is None:
-        wanted.append(Wanted(ports.temporal, "Temporal", "--temporal-port"))
-        wanted.append(Wanted(ports.temporal_ui, "Temporal UI", "--temporal-ui-port"))
+        wanted.append(PortToListenOn(ports.temporal, "Temporal", "--temporal-port"))
+        wanted.append(PortToListenOn(ports.temporal_ui, "Temporal UI", "--temporal-ui-port"))
     if options.encrypt:
-        wanted.append(Wanted(ports.codec, "codec server", "--codec-port"))
+        wanted.append(PortToListenOn(ports.codec, "codec server", "--codec-port"))
     if given.provider is None:
-        wanted.append(Wanted(ports.provider, "payment provider", "--provider-port"))
+        wanted.append(PortToListenOn(ports.provider, "payment provider", "--provider-port"))
     if not given.all_databases(split=options.split):
-        wanted.append(Wanted(ports.postgres, "PostgreSQL", "--postgres-port"))
-    wanted.append(Wanted(ports.health_base, "relay health", "--health-base-port"))
+        wanted.append(PortToListenOn(ports.postgres, "PostgreSQL", "--postgres-port"))
+    wanted.append(PortToListenOn(ports.health_base, "relay health", "--health-base-port"))
     if not options.separate:
         own = ports.metrics_of_api(options.workers)
-        wanted.append(Wanted(own, "API's metrics", "--metrics-base-port"))
+        wanted.append(PortToListenOn(own, "API's metrics", "--metrics-base-port"))
     wanted.append(
-        Wanted(ports.health_of_webhooks(options.workers), "webhooks health", "--health-base-port")
+        PortToListenOn(
+            ports.health_of_webhooks(options.workers), "webhooks health", "--health-base-port"
+        )
     )
     for n in range(1, options.workers + 1):
         name = f"worker-{n}"
-        wanted.append(Wanted(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port"))
-        wanted.append(Wanted(ports.health_base + n, f"{name} health", "--health-base-port"))
+        wanted.append(
+            PortToListenOn(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port")
+        )
+        wanted.append(PortToListenOn(ports.health_base + n, f"{name} health", "--health-base-port"))
     wanted += _services(options)
     return wanted
 
 
-def _services(options: Options) -> Iterator[Wanted]:
+def _services(options: Options) -> Iterator[PortToListenOn]:
     if not options.split:
         return
     flag, ports = "--services-base-port", options.ports
-    yield Wanted(ports.discovery, "discovery metrics", flag)
+    yield PortToListenOn(ports.discovery, "discovery metrics", flag)
     for service in SERVICES:
-        yield Wanted(ports.service(service), f"{service} service", flag)
+        yield PortToListenOn(ports.service(service), f"{service} service", flag)
         for n in range(1, options.scale_of(service) + 1):
-            yield Wanted(ports.instance(service, n), f"{service}-{n}", flag)
+            yield PortToListenOn(ports.instance(service, n), f"{service}-{n}", flag)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from infrastructure.security.access_tokens import Issuer
 from local_stack import environment, envoy, tracing
-from local_stack.options import HOST, Given, Options
+from local_stack.options import HOST, ExternalServices, Options
 from local_stack.postgres import cluster
 from local_stack.postgres.server import Postgres
 from local_stack.programs import Programs
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(
-    options: Options, given: Given, environ: Mapping[str, str], programs: Programs
+    options: Options, given: ExternalServices, environ: Mapping[str, str], programs: Programs
 ) -> Plan:
     """The plan for these options. Finds PostgreSQL's place, passwords and key; starts nothing."""
     layout = StateDir(options.state_dir)
@@ -57,7 +57,7 @@ def make_plan(
 @dataclass(frozen=True)
 class _Planner:
     options: Options
-    given: Given
+    given: ExternalServices
     layout: StateDir
     credentials: Credentials
     env: Mapping[str, str]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import psutil
 
 from local_stack.errors import PortsTaken
-from local_stack.options import HOST, Wanted
+from local_stack.options import HOST, PortToListenOn
 
 
 def free_port() -> int:
@@ -42,7 +42,7 @@ def holder(port: int) -> str:
     return "another process (run `saga doctor` as root to see which)"
 
 
-def demand(wanted: Sequence[Wanted]) -> None:
+def demand(wanted: Sequence[PortToListenOn]) -> None:
     """PortsTaken, naming every port that we cannot have, its holder and its flag."""
     problems = []
     names: dict[int, str] = {}

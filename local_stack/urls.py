@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from contracts.names import DATABASES, SERVICES
-from local_stack.options import HOST, Given, Options, database_variable
+from local_stack.options import HOST, ExternalServices, Options, database_variable
 
 
-def urls(options: Options, given: Given, environment: Mapping[str, str]) -> dict[str, str]:
+def urls(
+    options: Options, given: ExternalServices, environment: Mapping[str, str]
+) -> dict[str, str]:
     """The table of `saga up`: name and URL, most useful first."""
     ports, api = options.ports, f"http://{HOST}:{options.ports.api}"
     table = {"gateway": f"http://{HOST}:{ports.gateway}"} if options.gateway else {}

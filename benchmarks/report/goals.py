@@ -22,7 +22,7 @@ class Goal(NamedTuple):
     measure: Callable[[Subjects], float | None]
 
 
-class Judged(BaseModel, frozen=True):
+class GoalResult(BaseModel, frozen=True):
     """A goal, the value of a run, and whether it met it; None if it was not measured."""
 
     name: str
@@ -116,13 +116,13 @@ GOALS = (
 )
 
 
-def judge(subjects: Subjects) -> Iterator[Judged]:
+def judge(subjects: Subjects) -> Iterator[GoalResult]:
     """Every goal."""
     for goal in GOALS:
         measured = all(name in subjects for name in goal.needs)
         value = goal.measure(subjects) if measured else None
         word = "at least" if goal.at_least else "at most"
-        yield Judged(
+        yield GoalResult(
             name=goal.name,
             goal=f"{word} {goal.bound:g} {goal.unit}",
             value=value,

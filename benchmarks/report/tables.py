@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from benchmarks.report.goals import Judged
+from benchmarks.report.goals import GoalResult
 from benchmarks.report.result import Cost, Results
-from benchmarks.soak import Soaked
+from benchmarks.soak import SoakResult
 from benchmarks.stats import Spread
 
 
@@ -48,7 +48,7 @@ def costs(results: Results) -> Table:
     return table
 
 
-def slices(soaked: Soaked) -> Table:
+def slices(soaked: SoakResult) -> Table:
     """Latencies and memory, slice by slice, and the memory's slope over the second half."""
     processes = list(soaked.memory_slopes)
     table = Table(title=f"{soaked.orders} orders at {soaked.rate:.1f} a second; memory in MiB")
@@ -63,7 +63,7 @@ def slices(soaked: Soaked) -> Table:
     return table
 
 
-def growth(soaked: Soaked) -> Table:
+def growth(soaked: SoakResult) -> Table:
     """Rows that each table grew by, per order."""
     table = Table(title="rows per order")
     table.add_column("table")
@@ -89,7 +89,7 @@ def _by_column(by_process: Mapping[str, float]) -> dict[str, float]:
     return sums
 
 
-def goals(judged: Sequence[Judged]) -> Table:
+def goals(judged: Sequence[GoalResult]) -> Table:
     """Each goal, what was measured, and whether it is met."""
     table = Table(title="goals")
     for name in ("goal", "asked", "measured", ""):

@@ -12,8 +12,8 @@ from benchmarks.data.bulk_data import fill_databases, suffix_of
 from benchmarks.data.orders import LINES, Shop
 from benchmarks.environment import PEERS, BenchEnvironment
 from benchmarks.programs.worker_settings import ON_QUEUES, ONLY_ON_QUEUES, SETTINGS
-from benchmarks.subjects.rest import Got, Posted, Waited, http_to
-from benchmarks.subjects.socket_subjects import Line, Wired, lines
+from benchmarks.subjects.rest import GetSubject, PostSubject, PostUntilEndedSubject, http_to
+from benchmarks.subjects.socket_subjects import Line, SocketSubject, lines
 from benchmarks.subjects.subject import Subject
 from benchmarks.usage import kind_of
 
@@ -174,7 +174,10 @@ async def open_subjects(
                 connected[entry.program] = await stack.enter_async_context(lines(ports))
             subjects.append(_wire_subject(entry, connected[entry.program], its_shop))
         http = await stack.enter_async_context(http_to(bench))
-        rest: list[Subject] = [Waited(http, shop.order), Posted(http, shop.order)]
+        rest: list[Subject] = [
+            PostUntilEndedSubject(http, shop.order),
+            PostSubject(http, shop.order),
+        ]
         if "rest_get" in wanted:
             rest.append(await _read(http, shop))
         yield [*subjects, *(subject for subject in rest if subject.name in wanted)]
@@ -188,8 +191,8 @@ async def _start(bench: BenchEnvironment, name: str, env: dict[str, str]) -> lis
     )
 
 
-def _wire_subject(entry: Entry, connected: Sequence[Line], shop: Shop) -> Wired:
-    return Wired(
+def _wire_subject(entry: Entry, connected: Sequence[Line], shop: Shop) -> SocketSubject:
+    return SocketSubject(
         name=entry.name,
         title=entry.title,
         kind=entry.kind,
@@ -199,8 +202,8 @@ def _wire_subject(entry: Entry, connected: Sequence[Line], shop: Shop) -> Wired:
     )
 
 
-async def _read(http: httpx2.AsyncClient, shop: Shop) -> Got:
+async def _read(http: httpx2.AsyncClient, shop: Shop) -> GetSubject:
     """Place an order to be read."""
-    ended = await Waited(http, shop.order).run()
-    assert ended.workflow_id is not None  # noqa: S101 - `Waited` says it
-    return Got(http, ended.workflow_id.removeprefix("order-"))
+    ended = await PostUntilEndedSubject(http, shop.order).run()
+    assert ended.workflow_id is not None  # noqa: S101 - the subject says it
+    return GetSubject(http, ended.workflow_id.removeprefix("order-"))

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx2
 
 from benchmarks.environment import BenchEnvironment
-from benchmarks.subjects.subject import Ended
+from benchmarks.subjects.subject import EndedSaga
 from contracts.names import workflow_id
 from contracts.orders import CreateOrder
 from local_stack.secrets import signing_keys
@@ -34,7 +34,7 @@ def http_to(bench: BenchEnvironment) -> httpx2.AsyncClient:
 
 
 @dataclass(frozen=True)
-class Waited:
+class PostUntilEndedSubject:
     """POST with `Prefer: wait`: from the request to the confirmed order."""
 
     http: httpx2.AsyncClient
@@ -43,19 +43,19 @@ class Waited:
     title: str = "PlaceOrder by REST, POST with Prefer: wait"
     processes: tuple[str, ...] = PROCESSES
 
-    async def run(self) -> Ended:
+    async def run(self) -> EndedSaga:
         """Place one order and wait for its end."""
         answer = await _post(self.http, self.order(), {"Prefer": f"wait={WAIT}"})
         if answer.status_code != 201:
             raise RuntimeError(f"{answer.status_code}: {answer.text}")
-        return Ended(workflow_id=workflow_id(answer.json()["id"]))
+        return EndedSaga(workflow_id=workflow_id(answer.json()["id"]))
 
     async def settle(self) -> None:
         """Nothing is left once `run` returned."""
 
 
 @dataclass(frozen=True)
-class Posted:
+class PostSubject:
     """POST alone: until the order is accepted. Its saga goes on meanwhile."""
 
     http: httpx2.AsyncClient
@@ -64,12 +64,12 @@ class Posted:
     title: str = "REST: POST of an order, accepted"
     processes: tuple[str, ...] = PROCESSES
 
-    async def run(self) -> Ended:
+    async def run(self) -> EndedSaga:
         """Place one order."""
         answer = await _post(self.http, self.order(), {})
         if answer.status_code != 202:
             raise RuntimeError(f"{answer.status_code}: {answer.text}")
-        return Ended(workflow_id=workflow_id(answer.json()["id"]))
+        return EndedSaga(workflow_id=workflow_id(answer.json()["id"]))
 
     async def settle(self) -> None:
         """Wait until no order is pending."""
@@ -79,7 +79,7 @@ class Posted:
 
 
 @dataclass(frozen=True)
-class Got:
+class GetSubject:
     """GET of an order that is confirmed."""
 
     http: httpx2.AsyncClient
@@ -88,10 +88,10 @@ class Got:
     title: str = "REST: GET of an order"
     processes: tuple[str, ...] = PROCESSES
 
-    async def run(self) -> Ended:
+    async def run(self) -> EndedSaga:
         """Read it."""
         (await self.http.get(f"/v1/orders/{self.order_id}")).raise_for_status()
-        return Ended()
+        return EndedSaga()
 
     async def settle(self) -> None:
         """Nothing is left once `run` returned."""

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.programs.serving import HOST, LONGEST_LINE, Ask, RunReply
-from benchmarks.subjects.subject import Ended
+from benchmarks.subjects.subject import EndedSaga
 from contracts.orders import CreateOrder
 
 
@@ -20,7 +20,7 @@ class Line:
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[RunReply]] = {}
 
-    async def ask(self, kind: str, order: CreateOrder) -> Ended:
+    async def ask(self, kind: str, order: CreateOrder) -> EndedSaga:
         """Have one saga run to its end. RuntimeError if it did not end well."""
         number = next(self._numbers)
         answer = asyncio.get_running_loop().create_future()
@@ -30,7 +30,7 @@ class Line:
         told = await answer
         if told.error is not None:
             raise RuntimeError(told.error)
-        return Ended(workflow_id=told.workflow_id)
+        return EndedSaga(workflow_id=told.workflow_id)
 
     async def listen(self) -> None:
         """Hand answers to those who wait, until the program hangs up."""
@@ -60,7 +60,7 @@ async def lines(ports: Sequence[int]) -> AsyncIterator[list[Line]]:
 
 
 @dataclass(frozen=True)
-class Wired:
+class SocketSubject:
     """A subject whose sagas run in these programs, by turns."""
 
     name: str
@@ -70,7 +70,7 @@ class Wired:
     lines: Sequence[Line]
     order: Callable[[], CreateOrder]
 
-    async def run(self) -> Ended:
+    async def run(self) -> EndedSaga:
         """Run one saga to its end."""
         order = self.order()
         return await self.lines[hash(order.order_id) % len(self.lines)].ask(self.kind, order)

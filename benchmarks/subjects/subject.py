@@ -5,7 +5,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 
-class Ended(BaseModel, frozen=True):
+class EndedSaga(BaseModel, frozen=True):
     """A saga that ended well. `workflow_id` if it ran on Temporal, in the subject's namespace."""
 
     workflow_id: str | None = None
@@ -26,7 +26,7 @@ class Subject(Protocol):
     def processes(self) -> tuple[str, ...]:
         """The kinds of process that its sagas take time of; the harness is not among them."""
 
-    async def run(self) -> Ended:
+    async def run(self) -> EndedSaga:
         """Run one saga to its end. Raises if it does not end well: a failure is no speed."""
 
     async def settle(self) -> None:

@@ -22,7 +22,7 @@ from invariants.audit import audit
 from invariants.cases import OrderCase
 from invariants.environment import OrderWorld
 from invariants.faults.groups import SET_BACK
-from invariants.faults.kinds import Kind, set_back_kind
+from invariants.faults.kinds import OrderFaultKind, set_back_kind
 from invariants.faults.restores import Moment, before_all, moment_of, set_back
 from saga.verify.faults import Fault, InjectionPoint
 from saga.verify.injection.raw_messages import raw
@@ -51,7 +51,7 @@ class Bystanders(RunController):
 
     async def start_elsewhere(self, kind: StrEnum) -> None:
         """The same input under an id that is not its saga's: it must fail, and do nothing."""
-        cancelled = kind is Kind.FOREIGN_CANCELLED
+        cancelled = kind is OrderFaultKind.FOREIGN_CANCELLED
         handle = await self._start(self.case.argument, self._other_id(kind), cancelled=cancelled)
         try:
             ended = await handle.result(rpc_timeout=A_WHILE)
@@ -68,13 +68,13 @@ class Bystanders(RunController):
         Its content may be another: one of the same order, and of more pieces.
         """
         argument = self.case.argument
-        if kind is Kind.AGAIN_OTHER:
+        if kind is OrderFaultKind.AGAIN_OTHER:
             items = tuple(
                 item.model_copy(update={"quantity": item.quantity + 1}) for item in argument.items
             )
             total = argument.total.model_copy(update={"minor": argument.total.minor + PART})
             argument = argument.model_copy(update={"items": items, "total": total})
-        cancelled = kind is Kind.AGAIN_CANCELLED
+        cancelled = kind is OrderFaultKind.AGAIN_CANCELLED
         self.handle = await self._start(argument, self.case.workflow_id, cancelled=cancelled)
         try:
             self._state.say(f"it ended as {await self.handle.result(rpc_timeout=A_WHILE)}")
@@ -96,9 +96,9 @@ class Bystanders(RunController):
 
     def _other_id(self, kind: StrEnum) -> str:
         order_id = self.case.order.order_id
-        if kind is Kind.FOREIGN_ORDER:
+        if kind is OrderFaultKind.FOREIGN_ORDER:
             return self.case.workflow_id.replace(order_id, f"ord_{uuid4().hex}")
-        if kind is Kind.FOREIGN_TYPE:
+        if kind is OrderFaultKind.FOREIGN_TYPE:
             returns = self.case.workflow_id == return_id(order_id)
             return workflow_id(order_id) if returns else return_id(order_id)
         return f"again-{uuid4()}"

@@ -3,18 +3,18 @@
 from enum import StrEnum
 
 from contracts.names import SERVICES
-from invariants.faults.kinds import Kind, set_back_kind
+from invariants.faults.kinds import OrderFaultKind, set_back_kind
 from saga.verify.groups import HALF, HUGE, NUL
 
 UPDATES: dict[StrEnum, str] = {
-    Kind.NUL_UPDATE: NUL,
-    Kind.SURROGATE_UPDATE: HALF,
-    Kind.HUGE_UPDATE: HUGE,
+    OrderFaultKind.NUL_UPDATE: NUL,
+    OrderFaultKind.SURROGATE_UPDATE: HALF,
+    OrderFaultKind.HUGE_UPDATE: HUGE,
 }
 SIGNALS: dict[StrEnum, str] = {
-    Kind.NUL_SIGNAL: NUL,
-    Kind.SURROGATE_SIGNAL: HALF,
-    Kind.HUGE_SIGNAL: HUGE,
+    OrderFaultKind.NUL_SIGNAL: NUL,
+    OrderFaultKind.SURROGATE_SIGNAL: HALF,
+    OrderFaultKind.HUGE_SIGNAL: HUGE,
 }
 # By the names that the sandbox has for them.
 FAULTS = {
@@ -26,15 +26,19 @@ FAULTS = {
     "KEY": "key_in_use",
 }
 FOREIGN = (
-    *(Kind.FOREIGN_BEFORE, Kind.FOREIGN_AFTER, Kind.FOREIGN_CANCELLED),
-    *(Kind.FOREIGN_ORDER, Kind.FOREIGN_TYPE),
+    *(
+        OrderFaultKind.FOREIGN_BEFORE,
+        OrderFaultKind.FOREIGN_AFTER,
+        OrderFaultKind.FOREIGN_CANCELLED,
+    ),
+    *(OrderFaultKind.FOREIGN_ORDER, OrderFaultKind.FOREIGN_TYPE),
 )
-AGAIN = (Kind.AGAIN, Kind.AGAIN_CANCELLED, Kind.AGAIN_OTHER)
-BESIDE = (Kind.AUDIT_BEFORE, Kind.AUDIT_AFTER, Kind.AUDIT_CANCEL)
-AUDITS = (Kind.AUDIT_ENDED, Kind.AUDIT_TWICE, Kind.AUDIT_RESET)
+AGAIN = (OrderFaultKind.AGAIN, OrderFaultKind.AGAIN_CANCELLED, OrderFaultKind.AGAIN_OTHER)
+BESIDE = (OrderFaultKind.AUDIT_BEFORE, OrderFaultKind.AUDIT_AFTER, OrderFaultKind.AUDIT_CANCEL)
+AUDITS = (OrderFaultKind.AUDIT_ENDED, OrderFaultKind.AUDIT_TWICE, OrderFaultKind.AUDIT_RESET)
 SET_BACK: dict[StrEnum, str] = {set_back_kind(service): service for service in SERVICES}
 CREATE, CONFIRM, REFUND = (
-    {Kind[f"{operation}_{name}"]: kind for name, kind in FAULTS.items()}
+    {OrderFaultKind[f"{operation}_{name}"]: kind for name, kind in FAULTS.items()}
     for operation in ("CREATE", "CONFIRM", "REFUND")
 )
 PROVIDER: dict[StrEnum, tuple[str, str]] = {
@@ -42,8 +46,8 @@ PROVIDER: dict[StrEnum, tuple[str, str]] = {
     **{kind: ("confirm", fault) for kind, fault in CONFIRM.items()},
     **{kind: ("refund", fault) for kind, fault in REFUND.items()},
 }
-BY_HAND = (Kind.HAND_REFUND, Kind.HAND_PART)
-RESULTS = (Kind.NULL_RESULT, Kind.GARBAGE_RESULT)
+BY_HAND = (OrderFaultKind.HAND_REFUND, OrderFaultKind.HAND_PART)
+RESULTS = (OrderFaultKind.NULL_RESULT, OrderFaultKind.GARBAGE_RESULT)
 # What nobody here can know of, or mend: an audit has to name it, or mend it.
-AUDITED_AFTER = {*SET_BACK, *BY_HAND, *RESULTS, Kind.REFUND_FAILS}
+AUDITED_AFTER = {*SET_BACK, *BY_HAND, *RESULTS, OrderFaultKind.REFUND_FAILS}
 UNFORESEEN = {*AUDITED_AFTER, *AGAIN}

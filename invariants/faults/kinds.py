@@ -5,7 +5,7 @@ from enum import StrEnum
 from contracts.names import SERVICES
 
 
-class Kind(StrEnum):
+class OrderFaultKind(StrEnum):
     """What happens beside the saga while an attempt is there, or when all is over."""
 
     # Others who start the same, or look at it.

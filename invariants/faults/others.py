@@ -15,7 +15,7 @@ from invariants.faults.groups import (
     SIGNALS,
     UPDATES,
 )
-from invariants.faults.kinds import Kind
+from invariants.faults.kinds import OrderFaultKind
 from saga.verify.injection.behaviours import Attempt, Behaviour
 from saga.verify.kinds import CancelSource
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 async def is_started_elsewhere(attempt: Attempt) -> Any:
     """Somebody starts the same under an id that is not its own."""
-    if attempt.fault.kind is Kind.FOREIGN_BEFORE:
+    if attempt.fault.kind is OrderFaultKind.FOREIGN_BEFORE:
         await _once(attempt, _controller(attempt).start_elsewhere(attempt.fault.kind))
         return await attempt.body()
     reply = await attempt.body()
@@ -35,13 +35,13 @@ async def is_started_elsewhere(attempt: Attempt) -> Any:
 
 async def is_audited_beside(attempt: Attempt) -> Any:
     """An audit looks, and leaves a saga alone that goes on by itself."""
-    controller, before = _controller(attempt), attempt.fault.kind is Kind.AUDIT_BEFORE
+    controller, before = _controller(attempt), attempt.fault.kind is OrderFaultKind.AUDIT_BEFORE
     reply = None if before else await attempt.body()
     if attempt.is_first_effect:
         attempt.fire()
         asking = (
             [controller.ask(CancelSource.CUSTOMER)]
-            if attempt.fault.kind is Kind.AUDIT_CANCEL
+            if attempt.fault.kind is OrderFaultKind.AUDIT_CANCEL
             else []
         )
         await asyncio.gather(controller.look(), *asking)
@@ -58,10 +58,10 @@ async def is_carried_on_by_audit(attempt: Attempt) -> Any:
         attempt.fire()
         attempt.state.count_anew()
         controller, kind = _controller(attempt), attempt.fault.kind
-        if kind is Kind.AUDIT_RESET:
+        if kind is OrderFaultKind.AUDIT_RESET:
             await controller.end_and_reset_beside_an_audit()
         else:
-            await controller.end_and_audit(2 if kind is Kind.AUDIT_TWICE else 1)
+            await controller.end_and_audit(2 if kind is OrderFaultKind.AUDIT_TWICE else 1)
     return reply
 
 
@@ -86,7 +86,8 @@ async def is_refunded_by_hand(attempt: Attempt) -> Any:
     """Somebody who has the provider's dashboard gives money back."""
     reply = await attempt.body()
     await _once(
-        attempt, _controller(attempt).refund_by_hand(part=attempt.fault.kind is Kind.HAND_PART)
+        attempt,
+        _controller(attempt).refund_by_hand(part=attempt.fault.kind is OrderFaultKind.HAND_PART),
     )
     return reply
 
@@ -108,7 +109,9 @@ async def is_completed_by_hand(attempt: Attempt) -> Any:
     if attempt.number == 1 and attempt.info is not None:
         attempt.fire()
         result = (
-            None if attempt.fault.kind is Kind.NULL_RESULT else {"status": ["garbage"], "minor": {}}
+            None
+            if attempt.fault.kind is OrderFaultKind.NULL_RESULT
+            else {"status": ["garbage"], "minor": {}}
         )
         await _controller(attempt).complete(attempt.info, result)
     return await attempt.body()
@@ -147,5 +150,5 @@ OTHERS: dict[StrEnum, Behaviour] = {
     **dict.fromkeys(UPDATES, meets_hostile_update),
     **dict.fromkeys(SIGNALS, meets_hostile_signal),
     **dict.fromkeys(RESULTS, is_completed_by_hand),
-    Kind.PAUSED: is_paused,
+    OrderFaultKind.PAUSED: is_paused,
 }

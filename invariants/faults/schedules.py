@@ -19,10 +19,10 @@ from invariants.faults.groups import (
     SIGNALS,
     UPDATES,
 )
-from invariants.faults.kinds import Kind
+from invariants.faults.kinds import OrderFaultKind
 from saga.verify.faults import AT_THE_END, ExecutionPath, Fault, InjectionPoint, Schedule
 from saga.verify.groups import EVIDENCE
-from saga.verify.kinds import Kind as OfAll
+from saga.verify.kinds import Kind
 from saga.verify.recording import CANCELLED, REJECTED, Calls, Triggers, schedules_at
 
 KINDS = {SERVICES[service]: kind for kind, service in SET_BACK.items()}  # by task queue
@@ -30,7 +30,7 @@ NOTHING: frozenset[str] = frozenset()
 CHARGES, REFUNDS = {"payment.charge"}, {"payment.refund", "payment.give_back"}
 
 
-class Others:
+class OutsiderSchedules:
     """Every single fault that is not of the saga's own making."""
 
     def __init__(self, calls: Calls) -> None:
@@ -57,7 +57,7 @@ class Others:
         yield from set_backs(self._calls, forward, forward, path)
         if path is ExecutionPath.REGULAR:
             for point in self._recording.forward:
-                yield from schedules_at(point, (*RESULTS, Kind.PAUSED), self._completed)
+                yield from schedules_at(point, (*RESULTS, OrderFaultKind.PAUSED), self._completed)
         for trigger in triggers[:1]:
             yield from self._plan_undoing(*trigger, path)
 
@@ -68,13 +68,17 @@ class Others:
 
     def _plan_audits(self) -> Iterator[Schedule]:
         for point in self._recording.forward:
-            looks = [kind for kind in BESIDE if kind is not Kind.AUDIT_CANCEL]
+            looks = [kind for kind in BESIDE if kind is not OrderFaultKind.AUDIT_CANCEL]
             yield from schedules_at(point, looks, self._completed)
             binding = point not in self._before
             stands = self._completed if binding else CANCELLED
-            undone = (Kind.AUDIT_CANCEL, Kind.AUDIT_ENDED, Kind.AUDIT_TWICE)
+            undone = (
+                OrderFaultKind.AUDIT_CANCEL,
+                OrderFaultKind.AUDIT_ENDED,
+                OrderFaultKind.AUDIT_TWICE,
+            )
             yield from schedules_at(point, undone, stands)
-            yield from schedules_at(point, (Kind.AUDIT_RESET,), self._completed)
+            yield from schedules_at(point, (OrderFaultKind.AUDIT_RESET,), self._completed)
 
     def _plan_provider_faults(self) -> Iterator[Schedule]:
         for point in self._recording.forward:
@@ -82,7 +86,7 @@ class Others:
                 yield from schedules_at(point, (*CREATE, *CONFIRM), self._completed)
             if point.activity in REFUNDS:
                 yield from schedules_at(point, (*REFUND,), self._completed)
-                yield from schedules_at(AT_THE_END, (Kind.REFUND_FAILS,), NOTHING)
+                yield from schedules_at(AT_THE_END, (OrderFaultKind.REFUND_FAILS,), NOTHING)
 
     def _plan_hostile_messages(self) -> Iterator[Schedule]:
         for point in self._recording.forward:
@@ -99,12 +103,12 @@ class Others:
         fence = self._recording.undoing[0]
         for point in self._recording.forward:
             expects = CANCELLED if point in self._before else self._completed
-            for kind in (OfAll.ENDED_QUESTION, OfAll.ENDED_QUESTION_DOWN):
+            for kind in (Kind.ENDED_QUESTION, Kind.ENDED_QUESTION_DOWN):
                 yield Schedule((Fault(point, kind, fence),), expects=expects)
         for read in self._refusable:
             for point in self._recording.forward[self._recording.forward.index(read) + 1 :]:
                 expects = REJECTED if point in self._before else self._completed
-                fault = Fault(point, OfAll.ENDED_REFUSED, read)
+                fault = Fault(point, Kind.ENDED_REFUSED, read)
                 yield Schedule((fault,), expects=expects)
 
     def _plan_undoing(
@@ -114,7 +118,9 @@ class Others:
         calls = [*self._before, *undoing]
         singles: list[Schedule] = [*schedules_at(AT_THE_END, AGAIN, status)]
         for point in undoing:
-            singles += schedules_at(point, (*FOREIGN, Kind.AUDIT_BEFORE, Kind.AUDIT_AFTER), status)
+            singles += schedules_at(
+                point, (*FOREIGN, OrderFaultKind.AUDIT_BEFORE, OrderFaultKind.AUDIT_AFTER), status
+            )
             singles += schedules_at(point, AUDITS, status | REJECTED | CANCELLED)
             singles += schedules_at(point, (*UPDATES, *SIGNALS), status)
             singles += schedules_at(
@@ -122,11 +128,11 @@ class Others:
             )
             if point.activity in REFUNDS:
                 singles += schedules_at(point, (*REFUND,), status)
-                singles += schedules_at(AT_THE_END, (Kind.REFUND_FAILS,), NOTHING)
+                singles += schedules_at(AT_THE_END, (OrderFaultKind.REFUND_FAILS,), NOTHING)
             if point is not undoing[0]:
                 singles += schedules_at(point, (*EVIDENCE,), status)
             if path is ExecutionPath.REGULAR:
-                singles += schedules_at(point, (*RESULTS, Kind.PAUSED), status)
+                singles += schedules_at(point, (*RESULTS, OrderFaultKind.PAUSED), status)
         singles += set_backs(self._calls, calls, undoing, path)
         for single in singles:
             yield replace(single, trigger=trigger)

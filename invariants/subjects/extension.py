@@ -7,7 +7,7 @@ from typing import ClassVar
 from invariants.faults.groups import AGAIN, AUDITED_AFTER, AUDITS
 from invariants.faults.others import OTHERS
 from invariants.faults.run_controller import OrderRunController
-from invariants.faults.schedules import Others
+from invariants.faults.schedules import OutsiderSchedules
 from saga.verify.extension import Extension
 from saga.verify.faults import ExecutionPath, Schedule
 from saga.verify.injection.behaviours import Behaviour
@@ -28,4 +28,4 @@ class OrderExtension(Extension):
         self, calls: Calls, triggers: Triggers, path: ExecutionPath
     ) -> Iterator[Schedule]:
         """Every single fault of these kinds."""
-        return Others(calls).all(triggers, path)
+        return OutsiderSchedules(calls).all(triggers, path)

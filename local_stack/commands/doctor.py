@@ -9,13 +9,13 @@ from local_stack import ports
 from local_stack.commands import checks
 from local_stack.commands.checks import Finding
 from local_stack.errors import StackError
-from local_stack.options import Given, Options, wanted_ports
+from local_stack.options import ExternalServices, Options, wanted_ports
 from local_stack.state import lock, state_file
 from local_stack.state.state_file import StackState
 from local_stack.state_dir import StateDir
 
 
-def examine(options: Options, given: Given) -> list[Finding]:
+def examine(options: Options, given: ExternalServices) -> list[Finding]:
     """All findings, good and bad."""
     layout = StateDir(options.state_dir)
     return [
@@ -28,7 +28,7 @@ def examine(options: Options, given: Given) -> list[Finding]:
     ]
 
 
-def _of_the_state(options: Options, given: Given, layout: StateDir) -> Iterator[Finding]:
+def _of_the_state(options: Options, given: ExternalServices, layout: StateDir) -> Iterator[Finding]:
     yield checks.private("secrets", layout.secrets)
     yield checks.private("signing key", layout.signing_key)
     stack = state_file.running(layout.path)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local_stack import orphans, ports
 from local_stack.lifecycle import Session
-from local_stack.options import Given, Options, wanted_ports
+from local_stack.options import ExternalServices, Options, wanted_ports
 from local_stack.plan import Plan, make_plan
 from local_stack.programs import Programs
 from local_stack.reporter import Reporter
@@ -23,7 +23,7 @@ from local_stack.state_dir import StateDir
 
 def up(options: Options, environ: Mapping[str, str], reporter: Reporter, programs: Programs) -> int:
     """Run the stack until asked to stop; the exit code. StackError if it cannot be started."""
-    given = Given.by(environ)
+    given = ExternalServices.by(environ)
     layout = StateDir(options.state_dir).create()
     options = payload_keys.resolve_encryption(options, layout, environ)
     os.umask(0o077)  # databases and logs hold customers' data

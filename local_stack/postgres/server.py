@@ -14,7 +14,7 @@ from local_stack.postgres import databases
 from local_stack.postgres.cluster import Cluster
 from local_stack.secrets.passwords import Credentials, load_or_make
 from local_stack.supervision.child import Child
-from local_stack.supervision.child_runner import Quiet, Runner
+from local_stack.supervision.child_runner import NullListener, Runner
 from local_stack.supervision.process_identity import alive, end
 
 SETTINGS = {
@@ -108,7 +108,7 @@ class Postgres:
     async def start(self) -> None:
         """Make, start and fill it. StartFailed if that does not work."""
         await self.initialise()
-        self._runner = Runner(self.child, self._log, Quiet())
+        self._runner = Runner(self.child, self._log, NullListener())
         try:
             await self._runner.start()
             await self.provision()

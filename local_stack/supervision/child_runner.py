@@ -151,7 +151,7 @@ class Runner:
         self._listener.on_change(self)
 
 
-class Quiet:
+class NullListener:
     """A listener for those who do not listen."""
 
     def on_change(self, runner: Runner) -> None:
@@ -164,7 +164,7 @@ class Quiet:
 @asynccontextmanager
 async def running(child: Child, log: Path) -> AsyncIterator[Runner]:
     """The child, ready and watched, for the length of a block. For tests and fixtures."""
-    runner = Runner(child, log, Quiet())
+    runner = Runner(child, log, NullListener())
     watch: asyncio.Task[None] | None = None
     try:
         await runner.start()

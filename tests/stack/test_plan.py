@@ -7,7 +7,14 @@ import pytest
 
 from contracts.names import DATABASES, SERVICES
 from local_stack.errors import PortsTaken, StackError
-from local_stack.options import Given, Options, Ports, Topology, parse_scale, wanted_ports
+from local_stack.options import (
+    ExternalServices,
+    Options,
+    Ports,
+    Topology,
+    parse_scale,
+    wanted_ports,
+)
 from local_stack.plan import Plan, make_plan
 from local_stack.ports import demand
 from local_stack.programs import Programs
@@ -24,7 +31,7 @@ URLS = {
 
 
 def plan_for(state_dir: Path, environ: dict[str, str]) -> Plan:
-    plan = make_plan(Options(state_dir), Given.by(environ), environ, Programs())
+    plan = make_plan(Options(state_dir), ExternalServices.by(environ), environ, Programs())
     remove_elsewhere(state_dir)
     return plan
 
@@ -41,17 +48,21 @@ def child(plan: Plan, name: str) -> Child:
 @pytest.mark.parametrize("separate", [False, True])
 def test_the_api_works_too_unless_it_is_to_be_separate(tmp_path: Path, separate: bool) -> None:
     options = Options(tmp_path, separate=separate)
-    plan = make_plan(options, Given.by({}), {}, Programs())
+    plan = make_plan(options, ExternalServices.by({}), {}, Programs())
     remove_elsewhere(tmp_path)
     assert ("--work" in child(plan, "api").argv) is not separate
     own = options.ports.metrics_of_api(options.workers)
-    assert (own in {port.port for port in wanted_ports(options, Given.by({}))}) is not separate
+    assert (
+        own in {port.port for port in wanted_ports(options, ExternalServices.by({}))}
+    ) is not separate
 
 
 def test_what_is_stored_is_flushed_unless_it_need_not_be(tmp_path: Path) -> None:
     """PostgreSQL's own defaults flush, and the last setting of a name holds."""
     for durable in (True, False):
-        plan = make_plan(Options(tmp_path, durable=durable), Given.by({}), {}, Programs())
+        plan = make_plan(
+            Options(tmp_path, durable=durable), ExternalServices.by({}), {}, Programs()
+        )
         remove_elsewhere(tmp_path)
         postgres, temporal = (child(plan, name).argv for name in ("postgres", "temporal"))
         settings = dict(
@@ -132,13 +143,13 @@ def test_nothing_of_the_users_leads_away_from_our_servers(tmp_path: Path) -> Non
 
 def test_a_provider_without_its_key_is_refused() -> None:
     with pytest.raises(StackError, match="PAYMENT_PROVIDER_KEY"):
-        Given.by({"PAYMENT_PROVIDER_URL": "https://provider.example"})
+        ExternalServices.by({"PAYMENT_PROVIDER_URL": "https://provider.example"})
 
 
 def test_a_port_asked_for_twice_is_refused(tmp_path: Path) -> None:
     port = free_port()
     options = Options(tmp_path, workers=0, ports=Ports(api=port, provider=port))
-    wanted = [item for item in wanted_ports(options, Given()) if item.port == port]
+    wanted = [item for item in wanted_ports(options, ExternalServices()) if item.port == port]
     with pytest.raises(PortsTaken, match=f"port {port} is asked for twice, by API and payment"):
         demand(wanted)
 
@@ -157,7 +168,7 @@ def test_passwords_are_not_shown(url: str, shown: str) -> None:
 
 def split_plan(state_dir: Path, environ: dict[str, str], **scale: int) -> Plan:
     options = Options(state_dir, topology=Topology.SERVICES, scale=scale)
-    plan = make_plan(options, Given.by(environ), environ, Programs())
+    plan = make_plan(options, ExternalServices.by(environ), environ, Programs())
     remove_elsewhere(state_dir)
     return plan
 
@@ -254,7 +265,7 @@ def test_services_need_the_gateways_envoy_and_scale_needs_services(tmp_path: Pat
 def test_keys_of_payloads_reach_who_speaks_to_temporal_and_nobody_else(tmp_path: Path) -> None:
     """Temporal itself least of all."""
     options = Options(tmp_path, topology=Topology.SERVICES, encrypt=True)
-    plan = make_plan(options, Given.by({}), {}, Programs())
+    plan = make_plan(options, ExternalServices.by({}), {}, Programs())
     remove_elsewhere(tmp_path)
     for name in ("api", "worker-1"):
         assert child(plan, name).env["PAYLOAD_KEYS_FILE"] == str(StateDir(tmp_path).payload_keys)

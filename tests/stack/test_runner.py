@@ -11,7 +11,7 @@ import pytest
 from local_stack.errors import StartFailed
 from local_stack.supervision import log_files, readiness
 from local_stack.supervision.child import Child
-from local_stack.supervision.child_runner import Quiet, Runner, running
+from local_stack.supervision.child_runner import NullListener, Runner, running
 from local_stack.supervision.process import run_to_end
 from local_stack.supervision.process_identity import Identity
 from tests.stack.stacks import nobody_left
@@ -19,7 +19,7 @@ from tests.stack.stacks import nobody_left
 PATIENT = "import signal; signal.pause()"
 
 
-class Delays(Quiet):
+class Delays(NullListener):
     """Remembers how long each restart waited, and calls when there were enough."""
 
     def __init__(self, enough: int) -> None:
@@ -57,12 +57,16 @@ async def test_failed_start_quotes_this_attempts_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("of an earlier life\n")
     with pytest.raises(StartFailed, match="it did not start: exit code 1") as caught:
-        await Runner(python("raise SystemExit('no luck')", ready=never), log, Quiet()).start()
+        await Runner(
+            python("raise SystemExit('no luck')", ready=never), log, NullListener()
+        ).start()
     assert caught.value.tail == "no luck"
 
 
 async def test_start_that_takes_too_long_fails(tmp_path: Path) -> None:
-    runner = Runner(python(PATIENT, ready=never, start_within=0.5), tmp_path / "log", Quiet())
+    runner = Runner(
+        python(PATIENT, ready=never, start_within=0.5), tmp_path / "log", NullListener()
+    )
     with pytest.raises(StartFailed, match=r"not ready in 0\.5 s"):
         await runner.start()
     await runner.stop()
@@ -71,7 +75,7 @@ async def test_start_that_takes_too_long_fails(tmp_path: Path) -> None:
 
 
 async def test_program_that_is_not_there_is_told(tmp_path: Path) -> None:
-    runner = Runner(Child("it", ("/no/such",), {}, ready=never), tmp_path / "log", Quiet())
+    runner = Runner(Child("it", ("/no/such",), {}, ready=never), tmp_path / "log", NullListener())
     with pytest.raises(StartFailed) as caught:
         await runner.start()
     assert "cannot run /no/such: [Errno 2]" in caught.value.tail
@@ -115,7 +119,7 @@ async def test_children_take_sigint_even_below_a_shell_that_ignores_it(tmp_path:
     old = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         child = python("print('up', flush=True); " + PATIENT, stop_signal=signal.SIGINT)
-        runner = Runner(child, tmp_path / "log", Quiet())
+        runner = Runner(child, tmp_path / "log", NullListener())
         await runner.start()
         await said_something(tmp_path / "log")
         await runner.stop()

@@ -13,7 +13,7 @@ from cli.main import app
 from infrastructure.security.jwks import parse
 from local_stack.commands import checks
 from local_stack.errors import StackError
-from local_stack.options import Given
+from local_stack.options import ExternalServices
 from local_stack.secrets import signing_keys
 from local_stack.state_dir import StateDir
 
@@ -137,4 +137,6 @@ def test_without_a_key_commands_call_without_a_token(tmp_path: Path) -> None:
 
 def test_an_issuer_of_the_users_must_be_told_whole() -> None:
     with pytest.raises(StackError, match="API_AUTH_ISSUER and API_AUTH_AUDIENCE"):
-        Given.by({"API_AUTH_JWKS": "https://issuer.example/jwks", "API_AUTH_ISSUER": "me"})
+        ExternalServices.by(
+            {"API_AUTH_JWKS": "https://issuer.example/jwks", "API_AUTH_ISSUER": "me"}
+        )

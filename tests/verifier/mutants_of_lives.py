@@ -15,7 +15,7 @@ from saga.retriable import RetriableCall
 from saga.retriable_calls import RetriableCalls
 from saga.saga import Saga
 from saga.step import reply_type
-from saga.verify.kinds import Kind as OfAll
+from saga.verify.kinds import Kind
 from services.payment.provider import errors
 from tests.verifier.mutant import Mutant
 from workflows import order_saga
@@ -106,7 +106,7 @@ MUTANTS = (
         RetriableCall,
         "allowed_words",
         any_word,
-        f"{CONFIRM} {OfAll.ENDED_QUESTION} at {FENCE}",
+        f"{CONFIRM} {Kind.ENDED_QUESTION} at {FENCE}",
         "confirm_order of a saga that is undone: action done",
     ),
     Mutant(

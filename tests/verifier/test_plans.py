@@ -7,8 +7,7 @@ from invariants.faults.kinds import set_back_kind
 from saga import Resolving
 from saga.verify.faults import AT_THE_END, ExecutionPath, Schedule
 from saga.verify.groups import DECISIONS
-from saga.verify.kinds import Kind as OfAll
-from saga.verify.kinds import Life
+from saga.verify.kinds import Kind, Life
 from saga.verify.schedules.plan import Plan
 from saga.verify.schedules.resolutions import RESETS
 from tests.verifier.conftest import GONE
@@ -59,13 +58,13 @@ async def test_a_question_is_parked_in_every_life_and_whether_the_pivot_landed_o
     lives = {
         item.faults[0].life
         for item in at(plans[saga], fence, path)
-        if item.faults[0].kind is OfAll.ONLY_RETRY
+        if item.faults[0].kind is Kind.ONLY_RETRY
     }
     assert lives == set(LIVES[path])
     later = [
         schedule
         for schedule in plans[saga].singles()
-        if schedule.faults[0].kind is OfAll.ENDED_QUESTION
+        if schedule.faults[0].kind is Kind.ENDED_QUESTION
     ]
     ended = {item.faults[0].point for item in later if item.path is path}
     assert {run.activity for run in ended} >= PASSED[saga]
@@ -99,6 +98,6 @@ async def test_the_same_is_started_elsewhere_at_every_moment(plans: dict[str, Pl
         calls = {
             schedule.faults[0].point
             for schedule in singles
-            if schedule.faults[0].kind is OfAll.TWICE
+            if schedule.faults[0].kind is Kind.TWICE
         }
         assert {call for call in calls if not call.step.startswith("note")} <= struck

@@ -8,7 +8,7 @@ import pytest
 
 from invariants.environment import OrderWorld
 from invariants.faults.groups import SET_BACK
-from invariants.faults.kinds import Kind as KindOfOrders
+from invariants.faults.kinds import OrderFaultKind
 from invariants.subjects.place_order import PLACE_ORDER
 from invariants.subjects.return_order import RETURN_ORDER
 from saga.participant.barrier import Barrier
@@ -60,7 +60,7 @@ async def test_there_are_three_thousand_single_faults_a_third_of_them_on_the_fas
     by_path = Counter(schedule.path for schedule in singles)
     assert by_path[ExecutionPath.REGULAR] >= 2000
     assert by_path[ExecutionPath.FAST] >= 1000
-    assert {schedule.faults[0].kind for schedule in singles} == {*Kind, *KindOfOrders, *SET_BACK}
+    assert {schedule.faults[0].kind for schedule in singles} == {*Kind, *OrderFaultKind, *SET_BACK}
 
 
 async def test_a_second_life_is_cancelled_at_each_place_that_the_first_had_passed(
