@@ -44,7 +44,9 @@ def _freeze_garbage(_: Client) -> Mapping[str, Any]:
 SETTINGS: Mapping[str, Changed] = {
     "as-it-is": lambda _: {},
     "not-eager": lambda _: {},  # the program starts sagas by a client without workers
-    "sandbox-strict": lambda it: {"workflow_runner": runner_for(it.data_converter, strict=True)},
+    "sandbox-strict": lambda client: {
+        "workflow_runner": runner_for(client.data_converter, strict=True)
+    },
     "sandbox-passed-through": lambda _: {"workflow_runner": passed_through()},
     "two-pollers": _pollers(PollerBehaviorSimpleMaximum(2)),
     "pollers-by-load": _pollers(PollerBehaviorAutoscaling()),

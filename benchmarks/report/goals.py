@@ -33,17 +33,19 @@ class GoalResult(BaseModel, frozen=True):
 
 def _rates(above: str, below: str) -> Callable[[Subjects], float | None]:
     """None if the one below got nothing done: too short a measurement, and no goal met."""
-    return lambda it: (
-        ratio(it[above].rate.median, it[below].rate.median) if _any(it[below]) else None
+    return lambda subjects: (
+        ratio(subjects[above].rate.median, subjects[below].rate.median)
+        if _has_rate(subjects[below])
+        else None
     )
 
 
-def _any(it: Summary) -> bool:
-    return it.rate.median > 0
+def _has_rate(summary: Summary) -> bool:
+    return summary.rate.median > 0
 
 
-def _events(it: Subjects) -> float | None:
-    cost = it["saga"].cost
+def _events(subjects: Subjects) -> float | None:
+    cost = subjects["saga"].cost
     return cost.history_events if cost else None
 
 
@@ -86,7 +88,7 @@ GOALS = (
         False,
         "ms",
         ("regular",),
-        lambda it: it["regular"].alone_ms.median,
+        lambda subjects: subjects["regular"].alone_ms.median,
     ),
     Goal(
         "CPU of an order, all processes",
@@ -94,7 +96,7 @@ GOALS = (
         False,
         "ms",
         ("saga",),
-        lambda it: it["saga"].cpu_ms.median,
+        lambda subjects: subjects["saga"].cpu_ms.median,
     ),
     Goal(
         "alone: POST with Prefer: wait, against DBOS",
@@ -102,7 +104,9 @@ GOALS = (
         False,
         "times",
         ("rest_wait", "dbos"),
-        lambda it: ratio(it["rest_wait"].alone_ms.median, it["dbos"].alone_ms.median),
+        lambda subjects: ratio(
+            subjects["rest_wait"].alone_ms.median, subjects["dbos"].alone_ms.median
+        ),
     ),
     Goal("history of an order, clean", 12.0, False, "events", ("saga",), _events),
     Goal(
@@ -111,7 +115,9 @@ GOALS = (
         False,
         "times",
         ("orders_1000000", "orders_10000"),
-        lambda it: ratio(it["orders_1000000"].cpu_ms.median, it["orders_10000"].cpu_ms.median),
+        lambda subjects: ratio(
+            subjects["orders_1000000"].cpu_ms.median, subjects["orders_10000"].cpu_ms.median
+        ),
     ),
 )
 

@@ -101,8 +101,8 @@ def goals(judged: Sequence[GoalResult]) -> Table:
     return table
 
 
-def _spread(it: Spread) -> str:
-    return f"{it.median:.1f} ({it.low:.1f}-{it.high:.1f})"
+def _spread(spread: Spread) -> str:
+    return f"{spread.median:.1f} ({spread.low:.1f}-{spread.high:.1f})"
 
 
 def _number(value: float | None) -> str:

@@ -16,7 +16,7 @@ from invariants.faults.groups import (
     UPDATES,
 )
 from invariants.faults.kinds import OrderFaultKind
-from saga.verify.injection.behaviours import Attempt, Behaviour
+from saga.verify.injection.attempt import Attempt, Behaviour
 from saga.verify.kinds import CancelSource
 
 if TYPE_CHECKING:

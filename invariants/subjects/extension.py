@@ -10,7 +10,7 @@ from invariants.faults.run_controller import OrderRunController
 from invariants.faults.schedules import OutsiderSchedules
 from saga.verify.extension import Extension
 from saga.verify.faults import ExecutionPath, Schedule
-from saga.verify.injection.behaviours import Behaviour
+from saga.verify.injection.attempt import Behaviour
 from saga.verify.injection.run_controller import RunController
 from saga.verify.recording import Calls, Triggers
 

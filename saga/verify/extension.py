@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from saga.verify.faults import ExecutionPath, Schedule
-from saga.verify.injection.behaviours import Behaviour
+from saga.verify.injection.attempt import Behaviour
 from saga.verify.injection.run_controller import RunController
 from saga.verify.recording import Calls, Triggers
 

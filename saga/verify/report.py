@@ -38,7 +38,7 @@ class Report:
         failed = [
             result for result in self.results if result.violations or describe_unreached(result)
         ]
-        return sorted(failed, key=lambda it: (len(it.schedule.all), len(it.diary)))
+        return sorted(failed, key=lambda result: (len(result.schedule.all), len(result.diary)))
 
     @property
     def coverage(self) -> dict[ExecutionPath, Counter[Struck]]:

@@ -17,7 +17,7 @@ from saga.verify.cases import Case, Ending
 from saga.verify.environment.environment import Environment
 from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule, WorkerMode
 from saga.verify.injection import behaviours as attempts
-from saga.verify.injection.behaviours import Behaviour
+from saga.verify.injection.attempt import Behaviour
 from saga.verify.injection.rerun_behaviours import EARLIER
 from saga.verify.injection.resolved_attempts import SPOKEN
 from saga.verify.injection.run_state import END, RunState

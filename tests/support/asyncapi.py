@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 SNAPSHOT = ROOT / "docs" / "asyncapi.json"
 SCHEMAS = ROOT / "contracts" / "schemas"
 Node = dict[str, Any]
-MODELS = sorted(set(DATA.values()), key=lambda it: it.__name__)
+MODELS = sorted(set(DATA.values()), key=lambda model: model.__name__)
 
 
 def document() -> Node:

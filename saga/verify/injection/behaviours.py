@@ -1,70 +1,30 @@
 """How each kind of fault changes an attempt. A behaviour is wrapped around the attempt's body."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from temporalio.activity import Info
 from temporalio.exceptions import ApplicationError
 
 from saga import rejection
-from saga.verify.faults import Fault
 from saga.verify.groups import AFTER, BEFORE, LATE
+from saga.verify.injection.attempt import Attempt, Behaviour
 from saga.verify.injection.run_state import (
     END,
-    RunState,
     milestone_of_attempt,
     milestone_of_healing,
     milestone_of_success,
 )
 from saga.verify.kinds import CancelSource, Kind
 
-Body = Callable[[], Awaitable[Any]]
 HOUR = timedelta(hours=1)
 
 # What a failing service asks for with Retry-After: it spares most of the attempts of an hour, and
 # still has a step's patience (5 min) and a retriable call's (10 min) run out by more than one.
 AGAIN = timedelta(minutes=4)
 BEFORE_PARKED = 6  # of a second life, too
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt that a fault may strike. `number` counts all attempts at the point, from 1.
-
-    `local` counts those on the fast path. `now` and `first` are when this one and the first were
-    scheduled, by the server's clock. `info` is Temporal's of one on its queue.
-    """
-
-    state: RunState
-    fault: Fault
-    number: int
-    local: int
-    now: datetime
-    first: datetime
-    body: Body
-    info: Info | None = None
-
-    def fire(self) -> None:
-        """It strikes now."""
-        self.state.fire(self.fault)
-
-    @property
-    def is_first_effect(self) -> bool:
-        """Of its life: the first attempt, unless it failed by itself, before its effect."""
-        return self.number == 1 or self.fault not in self.state.fired
-
-    async def hold_until(self, milestone: str) -> None:
-        """Stand still until then."""
-        self.fire()
-        await self.state.until(milestone)
-        self.state.say(f"{self.fault.point} attempt {self.number} goes on")
-
-
-Behaviour = Callable[[Attempt], Awaitable[Any]]
 
 
 def unavailable_error(after: timedelta | None = None) -> ApplicationError:

@@ -11,7 +11,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from saga import Call
 from saga.verify.faults import InjectionPoint
-from saga.verify.injection.behaviours import Attempt
+from saga.verify.injection.attempt import Attempt
 from saga.verify.injection.life_end import end_life, find_life_end
 from saga.verify.injection.run_state import RunState, milestone_of_attempt, milestone_of_success
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from saga.verify.groups import ENDED, TASK_LOST
-from saga.verify.injection.behaviours import Attempt, Behaviour
+from saga.verify.injection.attempt import Attempt, Behaviour
 from saga.verify.kinds import Kind
 
 # What strikes at a fault's other point, in the second life.

@@ -4,9 +4,8 @@ from enum import StrEnum
 from typing import Any
 
 from saga.verify.groups import EARLY, EVIDENCE
+from saga.verify.injection.attempt import Attempt, Behaviour
 from saga.verify.injection.behaviours import (
-    Attempt,
-    Behaviour,
     fails_for_ever,
     is_done_by_hand,
     is_rejected,

@@ -68,7 +68,7 @@ class Plan:
             for schedule in (*self._plan_regular_path(), *fast)
             if self._is_possible(schedule)
         ]
-        return sorted(every, key=lambda it: it.faults[0].kind not in SLOW)  # they go first
+        return sorted(every, key=lambda one: one.faults[0].kind not in SLOW)  # they go first
 
     def _is_possible(self, schedule: Schedule) -> bool:
         """Whether the saga knows what it needs: a deadline to shorten, a customer's cancel."""
