@@ -14,12 +14,11 @@ from contracts import workflow_io as sagas
 from contracts.event_records import RecordedEvent
 from contracts.names import order_of, return_id, workflow_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
-from contracts.payments import Payment, PaymentStatus
+from contracts.payments import Payment, is_at_stake
 from contracts.workflow_io import SAGA_TYPES
 from saga.participant import NotFound, Unavailable
 
 RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
-HELD = {PaymentStatus.CAPTURED, PaymentStatus.CREATED}
 T = TypeVar("T")
 PLACING, RETURNING = "Placing the order", "Returning it"
 
@@ -58,10 +57,8 @@ class OrderDetails:
     @property
     def money_at_stake(self) -> int:
         """Minor units that were taken, or perhaps so, while the order is not settled."""
-        unsettled = self.order.status != OrderStatus.CONFIRMED or self.is_returning
-        held = self.payment is not None and self.payment.intent_id is not None
-        taken = held and self.payment is not None and self.payment.status in HELD
-        return self.order.total.minor if unsettled and taken else 0
+        staked = is_at_stake(self.payment, self.order.status, is_returning=self.is_returning)
+        return self.order.total.minor if staked else 0
 
 
 async def read_order_details(order_id: str, deps: Backend) -> OrderDetails:

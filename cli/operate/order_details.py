@@ -7,7 +7,9 @@ from typing import Any
 
 from cli.client import Api, ApiError
 from contracts.names import STEP_RECORDERS, order_of
-from contracts.workflow_io import PLACING, type_of
+from contracts.orders import OrderStatus
+from contracts.payments import Payment, is_at_stake
+from contracts.workflow_io import PLACING, RETURNING, type_of
 
 Json = dict[str, Any]
 DOWN = 503
@@ -45,9 +47,20 @@ class OrderDetails:
         """
         if "payment" in self.silent:
             return None
-        payment = self.payment or {"intent_id": None}
-        held = payment["intent_id"] and payment["status"] in {"created", "captured"}
-        return int(self.order["total"]["minor"]) if held else 0
+        payment = self._payment
+        return int(self.order["total"]["minor"]) if payment and payment.holds_money else 0
+
+    def money_at_stake(self, saga_id: str) -> int | None:
+        """What is held as long as this saga has not settled the order; None if it is not known."""
+        if "payment" in self.silent:
+            return None
+        status, is_return = OrderStatus(self.order["status"]), type_of(saga_id) is RETURNING
+        staked = is_at_stake(self._payment, status, is_returning=is_return)
+        return int(self.order["total"]["minor"]) if staked else 0
+
+    @property
+    def _payment(self) -> Payment | None:
+        return Payment.model_validate(self.payment) if self.payment else None
 
     @property
     def stock_held(self) -> int | None:

@@ -76,21 +76,21 @@ async def _find(older: timedelta) -> "list[Found]":
 
 
 def _row(api: Api, saga: "Execution", trouble: "Trouble") -> Stuck:
-    held, currency, stock = _stakes(api, order_of(saga.id))
+    held, currency, stock = _stakes(api, saga.id)
     since = saga.start_time.isoformat()
     why, advice = trouble.why, trouble.way_out
     return Stuck(saga.id, trouble.kind, why, since, held, currency, stock, advice)
 
 
-def _stakes(api: Api, order_id: str) -> tuple[int | None, str, int | None]:
+def _stakes(api: Api, saga_id: str) -> tuple[int | None, str, int | None]:
     """Money, its currency, and stock."""
     try:
-        case = read_order_details(api, order_id, stakes_only=True)
+        case = read_order_details(api, order_of(saga_id), stakes_only=True)
     except ApiError as error:
         if error.status not in {404, DOWN}:
             raise
         return (0, "", 0) if error.status == 404 else (None, "", None)
-    return case.money_held, case.order["total"]["currency"], case.stock_held
+    return case.money_at_stake(saga_id), case.order["total"]["currency"], case.stock_held
 
 
 def _stake(it: Stuck) -> str:

@@ -6,7 +6,7 @@ from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.base import Money
-from contracts.payments import Captured, PaymentStatus
+from contracts.payments import HOLDING_STATUSES, Captured, PaymentStatus
 from saga.participant import StepKey
 from services.payment.sql import Found, payment_of
 from services.payment.tables import installation, payments
@@ -25,8 +25,8 @@ async def find_captured(tx: AsyncConnection, order_ids: Sequence[str]) -> list[C
     row = payments.c
     statement = select(row.order_id, row.amount_minor, row.currency, age).where(
         row.order_id.in_(order_ids),
-        (row.status == PaymentStatus.CAPTURED)
-        | ((row.status == PaymentStatus.CREATED) & row.intent_id.is_not(None)),
+        row.status.in_(HOLDING_STATUSES),
+        row.intent_id.is_not(None),
     )
     return [
         Captured(
