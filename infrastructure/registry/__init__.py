@@ -4,6 +4,6 @@ An instance registers when it is ready, renews its lease, and takes itself off t
 told to stop. One that is killed or hangs is dropped when its lease ends, or when it fails its
 health check, whichever comes first.
 
-`instances` is the interface. `postgres` is the list that the local stack keeps; in containers, DNS
-is the list (`named`), and whoever runs the containers keeps it.
+`registry` is the interface. `postgres` is the list that the local stack keeps; in containers DNS
+knows who there is, and nothing registers.
 """

@@ -17,14 +17,11 @@ class Instance:
 
 @dataclass(frozen=True)
 class Registered:
-    """An instance on the list, since when, and until when if it says nothing more.
-
-    Both are None where nobody registers, but others know who there is.
-    """
+    """An instance on the list, since when, and until when if it says nothing more."""
 
     instance: Instance
-    since: datetime | None = None
-    until: datetime | None = None
+    since: datetime
+    until: datetime
 
 
 class Registry(Protocol):

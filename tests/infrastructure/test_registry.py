@@ -15,7 +15,6 @@ from infrastructure.registry.health_checker import HealthChecker
 from infrastructure.registry.lease import RENEWED_EVERY, keep_registered
 from infrastructure.registry.postgres import LEASE, MIGRATIONS, PostgresRegistry
 from infrastructure.registry.registry import Instance
-from infrastructure.registry.static import NamedRegistry
 from infrastructure.settings import with_driver
 from saga.participant import Unavailable
 from tests.support.databases import Server
@@ -181,15 +180,6 @@ def test_a_file_of_endpoints_is_replaced_when_something_changed_and_only_then(
     ]
     assert endpoints == [{"socket_address": {"address": "127.0.0.1", "port_value": 1002}}]
     assert {path.name for path in tmp_path.iterdir()} == {"payment.json", "user.json"}
-
-
-async def test_names_stand_for_who_has_them() -> None:
-    registry = NamedRegistry({"user": ("127.0.0.1", 8000), "payment": ("localhost", 8001)})
-    await registry.renew(ONE)
-    found = await registry.instances()
-    assert [row.instance.service for row in found][-1] == "user"
-    assert found[-1].instance == Instance("user", "127.0.0.1", "127.0.0.1", 8000)
-    assert found[-1].until is None
 
 
 def test_a_lease_outlasts_two_renewals_that_are_lost() -> None:
