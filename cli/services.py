@@ -78,5 +78,5 @@ def _row(found: Registered, now: datetime) -> dict[str, Any]:
     }
 
 
-def _seconds(now: datetime, then: datetime | None) -> int:
-    return round((now - then).total_seconds()) if then else 0
+def _seconds(now: datetime, then: datetime) -> int:
+    return round((now - then).total_seconds())
