@@ -1,14 +1,14 @@
 """A saga as a workflow has it: what people, partners and the workflow itself ask of it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
 
 from saga.earlier_runs import may_have_untracked_effects
-from saga.executor import Executor, gather_or_cancel
+from saga.executor import Executor
 from saga.messages import Call, Outcome, Resolution
 from saga.progress import FORWARD
 from saga.step import Refusal, Step
@@ -70,13 +70,6 @@ class Saga(Executor):
             self._answers.take(step, answer, over=self._is_over, early=True)
         except Exception as error:  # noqa: BLE001 - nothing that is sent may stop the saga
             workflow.logger.warning("a signal's answer to step %s is ignored: %s", step, error)
-
-    async def run_parallel(self, *steps: Coroutine[Any, Any, Any]) -> list[Any]:
-        """Run steps side by side; their replies in order. If one fails, the others are cancelled.
-
-        They begin in the order given, and are undone in its reverse.
-        """
-        return await gather_or_cancel(steps)
 
     async def record(self, step: Step[C, R], command: C, number: int) -> R:
         """Run an activity that puts something on record, beside the steps, until it succeeds.

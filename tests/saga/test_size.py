@@ -8,7 +8,7 @@ import pytest
 from tests.support.code_lines import code_lines, kernel
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
-LIMIT = 1157  # lower it when the kernel gets smaller; a file stays within 250 lines, all counted
+LIMIT = 1155  # lower it when the kernel gets smaller; a file stays within 250 lines, all counted
 
 
 @pytest.fixture(autouse=True)
