@@ -139,7 +139,7 @@ class Diagnoses:
         order_id = order_of(execution.id)
         if order is not None and not await self._orders.is_from_a_backup(order_id):
             return False
-        was_there = RESERVED in steps or bool(await self._payments.captured([order_id]))
+        was_there = RESERVED in steps or bool(await self._payments.list_captured([order_id]))
         return was_there and await may_have_landed_unseen(execution)
 
     async def _has_landed(
@@ -178,7 +178,7 @@ class Diagnoses:
         if kind is RETURNING and not landed:
             missing: Sequence[str] = () if await self._was_abandoned(saga_id) else (BEGUN,)
         else:
-            captured = bool(await self._payments.captured([order.id]))
+            captured = bool(await self._payments.list_captured([order.id]))
             if kind is RETURNING:
                 sold = SOLD in await self._steps(workflow_id(order.id))
                 missing = missing_of_return(order.status, steps, sold=sold, captured=captured)
@@ -193,7 +193,7 @@ class Diagnoses:
 
     async def _was_abandoned(self, saga_id: str) -> bool:
         """Whether it is on record that this return ended without effect."""
-        rows = await self._orders.recorded(saga_id)
+        rows = await self._orders.list_step_records(saga_id)
         return any((row.step, row.op) == (BEGUN, Op.COMPENSATION) for row in rows)
 
     async def _find_answered_steps(self, order_id: str) -> set[str]:

@@ -159,7 +159,7 @@ class AuditActivities:
         """
         if orphan.remedy is not Remedy.FINISH or type_of(orphan.saga_id) is not PLACING:
             return False
-        if await self._payments.captured([orphan.order_id]):
+        if await self._payments.list_captured([orphan.order_id]):
             return False
         execution = await describe(self._client, orphan.saga_id)
         began = [] if execution is None else [execution.start_time]

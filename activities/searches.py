@@ -127,7 +127,7 @@ class Searches:
         if not saga_ids:
             return {}, set()
         effects = await self._inventory.effects(saga_ids)
-        captured = await self._payments.captured([order_of(saga_id) for saga_id in saga_ids])
+        captured = await self._payments.list_captured([order_of(saga_id) for saga_id in saga_ids])
         return {effect.saga_id: effect.steps for effect in effects}, {
             order.order_id for order in captured
         }

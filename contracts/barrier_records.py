@@ -9,7 +9,7 @@ from saga.participant.records import StepRecord
 class StepRecorder(Protocol):
     """A service that keeps a record of sagas' steps."""
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from contracts.barrier_records import Effects, Epoch
 from contracts.base import MAX_MINOR, Message, Money, Name, Quantity, Sku
+from contracts.names import wire_name
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
 
@@ -113,13 +114,15 @@ class InventoryService(Protocol):
         after its confirmation. Rejected `foreign_saga` unless this saga is a return of the order.
         """
 
-    async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
+    @wire_name("held")
+    async def list_holdings(self, saga_ids: Sequence[str]) -> list[Holding]:
         """What these sagas have reserved and neither released nor sold; others are left out."""
 
     async def effects(self, saga_ids: Sequence[str]) -> list[Effects]:
         """Which steps of these sagas stand here; sagas without any are left out."""
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    @wire_name("recorded")
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
 
     async def epoch(self) -> Epoch:

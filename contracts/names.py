@@ -1,8 +1,11 @@
 """Names that are known in many places: services, queues and ids on Temporal, databases."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Any, TypeVar
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 AUDITS = "audits"  # the task queue of audits, beside those of the services
 
@@ -72,3 +75,16 @@ def is_return_of(saga_id: str, order_id: str) -> bool:
     """Whether a saga of this id returns this order."""
     first, _, attempt = saga_id.partition(order_id)
     return first == "return-" and (not attempt or re.fullmatch(r"-[1-9]\d*", attempt) is not None)
+
+
+def wire_name(name: str) -> Callable[[Method], Method]:
+    """Keeps the name by which an operation of a service is called over HTTP.
+
+    For one whose method was renamed: callers of an earlier release know the earlier name.
+    """
+
+    def mark(method: Method) -> Method:
+        vars(method)["wire_name"] = name
+        return method
+
+    return mark

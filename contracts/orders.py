@@ -8,6 +8,7 @@ from typing import Protocol
 from contracts.barrier_records import Epoch
 from contracts.base import Message, Moment, Money, Name, Quantity, Reason, Sku
 from contracts.event_records import Position, PositionedEvent, RecordedEvent
+from contracts.names import wire_name
 from contracts.order_statistics import Intervention, OrderFlow
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
@@ -195,7 +196,8 @@ class OrderService(Protocol):
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""
 
-    async def accepted(self, order_id: str) -> AcceptedOrder:
+    @wire_name("accepted")
+    async def get_accepted_order(self, order_id: str) -> AcceptedOrder:
         """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
 
     async def command(self, order_id: str) -> CreateOrder:
@@ -225,7 +227,8 @@ class OrderService(Protocol):
     async def newest_event(self) -> Position:
         """Behind everything that `all_events` shows now."""
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    @wire_name("recorded")
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
 
     async def epoch(self) -> Epoch:

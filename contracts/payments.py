@@ -7,6 +7,7 @@ from typing import Protocol
 
 from contracts.barrier_records import Epoch
 from contracts.base import Message, Money
+from contracts.names import wire_name
 from contracts.orders import OrderStatus
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
@@ -137,7 +138,8 @@ class PaymentService(Protocol):
     async def totals(self, status: PaymentStatus) -> list[Money]:
         """What the payments in this status amount to, by currency."""
 
-    async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
+    @wire_name("captured")
+    async def list_captured(self, order_ids: Sequence[str]) -> list[Captured]:
         """What is captured for these orders now, or may be: an outcome that is not known counts.
 
         The other orders are left out.
@@ -186,7 +188,8 @@ class PaymentService(Protocol):
     async def for_order(self, order_id: str) -> Payment:
         """The payment of an order. NotFound if none was begun."""
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    @wire_name("recorded")
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first; empty if there is nothing."""
 
     async def epoch(self) -> Epoch:

@@ -107,8 +107,8 @@ async def at_stake(services: Services) -> AtStake:
     found = await asyncio.gather(*(_open(services.orders, status) for status in OPEN_STATUSES))
     ids = [item for some in found for item in some]
     money, stock = await asyncio.gather(
-        _of_all(ids, services.payments.captured),
-        _of_all([workflow_id(order_id) for order_id in ids], services.inventory.held),
+        _of_all(ids, services.payments.list_captured),
+        _of_all([workflow_id(order_id) for order_id in ids], services.inventory.list_holdings),
     )
     return AtStake(len(ids), money, stock)
 

@@ -111,7 +111,7 @@ class OrderPlacement:
 
     async def _find_recorded(self, order_id: str) -> AcceptedOrder | None:
         with suppress(NotFound):
-            return await self._orders.accepted(order_id)
+            return await self._orders.get_accepted_order(order_id)
         return None
 
     async def _find_in_memo(self, order_id: str) -> AcceptedOrder | None:

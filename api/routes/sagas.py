@@ -83,7 +83,7 @@ async def saga_records(
         ServiceRecord(service=name, **record.model_dump())
         for name, service in deps.services.step_recorders().items()
         if only in {None, name}
-        for record in await service.recorded(saga_id)
+        for record in await service.list_step_records(saga_id)
     ]
     return sorted(found, key=lambda it: it.recorded_at)
 

@@ -15,7 +15,10 @@ from pydantic import BaseModel, TypeAdapter, create_model
 
 @dataclass(frozen=True)
 class Operation:
-    """One method: `arguments` is a model with a field for each, `result` the type it returns."""
+    """One method: `arguments` is a model with a field for each, `result` the type it returns.
+
+    `name` is how it is called on the wire: as the method, unless that was renamed.
+    """
 
     name: str
     description: str
@@ -33,9 +36,10 @@ class Operation:
         fields: dict[str, Any] = {
             name: (hints[name], _default(signature.parameters[name])) for name in names
         }
-        title = "".join(part.capitalize() for part in method.__name__.split("_"))
+        wire_name = vars(method).get("wire_name", method.__name__)
+        title = "".join(part.capitalize() for part in wire_name.split("_"))
         return cls(
-            name=method.__name__,
+            name=wire_name,
             description=inspect.getdoc(method) or "",
             signature=signature,
             arguments=create_model(f"{title}Arguments", **fields),
@@ -58,7 +62,7 @@ class Operation:
 
 
 def operations(protocol: type) -> dict[str, Operation]:
-    """All operations of a service, by name."""
+    """All operations of a service, by the names of their methods."""
     methods = inspect.getmembers(protocol, inspect.iscoroutinefunction)
     return {name: Operation.of(method) for name, method in methods if not name.startswith("_")}
 

@@ -56,8 +56,8 @@ def create_app(
         max_body_size=MAX_BODY,
         telemetry=telemetry(),
     )
-    for operation in operations(protocol).values():
-        _add(app, service, operation, getattr(implementation, operation.name))
+    for method, operation in operations(protocol).items():
+        _add(app, service, operation, getattr(implementation, method))
     _add_health(app, ready)
     app.get(METRICS, include_in_schema=False)(metrics)
     app.add_exception_handler(ServiceError, _on_service_error)

@@ -154,7 +154,7 @@ class Inventory:
 
         return await self._once(key, command, move, EventType.INVENTORY_RESTOCKED)
 
-    async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
+    async def list_holdings(self, saga_ids: Sequence[str]) -> list[Holding]:
         """What these sagas have reserved and neither released nor sold; others are left out."""
         async with self._database.statement() as tx:
             return await reservations.list_holdings(tx, saga_ids)
@@ -164,7 +164,7 @@ class Inventory:
         async with self._database.statement() as tx:
             return await reservations.effects(tx, saga_ids)
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""
         async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)

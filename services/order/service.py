@@ -129,7 +129,7 @@ class Orders:
         async with self._database.statement() as tx:
             return await read_model.find(tx, order_id)
 
-    async def accepted(self, order_id: str) -> AcceptedOrder:
+    async def get_accepted_order(self, order_id: str) -> AcceptedOrder:
         """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
         async with self._database.statement() as tx:
             return await read_model.find_accepted(tx, order_id)
@@ -184,7 +184,7 @@ class Orders:
         async with self._database.statement() as tx:
             return await self._events.newest(tx)
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""
         async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)

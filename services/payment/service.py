@@ -70,7 +70,7 @@ class Payments:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return found.payment
 
-    async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
+    async def list_captured(self, order_ids: Sequence[str]) -> list[Captured]:
         """What is captured for these orders now, or may be: an outcome that is not known counts.
 
         The other orders are left out.
@@ -113,7 +113,7 @@ class Payments:
         async with self._database.transaction() as tx:
             return await queries.totals(tx, status)
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         """What is on record of a saga's steps here, oldest first."""
         async with self._database.statement() as tx:
             return await self._barrier.records(tx, saga_id)

@@ -55,7 +55,7 @@ class SilentPayments:
     async def for_order(self, order_id: str) -> Payment:
         raise Unavailable("no answer")
 
-    async def captured(self, order_ids: list[str]) -> list[Captured]:
+    async def list_captured(self, order_ids: list[str]) -> list[Captured]:
         raise Unavailable("no answer")
 
 

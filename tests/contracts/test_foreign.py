@@ -73,7 +73,9 @@ async def test_a_confirmed_order_is_not_closed_by_another_saga(orders: OrderServ
     confirmed = await asking.ask("confirm")
     assert await asking.ask("close", saga_id=FOREIGN) == confirmed
     assert await orders.get(confirmed.id) == confirmed
-    found = {(recording.op, recording.state) for recording in await orders.recorded(FOREIGN)}
+    found = {
+        (recording.op, recording.state) for recording in await orders.list_step_records(FOREIGN)
+    }
     assert found == {(Op.ACTION, State.TOMBSTONE), (Op.COMPENSATION, State.DONE)}
 
 

@@ -112,10 +112,10 @@ async def test_what_a_saga_holds_is_told_until_it_is_released_or_sold(
     await stock.release(StepKey(saga_id="order-released", step="reserve"), command)
     await stock.release(StepKey(saga_id="order-late", step="reserve"), command)
     await stock.commit(StepKey(saga_id="order-sold", step="commit"), command)
-    found = await stock.held(sagas)
+    found = await stock.list_holdings(sagas)
     assert [(row.saga_id, row.pieces) for row in found] == [("order-held", 3)]
     assert 0 <= found[0].seconds < 60
-    assert await stock.held([]) == []
+    assert await stock.list_holdings([]) == []
 
 
 async def test_what_stands_of_a_saga_is_told_by_its_steps(stock: InventoryService) -> None:

@@ -103,7 +103,11 @@ async def test_what_was_said_before_the_order_was_recorded_is_on_its_record(
     assert [intervention.evidence for intervention in await orders.interventions(1)] == [
         said.evidence
     ]
-    for asking in (orders.get("ord_1"), orders.command("ord_1"), orders.accepted("ord_1")):
+    for asking in (
+        orders.get("ord_1"),
+        orders.command("ord_1"),
+        orders.get_accepted_order("ord_1"),
+    ):
         with pytest.raises(NotFound):
             await asking
     assert await orders.statuses(["ord_1"]) == {}

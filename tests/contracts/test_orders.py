@@ -132,7 +132,7 @@ async def test_a_blocked_step_shows(orders: OrderService) -> None:
 
 async def test_what_was_accepted_is_told_as_it_was(orders: OrderService) -> None:
     await orders.close(key(CREATE), command(), OrderStatus.TIMED_OUT, WHY)
-    accepted = await orders.accepted("ord_1")
+    accepted = await orders.get_accepted_order("ord_1")
     assert (accepted.fingerprint, accepted.order.status) == ("f", OrderStatus.PENDING)
     assert (accepted.order.version, accepted.order.created_at) == (0, ACCEPTED_AT)
 
@@ -159,7 +159,11 @@ async def test_pages_follow_each_other(orders: OrderService) -> None:
 
 
 async def test_an_unknown_order_is_not_found(orders: OrderService) -> None:
-    for asking in (orders.get("ord_x"), orders.history("ord_x"), orders.accepted("ord_x")):
+    for asking in (
+        orders.get("ord_x"),
+        orders.history("ord_x"),
+        orders.get_accepted_order("ord_x"),
+    ):
         with pytest.raises(NotFound) as unknown:
             await asking
         assert unknown.value.code == "unknown_order"
@@ -181,10 +185,10 @@ async def test_what_is_on_record_of_a_saga_is_told(orders: OrderService) -> None
     await confirmed(orders)
     found = {
         (recording.step, recording.op, recording.state)
-        for recording in await orders.recorded("order-ord_1")
+        for recording in await orders.list_step_records("order-ord_1")
     }
     assert found == {(CREATE, Op.ACTION, State.DONE), (CONFIRM, Op.ACTION, State.DONE)}
-    assert await orders.recorded("order-ord_nope") == []
+    assert await orders.list_step_records("order-ord_nope") == []
 
 
 async def test_the_flow_counts_orders_by_slot_and_status_and_names_the_oldest_open(

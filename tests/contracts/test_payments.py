@@ -98,7 +98,8 @@ async def test_totals_are_by_status_and_the_steps_are_on_record(payments: Paymen
     assert await payments.totals(PaymentStatus.REFUNDED) == [AMOUNT]
     assert await payments.totals(PaymentStatus.VOIDED) == []
     found = {
-        (recording.op, recording.state) for recording in await payments.recorded(given_back.saga_id)
+        (recording.op, recording.state)
+        for recording in await payments.list_step_records(given_back.saga_id)
     }
     assert found == {(Op.ACTION, State.COMPENSATED), (Op.COMPENSATION, State.DONE)}
 
@@ -110,10 +111,10 @@ async def test_what_is_captured_is_told_of_the_orders_that_are_asked_for(
     for key, command in ((kept, mine), (given_back, other), (unasked, third)):
         await payments.charge(key, command)
     await payments.refund(given_back, other)
-    found = await payments.captured([mine.order_id, other.order_id, "ord_unknown"])
+    found = await payments.list_captured([mine.order_id, other.order_id, "ord_unknown"])
     assert [(row.order_id, row.amount) for row in found] == [(mine.order_id, AMOUNT)]
     assert 0 <= found[0].seconds < 60
-    assert await payments.captured([]) == []
+    assert await payments.list_captured([]) == []
 
 
 async def test_what_the_provider_keeps_is_told_of_payments_here(payments: PaymentService) -> None:

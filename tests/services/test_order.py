@@ -125,7 +125,7 @@ async def test_what_was_accepted_is_told_as_it_was_whatever_became_of_the_order(
     moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
     asked = command().model_copy(update={"fingerprint": "f", "accepted_at": moment})
     await orders.close(key(CREATE), asked, OrderStatus.REJECTED, OUT)
-    accepted = await orders.accepted("ord_1")
+    accepted = await orders.get_accepted_order("ord_1")
     assert accepted.fingerprint == "f"
     assert (accepted.order.status, accepted.order.version) == ("pending", 0)
     assert (accepted.order.created_at, accepted.order.updated_at) == (moment, moment)
@@ -136,4 +136,4 @@ async def test_what_was_accepted_is_told_as_it_was_whatever_became_of_the_order(
 
 async def test_nothing_is_told_of_an_order_that_is_not_recorded(orders: Orders) -> None:
     with pytest.raises(NotFound):
-        await orders.accepted("ord_nope")
+        await orders.get_accepted_order("ord_nope")

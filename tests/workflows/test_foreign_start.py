@@ -34,7 +34,7 @@ async def test_a_second_saga_with_a_confirmed_orders_input_does_nothing(
     before = await world.settled(order_id, sku, "confirmed")
     for saga_id in (str(uuid4()), f"order-{order_id}-2", return_id(order_id)):
         assert await start_like_it(world, order_id, saga_id, fast=fast) == "ForeignWorkflowId"
-        assert await world.services.payments.recorded(saga_id) == []
+        assert await world.services.payments.list_step_records(saga_id) == []
     assert await world.order(order_id) == before
     await world.conserved(before, sku)
 

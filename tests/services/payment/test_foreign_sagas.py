@@ -94,7 +94,7 @@ async def stands(stack: Stack, order: Order) -> dict[str, Any]:
         row = {}
     return {
         "row": row,
-        "steps": await stack.payments.recorded(order[0].saga_id),
+        "steps": await stack.payments.list_step_records(order[0].saga_id),
         "entries": await stack.entries(order[1].order_id),
     }
 

@@ -77,7 +77,7 @@ class FakeInventory:
             raise NotFound("unknown_sku", f"there is no product {sku}")
         return self._products[sku]
 
-    async def held(self, saga_ids: Sequence[str]) -> list[Holding]:
+    async def list_holdings(self, saga_ids: Sequence[str]) -> list[Holding]:
         found = []
         for saga_id in saga_ids:
             taken = self._barrier.replies(saga_id)
@@ -95,7 +95,7 @@ class FakeInventory:
                 found.append(Effects(saga_id=saga_id, steps=tuple(sorted(done))))
         return found
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)
 
     async def epoch(self) -> Epoch:

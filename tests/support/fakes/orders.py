@@ -98,7 +98,7 @@ class FakeOrders:
     async def get(self, order_id: str) -> Order:
         return self._order(order_id)
 
-    async def accepted(self, order_id: str) -> AcceptedOrder:
+    async def get_accepted_order(self, order_id: str) -> AcceptedOrder:
         found, folded = self._order(order_id), self._fold(order_id)
         then = folded.accepted_at or found.created_at
         changed = {"status": OrderStatus.PENDING, "reason": None, "version": 0}
@@ -162,7 +162,7 @@ class FakeOrders:
         found = self._all()
         return summed([row.total for row in found if row.status == status])
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)
 
     async def epoch(self) -> Epoch:

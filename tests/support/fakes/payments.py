@@ -71,7 +71,7 @@ class FakePayments:
             raise NotFound("unknown_payment", f"there is no payment of order {order_id}")
         return self._payments[order_id]
 
-    async def captured(self, order_ids: Sequence[str]) -> list[Captured]:
+    async def list_captured(self, order_ids: Sequence[str]) -> list[Captured]:
         return [
             Captured(order_id=payment.order_id, amount=payment.amount, seconds=0.0)
             for payment in self._payments.values()
@@ -131,7 +131,7 @@ class FakePayments:
             payment.amount for payment in self._payments.values() if payment.status == status
         )
 
-    async def recorded(self, saga_id: str) -> list[StepRecord]:
+    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)
 
     async def epoch(self) -> Epoch:
