@@ -50,6 +50,7 @@ check: setup-dev ## Lint, types, import rules, unused dependencies, names and fo
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python -m tests.support.layout
 	$(BIN)/python -m workers.lint
 
 format: setup-dev ## Format the code and fix what the linter can

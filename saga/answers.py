@@ -35,7 +35,7 @@ class Answers:
         self._since, self.given = runs.since, runs.answers
         for name, waits in self._waits.items():
             if name in self.given:
-                self.given[name] = _carried(name, self.given[name], waits)
+                self.given[name] = _read_earlier(name, self.given[name], waits)
 
     def check(
         self, name: str, answer: Any, *, over: bool, early: bool = False
@@ -48,7 +48,7 @@ class Answers:
         """
         if (waits := self._waits.get(name)) is None:
             those = ", ".join(self._waits) or "none"
-            raise _refused(
+            raise _refuse_answer(
                 "NoSuchWait", f"no step {name} waits for an answer; those that do: {those}"
             )
         answer, state = _read(answer, waits), self._progress.state_of(name)
@@ -56,13 +56,13 @@ class Answers:
         if name in self.given:
             if answer != self.given[name]:
                 detail = f"{name} was answered otherwise, and that counts: cancel the saga instead"
-                raise _refused("AnsweredOtherwise", detail)
+                raise _refuse_answer("AnsweredOtherwise", detail)
         elif over or not (pending or state in BEGUN):
             detail = f"{name} does not wait any more: look at how the saga went on"
-            raise _refused("NotWaitingAnyMore", detail)
+            raise _refuse_answer("NotWaitingAnyMore", detail)
         elif pending and not (early or has_earlier_run()):
             detail = f"{name} does not wait yet: answer again when its request is open"
-            raise _refused("NotWaitingYet", detail)
+            raise _refuse_answer("NotWaitingYet", detail)
         return answer, waits.decide(answer)
 
     def take(self, name: str, answer: Any, *, over: bool, early: bool = False) -> Refusal | None:
@@ -110,10 +110,10 @@ def _read(answer: Any, waits: AwaitedAnswer) -> Any:
         return converter.from_payload(payload, waits.answer)
     except Exception as error:  # whatever a converter raises
         detail = f"this is no {getattr(waits.answer, '__name__', waits.answer)}: {error}"
-        raise _refused("UnreadableAnswer", detail) from error
+        raise _refuse_answer("UnreadableAnswer", detail) from error
 
 
-def _carried(name: str, answer: Any, waits: AwaitedAnswer) -> Any:
+def _read_earlier(name: str, answer: Any, waits: AwaitedAnswer) -> Any:
     """What an earlier life was answered. ValueError, which ends the task and not the saga."""
     try:
         return _read(answer, waits)
@@ -121,5 +121,5 @@ def _carried(name: str, answer: Any, waits: AwaitedAnswer) -> Any:
         raise ValueError(f"{name} was answered in an earlier life, and {error}") from error
 
 
-def _refused(code: str, detail: str) -> ApplicationError:
+def _refuse_answer(code: str, detail: str) -> ApplicationError:
     return ApplicationError(detail, type=code, non_retryable=True)

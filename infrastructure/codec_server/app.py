@@ -115,7 +115,7 @@ async def operator(request: Request) -> str:
     try:
         token = bearer_token(given) if given else request.cookies.get(COOKIE, "")
     except TokenRefused as error:
-        raise _unauthorized(error) from None
+        raise _demand_token(error) from None
     subject = await _authorize(request.app.state.verifier, token)
     namespace = request.headers.get("x-namespace", "")
     if namespace != request.app.state.namespace:
@@ -130,7 +130,7 @@ async def _authorize(verifier: Verifier, token: str) -> str:
     try:
         claims = await verifier.verify(token)
     except TokenRefused as error:
-        raise _unauthorized(error) from None
+        raise _demand_token(error) from None
     except Unavailable as error:
         raise HTTPException(503, "no key to judge tokens by", {"Retry-After": "1"}) from error
     if SCOPE not in claims.scopes:
@@ -138,7 +138,7 @@ async def _authorize(verifier: Verifier, token: str) -> str:
     return claims.subject
 
 
-def _unauthorized(error: TokenRefused) -> HTTPException:
+def _demand_token(error: TokenRefused) -> HTTPException:
     challenge = {"WWW-Authenticate": "Bearer"}
     return HTTPException(401, f"an operator's token is needed: {error}", challenge)
 

@@ -41,8 +41,9 @@ def test_a_loop_variable_without_a_name_is_found(tmp_path: Path) -> None:
     [
         ("def told(): ...", True),
         ("def _judged(): ...", True),
-        ("async def recorded(): ...", True),
+        ("async def opened(): ...", True),
         ("def tell(): ...", False),
+        ("async def recorded(self, saga_id): ...", False),
         ("def is_recorded(): ...", False),
         ("def wait_until_held(): ...", False),
         ("def proceed(): ...", False),
