@@ -36,7 +36,7 @@ async def is_true(world: World, order_id: str, answer: httpx2.Response) -> None:
     else:
         assert (answer.status_code, said["code"]) == (409, "too_late_to_cancel"), said
         assert order.status != "cancelled", (order, said)
-    captured, refunded = await world.provider.moved(order_id)
+    captured, refunded = await world.provider.fetch_moved(order_id)
     assert captured == refunded
 
 

@@ -112,7 +112,7 @@ async def test_past_retention_the_same_request_gets_the_same_answer_and_starts_n
     ended = await post(world, placed.key, placed.body, prefer="wait=30")
     assert (ended.status_code, ended.json()["status"]) == (201, "confirmed")
     assert not await is_known(world, placed.id)
-    await world.conserved(await world.order(placed.id), placed.sku)  # charged once, sold once
+    await world.check_conserved(await world.order(placed.id), placed.sku)  # charged once, sold once
 
 
 async def test_past_retention_another_body_is_still_refused(
@@ -133,7 +133,7 @@ async def test_past_retention_an_order_without_a_fingerprint_is_not_begun_again(
     assert (again.status_code, again.json()["id"]) == (202, placed.id)
     assert again.headers["idempotent-replayed"] == "true"
     assert not await is_known(world, placed.id)
-    await world.conserved(await world.order(placed.id), placed.sku)
+    await world.check_conserved(await world.order(placed.id), placed.sku)
 
 
 async def test_without_a_fingerprint_on_record_the_memo_is_compared(world: World) -> None:

@@ -23,7 +23,7 @@ from api.http.request_limits import RequestLimitsMiddleware
 from api.orders.place_order import order_id_for
 from contracts.users import User, UserService
 from tests.support.tokens import OPERATOR
-from tests.support.wire import Answer, Connection, Served, request, served
+from tests.support.wire import Answer, Connection, Served, request, serve
 from tests.support.world import World, api_app, running_api
 
 JSON = {"Content-Type": "application/json"}
@@ -35,7 +35,7 @@ SHORT = timedelta(seconds=0.5)  # for what is a time-out of many in earnest
 
 @pytest_asyncio.fixture(scope="module")
 async def api(world: World) -> AsyncIterator[Served]:
-    async with served(api_app(world.client, world.services)) as running:
+    async with serve(api_app(world.client, world.services)) as running:
         yield running
 
 
@@ -122,7 +122,7 @@ async def test_what_is_no_http_is_answered_with_a_problem_too(
 
 
 async def test_a_slow_body_is_cut_off() -> None:
-    async with served(
+    async with serve(
         RequestIdMiddleware(RequestLimitsMiddleware(FastAPI(), body_timeout=SHORT))
     ) as api:
         async with api.connection() as connection:
@@ -142,7 +142,7 @@ class Hurried(TimeLimitedH11Protocol):
 
 @pytest.mark.parametrize("before", [b"", request("GET", "/docs")])
 async def test_a_slow_head_is_cut_off(before: bytes) -> None:
-    async with served(RequestIdMiddleware(RequestLimitsMiddleware(FastAPI())), http=Hurried) as api:
+    async with serve(RequestIdMiddleware(RequestLimitsMiddleware(FastAPI())), http=Hurried) as api:
         async with api.connection() as connection:
             if before:
                 await connection.send(before)
@@ -156,7 +156,7 @@ async def test_a_slow_head_is_cut_off(before: bytes) -> None:
 
 
 async def test_a_connection_that_says_nothing_is_closed() -> None:
-    async with served(FastAPI(), http=Hurried) as api, api.connection() as connection:
+    async with serve(FastAPI(), http=Hurried) as api, api.connection() as connection:
         assert await connection.is_closed()
 
 
@@ -168,7 +168,7 @@ async def test_a_request_that_takes_longer_than_its_head_may_is_answered() -> No
         await asyncio.sleep(2 * SHORT.total_seconds())
         return "done"
 
-    async with served(app, http=Hurried) as api:
+    async with serve(app, http=Hurried) as api:
         assert (await api.ask(request("GET", "/slow"))).body == b'"done"'
 
 

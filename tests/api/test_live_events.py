@@ -23,7 +23,7 @@ from tests.support.gates import BEFORE
 from tests.support.sse import stream
 from tests.support.tokens import AUDIENCE, ISSUER, OPERATOR, bearer
 from tests.support.waiting import until
-from tests.support.wire import Served, Serving, request, served
+from tests.support.wire import Served, Serving, request, serve
 from tests.support.world import World, api_app
 
 LIFE = ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
@@ -36,7 +36,7 @@ async def serving(
 ) -> AsyncIterator[Serving]:
     notifications = NotificationListener(world.databases.order_database_url, ORDER_EVENTS)
     app = api_app(world.client, world.services, notifications=notifications, **options)
-    async with served(app, http=wire) as running:
+    async with serve(app, http=wire) as running:
         yield running
 
 
@@ -241,7 +241,7 @@ async def test_a_client_that_does_not_read_is_cut_off() -> None:
         while True:
             yield b"data: " + b"x" * 10_000 + b"\n\n"
 
-    async with served(streaming(endless, HEARTBEAT), http=Impatient, lifespan="off") as api:
+    async with serve(streaming(endless, HEARTBEAT), http=Impatient, lifespan="off") as api:
         async with api.connection() as connection:
             await connection.send(request("GET", "/"))  # and reads nothing
 
@@ -261,7 +261,7 @@ async def test_a_stream_with_nothing_to_say_shows_that_it_is_alive() -> None:
         await asyncio.Event().wait()
 
     brief = timedelta(seconds=0.05)
-    async with served(streaming(silent, brief), lifespan="off") as api:
+    async with serve(streaming(silent, brief), lifespan="off") as api:
         async with stream(api.port, "/") as live:
             blocks = live.blocks()
             async with asyncio.timeout(10):

@@ -17,7 +17,7 @@ from tests.support.gates import BEFORE
 from tests.support.ports import free_port
 from tests.support.tokens import OPERATOR
 from tests.support.waiting import until
-from tests.support.wire import request, served
+from tests.support.wire import request, serve
 from tests.support.world import World, api_app
 
 
@@ -120,7 +120,7 @@ async def test_a_client_that_hangs_up_changes_nothing(world: World) -> None:
     fields = headers(key, "wait=30") | {"Content-Type": "application/json"}
     body = json.dumps(await body_of(world, sku)).encode()
     app = api_app(world.client, world.services)
-    async with served(app) as api:
+    async with serve(app) as api:
         async with api.connection() as connection:
             await connection.send(request("POST", "/v1/orders", fields, body))
             await gate.wait_reached()
@@ -140,7 +140,7 @@ async def test_when_temporal_is_lost_meanwhile_the_answer_is_that_it_was_accepte
     nowhere = await Client.connect(
         f"127.0.0.1:{free_port()}", lazy=True, data_converter=pydantic_data_converter
     )
-    async with served(api_app(nowhere, world.services)) as api:
+    async with serve(api_app(nowhere, world.services)) as api:
         fields = headers(key, "wait=30") | {"Content-Type": "application/json"}
         began = time.monotonic()
         answer = await api.ask(request("POST", "/v1/orders", fields, json.dumps(body).encode()))

@@ -2,7 +2,7 @@
 
 from contracts.names import workflow_id
 from tests.audits.test_others import named
-from tests.support.ledgers import audited, execute
+from tests.support.ledgers import audit_ledger, execute
 from tests.support.world import World
 from tests.workflows.test_restored import ended, not_sold
 
@@ -28,7 +28,7 @@ async def test_an_old_order_is_not_charged_again_but_its_payment_adopted_first(
     await made_long_ago(world, order_id)
     await not_sold(world, order_id, sku)
     await not_paid(world, order_id)
-    report = await audited(world)
+    report = await audit_ledger(world)
     (said,) = named(report, order_id)
     assert "its payment is not on record" in said.what
     assert [
@@ -36,9 +36,9 @@ async def test_an_old_order_is_not_charged_again_but_its_payment_adopted_first(
         for settlement in report.settled
         if settlement.discrepancy.order_id == order_id
     ] == ["adopted"]
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert [repair.status for repair in report.repaired if repair.orphan.order_id == order_id] == [
         "confirmed"
     ]
-    assert await world.provider.moved(order_id) == (1000, 0)
+    assert await world.provider.fetch_moved(order_id) == (1000, 0)
     await world.settled(order_id, sku, "confirmed")

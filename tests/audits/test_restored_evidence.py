@@ -114,7 +114,7 @@ async def test_an_order_that_may_have_been_confirmed_unseen_is_named_and_can_be_
     (orphan,) = [saga for saga in report.orphans if saga.saga_id == saga_id]
     assert (orphan.why, orphan.remedy) == (Why.CONTRADICTED, Remedy.REPORT)
     assert "nothing tells whether it was confirmed" in orphan.way_out
-    assert await world.provider.moved(order_id) == (total, 0)
+    assert await world.provider.fetch_moved(order_id) == (total, 0)
     await gate.open()
     await reset(world, saga_id)
     await world.settled(order_id, sku, "confirmed")
@@ -179,7 +179,7 @@ async def test_a_return_that_the_record_forgot_is_recorded_again(world: World) -
     await audited(world)
     order = await world.order(order_id)
     assert order.status == "returned"
-    await world.conserved(order, sku)
+    await world.check_conserved(order, sku)
 
 
 async def begun_and_terminated(world: World, order_id: str, begin: Callable[[], Any]) -> Gate:

@@ -44,7 +44,7 @@ async def test_money_is_not_given_back_again_after_a_word_that_only_temporal_kno
     await until(is_named)
     (said,) = named(await audited(world), order_id)
     assert f"{OPERATOR} said mark_done of charge_payment, on record of Temporal only" in said.what
-    assert await world.provider.moved(order_id) == (1000, 0)
+    assert await world.provider.fetch_moved(order_id) == (1000, 0)
     assert (await world.order(order_id)).status == "pending"
 
 
@@ -57,4 +57,4 @@ async def test_a_word_on_one_step_does_not_hide_what_is_wrong_with_another(world
     await held_again(world, order_id, sku)
     assert await carried_on(world, order_id) == [("ended", "rejected")]
     assert await world.stock(sku) == (100, 0, 0)
-    assert await world.provider.moved(order_id) == (1000, 0)
+    assert await world.provider.fetch_moved(order_id) == (1000, 0)

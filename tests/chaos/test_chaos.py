@@ -26,7 +26,7 @@ import pytest
 from contracts.names import order_of
 from tests.chaos.crowd import PRICE, STOCK, Crowd
 from tests.support.stack import Stack, client, running_stack
-from tests.support.standing import told
+from tests.support.standing import describe_pending
 from tests.support.waiting import until
 
 AFTER_HEALING = 20
@@ -139,7 +139,7 @@ async def all_ended(stack: Stack, crowd: Crowd) -> dict[str, dict[str, Any]]:
         except TimeoutError:
             left = {item: orders.get(item, {}).get("status") for item in accepted}
             open_ones = {row: status for row, status in left.items() if status not in ENDS}
-            waits = await told(stack.state.urls["temporal"], open_ones)
+            waits = await describe_pending(stack.state.urls["temporal"], open_ones)
             waits += await on_record(stack, set(open_ones))
             pytest.fail(f"not ended {HEAL_WITHIN} s after healing: {open_ones}\n{waits}")
     return orders

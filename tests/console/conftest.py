@@ -7,15 +7,15 @@ from playwright.async_api import Browser
 
 from contracts.names import ORDER_EVENTS
 from infrastructure.postgres.notify import NotificationListener
-from tests.support.browser import Visit, launched, visit
-from tests.support.wire import served
+from tests.support.browser import Visit, launch_browser, visit
+from tests.support.wire import serve
 from tests.support.world import World, api_app
 
 
 @pytest_asyncio.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Chromium."""
-    async with launched() as running:
+    async with launch_browser() as running:
         yield running
 
 
@@ -23,7 +23,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def console(world: World) -> AsyncIterator[str]:
     """Where an API serves its console."""
     notifications = NotificationListener(world.databases.order_database_url, ORDER_EVENTS)
-    async with served(api_app(world.client, world.services, notifications=notifications)) as api:
+    async with serve(api_app(world.client, world.services, notifications=notifications)) as api:
         yield f"http://127.0.0.1:{api.port}"
 
 

@@ -13,10 +13,10 @@ from playwright.async_api import Browser, Page, expect
 from contracts.names import ORDER_EVENTS, workflow_id
 from infrastructure.postgres.notify import NotificationListener
 from saga import rejection
-from tests.support.browser import Visit, launched, visit
+from tests.support.browser import Visit, launch_browser, visit
 from tests.support.databases import running_server
 from tests.support.waiting import until
-from tests.support.wire import served
+from tests.support.wire import serve
 from tests.support.world import World, api_app, running_world
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
@@ -129,14 +129,14 @@ async def console() -> AsyncIterator[tuple[World, str]]:
             async with running_world(Path(other), databases) as world:
                 notifications = NotificationListener(databases.order_database_url, ORDER_EVENTS)
                 app = api_app(world.client, world.services, notifications=notifications)
-                async with served(app) as api:
+                async with serve(app) as api:
                     yield world, f"http://127.0.0.1:{api.port}"
 
 
 async def main() -> None:
     """Take them all."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    async with console() as (world, url), launched() as browser:
+    async with console() as (world, url), launch_browser() as browser:
         await all_of_them(world, browser, url)
 
 

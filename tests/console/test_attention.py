@@ -27,7 +27,7 @@ async def test_a_blocked_order_is_resolved_with_evidence_and_it_is_kept_who_did_
     await card.get_by_role("link", name="Mark as done").click()
     deeds = page.locator(".deeds")
     await expect(deeds).to_contain_text("counts it as done by other means")
-    assert await world.provider.moved(order_id) == (1000, 0)  # looking did nothing
+    assert await world.provider.fetch_moved(order_id) == (1000, 0)  # looking did nothing
     await page.get_by_role("button", name="Mark as done").click()  # without evidence
     assert await page.evaluate("document.querySelector(':invalid') !== null")
     await page.get_by_label("How can one see").fill("paid back by bank transfer 4711")

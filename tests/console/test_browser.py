@@ -79,7 +79,7 @@ async def test_return_says_what_it_will_do_and_does_it(world: World, operator: V
     await expect(page.locator(".deeds")).to_contain_text("gives 10.00 EUR back")
     await page.get_by_role("button", name="Return the order").click()
     await expect(page.locator("#summary")).to_contain_text("The money went back")
-    assert await world.provider.moved(order_id) == (1000, 1000)
+    assert await world.provider.fetch_moved(order_id) == (1000, 1000)
     await expect(page.get_by_role("link", name="Return…")).to_have_count(0)
 
 

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from console.settings import Settings
 from tests.support.browser import Visit, visit
-from tests.support.wire import served
+from tests.support.wire import serve
 from tests.support.world import World, api_app
 from tests.workflows.test_blocked import blocked_refund
 
@@ -66,7 +66,7 @@ async def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest_asyncio.fixture(scope="module")
 async def equipped(world: World, reports: Path) -> AsyncIterator[str]:
     """A console that has been told of everything there is to look at."""
-    async with served(others, lifespan="off") as asked:
+    async with serve(others, lifespan="off") as asked:
         settings = Settings(
             trace_url="http://127.0.0.1:1/trace?tags={saga_id}",
             payment_url="http://127.0.0.1:1/payments/{intent_id}",
@@ -77,7 +77,7 @@ async def equipped(world: World, reports: Path) -> AsyncIterator[str]:
             ),
             envoy=f"http://127.0.0.1:{asked.port}",
         )
-        async with served(api_app(world.client, world.services, console=settings)) as api:
+        async with serve(api_app(world.client, world.services, console=settings)) as api:
             yield f"http://127.0.0.1:{api.port}"
 
 

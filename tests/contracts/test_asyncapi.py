@@ -23,7 +23,7 @@ from contracts.events.integration_events import (
 from contracts.inventory import Price, StockLine
 from contracts.orders import OrderStatus
 from contracts.payments import PaymentStatus
-from tests.support.asyncapi import SCHEMAS, SNAPSHOT, breaking, document, schema_file, written
+from tests.support.asyncapi import SCHEMAS, SNAPSHOT, breaking, document, format_json, schema_file
 
 EUR = Money(minor=500, currency="EUR")
 SAMPLES: dict[type[Message], Message] = {
@@ -63,11 +63,11 @@ def sample(event_type: EventType) -> Document:
 def test_the_documents_are_the_codes() -> None:
     refresh = "run `make asyncapi` and commit what it writes"
     assert not breaking(json.loads(SNAPSHOT.read_text()), document())
-    assert SNAPSHOT.read_text() == written(document()), refresh
+    assert SNAPSHOT.read_text() == format_json(document()), refresh
     files = dict(schema_file(event_type) for event_type in EventType)
     assert set(files) <= set(SCHEMAS.iterdir())
     for path, schema in files.items():
-        assert path.read_text() == written(schema), refresh
+        assert path.read_text() == format_json(schema), refresh
 
 
 @pytest.mark.parametrize("event_type", EventType)

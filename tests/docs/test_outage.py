@@ -23,7 +23,7 @@ import pytest_asyncio
 from tests.docs.markdown import RUNBOOKS, Block, shell_blocks
 from tests.docs.test_commands import run, script, shown_wrong
 from tests.docs.test_operating import WITHIN, Shop
-from tests.support.other_code import changed
+from tests.support.other_code import copy_with_changes
 from tests.support.stack import Stack, client, running_stack
 from tests.support.waiting import until
 
@@ -51,7 +51,7 @@ async def stack(outage: float, tmp_path_factory: pytest.TempPathFactory) -> Asyn
     folder = tmp_path_factory.mktemp("outage")
     environment = {"MOST_OPEN_SAGAS": str(MOST_OPEN)}
     if outage < FULL:
-        code = changed(folder / "code", ("saga",), "saga/step.py", BOUNDS)
+        code = copy_with_changes(folder / "code", ("saga",), "saga/step.py", BOUNDS)
         environment["PYTHONPATH"] = str(code)
     options = ("--topology", "services")
     async with running_stack(folder, workers=1, environment=environment, options=options) as up:

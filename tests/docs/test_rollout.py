@@ -14,7 +14,7 @@ import pytest_asyncio
 from tests.docs.markdown import ROOT, RUNBOOKS, shell_blocks
 from tests.docs.test_commands import pasted, run, script, shown_wrong
 from tests.docs.test_operating import WITHIN, Shop, shell
-from tests.support.other_code import changed
+from tests.support.other_code import copy_with_changes
 from tests.support.stack import SAGA, Stack, running_stack
 from tests.support.waiting import until
 
@@ -72,7 +72,7 @@ def saga(
 
 def another(folder: Path, old: str, new: str) -> Path:
     """A copy of the code in which the order saga is another one."""
-    return changed(folder, CODE, "workflows/place_order.py", {old: new})
+    return copy_with_changes(folder, CODE, "workflows/place_order.py", {old: new})
 
 
 @contextmanager

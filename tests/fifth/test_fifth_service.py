@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import prose, table_rows
-from tests.support.code_copy import ROOT, copy_of_the_code, run_in, touched
+from tests.support.code_copy import ROOT, copy_of_the_code, list_changed_files, run_in
 from tests.support.page import follow, run_shell
 
 PAGE = ROOT / "docs/adding-a-service.md"
@@ -44,7 +44,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_lists_every_file_and_counts_them(tree: Path) -> None:
     cells = [re.fullmatch(r"`(.+)`", row[0]) for row in table_rows(PAGE)]
     listed = [found[1].replace("<service>", NAME) for found in cells if found]
-    assert sorted(listed) == sorted(touched(tree))
+    assert sorted(listed) == sorted(list_changed_files(tree))
     assert f"That is {len(listed)} files" in prose(PAGE)
 
 

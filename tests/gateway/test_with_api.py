@@ -12,13 +12,13 @@ from infrastructure.envoy import gateway as limits
 from infrastructure.envoy.settings import GatewaySettings
 from tests.gateway.edge import AMPLE, Edge, edge
 from tests.support.tokens import bearer
-from tests.support.wire import Served, request, served
+from tests.support.wire import Served, request, serve
 from tests.support.world import World, api_app
 
 
 @pytest_asyncio.fixture(scope="module")
 async def api(world: World) -> AsyncIterator[Served]:
-    async with served(api_app(world.client, world.services)) as serving:
+    async with serve(api_app(world.client, world.services)) as serving:
         yield serving
 
 

@@ -22,7 +22,7 @@ from services.event.tables import bus as bus_tables
 from services.event.webhooks import Webhooks
 from tests.support.sse import Stream, stream
 from tests.support.waiting import until
-from tests.support.wire import served
+from tests.support.wire import serve
 from tests.support.world import World, api_app
 from tests.webhooks.parts import Receiver, message, receiving
 from workers.webhooks import starting, worker_of
@@ -121,7 +121,7 @@ async def _follow(world: World, ears: Ears) -> None:
     """A client of the live stream: goes on behind what it saw, or where it is told to."""
     notifications = NotificationListener(world.databases.order_database_url, ORDER_EVENTS)
     app = api_app(world.client, world.services, notifications=notifications)
-    async with served(app) as api:
+    async with serve(app) as api:
         seen = ears.last_id
         while not_cancelled():
             async with stream(api.port, "/v1/events", seen=seen) as live:

@@ -95,5 +95,5 @@ async def stand(world: World, order: Drilled) -> Stand:
     """How it stands now; its pieces are conserved whatever else is true."""
     found = await world.services.orders.statuses([order.id])
     _, reserved, sold = await world.stock(order.sku)
-    captured, refunded = await world.provider.moved(order.id)
+    captured, refunded = await world.provider.fetch_moved(order.id)
     return Stand(found.get(order.id), captured, refunded, reserved, sold)

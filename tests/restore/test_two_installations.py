@@ -57,11 +57,11 @@ async def test_neither_audit_touches_the_others_money(world: World, other: World
         assert lost_id in told
         await gate.open()  # too late: it is undone
         assert kept[1 - number] not in told
-        assert await world.provider.moved(kept[1 - number]) == (TOTAL, 0)
+        assert await world.provider.fetch_moved(kept[1 - number]) == (TOTAL, 0)
     for number, one in enumerate((world, other)):
-        assert await world.provider.moved(kept[number]) == (TOTAL, 0)
+        assert await world.provider.fetch_moved(kept[number]) == (TOTAL, 0)
         lost_id, _ = lost[number]
-        assert await world.provider.moved(lost_id) == (TOTAL, TOTAL)
+        assert await world.provider.fetch_moved(lost_id) == (TOTAL, TOTAL)
         assert (await one.order(lost_id)).status == "cancelled"
 
 
@@ -69,12 +69,12 @@ async def test_orders_of_the_same_id_are_paid_each_for_itself(world: World, othe
     other.placed = world.placed
     order_id = await confirmed(world)
     assert await confirmed(other) == order_id
-    assert await world.provider.moved(order_id) == (2 * TOTAL, 0)
+    assert await world.provider.fetch_moved(order_id) == (2 * TOTAL, 0)
     for one in (world, other):
         await audited(one)
-    assert await world.provider.moved(order_id) == (2 * TOTAL, 0)
+    assert await world.provider.fetch_moved(order_id) == (2 * TOTAL, 0)
     assert (await world.http.post(f"/v1/orders/{order_id}/return")).status_code == 202
     await world.client.get_workflow_handle(f"return-{order_id}").result()
     assert (await world.order(order_id)).status == "returned"
     assert (await other.order(order_id)).status == "confirmed"
-    assert await world.provider.moved(order_id) == (2 * TOTAL, TOTAL)
+    assert await world.provider.fetch_moved(order_id) == (2 * TOTAL, TOTAL)

@@ -54,7 +54,7 @@ def schema_file(event_type: EventType) -> tuple[Path, Node]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": schema_uri(event_type),
         **envelope,
-        "$defs": {name: definitions[name] for name in sorted(_needed(envelope, definitions))},
+        "$defs": {name: definitions[name] for name in sorted(_find_needed(envelope, definitions))},
     }
 
 
@@ -103,15 +103,15 @@ def _envelopes(prefix: str) -> Node:
     }
 
 
-def _needed(node: Any, definitions: Node) -> set[str]:
+def _find_needed(node: Any, definitions: Node) -> set[str]:
     if isinstance(node, list):
-        return set().union(*(_needed(item, definitions) for item in node))
+        return set().union(*(_find_needed(item, definitions) for item in node))
     if not isinstance(node, dict):
         return set()
-    found = set().union(*(_needed(item, definitions) for item in node.values()))
+    found = set().union(*(_find_needed(item, definitions) for item in node.values()))
     if "$ref" in node:
         name = str(node["$ref"]).rpartition("/")[2]
-        found |= {name} | _needed(definitions[name], definitions)
+        found |= {name} | _find_needed(definitions[name], definitions)
     return found
 
 
@@ -145,7 +145,7 @@ def _message(event_type: EventType) -> Node:
     }
 
 
-def written(node: Node) -> str:
+def format_json(node: Node) -> str:
     """As it stands in a file."""
     return json.dumps(node, indent=1, ensure_ascii=False) + "\n"
 
@@ -158,11 +158,11 @@ def main() -> int:
         sys.stdout.write("".join(f"breaks consumers: {line}\n" for line in broken))
         sys.stdout.write("nothing written; give the type a new version instead\n")
         return 1
-    SNAPSHOT.write_text(written(new))
+    SNAPSHOT.write_text(format_json(new))
     SCHEMAS.mkdir(exist_ok=True)
     for event_type in EventType:
         path, schema = schema_file(event_type)
-        path.write_text(written(schema))
+        path.write_text(format_json(schema))
     return 0
 
 

@@ -25,7 +25,7 @@ def program() -> str:
 
 
 @asynccontextmanager
-async def launched() -> AsyncIterator[Browser]:
+async def launch_browser() -> AsyncIterator[Browser]:
     """A browser without a window. As root it has no sandbox: it sees our own pages only."""
     flags = [*FLAGS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     expect.set_options(timeout=PATIENCE)
@@ -59,7 +59,7 @@ class Visit:
         """Drop complaints with these words: the test itself brought them about."""
         self.complaints = [complaint for complaint in self.complaints if words not in complaint]
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _note_complaint(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             self.complaints.append(f"{message.type}: {message.text} {message.location}")
 
@@ -75,14 +75,14 @@ async def visit(browser: Browser, url: str, **options: Any) -> AsyncIterator[Vis
     context.set_default_timeout(PATIENCE)
     page = await context.new_page()
     found = Visit(page, url)
-    page.on("console", found._heard)
+    page.on("console", found._note_complaint)
     page.on("pageerror", lambda error: found.complaints.append(f"exception: {error}"))
 
-    def asked(request: Request) -> None:
+    def note_request(request: Request) -> None:
         if not request.url.startswith(url):
             found.complaints.append(f"asked elsewhere: {request.url}")
 
-    page.on("request", asked)
+    page.on("request", note_request)
     try:
         yield found
     finally:

@@ -36,7 +36,7 @@ def run_in(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def touched(tree: Path) -> Iterator[str]:
+def list_changed_files(tree: Path) -> Iterator[str]:
     """The files of the copy that were written since, but for those that are made of the code."""
     for path in tree.rglob("*"):
         name = path.relative_to(tree).as_posix()

@@ -62,14 +62,14 @@ def documents() -> list[Path]:
 def lay_out(folder: Path = BUILD) -> None:
     """Copy everything, and write the site's configuration beside it."""
     shutil.rmtree(folder / "pages", ignore_errors=True)
-    for path in {*documents(), *_linked()}:
+    for path in {*documents(), *_list_linked_files()}:
         target = folder / "pages" / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     (folder / "zensical.toml").write_text(CONFIGURATION.format(nav=_toml(navigation())))
 
 
-def _linked() -> Iterator[Path]:
+def _list_linked_files() -> Iterator[Path]:
     """The files of ours, other than pages, to which documents link."""
     for document in documents():
         for _, link, _ in LINK.findall(document.read_text()):
@@ -87,7 +87,7 @@ def navigation() -> list[tuple[str, list[Entry]]]:
     runbooks, decisions = ROOT / "docs/runbooks/README.md", ROOT / "docs/adr/README.md"
     sections.append(("Runbooks", _entries(runbooks, runbooks.read_text())))
     sections.append(
-        ("Decisions", [_titled(path) for path in sorted(decisions.parent.glob("[0-9]*"))])
+        ("Decisions", [_make_entry(path) for path in sorted(decisions.parent.glob("[0-9]*"))])
     )
     return sections
 
@@ -102,7 +102,7 @@ def _entries(index: Path, text: str) -> list[Entry]:
     return [(title, path) for path, title in found.items()]
 
 
-def _titled(page: Path) -> Entry:
+def _make_entry(page: Path) -> Entry:
     return page.read_text().splitlines()[0].removeprefix("# "), str(page.relative_to(ROOT))
 
 

@@ -15,7 +15,7 @@ from tests.support.world import PROVIDER_KEY, World
 from workflows.audit_orders import AuditOrders
 
 
-async def audited(world: World, *, repair: bool = True) -> AuditReport:
+async def audit_ledger(world: World, *, repair: bool = True) -> AuditReport:
     """Intents are dated by the second, so the window ends a moment after now."""
     return await world.client.execute_workflow(
         AuditOrders.run,

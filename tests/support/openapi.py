@@ -70,8 +70,8 @@ class _Comparison:
             if status not in after["responses"]:
                 yield f"{where}: status {status} removed"
                 continue
-            there = self._resolved(after["responses"][status], self._new).get("content", {})
-            for media, content in self._resolved(answer, self._old).get("content", {}).items():
+            there = self._resolve(after["responses"][status], self._new).get("content", {})
+            for media, content in self._resolve(answer, self._old).get("content", {}).items():
                 at = f"{where} {status}"
                 if media not in there:
                     yield f"{at}: media type {media} removed"
@@ -104,8 +104,8 @@ class _Comparison:
 
     def _schema(self, before: Node, after: Node, where: str, *, sent: bool) -> Iterator[str]:
         """Compare two schemas; `sent` by the client, or received."""
-        old = self._resolved(before.get("schema", before), self._old)
-        new = self._resolved(after.get("schema", after), self._new)
+        old = self._resolve(before.get("schema", before), self._old)
+        new = self._resolve(after.get("schema", after), self._new)
         if old.get("type") != new.get("type"):
             yield f"{where}: its type has changed"
         yield from self._choices(old, new, where, sent=sent)
@@ -132,9 +132,9 @@ class _Comparison:
                 yield f"{where}: {sorted(surprising)} {'removed' if sent else 'added'}"
 
     def _key(self, choice: Any, root: Node) -> str:
-        return json.dumps(self._resolved(choice, root) if isinstance(choice, dict) else choice)
+        return json.dumps(self._resolve(choice, root) if isinstance(choice, dict) else choice)
 
-    def _resolved(self, node: Node, root: Node) -> Node:
+    def _resolve(self, node: Node, root: Node) -> Node:
         while "$ref" in node:
             found: Any = root
             for part in node["$ref"].removeprefix("#/").split("/"):

@@ -7,7 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def changed(folder: Path, packages: Sequence[str], file: str, lines: Mapping[str, str]) -> Path:
+def copy_with_changes(
+    folder: Path, packages: Sequence[str], file: str, lines: Mapping[str, str]
+) -> Path:
     """A copy of these packages, in one file of which each line is another; the folder.
 
     AssertionError if a line is not there, or more than once.

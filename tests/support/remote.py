@@ -30,11 +30,11 @@ async def served_service(app: ASGIApp) -> AsyncIterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, ws="none", log_config=None))
     serving = asyncio.create_task(server.serve())
 
-    async def started() -> bool:
+    async def has_started() -> bool:
         assert not serving.done(), "it ended before it began"
         return server.started
 
-    await until(started)
+    await until(has_started)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -58,7 +58,7 @@ async def is_returned(world: World, order: Order, sku: str) -> None:
     now = await world.order(order.id)
     assert now.status == "returned"
     assert await world.stock(sku) == (100, 0, 0)
-    assert await world.provider.moved(order.id) == (order.total.minor, order.total.minor)
+    assert await world.provider.fetch_moved(order.id) == (order.total.minor, order.total.minor)
     assert (await world.rest(f"/v1/payments/{order.id}"))["status"] == "refunded"
     assert [kind for kind in await types(world, order) if "Return" in kind][-2:] == RETURN_EVENTS
 
@@ -67,7 +67,7 @@ async def is_as_before(world: World, order: Order, sku: str) -> None:
     """Plainly confirmed: money, stock and status are untouched."""
     now = await world.order(order.id)
     assert (now.status, now.reason) == ("confirmed", None)
-    await world.conserved(now, sku)
+    await world.check_conserved(now, sku)
     assert (await world.rest(f"/v1/payments/{order.id}"))["status"] == "captured"
 
 

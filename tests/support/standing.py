@@ -10,13 +10,13 @@ from contracts.names import workflow_id
 LAST = 8  # events of a history that are told
 
 
-async def told(address: str, orders: Iterable[str]) -> str:
+async def describe_pending(address: str, orders: Iterable[str]) -> str:
     """Of each order: its pending tasks as the server describes them, and its last events."""
     client = await Client.connect(address)
-    return "\n".join([await _told(client, order) for order in orders])
+    return "\n".join([await _describe(client, order) for order in orders])
 
 
-async def _told(client: Client, order_id: str) -> str:
+async def _describe(client: Client, order_id: str) -> str:
     handle = client.get_workflow_handle(workflow_id(order_id))
     found = (await handle.describe()).raw_description
     events = (await handle.fetch_history()).events

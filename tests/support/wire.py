@@ -128,18 +128,18 @@ def request(
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[Serving]:
+async def serve(app: ASGIApp, **settings: Any) -> AsyncIterator[Serving]:
     """Serve the app as `saga-api` does, but for these settings."""
     port = free_port()
     config = uvicorn.Config(app, port=port, **(SERVING | {"log_config": None} | settings))
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
 
-    async def started() -> bool:
+    async def has_started() -> bool:
         assert not serving.done(), "it ended before it began"
         return server.started
 
-    await until(started)
+    await until(has_started)
     try:
         yield Serving(port, server, serving)
     finally:

@@ -64,7 +64,7 @@ class Provider:
     database: Path
     http: httpx2.AsyncClient
 
-    async def moved(self, order_id: str) -> tuple[int, int]:
+    async def fetch_moved(self, order_id: str) -> tuple[int, int]:
         """(captured, refunded) minor units of an order; the ledger must balance."""
         ledger = (await self.http.get("/ledger", params={"order": order_id})).json()
         assert ledger["balanced"]
@@ -168,14 +168,14 @@ class World:
         await self.sagas_end(order_id)
         order = await self.order(order_id)
         assert order.status == status, order
-        await self.conserved(order, sku)
+        await self.check_conserved(order, sku)
         return order
 
-    async def conserved(self, order: Order, sku: str) -> None:
+    async def check_conserved(self, order: Order, sku: str) -> None:
         """Stock and money are where the order's status says."""
         quantity = sum(item.quantity for item in order.items)
         product = await self.services.inventory.get_product(sku)
-        captured, refunded = await self.provider.moved(order.id)
+        captured, refunded = await self.provider.fetch_moved(order.id)
         if order.status == OrderStatus.CONFIRMED:
             assert await self.stock(sku) == (product.stocked - quantity, 0, quantity)
             assert (captured, refunded) == (order.total.minor, 0)
@@ -276,10 +276,10 @@ def api_app(
     """The API and the console over these parts; other options are `Backend.of`'s."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Backend]:
+    async def open_backend() -> AsyncIterator[Backend]:
         yield Backend.of(client, services, verifier(), "http://127.0.0.1:8233", **options)
 
-    return create_app(with_console(opened, console or Settings()), install)
+    return create_app(with_console(open_backend, console or Settings()), install)
 
 
 @asynccontextmanager

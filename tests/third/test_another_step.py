@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import prose
-from tests.support.code_copy import ROOT, copy_of_the_code, run_in, touched
+from tests.support.code_copy import ROOT, copy_of_the_code, list_changed_files, run_in
 from tests.support.page import follow
 
 PAGE = ROOT / "docs/adding-a-step.md"
@@ -36,7 +36,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_takes_the_files_that_the_page_lists_and_five_at_most(tree: Path) -> None:
-    files = sorted(touched(tree))
+    files = sorted(list_changed_files(tree))
     assert [f"`{file}`" for file in files] == sorted(first_cells("file"))
     assert len(files) == FILES
     assert "It takes five files, beside tests:" in prose(PAGE)

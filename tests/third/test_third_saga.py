@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.markdown import prose
-from tests.support.code_copy import ROOT, copy_of_the_code, run_in, touched
+from tests.support.code_copy import ROOT, copy_of_the_code, list_changed_files, run_in
 from tests.support.page import follow
 
 PAGE = ROOT / "docs/adding-a-saga.md"
@@ -29,7 +29,7 @@ def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_takes_few_files(tree: Path) -> None:
-    files = len([*touched(tree)])
+    files = len([*list_changed_files(tree)])
     assert files <= MOST_FILES
     assert f"so {IN_WORDS[files]} files are all it takes" in prose(PAGE)
 

@@ -81,7 +81,7 @@ async def test_a_process_that_stops_finishes_what_it_has_begun(
         assert not await sagas.start(order), "a second start is told that there was a first"
 
         async def captured() -> bool:
-            return (await world.provider.moved(order_id))[0] > 0
+            return (await world.provider.fetch_moved(order_id))[0] > 0
 
         await until(captured)
     assert await eagerly(world, order_id)

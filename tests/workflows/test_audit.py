@@ -84,7 +84,7 @@ async def ends_of(world: World, points: Sequence[tuple[str, str]]) -> list[str]:
         order = await world.order(order_id)
         expected = "confirmed" if point in BOUND else "cancelled"
         assert order.status == expected, f"{order_id}, terminated at {point}: {order}"
-        await world.conserved(order, sku)
+        await world.check_conserved(order, sku)
         found.append(str(order.status))
     again = await audited(world)
     assert saga_ids.isdisjoint(orphan.saga_id for orphan in again.orphans)
@@ -105,7 +105,7 @@ async def test_an_order_whose_workflow_was_deleted_is_found_by_its_record(
         if repair.orphan.order_id == order_id
     }
     await gate.open()
-    await world.conserved(await world.order(order_id), sku)
+    await world.check_conserved(await world.order(order_id), sku)
 
 
 async def test_a_terminated_return_is_finished_once_its_refund_began(world: World) -> None:
@@ -123,7 +123,7 @@ async def test_a_terminated_return_is_finished_once_its_refund_began(world: Worl
     await gate.open()
     order = await world.order(order_id)
     assert order.status == "returned"
-    await world.conserved(order, sku)
+    await world.check_conserved(order, sku)
 
 
 async def test_a_dry_run_changes_nothing(world: World) -> None:

@@ -62,11 +62,11 @@ async def test_a_refund_that_the_provider_refused_is_made_by_the_retry_that_an_o
     world.gates.refuse(workflow_id(order_id), "order.confirm", rejection("no", "refused"))
     await world.place(sku, method="pm_sandbox_return_refused")
     await until(lambda: is_blocked(world, order_id))
-    assert await world.provider.moved(order_id) == (1000, 0)
+    assert await world.provider.fetch_moved(order_id) == (1000, 0)
     fill_balance(world.provider.database)
     assert await resolve(world, order_id, "charge_payment", action="retry") == 202
     await world.settled(order_id, sku, "rejected")
-    assert await world.provider.moved(order_id) == (1000, 1000)
+    assert await world.provider.fetch_moved(order_id) == (1000, 1000)
 
 
 async def test_a_return_whose_refund_was_refused_is_finished_by_a_retry(world: World) -> None:
@@ -85,7 +85,7 @@ async def test_a_return_whose_refund_was_refused_is_finished_by_a_retry(world: W
     async with asyncio.timeout(30):
         await world.client.get_workflow_handle(return_id(order_id)).result()
     assert (await world.order(order_id)).status == "returned"
-    assert await world.provider.moved(order_id) == (1000, 1000)
+    assert await world.provider.fetch_moved(order_id) == (1000, 1000)
 
 
 async def test_who_resolved_what_and_why_is_in_the_orders_history(world: World) -> None:

@@ -47,7 +47,7 @@ async def test_a_cancel_before_the_pivot_undoes_everything(
     order = await world.settled(order_id, sku, "cancelled")
     await gate.open()  # the stopped attempt comes late: it must change nothing
     assert await world.order(order_id) == order
-    await world.conserved(order, sku)
+    await world.check_conserved(order, sku)
     assert order.reason is not None
     assert order.reason.code == "cancelled_by_operator"  # who calls here; customers: tests/api
     ended = await ended_as(world, order)
@@ -96,7 +96,7 @@ async def test_a_second_cancel_while_the_first_is_undone_refunds_once(
     await refund.open()
     await gate.open()
     order = await world.settled(order_id, sku, "cancelled")
-    assert await world.provider.moved(order_id) == (order.total.minor, order.total.minor)
+    assert await world.provider.fetch_moved(order_id) == (order.total.minor, order.total.minor)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -107,12 +107,12 @@ async def test_a_cancel_while_the_provider_is_answering_refunds_the_charge(
     order_id = await world.place(sku, method="pm_sandbox_slow")
 
     async def captured() -> bool:
-        return (await world.provider.moved(order_id))[0] > 0
+        return (await world.provider.fetch_moved(order_id))[0] > 0
 
     await until(captured)
     await cancel(world, order_id, way)
     order = await world.settled(order_id, sku, "cancelled")
-    assert await world.provider.moved(order_id) == (order.total.minor, order.total.minor)
+    assert await world.provider.fetch_moved(order_id) == (order.total.minor, order.total.minor)
 
 
 async def test_a_cancelled_order_says_so_to_a_repeated_cancel(world: World) -> None:

@@ -36,7 +36,7 @@ async def test_a_second_saga_with_a_confirmed_orders_input_does_nothing(
         assert await start_like_it(world, order_id, saga_id, fast=fast) == "ForeignWorkflowId"
         assert await world.services.payments.list_step_records(saga_id) == []
     assert await world.order(order_id) == before
-    await world.conserved(before, sku)
+    await world.check_conserved(before, sku)
 
 
 @pytest.mark.parametrize("moment", ["user.validate", "payment.charge", "order.confirm"])
@@ -68,4 +68,4 @@ async def test_a_return_runs_under_an_id_of_a_return_of_its_order(world: World) 
         assert isinstance(failed.value.cause, ApplicationError)
         assert failed.value.cause.type == "ForeignWorkflowId"
     assert await world.order(order_id) == order
-    await world.conserved(order, sku)
+    await world.check_conserved(order, sku)

@@ -70,7 +70,7 @@ async def test_what_was_done_by_hand_is_not_done_again_in_the_next_life(world: W
     order = await world.order(order_id)
     assert order.status == "cancelled"
     assert await world.stock(sku) == (100, 0, 0)
-    captured, refunded = await world.provider.moved(order_id)
+    captured, refunded = await world.provider.fetch_moved(order_id)
     assert (captured, refunded) == (order.total.minor, 0), "the provider paid beside the bank"
     said = [event.data for event in await world.services.orders.history(order_id)]
     words = [data for data in said if data.get("action") == "mark_done"]

@@ -23,7 +23,7 @@ from tests.support.fakes.orders import FakeOrders
 from tests.support.fakes.payments import FakePayments
 from tests.support.gates import AFTER, BEFORE
 from tests.support.ledgers import (
-    audited,
+    audit_ledger,
     charged_by_hand,
     close,
     execute,
@@ -109,29 +109,29 @@ async def test_thousands_of_discrepancies_come_in_bounded_pages(world: World) ->
 async def test_a_capture_of_an_order_that_nobody_knows_is_named_and_left(world: World) -> None:
     order_id = f"ord_stray{uuid4().hex[:20]}"
     intent_id = await charged_by_hand(world, order_id)
-    seen = await audited(world, repair=False)
+    seen = await audit_ledger(world, repair=False)
     assert (why(seen, order_id), seen.settled) == (["unrecorded"], ())
-    report = await audited(world)
+    report = await audit_ledger(world)
     named = next(order for order in report.ledger if order.order_id == order_id)
     assert (named.intent_id, named.amount.minor) == (intent_id, 700)
     assert outcomes(report, order_id) == ["reported"]
-    assert await world.provider.moved(order_id) == (700, 0)
+    assert await world.provider.fetch_moved(order_id) == (700, 0)
 
 
 async def test_a_second_capture_of_a_confirmed_order_is_named_and_left(world: World) -> None:
     order, _ = await confirmed(world)
     await charged_by_hand(world, order.id)
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert (why(report, order.id), outcomes(report, order.id)) == (["stray"], ["reported"])
-    assert await world.provider.moved(order.id) == (1000 + 700, 0)
+    assert await world.provider.fetch_moved(order.id) == (1000 + 700, 0)
 
 
 async def test_a_capture_of_another_installation_is_nothing_of_ours(world: World) -> None:
     order, _ = await confirmed(world)
     await charged_by_hand(world, order.id, installation="ins_of_another")
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert why(report, order.id) == []
-    assert await world.provider.moved(order.id) == (1000 + 700, 0)
+    assert await world.provider.fetch_moved(order.id) == (1000 + 700, 0)
 
 
 async def test_a_payment_whose_order_and_saga_are_gone_is_named_and_left(world: World) -> None:
@@ -142,20 +142,20 @@ async def test_a_payment_whose_order_and_saga_are_gone_is_named_and_left(world: 
     for table, column in (("orders", "id"), ("barrier", "saga_id"), ("events", "stream_id")):
         its = workflow_id(order.id) if column == "saga_id" else order.id
         await execute(url, f"DELETE FROM {table} WHERE {column} = :its", its=its)
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert (why(report, order.id), outcomes(report, order.id)) == (["unrecorded"], ["reported"])
-    assert await world.provider.moved(order.id) == (1000, 0)
+    assert await world.provider.fetch_moved(order.id) == (1000, 0)
 
 
 @pytest.mark.parametrize("status", ["rejected", "cancelled", "timed_out", "returned"])
 async def test_a_closed_order_whose_money_was_kept_is_paid_back(world: World, status: str) -> None:
     order, _ = await confirmed(world)
     await close(world, order.id, status)
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert (why(report, order.id), outcomes(report, order.id)) == (["closed"], ["refunded"])
-    assert await world.provider.moved(order.id) == (1000, 1000)
+    assert await world.provider.fetch_moved(order.id) == (1000, 1000)
     assert (await world.services.payments.for_order(order.id)).status == "refunded"
-    assert why(await audited(world), order.id) == []
+    assert why(await audit_ledger(world), order.id) == []
 
 
 async def test_money_that_an_operator_has_answered_for_is_left(world: World) -> None:
@@ -171,32 +171,32 @@ async def test_money_that_an_operator_has_answered_for_is_left(world: World) -> 
     )
     await world.services.orders.note(key("note", workflow_id(order.id)), said)
     await close(world, order.id, "returned")
-    assert why(await audited(world), order.id) == []
-    assert await world.provider.moved(order.id) == (1000, 0)
+    assert why(await audit_ledger(world), order.id) == []
+    assert await world.provider.fetch_moved(order.id) == (1000, 0)
 
 
 async def test_an_order_that_was_confirmed_meanwhile_is_not_paid_back(world: World) -> None:
     """What was found may have changed until it is put right."""
     order, _ = await confirmed(world)
     await close(world, order.id, "cancelled")
-    seen = await audited(world, repair=False)
+    seen = await audit_ledger(world, repair=False)
     (found,) = [row for row in seen.ledger if row.order_id == order.id]
     assert found.remedy == "refund"
     await close(world, order.id, "confirmed")
     ledgers = LedgerActivities(world.client, world.services.orders, world.services.payments)
     settled = await ActivityEnvironment().run(ledgers.settle, found)
     assert (settled.outcome, settled.refund_id) == ("reported", None)
-    assert await world.provider.moved(order.id) == (1000, 0)
+    assert await world.provider.fetch_moved(order.id) == (1000, 0)
 
 
 async def test_what_is_under_way_or_rightly_kept_is_left_alone(world: World) -> None:
     order_id, sku, gate = await world.stopped_at("payment.charge", AFTER)
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert why(report, order_id) == []
     await gate.open()
     await world.settled(order_id, sku, "confirmed")
-    assert why(await audited(world), order_id) == []
-    assert await world.provider.moved(order_id) == (1000, 0)
+    assert why(await audit_ledger(world), order_id) == []
+    assert await world.provider.fetch_moved(order_id) == (1000, 0)
 
 
 @pytest.mark.parametrize("activity", ["payment.give_back", "inventory.restock"])
@@ -204,11 +204,11 @@ async def test_money_that_a_return_is_giving_back_is_not_missing(
     world: World, activity: str
 ) -> None:
     order, sku, gate = await stopped_at(world, activity, AFTER)
-    assert why(await audited(world), order.id) == []
+    assert why(await audit_ledger(world), order.id) == []
     await gate.open()
     await handle(world, order).result()
     await is_returned(world, order, sku)
-    assert why(await audited(world), order.id) == []
+    assert why(await audit_ledger(world), order.id) == []
 
 
 async def test_stock_of_an_order_that_a_zombie_confirmed_is_sold(world: World) -> None:
@@ -219,10 +219,10 @@ async def test_stock_of_an_order_that_a_zombie_confirmed_is_sold(world: World) -
     await gate.open()  # the late attempt confirms; nobody is there to sell the stock
     assert (await world.order(order_id)).status == "confirmed"
     assert (await world.stock(sku))[1:] == (2, 0)
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert ("missing", "confirmed") in {
         (repair.orphan.why, repair.status)
         for repair in report.repaired
         if repair.orphan.order_id == order_id
     }
-    await world.conserved(await world.order(order_id), sku)
+    await world.check_conserved(await world.order(order_id), sku)

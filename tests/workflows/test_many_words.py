@@ -52,7 +52,7 @@ async def still_resolved(world: World, words: int) -> str:
         await world.handle(order_id).result()
     order = await world.order(order_id)
     assert (order.status, order.reason and order.reason.code) == ("rejected", "no")
-    assert await world.provider.moved(order_id) == (order.total.minor, order.total.minor)
+    assert await world.provider.fetch_moved(order_id) == (order.total.minor, order.total.minor)
     assert await world.stock(sku) == (98, 2, 0)  # as the skip says
     said = [
         event.data

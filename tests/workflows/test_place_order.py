@@ -106,5 +106,5 @@ async def test_fifty_orders_for_ten_pieces_sell_ten_and_charge_ten(world: World)
     assert len(confirmed) == 10
     assert {result.reason.code for result in results if result.reason} == {"out_of_stock"}
     assert await world.stock(sku) == (0, 0, 10)
-    moved = [await world.provider.moved(order) for order in orders]
+    moved = [await world.provider.fetch_moved(order) for order in orders]
     assert sum(captured - refunded for captured, refunded in moved) == 10 * 500

@@ -13,7 +13,7 @@ from contracts.payments import Payment, PaymentStatus
 from tests.support.gates import BEFORE
 from tests.support.ledgers import (
     at_the_provider,
-    audited,
+    audit_ledger,
     close,
     execute,
     made_before,
@@ -39,12 +39,12 @@ async def test_a_payment_that_its_database_lost_is_adopted_and_can_be_returned(
         await execute(url, row, its=order.id)
         open_again = "UPDATE barrier SET state = 'started', reply = NULL WHERE saga_id = :its"
         await execute(url, open_again, its=saga_id)
-    seen = await audited(world, repair=False)
+    seen = await audit_ledger(world, repair=False)
     assert why(seen, order.id) == ["unadopted"]
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert outcomes(report, order.id) == ["adopted"]
-    assert await world.provider.moved(order.id) == (1000, 0)
-    assert why(await audited(world), order.id) == []
+    assert await world.provider.fetch_moved(order.id) == (1000, 0)
+    assert why(await audit_ledger(world), order.id) == []
     assert await ask(world, order) == 202
     await handle(world, order).result()
     await is_returned(world, order, sku)
@@ -60,11 +60,11 @@ async def test_a_confirmed_order_that_was_refunded_by_hand_is_named_and_left(
     made_before(world, "intents", str(payment.intent_id), age)
     form = {"payment_intent": payment.intent_id, "amount": minor}
     await at_the_provider(world, "/v1/refunds", **form)
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert (why(report, order.id), outcomes(report, order.id)) == (["missing"], ["reported"])
     (found,) = [placed for placed in report.ledger if placed.order_id == order.id]
     assert (found.intent_id, found.amount.minor) == (payment.intent_id, minor)
-    assert await world.provider.moved(order.id) == (1000, minor)
+    assert await world.provider.fetch_moved(order.id) == (1000, minor)
     assert (await world.order(order.id)).status == "confirmed"
 
 
@@ -87,17 +87,17 @@ async def test_a_charge_that_somebody_completed_by_hand_is_named_until_it_is_mad
     ).complete(made_up)
     await world.sagas_end(order_id)
     assert (await world.order(order_id)).status == "confirmed"
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert (why(report, order_id), outcomes(report, order_id)) == (["missing"], ["reported"])
     (found,) = [order for order in report.ledger if order.order_id == order_id]
     assert (found.intent_id, found.amount.minor) == ("none", 1000)
     await gate.open()  # the attempt that was held up charges after all
 
     async def charged() -> bool:
-        return await world.provider.moved(order_id) == (1000, 0)
+        return await world.provider.fetch_moved(order_id) == (1000, 0)
 
     await until(charged)
-    assert why(await audited(world), order_id) == []
+    assert why(await audit_ledger(world), order_id) == []
 
 
 @pytest.mark.parametrize("days", [0, 20])
@@ -112,20 +112,20 @@ async def test_a_refund_that_failed_after_the_return_is_named_and_made_again(
     await at_the_provider(world, f"/refunds/{payment.refund_id}/fail")
     for table, its in (("intents", payment.intent_id), ("refunds", payment.refund_id)):
         made_before(world, table, str(its), timedelta(days=days))
-    report = await audited(world)
+    report = await audit_ledger(world)
     assert why(report, order.id) == ["refund_failed"]
     assert outcomes(report, order.id) == ["refunded"]
     again = await world.services.payments.for_order(order.id)
     assert (again.status, again.refund_id != payment.refund_id) == ("refunded", True)
-    assert await world.provider.moved(order.id) == (1000, 1000)
-    assert why(await audited(world), order.id) == []
+    assert await world.provider.fetch_moved(order.id) == (1000, 1000)
+    assert why(await audit_ledger(world), order.id) == []
 
 
 async def test_a_refund_that_keeps_failing_is_named_and_left(world: World) -> None:
     order, _ = await confirmed(world)
     await close(world, order.id, "cancelled")
     for expected in ("refunded", "refunded", "refunded", "reported"):
-        assert outcomes(await audited(world), order.id) == [expected]
+        assert outcomes(await audit_ledger(world), order.id) == [expected]
         payment = await world.services.payments.for_order(order.id)
         await at_the_provider(world, f"/refunds/{payment.refund_id}/fail")
-    assert await world.provider.moved(order.id) == (1000, 0)
+    assert await world.provider.fetch_moved(order.id) == (1000, 0)

@@ -21,10 +21,10 @@ async def test_cancelled_early_in_its_second_run_it_undoes_what_the_first_did(
     await world.handle(order_id).cancel()
     await second.open()
     order = await world.settled(order_id, sku, "cancelled")
-    captured, refunded = await world.provider.moved(order_id)
+    captured, refunded = await world.provider.fetch_moved(order_id)
     assert (captured > 0) == (reached == "payment.charge")
     assert captured == refunded
     await gate.open()  # on the fast path, the first run has not heard of its end, and goes on
-    await world.conserved(await world.order(order_id), sku)
+    await world.check_conserved(await world.order(order_id), sku)
     await reset(world, order_id)  # and it can be reset again
     assert await world.settled(order_id, sku, "cancelled") == order

@@ -61,7 +61,7 @@ async def books(world: World, it: Ended) -> dict[str, Any]:
         "order": await world.order(it.order_id),
         "events": await world.services.orders.history(it.order_id),
         "stock": await world.stock(it.sku),
-        "money": await world.provider.moved(it.order_id),
+        "money": await world.provider.fetch_moved(it.order_id),
         "result": await result(world, it),
     }
 

@@ -130,7 +130,7 @@ async def test_a_return_of_an_order_that_is_not_confirmed_changes_nothing(world:
 
 async def test_a_lost_reply_of_the_refund_gives_the_money_back_once(world: World) -> None:
     order, sku, gate = await stopped_at(world, "payment.give_back", AFTER)
-    assert await world.provider.moved(order.id) == (order.total.minor, order.total.minor)
+    assert await world.provider.fetch_moved(order.id) == (order.total.minor, order.total.minor)
     started = (return_id(order.id), "payment.give_back")
 
     async def tried_again() -> bool:

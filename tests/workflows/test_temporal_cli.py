@@ -78,7 +78,7 @@ async def test_cancel_undoes_an_order(world: World) -> None:
     order_id, sku, gate = await world.stopped_at("payment.charge", AFTER)
     await temporal(world, "workflow", "cancel", "-w", workflow_id(order_id))
     order = await world.settled(order_id, sku, "cancelled")
-    assert await world.provider.moved(order_id) == (order.total.minor, order.total.minor)
+    assert await world.provider.fetch_moved(order_id) == (order.total.minor, order.total.minor)
     await gate.open()
 
 

@@ -56,7 +56,7 @@ class FakeInventory:
 
     async def commit(self, key: StepKey, command: ReserveStock) -> Reservation:
         def effect() -> Reservation:
-            if not self._moved(key.saga_id, command):
+            if not self._count_moves(key.saga_id, command):
                 raise Rejected("stock_not_held", f"{key.saga_id} holds nothing such")
             return self._move(command, "reserved", "sold")
 
@@ -66,7 +66,7 @@ class FakeInventory:
         def effect() -> Reservation:
             if not is_return_of(key.saga_id, command.order_id):
                 raise Rejected("foreign_saga", f"{key.saga_id} does not return the order")
-            if self._moved(workflow_id(command.order_id), command) < FOR_GOOD:
+            if self._count_moves(workflow_id(command.order_id), command) < FOR_GOOD:
                 raise Unavailable(f"{command.order_id} is not sold yet", retry_after=1.0)
             return self._move(command, "sold", "available")
 
@@ -101,7 +101,7 @@ class FakeInventory:
     async def epoch(self) -> Epoch:
         return Epoch(database="in memory", transaction=0)
 
-    def _moved(self, saga_id: str, command: ReserveStock) -> int:
+    def _count_moves(self, saga_id: str, command: ReserveStock) -> int:
         return sum(same(reply, command) for reply in self._barrier.replies(saga_id))
 
     def _move(self, command: ReserveStock, source: str, target: str) -> Reservation:

@@ -27,7 +27,7 @@ from services.order.aggregate import OrderAggregate, command_of, ends_return
 from services.order.changes import Decision
 from services.order.notes import BY_OPERATOR, begun_by, key_of
 from tests.support.fakes.barrier import Barrier
-from tests.support.fakes.sums import summed
+from tests.support.fakes.sums import sum_by_currency
 
 
 class FakeOrders:
@@ -160,7 +160,7 @@ class FakeOrders:
 
     async def totals(self, status: OrderStatus) -> list[Money]:
         found = self._all()
-        return summed([row.total for row in found if row.status == status])
+        return sum_by_currency([row.total for row in found if row.status == status])
 
     async def list_step_records(self, saga_id: str) -> list[StepRecord]:
         return self._barrier.records(saga_id)

@@ -19,7 +19,7 @@ from saga.participant import NotFound, Rejected, StepKey
 from saga.participant.digest import digest_of
 from saga.participant.records import StepRecord
 from tests.support.fakes.barrier import Barrier
-from tests.support.fakes.sums import summed
+from tests.support.fakes.sums import sum_by_currency
 
 MOVED = {PaymentStatus.CAPTURED, PaymentStatus.REFUNDED}
 
@@ -127,7 +127,7 @@ class FakePayments:
         return f"re_{order_id}"
 
     async def totals(self, status: PaymentStatus) -> list[Money]:
-        return summed(
+        return sum_by_currency(
             payment.amount for payment in self._payments.values() if payment.status == status
         )
 

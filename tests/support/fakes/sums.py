@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contracts.base import Money
 
 
-def summed(amounts: Iterable[Money]) -> list[Money]:
+def sum_by_currency(amounts: Iterable[Money]) -> list[Money]:
     """One amount a currency, in the currencies' order."""
     sums: dict[str, Money] = {}
     for amount in amounts:

@@ -79,7 +79,7 @@ def _section(path: str, command: Any) -> str:
     words = [_word(each) for each in command.params if each.param_type_name == "argument"]
     usage = " ".join([path, *words])
     text = " ".join((command.help or "").split())
-    rows = [_row(each) for each in command.params if not each.hidden and _told(each)]
+    rows = [_row(each) for each in command.params if not each.hidden and _is_documented(each)]
     below = table(HEADINGS, rows) if rows else ""
     return f"## {path}\n\n{code(usage)}\n\n{text}\n\n{below}".rstrip() + "\n"
 
@@ -90,7 +90,7 @@ def _word(argument: Any) -> str:
     return repeated if argument.required else f"[{repeated}]"
 
 
-def _told(parameter: Any) -> bool:
+def _is_documented(parameter: Any) -> bool:
     return parameter.param_type_name == "option" or bool(parameter.help)
 
 

@@ -106,7 +106,7 @@ def of_services() -> Statuses:
         for call in _calls(folder, {"Rejected", "NotFound"}):
             name = _constant(call.args[0]) if call.args else None
             if isinstance(name, str):
-                status = 404 if _called(call) == "NotFound" else STATUS_OF_CODE.get(name, 409)
+                status = 404 if _name_called(call) == "NotFound" else STATUS_OF_CODE.get(name, 409)
                 found.setdefault(name, set()).add(status)
     unavailable = (Unavailable(""), CircuitOpen("", retry_after=1))
     refused = (Compensated(""), KeyReused(""), Conflict("", expected=0, actual=0))
@@ -133,11 +133,11 @@ def _calls(folder: str, names: Iterable[str]) -> Iterator[ast.Call]:
         if "console" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and _called(node) in names:
+            if isinstance(node, ast.Call) and _name_called(node) in names:
                 yield node
 
 
-def _called(call: ast.Call) -> str:
+def _name_called(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
