@@ -43,7 +43,6 @@ def test_a_loop_variable_without_a_name_is_found(tmp_path: Path) -> None:
         ("def _judged(): ...", True),
         ("async def opened(): ...", True),
         ("def tell(): ...", False),
-        ("async def recorded(self, saga_id): ...", False),
         ("def is_recorded(): ...", False),
         ("def wait_until_held(): ...", False),
         ("def proceed(): ...", False),

@@ -26,9 +26,6 @@ IRREGULAR = {
     "undone", "withdrawn", "won", "worn", "written",
 }  # fmt: skip
 NO_PARTICIPLES = {"seed", "feed", "need", "embed", "proceed", "succeed", "exceed", "shed", "speed"}
-# Operations of services, which are called by these names over HTTP: callers of the last release
-# would not find others.
-ON_THE_WIRE = {"accepted", "captured", "held", "recorded"}
 
 
 def find_crowded_folders(root: Path) -> Iterator[str]:
@@ -62,7 +59,7 @@ def is_bare_participle(node: ast.AST) -> TypeGuard[ast.FunctionDef | ast.AsyncFu
         return False
     name = node.name.strip("_")
     decorators = " ".join(ast.unparse(decorator) for decorator in node.decorator_list)
-    if name in ON_THE_WIRE or "property" in decorators:
+    if "property" in decorators:
         return False
     regular = name.endswith("ed") and "_" not in name and name not in NO_PARTICIPLES
     return regular or name in IRREGULAR
