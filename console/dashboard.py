@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from api.orders.exposure import at_stake, by_currency, stock_at_stake
+from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from contracts.base import Money
 from contracts.order_statistics import OrderFlow
 from contracts.orders import OrderStatus
@@ -156,11 +156,11 @@ class Board:
             return Figures(flow, None)
 
     async def _look(self) -> Stakes:
-        found = await at_stake(self._services)
+        found = await read_stakes(self._services)
         if found.money is None or found.stock is None:
             raise Unavailable("a service that knows what is at stake does not answer")
         held = [
             Money(minor=amount.minor, currency=amount.currency)
-            for amount in by_currency(found.money)
+            for amount in sum_by_currency(found.money)
         ]
-        return Stakes(held, stock_at_stake(found.stock).pieces)
+        return Stakes(held, sum_stock(found.stock).pieces)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from api.dependencies import Backend
 from api.temporal.stuck_sagas import InTrouble, Trouble
 from console.saga_diagram import Picture, draw
-from console.sources.activity_attempts import tries_of
+from console.sources.activity_attempts import read_tries
 from contracts import workflow_io as sagas
 from contracts.event_records import RecordedEvent
 from contracts.names import order_of, return_id, workflow_id
@@ -119,7 +119,7 @@ async def _note_trouble(asked: Awaitable[Picture], troubles: list[Trouble]) -> P
 
 async def _picture(title: str, saga_id: str, deps: Backend) -> Picture:
     view, _ = await deps.sagas.view(saga_id)
-    tries = await tries_of(deps.client, saga_id)
+    tries = await read_tries(deps.client, saga_id)
     return draw(title, view, tries, datetime.now(UTC))
 
 

@@ -16,7 +16,7 @@ from temporalio.client import Client
 
 from activities.executions import Execution, Status, list_executions
 from api.overload.load_shedding import LoadShedder
-from api.temporal.attempt_counts import attempts
+from api.temporal.attempt_counts import count_attempts
 from api.temporal.errors import RPC_TIMEOUT, translate_errors
 from contracts.base import Message
 from contracts.inventory import Holding
@@ -102,7 +102,7 @@ class AtStake(NamedTuple):
     stock: list[Holding] | None
 
 
-async def at_stake(services: Services) -> AtStake:
+async def read_stakes(services: Services) -> AtStake:
     """As it is. Unavailable if orders cannot be read."""
     found = await asyncio.gather(*(_open(services.orders, status) for status in OPEN_STATUSES))
     ids = [item for some in found for item in some]
@@ -128,15 +128,15 @@ async def _of_all(
 
 async def exposure(services: Services, client: Client, shedder: LoadShedder) -> Exposure:
     """All of it, now. Unavailable if the order service or Temporal is."""
-    (orders, money, stock), costs = await asyncio.gather(at_stake(services), _costs(client))
+    (orders, money, stock), costs = await asyncio.gather(read_stakes(services), _costs(client))
     window = shedder.window
     silent = {"payment": money is None, "inventory": stock is None}
     return Exposure(
         open_orders=orders,
         complete=orders < MOST,
         not_answering=[name for name, missing in silent.items() if missing],
-        money=by_currency(money or ()),
-        stock=stock_at_stake(stock or ()),
+        money=sum_by_currency(money or ()),
+        stock=sum_stock(stock or ()),
         costs=costs,
         admission=AdmissionState(
             open=shedder.open_sagas.open,
@@ -147,7 +147,7 @@ async def exposure(services: Services, client: Client, shedder: LoadShedder) -> 
     )
 
 
-def by_currency(money: Iterable[Captured]) -> list[MoneyAtStake]:
+def sum_by_currency(money: Iterable[Captured]) -> list[MoneyAtStake]:
     """The sums, in order of their currency."""
     found: dict[str, list[Captured]] = defaultdict(list)
     for stake in money:
@@ -163,7 +163,7 @@ def by_currency(money: Iterable[Captured]) -> list[MoneyAtStake]:
     ]
 
 
-def stock_at_stake(stock: Sequence[Holding]) -> StockAtStake:
+def sum_stock(stock: Sequence[Holding]) -> StockAtStake:
     """The sum."""
     if not stock:
         return StockAtStake()
@@ -216,7 +216,7 @@ async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> Sag
         with suppress(NotFound):  # its retention is over
             async with translate_errors():
                 handle = client.get_workflow_handle(saga.id, run_id=saga.run_id)
-                tried.append(sum((await attempts(client, handle)).values()))
+                tried.append(sum((await count_attempts(client, handle)).values()))
     return SagaCost(
         outcome=outcome,
         sagas=len(sagas),

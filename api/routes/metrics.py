@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Response
 from temporalio.service import RPCError
 
 from api.dependencies import Backend, backend
-from api.orders.exposure import at_stake, by_currency, stock_at_stake
+from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from api.security.authorization import AuthorizedRoute
 from contracts.payments import Captured
 from infrastructure.telemetry.metrics import exposition, gauge
@@ -42,11 +42,11 @@ async def _measure_blocked(deps: Backend) -> None:
 
 async def _measure_at_stake(deps: Backend) -> None:
     """What a service that is down would know keeps its last value."""
-    found = await at_stake(deps.services)
+    found = await read_stakes(deps.services)
     if found.money is not None:
         _measure_money(deps, found.money)
     if found.stock is not None:
-        stock = stock_at_stake(found.stock)
+        stock = sum_stock(found.stock)
         gauge("saga_stock_held", "Pieces that are reserved for open orders").set(stock.pieces)
         oldest = gauge("saga_stock_held_seconds", "For how long some have been")
         oldest.set(stock.oldest_seconds)
@@ -54,7 +54,7 @@ async def _measure_at_stake(deps: Backend) -> None:
 
 def _measure_money(deps: Backend, captured: Sequence[Captured]) -> None:
     """A currency of which nothing is at stake any more is told as 0."""
-    money = {amount.currency: amount for amount in by_currency(captured)}
+    money = {amount.currency: amount for amount in sum_by_currency(captured)}
     deps.currencies.update(money)
     sums = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
     ages = gauge("saga_captured_unconfirmed_seconds", "For how long some of it has been")

@@ -1,7 +1,7 @@
 """Who calls: from the request's bearer token (RFC 6750) to a caller, or a refusal.
 
-What a route asks of its callers is declared in `access`. Neither looks at a body, so that no
-Idempotency-Key is spent on a refusal; what bounds every request comes before, see `intake`.
+What a route asks of its callers is declared in `authorization`. Neither looks at a body, so that no
+Idempotency-Key is spent on a refusal; what bounds every request comes before, see `request_limits`.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Caller:
 
 
 def caller(request: Request) -> Caller:
-    """The dependency of routes that care who calls; `access` has put it there."""
+    """The dependency of routes that care who calls; `AuthorizedRoute` has put it there."""
     found = request.scope["caller"]
     assert isinstance(found, Caller)  # noqa: S101 - the promise of `AuthorizedRoute`
     return found

@@ -13,7 +13,7 @@ from activities.executions import describe
 LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
 
-async def attempts(client: Client, handle: WorkflowHandle[Any, Any]) -> Counter[str]:
+async def count_attempts(client: Client, handle: WorkflowHandle[Any, Any]) -> Counter[str]:
     """Attempts by activity name."""
     found: Counter[str] = Counter()
     scheduled: dict[int, str] = {}

@@ -21,7 +21,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from activities.executions import describe, list_executions
-from api.temporal.attempt_counts import attempts
+from api.temporal.attempt_counts import count_attempts
 from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, translate_errors
 from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_listing import SagaFound
@@ -205,7 +205,7 @@ class OrderSagas:
         handle = self._client.get_workflow_handle(saga_id)
         async with self._asking(saga_id):
             view = await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
-            return view, await attempts(self._client, handle)
+            return view, await count_attempts(self._client, handle)
 
     @asynccontextmanager
     async def _asking(self, saga_id: str) -> AsyncIterator[None]:

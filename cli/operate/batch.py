@@ -89,19 +89,19 @@ def _confirm(what: str, targets: Sequence[str]) -> bool:
     return typer.confirm(f"{what}: these {len(targets)} sagas?")
 
 
-def sagas(query: str) -> list[str]:
+def find_sagas(query: str) -> list[str]:
     """The ids of the workflows that Temporal's visibility finds, newest first."""
-    return asyncio.run(_sagas(query))
+    return asyncio.run(_find_sagas(query))
 
 
-async def _sagas(query: str) -> list[str]:
+async def _find_sagas(query: str) -> list[str]:
     from activities.executions import list_executions  # noqa: PLC0415 - heavy
 
     client = await connect()
     return [saga.id async for saga in list_executions(client, query, limit=MOST)]
 
 
-def orders(named: Sequence[str] | None, query: str | None) -> list[str]:
+def choose_orders(named: Sequence[str] | None, query: str | None) -> list[str]:
     """The orders that are named, or those of the sagas that Temporal finds, each once.
 
     BadParameter if it is not one of both.
@@ -110,4 +110,4 @@ def orders(named: Sequence[str] | None, query: str | None) -> list[str]:
         raise typer.BadParameter("name orders, or give a --query")
     if query is None:
         return list(dict.fromkeys(named or ()))
-    return list(dict.fromkeys(order_of(saga) for saga in sagas(query)))
+    return list(dict.fromkeys(order_of(saga) for saga in find_sagas(query)))

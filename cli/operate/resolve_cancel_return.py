@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from cli.client import Api, ApiError
-from cli.operate.batch import AsJson, Batch, DryRun, Query, Rate, Url, Yes, orders, sagas
+from cli.operate.batch import (
+    AsJson,
+    Batch,
+    DryRun,
+    Query,
+    Rate,
+    Url,
+    Yes,
+    choose_orders,
+    find_sagas,
+)
 from cli.operate.errors import report_errors
 from cli.operate.order_details import reason_in, saga_path
 
@@ -68,7 +78,7 @@ def cancel(
         def act(order_id: str) -> str:
             return reason_in(api.post(f"/v1/orders/{order_id}/cancel", {"reason": reason}))
 
-        Batch(rate, dry_run, yes, as_json).run("cancel", orders(order_ids, query), act)
+        Batch(rate, dry_run, yes, as_json).run("cancel", choose_orders(order_ids, query), act)
 
 
 def return_orders(
@@ -88,13 +98,13 @@ def return_orders(
         def act(order_id: str) -> str:
             return reason_in(api.post(f"/v1/orders/{order_id}/return"))
 
-        Batch(rate, dry_run, yes, as_json).run("return", orders(order_ids, query), act)
+        Batch(rate, dry_run, yes, as_json).run("return", choose_orders(order_ids, query), act)
 
 
 def _blocked_at(api: Api, step: str) -> list[str]:
     """All sagas whose blocked step is this one."""
     found = []
-    for saga_id in sagas("SagaState = 'blocked' AND ExecutionStatus = 'Running'"):
+    for saga_id in find_sagas("SagaState = 'blocked' AND ExecutionStatus = 'Running'"):
         try:
             view = api.get(saga_path(saga_id))
         except ApiError as error:

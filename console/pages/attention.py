@@ -33,7 +33,7 @@ Deps = Annotated[Backend, Depends(backend)]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingStep:
     """A step that waits for an operator, since when, and the money that waits with it."""
 
     case: OrderDetails
@@ -75,20 +75,20 @@ async def _read_all(deps: Backend) -> dict[str, Any]:
     decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
     found = await deps.sagas.in_trouble(None, MOST)
     troubles = [row for row in found if row.trouble and row.trouble.kind is not Kind.BLOCKED]
-    return {"waiting": await waiting(deps), "troubles": troubles, "decisions": decisions}
+    return {"waiting": await find_waiting_steps(deps), "troubles": troubles, "decisions": decisions}
 
 
-async def waiting(deps: Backend) -> list[Waiting]:
+async def find_waiting_steps(deps: Backend) -> list[WaitingStep]:
     """All steps that wait: the most money first, then the longest wait."""
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def look(saga_id: str) -> list[Waiting]:
+    async def look(saga_id: str) -> list[WaitingStep]:
         async with turns:
             try:
                 case = await read_details_of_saga(saga_id, deps)
             except Rejected:  # it is gone, or cannot be read, which is a trouble of its own
                 return []
-            return waiting_in(case, saga_id)
+            return list_waiting_steps(case, saga_id)
 
     found = await deps.sagas.in_state(SagaState.BLOCKED, MOST)
     each = await asyncio.gather(*(look(row.saga_id) for row in found))
@@ -97,11 +97,11 @@ async def waiting(deps: Backend) -> list[Waiting]:
     )
 
 
-def waiting_in(case: OrderDetails, saga_id: str) -> list[Waiting]:
+def list_waiting_steps(case: OrderDetails, saga_id: str) -> list[WaitingStep]:
     """The steps of one saga that wait."""
     stake = Money(minor=case.money_at_stake, currency=case.order.total.currency)
     return [
-        Waiting(case, saga, node, _since(case, node), stake)
+        WaitingStep(case, saga, node, _since(case, node), stake)
         for saga in case.sagas
         if saga.saga_id == saga_id
         for node in saga.blocked

@@ -12,7 +12,7 @@ from api.dependencies import Backend, backend
 from api.http.problem_details import Problem
 from console import explanations
 from console.order_details import read_details_of_saga
-from console.pages.attention import Waiting, waiting_in
+from console.pages.attention import WaitingStep, list_waiting_steps
 from console.security import csrf
 from console.session_route import ConsoleRoute, Form, SignedIn
 from console.templating import page
@@ -29,7 +29,7 @@ async def ask_resolve(
     *, saga_id: str, step: str, request: Request, me: SignedIn, deps: Deps, action: str = "retry"
 ) -> Response:
     """What it would do, and the button that does it."""
-    return _render_form(request, await _waiting(saga_id, step, deps), action)
+    return _render_form(request, await _find_waiting_step(saga_id, step, deps), action)
 
 
 @router.post("/{saga_id}/steps/{step}/resolve")
@@ -45,13 +45,13 @@ async def say_resolve(
     try:
         await deps.sagas.resolve(saga_id, word)
     except Rejected as refusal:
-        found = await _waiting(saga_id, step, deps)
+        found = await _find_waiting_step(saga_id, step, deps)
         return _render_form(request, found, action, refused=refusal.detail, evidence=evidence)
     return RedirectResponse(f"{csrf.PATH}/orders/{order_of(saga_id)}", 303, csrf.HEADERS)
 
 
 def _render_form(
-    request: Request, found: Waiting, action: str, *, refused: str = "", evidence: str = ""
+    request: Request, found: WaitingStep, action: str, *, refused: str = "", evidence: str = ""
 ) -> Response:
     action = action if action in found.actions else "retry"
     plan = explanations.plan_resolution(found.case, found.saga, found.node, action)
@@ -60,12 +60,14 @@ def _render_form(
     return page(request, "resolve.html", status=status, refused=refused, **shown)
 
 
-async def _waiting(saga_id: str, step: str, deps: Backend) -> Waiting:
+async def _find_waiting_step(saga_id: str, step: str, deps: Backend) -> WaitingStep:
     """The step that waits. Problem 409 if it does not; NotFound if there is no such saga."""
     case = await read_details_of_saga(saga_id, deps)
     if saga_id not in {saga.saga_id for saga in case.sagas}:
         raise NotFound("unknown_saga", "there is no such saga")
-    found = next((item for item in waiting_in(case, saga_id) if item.node.name == step), None)
+    found = next(
+        (item for item in list_waiting_steps(case, saga_id) if item.node.name == step), None
+    )
     if found is None:
         raise Problem(409, "step_not_blocked", f"{step} does not wait for an operator any more")
     return found

@@ -13,7 +13,7 @@ from console.live_updates import Parts, acquire_stream, every, stream_updates
 from console.security import csrf
 from console.session_route import ConsoleRoute, SignedIn
 from console.sources import prometheus
-from console.sources.task_queues import QueueState, queues
+from console.sources.task_queues import QueueState, describe_queues
 from console.templating import page, part
 from saga.participant import Unavailable
 
@@ -47,8 +47,8 @@ async def _look(deps: ConsoleBackend) -> dict[str, Any]:
     settings = deps.console
     found, processes, spread = await asyncio.gather(
         _queues(deps.client),
-        prometheus.processes(settings.metrics),
-        prometheus.shares(settings.envoy),
+        prometheus.read_processes(settings.metrics),
+        prometheus.read_shares(settings.envoy),
     )
     workers = {worker.identity: worker for queue in found or () for worker in queue.workers}
     return {
@@ -56,8 +56,8 @@ async def _look(deps: ConsoleBackend) -> dict[str, Any]:
         "workers": sorted(workers.values(), key=lambda it: it.identity),
         "waited": {(item.queue, item.kind): item for item in prometheus.sum_task_waits(processes)},
         "silent": [process.name for process in processes if process.text is None],
-        "breakers": prometheus.breakers(processes),
-        "instances": prometheus.instances(processes),
+        "breakers": prometheus.list_breakers(processes),
+        "instances": prometheus.list_instances(processes),
         "shares": spread,
         "settings": settings,
     }
@@ -65,6 +65,6 @@ async def _look(deps: ConsoleBackend) -> dict[str, Any]:
 
 async def _queues(client: Client) -> list[QueueState] | None:
     try:
-        return await queues(client)
+        return await describe_queues(client)
     except Unavailable:
         return None

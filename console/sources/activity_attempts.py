@@ -65,7 +65,7 @@ class Try:
     worker: str = ""
 
 
-async def tries_of(client: Client, saga_id: str) -> list[Try]:
+async def read_tries(client: Client, saga_id: str) -> list[Try]:
     """All of them, in order of their beginning."""
     handle = client.get_workflow_handle(saga_id)
     codec = client.data_converter.payload_codec

@@ -69,7 +69,7 @@ class Process:
     text: str | None
 
 
-async def processes(places: Sequence[str]) -> list[Process]:
+async def read_processes(places: Sequence[str]) -> list[Process]:
     """All of them, and this process first."""
     own = Process("", "api", exposition()[0].decode())
     async with httpx2.AsyncClient(timeout=PATIENCE) as http:
@@ -86,7 +86,7 @@ async def _read(http: httpx2.AsyncClient, place: str) -> Process:
     return Process(url, name or url, text)
 
 
-def breakers(found: Iterable[Process]) -> list[Breaker]:
+def list_breakers(found: Iterable[Process]) -> list[Breaker]:
     """Where each circuit breaker of these processes stands."""
     return [
         Breaker(process.name, labels["dependency"], labels["state"])
@@ -96,7 +96,7 @@ def breakers(found: Iterable[Process]) -> list[Breaker]:
     ]
 
 
-def instances(found: Iterable[Process]) -> list[Instance]:
+def list_instances(found: Iterable[Process]) -> list[Instance]:
     """The instances that the registry lists, as discovery tells, which watches over it."""
     listed = [
         Instance(labels["service"], labels["instance"], labels["address"], healthy=value == 1)
@@ -129,7 +129,7 @@ def _samples(process: Process) -> Iterable[tuple[str, Mapping[str, str], float]]
             yield sample.name, sample.labels, sample.value
 
 
-async def shares(admin: str) -> list[Share] | None:
+async def read_shares(admin: str) -> list[Share] | None:
     """How Envoy spread the calls to each service; None without one, or if it does not answer."""
     if not admin:
         return None

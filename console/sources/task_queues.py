@@ -41,7 +41,7 @@ class QueueState:
     workers: Sequence[Worker]
 
 
-async def queues(client: Client) -> list[QueueState]:
+async def describe_queues(client: Client) -> list[QueueState]:
     """All queues; workflows have the first alone. Unavailable without Temporal."""
     asked = [(Queue.ORDERS, "workflow"), *((queue, "activity") for queue in Queue)]
     async with translate_errors():

@@ -26,7 +26,7 @@ from cli.operate.reset_preview import reset_point
 from console.dependencies import ConsoleBackend
 from console.explanations import plan_resolution
 from console.order_details import read_order_details
-from console.pages.attention import _parts, waiting_in
+from console.pages.attention import _parts, list_waiting_steps
 from console.pages.order import _view
 from console.settings import Settings
 from console.templating import part
@@ -230,7 +230,7 @@ async def test_a_fence_that_is_blocked_offers_only_to_be_asked_again(
     (blocked,) = [step for step in steps if step["words"]]
     assert (blocked["name"], blocked["role"]) == ("confirm_order", "fence")
     assert list(blocked["words"]) == ["retry"]
-    (waits,) = waiting_in(await read_order_details(order_id, backend), saga_id)
+    (waits,) = list_waiting_steps(await read_order_details(order_id, backend), saga_id)
     assert waits.actions == ["retry"]
     plan = plan_resolution(waits.case, waits.saga, waits.node, "retry")
     assert "binding" not in str(plan)
