@@ -45,7 +45,7 @@ class Judge:
                 activity.heartbeat()
         return found
 
-    async def of_confirmed(self, orders: Sequence[Order]) -> list[Discrepancy]:
+    async def find_unpaid(self, orders: Sequence[Order]) -> list[Discrepancy]:
         """Which of these confirmed orders are without their money, by what is on record of it."""
         payments = await self._payments.of_orders([order.id for order in orders])
         paid = {each.order_id: each.amount for each in payments if _is_captured(each.status)}
@@ -80,7 +80,7 @@ class Judge:
         if order.status.is_open:
             return []
         if order.status is OrderStatus.CONFIRMED:
-            return await self._of_kept_of_confirmed(kept, order)
+            return await self._check_kept_of_confirmed(kept, order)
         if not kept.amount.minor or await self._is_answered_for(order.id):
             return []
         if not kept.known and not kept.marked:
@@ -88,7 +88,7 @@ class Judge:
         again = kept.known and kept.payment is PaymentStatus.REFUNDED
         return [_of(kept, WhyKept.REFUND_FAILED if again else WhyKept.CLOSED)]
 
-    async def _of_kept_of_confirmed(self, kept: Kept, order: Order) -> list[Discrepancy]:
+    async def _check_kept_of_confirmed(self, kept: Kept, order: Order) -> list[Discrepancy]:
         if not kept.known:
             if not kept.amount.minor:
                 return []
@@ -107,7 +107,7 @@ class Judge:
         """A confirmed order whose payment is not on record as captured."""
         kept = await self._payments.kept_of(order.id)
         if kept is not None:
-            return await self._of_kept_of_confirmed(kept, order)
+            return await self._check_kept_of_confirmed(kept, order)
         if await self._is_returning(order.id):
             return []
         return [_missing(order, NO_INTENT, order.total.minor)]

@@ -127,7 +127,7 @@ class LedgerActivities:
             status=OrderStatus.CONFIRMED, created_from=window.begin, created_to=window.end
         )
         page = await self._orders.page(only, limit=PAGE, cursor=cursor)
-        found = await self._judge.of_confirmed(page.items)
+        found = await self._judge.find_unpaid(page.items)
         following = _after(Part.ORDERS, page.next_cursor)
         return LedgerPage(items=tuple(found), foreign=0, following=following)
 
