@@ -150,7 +150,7 @@ async def test_when_temporal_is_lost_meanwhile_the_answer_is_that_it_was_accepte
 
 def waiting(app: FastAPI) -> int:
     """How many requests wait for an order's end."""
-    return int(app.state.backend.waiting.taken)
+    return int(app.state.backend.waiting.in_use)
 
 
 async def nobody_waits(app: FastAPI) -> bool:

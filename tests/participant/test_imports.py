@@ -19,13 +19,18 @@ def loaded_by(module: str) -> set[str]:
 
 @pytest.mark.parametrize("module", ["saga", "saga.participant"])
 def test_it_loads_nothing_of_the_extra(module: str) -> None:
-    loaded = loaded_by(module)
+    loaded = loaded_by(f"{module}, saga.public")
     assert {module, "temporalio"} <= loaded
     assert not loaded & EXTRA
 
 
+@pytest.mark.parametrize("module", ["saga", "saga.participant"])
+def test_it_loads_the_sdk_only_with_the_first_name_of_the_kernel(module: str) -> None:
+    assert "temporalio" not in loaded_by(module)
+
+
 def test_the_kernel_loads_nothing_of_participants() -> None:
-    assert not {item for item in loaded_by("saga") if item.startswith("saga.participant")}
+    assert not {item for item in loaded_by("saga.public") if item.startswith("saga.participant")}
 
 
 def test_the_barrier_loads_the_extra() -> None:
