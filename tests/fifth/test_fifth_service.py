@@ -76,12 +76,12 @@ from local_stack.options import Ports, parse_scale
 from contracts.names import DATABASES, STEP_RECORDERS
 from relay.relays import OUTBOXES
 from services.composition import DEADLINES
-from services.locations import PlaceSettings
+from services.locations import ServiceLocationSettings
 assert parse_scale(["shipping=2"]) == {"shipping": 2}
 assert Ports().instance("shipping", 1) not in {Ports().service(it) for it in OUTBOXES}
 assert DATABASES["shipping"] == "shipping"
 assert "shipping" in OUTBOXES and "shipping" in STEP_RECORDERS and DEADLINES["shipping"] < 5
-assert "shipping_service_url" in PlaceSettings.model_fields
+assert "shipping_service_url" in ServiceLocationSettings.model_fields
 """
     ran = run_in(tree, sys.executable, "-c", asked)
     assert ran.returncode == 0, ran.stderr
