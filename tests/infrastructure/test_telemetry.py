@@ -149,8 +149,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 import httpx2
 from infrastructure.telemetry import sql
-from infrastructure.telemetry.start import telemetry_of
-from infrastructure.telemetry.workflows import plugins, replay_safe
+from infrastructure.telemetry.setup import telemetry_of
+from infrastructure.telemetry.temporal import plugins, replay_safe
 
 plain = httpx2.AsyncHTTPTransport.handle_async_request
 with telemetry_of("program", replay_safe) as settings:

@@ -12,7 +12,7 @@ from tests.support.databases import Server
 
 ENV = """
 from sqlalchemy import MetaData
-from infrastructure.migrations import run_env
+from infrastructure.postgres.migrations import run_env
 run_env(MetaData())
 """
 REVISION = """
