@@ -53,7 +53,7 @@ async def test_a_saga_that_is_reset_while_it_is_repaired_is_not_cancelled(
         await may_start.wait()
         return found
 
-    monkeypatch.setattr(saga_recovery, "described", looks_and_waits)
+    monkeypatch.setattr(saga_recovery, "describe", looks_and_waits)
     orphan = Orphan(saga_id=saga_id, order_id=order_id, why=Why.TERMINATED, remedy=Remedy.UNDO)
     repairing = asyncio.create_task(
         saga_recovery.Repairs(world.client, world.services.orders).carry_on(orphan)

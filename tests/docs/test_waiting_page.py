@@ -55,6 +55,6 @@ async def test_the_example_waits_and_is_answered(
 
 
 def test_the_page_names_every_code_that_an_answer_is_refused_with() -> None:
-    kernel = (ROOT / "saga" / "waiting.py").read_text()
-    refused = re.findall(r'_refused\(\s*"(\w+)"', kernel)
+    kernel = (ROOT / "saga" / "answers.py").read_text()
+    refused = re.findall(r'_refuse_answer\(\s*"(\w+)"', kernel)
     assert sorted(set(CODES.findall(PAGE.read_text()))) == sorted(set(refused))
