@@ -160,7 +160,7 @@ MUTANTS = (
     Mutant(
         "evidence of what has landed",
         Diagnoses,
-        "_landed",
+        "_has_landed",
         nothing_has_landed,
         f"workflow:its end {set_back_kind('order')} at confirm_order:order.confirm",
         "of a confirmed order 1000 is refunded, and 0 by hand",
