@@ -132,7 +132,7 @@ suite-slow-clients: #: Compare ordinary requests alone and beside slow clients, 
 	$(BIN)/python -m pytest tests/api/test_slow_clients.py -m timing $(LONG) -s
 
 suite-proofs: setup-bench #: The bounded part of all long tests, as CI runs it: two at a time
-	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
+	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 WORDS=2100 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
 	  -m "chaos or topology or verifier or bench or crowd or console or fuzz or restore or words"
 
 suite-newcomer: #: From a fresh clone as an ordinary user: run, demo, stop, then all tests

@@ -12,6 +12,19 @@ from xdist.scheduler import LoadFileScheduling
 TOGETHER = ("tests/cli", "tests/gateway")  # each has one stack, or one gateway, for its folder
 # Whatever takes more than half a minute, the longest first.
 LONGEST = (
+    # the long proofs
+    "tests/restore/test_restore.py",
+    "tests/verifier/test_mutants.py",
+    "tests/verifier/test_verify.py",
+    "tests/chaos/test_chaos.py",
+    "tests/topology/test_topology.py",
+    "tests/saga/test_many_words.py",
+    "examples/travel/tests/test_mutants.py",
+    "tests/engine/test_verify.py",
+    "examples/travel/tests/test_verified.py",
+    "tests/restore/test_stack.py",
+    "tests/fuzz/test_fuzz.py",
+    # and all others
     "tests/cli",
     "tests/docs/test_operating.py",
     "tests/workflows/test_audit.py",
