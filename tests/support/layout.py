@@ -72,11 +72,9 @@ def find_long_readme(root: Path) -> Iterator[str]:
 
 
 def modules(root: Path) -> list[Path]:
-    """All modules of ours below this folder, migrations included."""
-    hidden = (".", "node_modules")
-    found = root.rglob("*.py")
-    parts = ((module, module.relative_to(root).parts) for module in found)
-    return [module for module, path in parts if not any(part.startswith(hidden) for part in path)]
+    """All modules of ours below this folder, migrations included; not those of `.venv` and such."""
+    folders = [folder for folder in root.iterdir() if folder.is_dir() and folder.name[0] != "."]
+    return [*root.glob("*.py"), *(module for folder in folders for module in folder.rglob("*.py"))]
 
 
 def main() -> None:
