@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import httpx2
@@ -26,7 +25,6 @@ TCTL = "github.com/temporalio/tctl/cmd/tctl@v1.18.4"
 CODE = re.compile(r"`([^`]+)`")
 ROWS = {row[0]: row[1:] for row in table_rows(OPERATING) if len(row) == 4}
 TASKS = [row for row in ROWS if row not in {"to", "---"}]
-WITHIN = 120  # seconds of commands to resolve an incident
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -299,16 +297,14 @@ async def listed(stack: Stack, order_id: str) -> None:
 
 
 def paste(stack: Stack, document: Path, **variables: str) -> None:
-    """Run all of a page's commands; each must say what is shown, in less than two minutes."""
+    """Run all of a page's commands; each must say what is shown."""
     pasted(stack, shell_blocks(document), **variables)
 
 
 def pasted(stack: Stack, blocks: Sequence[Block], **variables: str) -> str:
     """What these commands say."""
     given = "".join(f"{name}={value}\n" for name, value in variables.items())
-    began = monotonic()
     output = run(stack, given + script(stack, list(blocks)))
-    assert monotonic() - began < WITHIN
     said = dict(part.split("\n", 1) for part in output.split(f"\n{MARK}")[1:])
     for block in blocks:
         line = missing(block.shows, said[str(block.line)])

@@ -22,7 +22,7 @@ import pytest_asyncio
 
 from tests.docs.markdown import RUNBOOKS, Block, shell_blocks
 from tests.docs.test_commands import run, script, shown_wrong
-from tests.docs.test_operating import WITHIN, Shop
+from tests.docs.test_operating import Shop
 from tests.support.other_code import copy_with_changes
 from tests.support.stack import Stack, client, running_stack
 from tests.support.waiting import until
@@ -145,7 +145,6 @@ async def test_an_hour_without_inventory_is_got_over_by_its_runbook(
     found = Counter([await shop.status(item) for item in (*paid, *unpaid, *new)])
     print(f"inventory down for {outage:g} s; {dict(found)}; {operator.took:.1f} s of commands")
     assert set(found) == ENDS
-    assert operator.took < WITHIN
     sold = 2 * found["confirmed"]
     assert await shop.pieces() == {**before, "available": before["available"] - sold, "sold": sold}
 
