@@ -14,11 +14,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities
     from activities.users import UserActivities
     from contracts.names import Queue
-    from contracts.orders import Order, OrderStatus
+    from contracts.orders import OrderStatus
     from contracts.workflow_io import PLACING, OrderOutcome, PlaceOrderInput
-    from saga import Outcome, SagaDefinition, Step, StepKind
-    from workflows import commands
-    from workflows.order_saga import OrderSaga, reason_of
+    from saga import SagaDefinition, Step, StepKind
+    from workflows import commands, outcomes
+    from workflows.order_saga import OrderSaga
 
 CREATE = Step(
     name="create_order",
@@ -102,17 +102,6 @@ class PlaceOrder(OrderSaga):
     async def run(self, order: PlaceOrderInput) -> OrderOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
         outcome = await self._run(PLACING)
-        result = _result(order.order_id, outcome)
+        result = outcomes.build_order_outcome(order.order_id, outcome, CREATE)
         await self._close(outcome, result.reason, show=result.status)
         return result
-
-
-def _result(order_id: str, outcome: Outcome) -> OrderOutcome:
-    if outcome.cause is None:
-        return OrderOutcome(order_id=order_id, status=OrderStatus.CONFIRMED)
-    # Of a saga that was reset, the order's own record knows best why it was closed. There is none
-    # if an operator skipped the closing, or marked it as done.
-    closed: Order | None = outcome.undone[CREATE.name]
-    status = closed.status if closed else OrderStatus(outcome.cause.ending)
-    reason = closed.reason if closed else reason_of(outcome.cause)
-    return OrderOutcome(order_id=order_id, status=status, reason=reason)

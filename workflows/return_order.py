@@ -20,8 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.orders import OrderStatus
     from contracts.workflow_io import RETURNING, ReturnOrderInput, ReturnOutcome
     from saga import SagaDefinition, Step, StepKind
-    from workflows import commands
-    from workflows.order_saga import OrderSaga, reason_of
+    from workflows import commands, outcomes
+    from workflows.order_saga import OrderSaga
 
 BEGIN_RETURN = Step(
     name="begin_return",
@@ -81,10 +81,7 @@ class ReturnOrder(OrderSaga):
     async def run(self, order: ReturnOrderInput) -> ReturnOutcome:
         """Run the saga. Ends as Canceled on Temporal if it was cancelled there, else Completed."""
         outcome = await self._run(RETURNING)
-        if outcome.cause is None:
-            await self._close(outcome, None, show=OrderStatus.RETURNED)
-            return ReturnOutcome(order_id=order.order_id, returned=True)
-        # Of a saga that was reset, the order's own record knows best why it was abandoned.
-        reason = outcome.undone[BEGIN_RETURN.name] or reason_of(outcome.cause)
-        await self._close(outcome, reason)
-        return ReturnOutcome(order_id=order.order_id, returned=False, reason=reason)
+        result = outcomes.build_return_outcome(order.order_id, outcome, BEGIN_RETURN)
+        show = OrderStatus.RETURNED if result.returned else None
+        await self._close(outcome, result.reason, show=show)
+        return result
