@@ -1,11 +1,11 @@
 """What a plan is made of: the calls that were recorded, what has a saga undone, single faults."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from saga import Step
+from saga import Step, StepKind
 from saga.verify.faults import Fault, InjectionPoint, Schedule
 
 REJECTED, TIMED_OUT, CANCELLED = (
@@ -55,9 +55,34 @@ class Calls:
         concludes = any(step.concludes for step in self.steps.values())
         return frozenset() if concludes else REJECTED
 
+    @property
+    def pivot(self) -> InjectionPoint | None:
+        """The pivot; without one, the last call that its service can refuse, if there is any."""
+        if self.binding:
+            return self.binding[0]
+        kinds = {StepKind.READ, StepKind.COMPENSATABLE}
+        return next((call for call in reversed(self.before) if self.step(call).kind in kinds), None)
+
     def step(self, point: InjectionPoint) -> Step[Any, Any]:
         """The step that is called there, whichever time."""
         return self.steps[point.step.partition("#")[0]]
+
+
+def classify_calls(
+    recording: Recording,
+    steps: Iterable[Step[Any, Any]],
+    *,
+    refusals: Collection[str],
+    completed: str,
+) -> Calls:
+    """Tell the calls of a recording apart. `refusals`: the activities that can be refused."""
+    by_name = {step.name: step for step in steps}
+    kinds = [by_name[point.step.partition("#")[0]].kind for point in recording.forward]
+    pivot = kinds.index(StepKind.PIVOT) if StepKind.PIVOT in kinds else len(kinds)
+    before, binding = recording.forward[:pivot], recording.forward[pivot:]
+    reads = {point for point, kind in zip(before, kinds, strict=False) if kind is StepKind.READ}
+    refusable = {point for point in reads if point.activity in refusals}
+    return Calls(recording, before, binding, refusable, frozenset({completed}), by_name)
 
 
 def schedules_at(

@@ -1,6 +1,5 @@
 """Which schedules there are: from the step table and what a recording run called."""
 
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, cycle
@@ -9,18 +8,19 @@ from saga import StepKind
 from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule, WorkerMode
 from saga.verify.groups import BY_CUSTOMER, CANCELS, ENDED, LATE, TASK_LOST
 from saga.verify.injection.run_controller import RunController
-from saga.verify.injection.workflow_reset import LAST
-from saga.verify.kinds import Kind, Life
+from saga.verify.kinds import Kind
 from saga.verify.recording import (
     CANCELLED,
     REJECTED,
     TIMED_OUT,
-    Calls,
     Recording,
     Triggers,
+    classify_calls,
     schedules_at,
 )
+from saga.verify.schedules.combinations import draw_combinations
 from saga.verify.schedules.reruns import RerunSchedules
+from saga.verify.schedules.resets import ResetSchedules
 from saga.verify.schedules.resolutions import ResolutionSchedules
 from saga.verify.subject import Subject
 
@@ -32,8 +32,6 @@ MENDED = (
 GIVEN_UP = (Kind.FAILS_FOR_EVER, Kind.LATE_PATIENCE)
 PARKED = (Kind.FAILS_AN_HOUR, Kind.FAILS_FOR_EVER, Kind.REPLIES_LOST)
 RESOLVED = (Kind.REJECTED, Kind.MARKED_DONE, Kind.SKIPPED)
-
-DRAWS = 1000
 
 EVERY_TASK = InjectionPoint("workflow", "every task")
 
@@ -47,13 +45,15 @@ class Plan:
     def __init__(self, subject: Subject, recording: Recording) -> None:
         self._subject = subject
         self._recording = recording
-        self._calls = calls = _classify_calls(subject, recording)
+        self._calls = calls = classify_calls(
+            recording, subject.steps, refusals=subject.refusals, completed=subject.completed
+        )
         self._before, self._binding, self._completed = calls.before, calls.binding, calls.completed
         self._refusals = subject.refusals
         # Without a word of an operator, what is refused past the pivot is so for ever.
         self._parked = PARKED if subject.resolves else PARKED[:1]
         self._resolved = RESOLVED if subject.resolves else ()
-        self._reruns = RerunSchedules(calls)
+        self._reruns, self._resets = RerunSchedules(calls), ResetSchedules(calls)
         extension = subject.extension
         tells_lives = extension.controller.note_in is not RunController.note_in
         self._resolutions = ResolutionSchedules(
@@ -90,7 +90,9 @@ class Plan:
         yield from chain(
             self._plan_notes(), self._plan_probes(), self._plan_compensations(triggers)
         )
-        yield from chain(self._plan_resets(), self._reruns.plan_terminations())
+        yield from chain(
+            self._resets.plan(triggers, can_block=self.can_block), self._reruns.plan_terminations()
+        )
         yield from chain(self._plan_deadlines(triggers), self._plan_worker_crashes(triggers))
         yield from self._plan_people(triggers, ExecutionPath.REGULAR)
 
@@ -113,67 +115,35 @@ class Plan:
             self._plan_probes(),
         )
         again = self._reruns.plan_terminations()
-        undone = chain(self._plan_compensations(triggers), self._plan_fast_resets(triggers))
+        undone = chain(self._plan_compensations(triggers), self._resets.plan_fast_path(triggers))
         lost = chain(
             self._reruns.plan_lost_tasks(triggers), self._plan_worker_crashes(self.triggers())
         )
         people = self._plan_people(triggers, ExecutionPath.FAST)
         modes = cycle((WorkerMode.CACHED, WorkerMode.EVICTED))
-        for person in chain(forward, again, undone, lost, self._plan_deadlines(triggers), people):
-            kind = person.faults[0].kind
+        for schedule in chain(forward, again, undone, lost, self._plan_deadlines(triggers), people):
+            kind, mode, expects = schedule.faults[0].kind, schedule.mode, schedule.expects
             # A worker without a cache works on one task at a time, and breaks it up if it is late.
-            mode = (
-                next(modes)
-                if person.mode is WorkerMode.CACHED and kind not in TASK_LOST
-                else person.mode
-            )
-            expects = person.expects | self._completed if self._is_raced(person) else person.expects
-            if (
-                kind in CANCELS and person.trigger
-            ):  # of a task that is lost by itself, nothing is left
+            if mode is WorkerMode.CACHED and kind not in TASK_LOST:
+                mode = next(modes)
+            if self._is_raced(schedule):
+                expects = expects | self._completed
+            # Of a task that is lost by itself, nothing is left.
+            if kind in CANCELS and schedule.trigger:
                 expects = expects | CANCELLED
-            yield replace(person, mode=mode, path=ExecutionPath.FAST, expects=expects)
+            yield replace(schedule, mode=mode, path=ExecutionPath.FAST, expects=expects)
 
     def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
         """So many faults at once, at different points, if there are; a seed gives the same."""
-        dice = random.Random(f"{size} {seed}")  # noqa: S311 - no secret
-        groups = [
-            item for item in self._groups() if len({one.point for one in item.faults}) >= size
-        ]
-        weights = [len(item.faults) for item in groups]
-        chosen: dict[str, Schedule] = {}
-        in_vain = 0  # draws since the last that was new: there may be fewer than are asked for
-        while groups and len(chosen) < number and in_vain < DRAWS:
-            in_vain += 1
-            (group,) = dice.choices(groups, weights)
-            faults = dice.sample(group.faults, size)
-            if len({fault.point for fault in faults}) == size:
-                mode = dice.choice((WorkerMode.CACHED, WorkerMode.EVICTED))
-                schedule = Schedule(tuple(faults), group.trigger, mode, group.path)
-                in_vain = in_vain if schedule.name in chosen else 0
-                chosen[schedule.name] = schedule
-        return list(chosen.values())
-
-    def _groups(self) -> list[Schedule]:
-        """The single faults that can go together, by path and by what has the saga undo itself."""
-        together: dict[tuple[Fault | None, ExecutionPath], dict[Fault, None]] = {}
-        for single in self.singles():
-            if single.mode in {WorkerMode.CACHED, WorkerMode.EVICTED} and not self._is_alone(
-                single.faults[0]
-            ):
-                key = single.trigger, single.path
-                together.setdefault(key, {})[single.faults[0]] = None
-        return [
-            Schedule(tuple(group), trigger, path=path)
-            for (trigger, path), group in together.items()
-        ]
+        alone = {Kind.RESET, Kind.TASK_LOST_DOWN, *ENDED, *self._subject.extension.alone}
+        return draw_combinations(self.singles(), number, size, seed, alone=alone)
 
     def triggers(self) -> Triggers:
         """The pivot is refused; or a cancel comes just before it, in both ways.
 
         Without a pivot, the last step that can be refused stands for it.
         """
-        refused = pivot_of(self._calls)
+        refused = self._calls.pivot
         if not self._before or refused is None:
             return []
         last = self._before[-1]
@@ -257,31 +227,6 @@ class Plan:
                 for schedule in schedules_at(point, (Kind.FAILS_AN_HOUR,), status):
                     yield replace(schedule, trigger=trigger, mode=WorkerMode.HASTY)
 
-    def _plan_resets(self) -> Iterator[Schedule]:
-        """Reset to each task that scheduled something, and to the last one."""
-        last, first_note = InjectionPoint("workflow", LAST), self._recording.notes[:1]
-        for mode in (WorkerMode.CACHED, WorkerMode.EVICTED):
-            for point in (*self._recording.forward, last):
-                for schedule in schedules_at(point, (Kind.RESET,), self._completed):
-                    yield replace(schedule, mode=mode)
-        for point in (*self._recording.forward, *first_note, last) if self.can_block else ():
-            for schedule in schedules_at(point, (Kind.RESET,), self._completed):
-                yield replace(schedule, trigger=Fault(self._binding[-1], Kind.REJECTED))
-        for trigger, status in self.triggers():
-            pivots = self._binding[:1] if trigger.kind is Kind.REJECTED else ()
-            ends = status | self._calls.undone_again
-            for point in (*self._before, *pivots, *self._recording.undoing, last):
-                for schedule in schedules_at(point, (Kind.RESET,), ends):
-                    yield replace(schedule, trigger=trigger)
-
-    def _plan_fast_resets(self, triggers: Triggers) -> Iterator[Schedule]:
-        """Where nothing fails there is one task; its calls are in it."""
-        yield from schedules_at(self._recording.forward[-1], (Kind.RESET,), self._completed)
-        for trigger, status in triggers:
-            ends = status | self._calls.undone_again
-            for schedule in schedules_at(self._recording.undoing[-1], (Kind.RESET,), ends):
-                yield replace(schedule, trigger=trigger)
-
     def _plan_worker_crashes(self, triggers: Triggers) -> Iterator[Schedule]:
         """With a worker that is lost at every task: forward, blocked, and undone in each way."""
         ways: list[tuple[Fault | None, frozenset[str]]] = [(None, self._completed), *triggers]
@@ -296,34 +241,9 @@ class Plan:
         """Whether its last step can be refused until an operator has it tried again."""
         return bool(self._binding) and self._subject.resolves
 
-    def _is_alone(self, fault: Fault) -> bool:
-        """Whether it goes with no other: it takes several runs of the workflow, or two points."""
-        several = fault.then is not None or fault.life is not Life.FIRST
-        alone = {Kind.RESET, Kind.TASK_LOST_DOWN, *ENDED, *self._subject.extension.alone}
-        return several or fault.kind in alone
-
     def _is_raced(self, schedule: Schedule) -> bool:
         """Whether a run that was ended on the fast path goes on beside the new one, maybe to its
 
         end: it has not heard of its own.
         """
         return schedule.faults[0].kind in {*ENDED, *self._subject.extension.raced}
-
-
-def _classify_calls(subject: Subject, recording: Recording) -> Calls:
-    steps = {step.name: step for step in subject.steps}
-    kinds = [steps[point.step.partition("#")[0]].kind for point in recording.forward]
-    pivot = kinds.index(StepKind.PIVOT) if StepKind.PIVOT in kinds else len(kinds)
-    before, binding = recording.forward[:pivot], recording.forward[pivot:]
-    reads = {point for point, kind in zip(before, kinds, strict=False) if kind is StepKind.READ}
-    refusable = {point for point in reads if point.activity in subject.refusals}
-    completed = frozenset({subject.completed})
-    return Calls(recording, before, binding, refusable, completed, steps)
-
-
-def pivot_of(calls: Calls) -> InjectionPoint | None:
-    """The pivot; without one, the last call that its service can refuse, if there is any."""
-    if calls.binding:
-        return calls.binding[0]
-    kinds = {StepKind.READ, StepKind.COMPENSATABLE}
-    return next((call for call in reversed(calls.before) if calls.step(call).kind in kinds), None)
