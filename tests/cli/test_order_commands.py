@@ -74,7 +74,7 @@ async def test_list_finds_the_customers_orders(stack: Stack, seeded: dict[str, s
 
 
 async def test_cancel_in_flight(stack: Stack, seeded: dict[str, str]) -> None:
-    order = place(stack, seeded, "--payment-method", "pm_sandbox_slow")
+    order = place(stack, seeded, "--payment-method", "pm_sandbox_down")
     done = stack.saga("order", "cancel", order["id"], "--wait", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "cancelled"

@@ -10,10 +10,9 @@ from FULL on, the code is as it is: `RUNBOOK_OUTAGE=3600` is the hour itself.
 import asyncio
 import os
 import re
-import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from time import monotonic
 
 import httpx2
@@ -24,7 +23,7 @@ from tests.docs.markdown import RUNBOOKS, Block, shell_blocks
 from tests.docs.test_commands import run, script, shown_wrong
 from tests.docs.test_operating import Shop
 from tests.support.other_code import copy_with_changes
-from tests.support.stack import Stack, client, running_stack
+from tests.support.stack import Stack, client, frozen, running_stack
 from tests.support.waiting import until
 
 PAGE = RUNBOOKS / "outage.md"
@@ -84,18 +83,6 @@ async def down(stack: Stack, name: str) -> AsyncIterator[None]:
         await asyncio.gather(killing, return_exceptions=True)
 
 
-@contextmanager
-def still(stack: Stack, name: str) -> Iterator[None]:
-    """Freeze this process: so what is tried meanwhile has not got on, however long it takes."""
-    pid = stack.child(name).pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 class Operator:
     """Runs a page's commands, and counts how long that takes."""
 
@@ -125,7 +112,7 @@ async def test_an_hour_without_inventory_is_got_over_by_its_runbook(
     for order_id in (*unpaid, paid[-1]):
         await shop.at(order_id, "charge_payment")
     async with AsyncExitStack() as calamity:
-        with still(stack, "worker-1"):
+        with frozen(stack, "worker-1"):
             new = await asyncio.gather(*(shop.place() for _ in range(NEW)))
             await calamity.enter_async_context(down(stack, "inventory-1"))
             began = monotonic()
