@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.temporal.stuck_sagas import Trouble
+from api.temporal.troubles import Trouble
 from contracts.base import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku
 from contracts.event_records import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
@@ -156,6 +156,7 @@ class OrderList(BaseModel):
 class StepOut(BaseModel):
     """A step, or its compensation. `attempts` counts how often its activity was started.
 
+    `error` is what it failed of, or fails of again and again while it is retried.
     While it is blocked: what of it is (`role`), and the words that it takes, with what each means.
     `waiting`, while it waits for a person or a partner.
     """
@@ -173,16 +174,17 @@ class StepOut(BaseModel):
 
 
 class CompensationOut(BaseModel):
-    """A compensation, in the order in which they run."""
+    """A compensation, in the order in which they run; `error` as for a step."""
 
     name: str
     step: str
     state: str
     attempts: int
+    error: str | None = None
 
 
 class SagaOut(BaseModel):
-    """How an order's saga stands. With `trouble`, its workflow tells nothing, and that is why."""
+    """How an order's saga stands. `trouble` is what is wrong with it; it may then tell no steps."""
 
     saga_id: str
     state: str

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from api.dependencies import Backend
-from api.temporal.stuck_sagas import InTrouble, Trouble
+from api.temporal.troubles import Trouble
 from console.saga_diagram import Picture, draw
 from console.sources.activity_attempts import read_tries
 from contracts import workflow_io as sagas
@@ -27,9 +27,9 @@ PLACING, RETURNING = "Placing the order", "Returning it"
 class OrderDetails:
     """An order, its sagas, its events and its payment.
 
-    The newest saga comes last; there is none if Temporal has forgotten it. `payment` is None if no
-    charge was begun. `silent` names who did not answer, and `troubles` are those for which a saga
-    does not tell of itself: the page shows what there is without them.
+    The newest saga comes last; there is none if Temporal has forgotten it, or if it is in trouble
+    and tells nothing. `payment` is None if no charge was begun. `silent` names who did not answer,
+    and `troubles` is what is wrong with the sagas: the page shows what there is.
     """
 
     order: Order
@@ -67,7 +67,7 @@ async def read_order_details(order_id: str, deps: Backend) -> OrderDetails:
     silent: list[str] = []
     troubles: list[Trouble] = []
     asked = [
-        _answer(_note_trouble(_picture(title, saga_id, deps), troubles), "Temporal", silent)
+        _answer(_picture(title, saga_id, deps, troubles), "Temporal", silent)
         for title, saga_id in _sagas(order, events)
     ]
     payment, sagas = await asyncio.gather(
@@ -108,19 +108,17 @@ async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T 
         return None
 
 
-async def _note_trouble(asked: Awaitable[Picture], troubles: list[Trouble]) -> Picture | None:
-    """What a saga tells of itself; None if it is in trouble, which is noted."""
-    try:
-        return await asked
-    except InTrouble as error:
-        troubles.append(error.trouble)
+async def _picture(
+    title: str, saga_id: str, deps: Backend, troubles: list[Trouble]
+) -> Picture | None:
+    """What a saga tells of itself, if it does; what is wrong with it is noted in `troubles`."""
+    saga = await deps.sagas.observe(saga_id)
+    if saga.trouble is not None:
+        troubles.append(saga.trouble)
+    if saga.view is None:
         return None
-
-
-async def _picture(title: str, saga_id: str, deps: Backend) -> Picture:
-    view, _ = await deps.sagas.view(saga_id)
     tries = await read_tries(deps.client, saga_id)
-    return draw(title, view, tries, datetime.now(UTC))
+    return draw(title, saga.view, tries, datetime.now(UTC), state=saga.state)
 
 
 async def _order(order_id: str, deps: Backend) -> Order:

@@ -107,13 +107,15 @@ class Picture:
         return self.state not in {"completed", "compensated"}
 
 
-def draw(title: str, view: SagaView, tries: Sequence[Try], now: datetime) -> Picture:
-    """The picture of a saga as it is `now`."""
+def draw(
+    title: str, view: SagaView, tries: Sequence[Try], now: datetime, *, state: str | None = None
+) -> Picture:
+    """The picture of a saga as it is `now`. `state` is given if it is not as the saga says."""
     nodes = _add_undo_times([_node(step, view, tries) for step in view.steps])
     bars = list(_bars(nodes, now))
     whole = max((bar.x + bar.width for bar in bars), default=0.0)
     scaled = [_scale(bar, whole) for bar in bars]
-    return Picture(title, view.saga_id, view.state, view.cause, nodes, scaled, whole)
+    return Picture(title, view.saga_id, state or view.state, view.cause, nodes, scaled, whole)
 
 
 def _add_undo_times(nodes: Sequence[Node]) -> list[Node]:

@@ -216,7 +216,7 @@ async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> Sag
         with suppress(NotFound):  # its retention is over
             async with translate_errors():
                 handle = client.get_workflow_handle(saga.id, run_id=saga.run_id)
-                tried.append(sum((await count_attempts(client, handle)).values()))
+                tried.append(sum((await count_attempts(handle)).values()))
     return SagaCost(
         outcome=outcome,
         sagas=len(sagas),

@@ -12,9 +12,9 @@ from api.schemas import CompensationOut, SagaOut, StepOut
 from api.security.authentication import Caller, Me
 from api.security.authorization import AuthorizedRoute
 from api.security.redaction import saga_for
-from api.temporal.stuck_sagas import InTrouble, Trouble
+from api.temporal.observed_saga import ObservedSaga
 from contracts.names import workflow_id
-from saga import SagaView
+from saga import SagaView, StepView
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
@@ -31,56 +31,45 @@ async def order_saga(order_id: str, me: Me, deps: Deps) -> SagaOut:
 async def saga_out(saga_id: str, me: Caller, deps: Backend) -> SagaOut:
     """How a saga stands, with a link to it for operators. NotFound if there is none."""
     links = {"temporal_ui": f"{deps.temporal_ui}/{saga_id}"}
-    try:
-        view, attempts = await deps.sagas.view(saga_id)
-    except InTrouble as error:
-        return saga_for(me, _silent(saga_id, error.trouble, links))
-    return saga_for(me, _saga(view, attempts, links))
+    return saga_for(me, describe_saga(await deps.sagas.observe(saga_id), links))
 
 
-def _silent(saga_id: str, trouble: Trouble, links: dict[str, str]) -> SagaOut:
-    """A saga whose workflow tells nothing."""
+def describe_saga(saga: ObservedSaga, links: dict[str, str]) -> SagaOut:
+    """The saga as operators are shown it."""
+    view = saga.view or SagaView(saga_id=saga.saga_id)
+    steps = {step.name: step for step in view.steps}
     return SagaOut(
-        saga_id=saga_id,
-        state=trouble.kind,
-        cause=None,
-        steps=[],
-        compensations=[],
+        saga_id=saga.saga_id,
+        state=saga.state,
+        cause=view.cause,
+        steps=[_step(step, saga, undoing=view.cause is not None) for step in view.steps],
+        compensations=[_compensation(steps[name], saga) for name in view.compensations],
         links=links,
-        trouble=trouble,
+        trouble=saga.trouble,
     )
 
 
-def _saga(view: SagaView, attempts: dict[str, int], links: dict[str, str]) -> SagaOut:
-    steps = {step.name: step for step in view.steps}
-    undone = [steps[name] for name in view.compensations]
-    return SagaOut(
-        saga_id=view.saga_id,
-        state=view.state,
-        cause=view.cause,
-        steps=[
-            StepOut(
-                name=step.name,
-                kind=step.kind,
-                state=step.state,
-                attempts=attempts.get(step.action, 0),
-                started_at=step.started_at,
-                finished_at=step.finished_at,
-                error=step.error,
-                role=step.role,
-                words=list_resolutions(step, undoing=view.cause is not None),
-                waiting=step.waiting,
-            )
-            for step in view.steps
-        ],
-        compensations=[
-            CompensationOut(
-                name=step.compensation or "",
-                step=step.name,
-                state=step.state,
-                attempts=attempts.get(step.compensation or "", 0),
-            )
-            for step in undone
-        ],
-        links=links,
+def _step(step: StepView, saga: ObservedSaga, *, undoing: bool) -> StepOut:
+    return StepOut(
+        name=step.name,
+        kind=step.kind,
+        state=step.state,
+        attempts=saga.attempts.get(step.action, 0),
+        started_at=step.started_at,
+        finished_at=step.finished_at,
+        error=step.error or saga.why_retried(step.action),
+        role=step.role,
+        words=list_resolutions(step, undoing=undoing),
+        waiting=step.waiting,
+    )
+
+
+def _compensation(step: StepView, saga: ObservedSaga) -> CompensationOut:
+    activity = step.compensation or ""
+    return CompensationOut(
+        name=activity,
+        step=step.name,
+        state=step.state,
+        attempts=saga.attempts.get(activity, 0),
+        error=saga.why_retried(activity),
     )

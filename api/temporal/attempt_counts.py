@@ -2,19 +2,20 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client, WorkflowHandle
-
-from activities.executions import describe
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import WorkflowHandle
 
 LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
 
-async def count_attempts(client: Client, handle: WorkflowHandle[Any, Any]) -> Counter[str]:
-    """Attempts by activity name."""
+async def count_attempts(
+    handle: WorkflowHandle[Any, Any], waiting: Iterable[PendingActivityInfo] = ()
+) -> Counter[str]:
+    """Attempts by activity name; `waiting` are those of an open workflow that have not ended."""
     found: Counter[str] = Counter()
     scheduled: dict[int, str] = {}
     async for event in handle.fetch_history_events():
@@ -25,8 +26,7 @@ async def count_attempts(client: Client, handle: WorkflowHandle[Any, Any]) -> Co
         elif event.HasField("activity_task_started_event_attributes"):
             started = event.activity_task_started_event_attributes
             found[scheduled[started.scheduled_event_id]] += started.attempt
-    now = await describe(client, handle.id)
-    for pending in now.described.pending_activities if now and now.described else ():
+    for pending in waiting:
         found[pending.activity_type.name] += pending.attempt
     return found
 

@@ -10,6 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from saga.participant import NotFound, Unavailable
 
 RPC_TIMEOUT = timedelta(seconds=5)
+UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
 UNKNOWN_ORDER = "there is no such order"
 
 

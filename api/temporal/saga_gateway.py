@@ -21,12 +21,14 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from activities.executions import describe, list_executions
-from api.temporal.attempt_counts import count_attempts
-from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, translate_errors
+from api.temporal.diagnosis import diagnose
+from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, UPDATE_TIMEOUT, translate_errors
+from api.temporal.observed_saga import ObservedSaga, observe_saga
 from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_listing import SagaFound
 from api.temporal.start_options import saga_options
-from api.temporal.stuck_sagas import InTrouble, find_stuck, find_why_silent
+from api.temporal.stuck_sagas import find_stuck
+from api.temporal.troubles import CODES, InTrouble
 from api.temporal.updates import send_update
 from contracts.names import return_id, workflow_id
 from contracts.orders import Order, OrderStatus
@@ -54,7 +56,6 @@ REFUSALS = {
 }
 CANCELLED = "cancelled_by_"  # how the code of the cause begins
 LOOKS, LOOK_EVERY = 30, 0.1  # at a saga that is called off, until its pivot's fence has answered
-UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
 
 
 class CancelResult(Enum):
@@ -157,7 +158,7 @@ class OrderSagas:
         """
         with suppress(NotFound):
             for _ in range(LOOKS):
-                view, _ = await self.view(workflow_id(order_id))
+                view = await self._ask_view(order_id)
                 if not (view.called_off or "").startswith(CANCELLED) or view.cause is not None:
                     return (view.cause or "").startswith(CANCELLED)
                 if view.state not in {SagaState.COMPENSATING, SagaState.BLOCKED}:
@@ -165,6 +166,12 @@ class OrderSagas:
                 await asyncio.sleep(LOOK_EVERY)
             raise Unavailable("whether it is undone is not known yet")
         return False
+
+    async def _ask_view(self, order_id: str) -> SagaView:
+        saga_id = workflow_id(order_id)
+        async with self._asking(saga_id):
+            handle = self._client.get_workflow_handle(saga_id)
+            return await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
 
     async def resolve(self, saga_id: str, resolution: Resolution) -> None:
         """An operator's word on a blocked step. NotFound if there is no such saga.
@@ -197,15 +204,9 @@ class OrderSagas:
             found = await find_stuck(self._client, late=late, most=limit)
         return [SagaFound.of(saga, trouble) for saga, trouble in found]
 
-    async def view(self, saga_id: str) -> tuple[SagaView, dict[str, int]]:
-        """The saga's own account, and how often each activity was started, by its name.
-
-        NotFound if there is none; InTrouble.
-        """
-        handle = self._client.get_workflow_handle(saga_id)
-        async with self._asking(saga_id):
-            view = await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
-            return view, await count_attempts(self._client, handle)
+    async def observe(self, saga_id: str) -> ObservedSaga:
+        """What the saga tells of itself, and what is wrong with it. NotFound if there is none."""
+        return await observe_saga(self._client, saga_id)
 
     @asynccontextmanager
     async def _asking(self, saga_id: str) -> AsyncIterator[None]:
@@ -215,8 +216,9 @@ class OrderSagas:
                 yield
         except (Unavailable, ValueError) as error:  # a status that is newer than the SDK
             async with translate_errors():
-                trouble = await find_why_silent(self._client, saga_id)
-            if trouble is not None:
+                saga = await describe(self._client, saga_id, rpc_timeout=RPC_TIMEOUT)
+                trouble = await diagnose(saga, None) if saga else None
+            if trouble is not None and trouble.kind in CODES:
                 raise InTrouble(saga_id, trouble) from error
             raise
 

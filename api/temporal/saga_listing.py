@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from activities.executions import Execution
-from api.temporal.stuck_sagas import Trouble
+from api.temporal.troubles import Trouble
 from contracts.base import Message
 
 

@@ -72,9 +72,12 @@ def _saga(saga: Json | None, mute: bool) -> Iterator[str]:
     for number, step in enumerate(saga["steps"], start=1):
         yield f"  {number}. {step['name']}: {_step(step)}"
     if saga["compensations"]:
-        yield "  Undone, last first: " + ", ".join(
-            compensation["step"] for compensation in saga["compensations"]
-        )
+        yield "  Undone, last first: " + ", ".join(map(_compensation, saga["compensations"]))
+
+
+def _compensation(undoing: Json) -> str:
+    fails = f" (it is retried; {undoing['error']})" if undoing.get("error") else ""
+    return f"{undoing['step']}{fails}"
 
 
 def _step(step: Json) -> str:

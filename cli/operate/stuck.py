@@ -22,7 +22,8 @@ from contracts.names import order_of
 
 if TYPE_CHECKING:
     from activities.executions import Execution
-    from api.temporal.stuck_sagas import Found, Trouble
+    from api.temporal.stuck_sagas import Found
+    from api.temporal.troubles import Trouble
 
 AT_ONCE = 8  # orders that the API is asked for
 

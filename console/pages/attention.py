@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import Backend, backend
 from api.http.sse import EventStream
-from api.temporal.stuck_sagas import Kind
+from api.temporal.troubles import Kind
 from console.live_updates import Parts, acquire_stream, every, stream_updates
 from console.order_details import OrderDetails, read_details_of_saga
 from console.saga_diagram import Node, Picture

@@ -26,6 +26,9 @@ class ServiceErrors(Interceptor):
     Rejected becomes a benign, non-retryable rejection; Conflict and Unavailable are retried, after
     `retry_after` seconds if the service knows. A call that a circuit breaker held back is said to
     be that, so that no compensation is blocked for it. Anything else is a bug, retried as one.
+
+    What it came from is left out: a driver's stack of errors is more than Temporal keeps of an
+    activity that is retried, and then it keeps nothing of why.
     """
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
@@ -38,10 +41,10 @@ class _Translating(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except Rejected as error:
-            raise rejection(error.code, error.detail) from error
+            raise rejection(error.code, error.detail) from None
         except Conflict as error:
-            raise ApplicationError(error.detail, type="Conflict") from error
+            raise ApplicationError(error.detail, type="Conflict") from None
         except Unavailable as error:
             after = None if error.retry_after is None else timedelta(seconds=error.retry_after)
             kind = HELD_BACK if isinstance(error, CircuitOpen) else "Unavailable"
-            raise ApplicationError(error.detail, type=kind, next_retry_delay=after) from error
+            raise ApplicationError(error.detail, type=kind, next_retry_delay=after) from None

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from activities.executions import describe
-from api.routes.order_saga import _saga
-from api.temporal.stuck_sagas import Trouble, diagnose
+from api.routes.order_saga import describe_saga
+from api.temporal.diagnosis import diagnose
+from api.temporal.observed_saga import ObservedSaga
+from api.temporal.troubles import Trouble
 from console.saga_diagram import draw
 from console.templating import part
 from saga import SagaState, SagaView, StepState, StepView, WaitView
@@ -51,7 +53,8 @@ async def test_a_saga_that_waits_is_in_no_trouble_until_nobody_takes_its_answer(
 
 
 def test_the_api_tells_for_what_it_waits() -> None:
-    (step,) = _saga(VIEW, {}, {}).model_dump(mode="json")["steps"]
+    observed = ObservedSaga("trip-1", VIEW, {}, {}, None)
+    (step,) = describe_saga(observed, {}).model_dump(mode="json")["steps"]
     assert step["state"] == "waiting"
     assert step["waiting"] == {"what": WAIT.what, "since": WAIT.since, "until": WAIT.until}
 

@@ -67,7 +67,7 @@ TIMES = {
     "LONGEST_WAIT": "api.http.prefer:LONGEST_WAIT",
     "MOST_STARTS": "api.dependencies:MOST_STARTS",
     "MOST_WAITING": "api.dependencies:MOST_WAITING",
-    "UPDATE_TIMEOUT": "api.temporal.saga_gateway:UPDATE_TIMEOUT",
+    "UPDATE_TIMEOUT": "api.temporal.errors:UPDATE_TIMEOUT",
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from api.http.problem_details import STATUS_OF_CODE
 from api.temporal.saga_gateway import REFUSALS
-from api.temporal.stuck_sagas import CODES
+from api.temporal.troubles import CODES
 from saga.participant import CircuitOpen, Compensated, Conflict, KeyReused, Unavailable
 from sandbox.payment_methods import METHODS
 from tests.support.reference.error_words import FIELDS, REASONS, REQUESTS, STEPS

@@ -1,0 +1,106 @@
+"""What is wrong with a saga, by what Temporal tells of it, however its status is called."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import WorkflowHistory
+
+from activities.executions import Execution, Status
+from api.temporal.errors import RPC_TIMEOUT
+from api.temporal.failures import list_retried
+from api.temporal.histories import has_done, reset_points, unreadable
+from api.temporal.troubles import NEVER_BEGUN, NO_ORDER, READ_IT, RESET, WAYS_OUT, Kind, Trouble
+from contracts.names import order_of
+
+BAD_ENDS = {Status.TERMINATED, Status.TIMED_OUT, Status.FAILED}
+
+
+async def diagnose(saga: Execution, late: timedelta | None) -> Trouble | None:
+    """What is wrong with it; None if nothing is, or nothing yet."""
+    if saga.status in BAD_ENDS:
+        return await _diagnose_closed(saga)
+    if saga.status is Status.RUNNING:
+        trouble = await _diagnose_unreadable(saga) or _diagnose_attributes(saga)
+        return trouble or await _diagnose_slow(saga, late)
+    if not saga.is_open:
+        return None
+    if saga.status is Status.PAUSED:
+        return name_trouble(saga, Kind.PAUSED, "somebody has paused its workflow")
+    return name_trouble(saga, Kind.UNKNOWN, "Temporal says of it what this release does not know")
+
+
+def _diagnose_attributes(saga: Execution) -> Trouble | None:
+    """What its search attributes say is wrong."""
+    attributes = _attributes(saga)
+    if attributes.get("SagaState") == "blocked":
+        step = attributes.get("SagaStep", "an unknown step")
+        return name_trouble(saga, Kind.BLOCKED, f"blocked, last at {step}")
+    if problems := attributes.get("TemporalReportedProblems"):
+        return name_trouble(saga, Kind.PROBLEM, f"the workflow's own code fails: {problems}")
+    return None
+
+
+def _attributes(saga: Execution) -> dict[str, Any]:
+    return {pair.key.name: pair.value for pair in saga.search_attributes}
+
+
+async def _diagnose_slow(saga: Execution, late: timedelta | None) -> Trouble | None:
+    if late is None or saga.start_time > datetime.now(UTC) - late:
+        return None
+    async for retried in list_retried(saga):
+        return name_trouble(saga, Kind.RETRYING, retried.describe())
+    if _attributes(saga).get("SagaState") != "waiting":
+        return name_trouble(saga, Kind.SLOW, "open for long")
+    if (since := _untaken_since(saga)) is None or since > datetime.now(UTC) - late:
+        return None  # for a person or a partner, whose time is not up
+    why = f"its time is up, or it was answered, and no worker has seen that since {since}"
+    return name_trouble(saga, Kind.SLOW, why)
+
+
+def _untaken_since(saga: Execution) -> datetime | None:
+    """Since when there is something for a worker to do. Temporal itself sees to it in time."""
+    if saga.described is None or not saga.described.HasField("pending_workflow_task"):
+        return None
+    return saga.described.pending_workflow_task.original_scheduled_time.ToDatetime(UTC)
+
+
+async def _diagnose_closed(saga: Execution) -> Trouble:
+    history = await _history(saga)
+    points = reset_points(history)
+    way_out = RESET.format(saga=saga.id, event=points[0]) if points else NEVER_BEGUN
+    why = f"the workflow is {saga.status}"
+    if no := await _explain_no_order(saga, history):
+        way_out, why = NO_ORDER.format(saga=saga.id), f"{why}: {no}"
+    return Trouble(kind=Kind.ENDED, why=why, way_out=way_out)
+
+
+async def _diagnose_unreadable(saga: Execution) -> Trouble | None:
+    """The trouble, if its workflow's task fails again and again, and for its input."""
+    if saga.described is None or saga.described.pending_workflow_task.attempt <= 1:
+        return None
+    history = await _history(saga)
+    why = await unreadable(history, saga.client.namespace, saga.client.data_converter)
+    if not why:
+        return None
+    way_out = NO_ORDER if await _explain_no_order(saga, history) else READ_IT
+    return Trouble(kind=Kind.UNREADABLE, why=why, way_out=way_out.format(saga=saga.id))
+
+
+async def _explain_no_order(saga: Execution, history: WorkflowHistory) -> str:
+    """Why it never was one of ours: nobody accepted it, it did nothing, and could do nothing."""
+    if has_done(history) or "accepted" in saga.info.memo.fields:
+        return ""
+    if why := await unreadable(history, saga.client.namespace, saga.client.data_converter):
+        return why
+    return "it was refused at its start" if saga.status is Status.FAILED else ""
+
+
+async def _history(saga: Execution) -> WorkflowHistory:
+    handle = saga.client.get_workflow_handle(saga.id, run_id=saga.run_id)
+    return await handle.fetch_history(rpc_timeout=RPC_TIMEOUT)
+
+
+def name_trouble(saga: Execution, kind: Kind, why: str) -> Trouble:
+    """A trouble of this saga, with what usually helps."""
+    way_out = WAYS_OUT[kind].format(saga=saga.id, order=order_of(saga.id))
+    return Trouble(kind=kind, why=why, way_out=way_out)

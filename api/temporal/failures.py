@@ -1,0 +1,43 @@
+"""Why an activity is retried, in the words of whoever failed, whatever they are wrapped in."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from temporalio.exceptions import ApplicationError
+
+from activities.executions import Execution
+
+
+@dataclass(frozen=True)
+class RetriedActivity:
+    """An activity that has failed so often since it was asked for, and its last error."""
+
+    name: str
+    failures: int
+    error: str
+    activity_id: str
+
+    def describe(self) -> str:
+        """In a sentence."""
+        return f"{self.name} has failed {self.failures} times: {self.error}"
+
+
+async def list_retried(saga: Execution) -> AsyncIterator[RetriedActivity]:
+    """The activities of a described saga that are retried. Raises what decoding a failure does."""
+    for pending in saga.described.pending_activities if saga.described else ():
+        if pending.attempt > 1:
+            error = await saga.client.data_converter.decode_failure(pending.last_failure)
+            yield RetriedActivity(
+                name=pending.activity_type.name,
+                failures=pending.attempt - 1,
+                error=explain_failure(error),
+                activity_id=pending.activity_id,
+            )
+
+
+def explain_failure(error: BaseException) -> str:
+    """What our own code said, which the server may have wrapped: "Failure exceeds size limit"."""
+    failure: BaseException | None = error
+    while failure is not None and not isinstance(failure, ApplicationError):
+        failure = failure.__cause__
+    return failure.message if isinstance(failure, ApplicationError) else str(error)

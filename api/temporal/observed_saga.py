@@ -1,0 +1,83 @@
+"""One saga as its workflow tells of it, and as Temporal does where its workflow says nothing."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from temporalio.client import Client
+
+from activities.executions import Execution, describe
+from api.temporal.attempt_counts import count_attempts
+from api.temporal.diagnosis import diagnose
+from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, UPDATE_TIMEOUT, translate_errors
+from api.temporal.failures import RetriedActivity, list_retried
+from api.temporal.troubles import CODES, Kind, Trouble
+from saga import SagaView
+from saga.participant import NotFound, Unavailable
+from workflows.order_saga import OrderSaga
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ObservedSaga:
+    """What is known of a saga. `view` is None if its workflow tells nothing, for this `trouble`.
+
+    `attempts` and `retried` are by the activity's name: how often it was started, and what fails
+    again and again. What is blocked is no trouble here: the view tells it.
+    """
+
+    saga_id: str
+    view: SagaView | None
+    attempts: Mapping[str, int]
+    retried: Mapping[str, RetriedActivity]
+    trouble: Trouble | None
+
+    def why_retried(self, activity: str) -> str | None:
+        """The last error of an activity that is retried; None if it is not."""
+        retried = self.retried.get(activity)
+        return retried.error if retried else None
+
+    @property
+    def state(self) -> str:
+        """The saga's own word, unless nobody carries it on as it says."""
+        if self.view is None or (self.trouble and self.trouble.kind is Kind.ENDED):
+            return self.trouble.kind if self.trouble else "unknown"
+        return self.view.state
+
+
+async def observe_saga(client: Client, saga_id: str) -> ObservedSaga:
+    """Look at it now. NotFound if there is none; Unavailable if asking again may help."""
+    async with translate_errors():
+        execution = await describe(client, saga_id, rpc_timeout=RPC_TIMEOUT)
+        if execution is None:
+            raise NotFound("unknown_order", UNKNOWN_ORDER)
+        trouble = await diagnose(execution, None)
+        waiting = execution.described.pending_activities if execution.described else ()
+        attempts = await count_attempts(client.get_workflow_handle(saga_id), waiting)
+    view = await _ask_view(client, saga_id, trouble)
+    told = trouble if trouble and trouble.kind is not Kind.BLOCKED else None
+    return ObservedSaga(saga_id, view, attempts, await _list_retried(execution), told)
+
+
+async def _ask_view(client: Client, saga_id: str, trouble: Trouble | None) -> SagaView | None:
+    """The saga's own account; None if it has none to give, for this trouble."""
+    if trouble is not None and trouble.kind in CODES:
+        return None
+    handle = client.get_workflow_handle(saga_id)
+    try:
+        async with translate_errors():
+            return await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
+    except (Unavailable, ValueError):  # a status that is newer than the SDK
+        if trouble is None or trouble.kind is Kind.BLOCKED:
+            raise
+        return None
+
+
+async def _list_retried(execution: Execution) -> dict[str, RetriedActivity]:
+    """By the activity's name; none if what is told of their failures cannot be decoded."""
+    try:
+        return {retried.name: retried async for retried in list_retried(execution)}
+    except Exception:  # of whatever codec or converter
+        log.warning("cannot read why activities of %s fail", execution.id, exc_info=True)
+        return {}

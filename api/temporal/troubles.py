@@ -1,0 +1,67 @@
+"""What can be wrong with a saga, and the command that helps."""
+
+from enum import StrEnum
+
+from contracts.base import Message
+from saga.participant import Rejected
+
+
+class Kind(StrEnum):
+    """What is wrong."""
+
+    BLOCKED = "blocked"
+    PAUSED = "paused"
+    UNREADABLE = "undecodable_input"
+    PROBLEM = "problem"
+    ENDED = "ended"
+    UNKNOWN = "unknown_status"
+    RETRYING = "retrying"
+    SLOW = "slow"
+
+
+# Of those whose workflow answers nobody until somebody helps.
+CODES = {Kind.PAUSED: "saga_paused", Kind.UNREADABLE: "undecodable_input"}
+WAYS_OUT = {
+    Kind.BLOCKED: "fix the cause, then: saga resolve STEP {saga} --action retry; "
+    "see docs/runbooks/blocked.md",
+    Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}; see docs/operating.md",
+    Kind.PROBLEM: "its code fails: deploy what fixes it, after saga replay {saga}; "
+    "see docs/runbooks/deploy.md",
+    Kind.UNKNOWN: "look at temporal workflow describe -w {saga}",
+    Kind.RETRYING: "fix what it waits for; it goes on by itself",
+    Kind.SLOW: "look at saga explain {order}",
+}
+RESET = (
+    "it was stopped from outside, and undid nothing: let it finish by temporal workflow reset "
+    "-w {saga} --event-id {event} --reason …; see docs/runbooks/terminated.md"
+)
+NEVER_BEGUN = (
+    "it was stopped before it began, and Temporal has nothing to reset it to: have it carried on "
+    "by saga audit; see docs/runbooks/terminated.md"
+)
+NO_ORDER = (
+    "somebody started it by hand; it is no order, and has done nothing. Remove it: "
+    "temporal workflow delete -y -w {saga}; see docs/operating.md"
+)
+READ_IT = (
+    "deploy what reads it, see docs/runbooks/deploy.md; or end it by temporal workflow terminate "
+    "-w {saga} --reason …, and have the order carried on from its record by saga audit"
+)
+
+
+class Trouble(Message):
+    """What is wrong with a saga, since when, and what helps, for operators."""
+
+    kind: Kind
+    why: str
+    way_out: str
+
+
+class InTrouble(Rejected):
+    """A saga's workflow answers nobody until somebody helps: waiting and asking again do not."""
+
+    def __init__(self, saga_id: str, trouble: Trouble) -> None:
+        helps = "an operator must end that first, see GET /v1/sagas?attention=true"
+        super().__init__(CODES[trouble.kind], f"{trouble.why}; {helps}")
+        self.saga_id = saga_id
+        self.trouble = trouble
