@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from api.orders.status_words import STATUS_WORDS
 from console.order_details import OrderDetails
 from console.saga_diagram import Node, Picture
 from console.templating import words
@@ -37,11 +36,6 @@ class Plan:
     refusal: str = ""
 
 
-def verdict(order: Order) -> str:
-    """How the order stands, in a sentence."""
-    return STATUS_WORDS[order.status].means
-
-
 def does(step: str, order: Order) -> str:
     """What a step's action means for this order."""
     known = STEPS.get(_plain(step))
@@ -64,6 +58,8 @@ def plan_cancel(case: OrderDetails) -> Plan:
     order, saga = case.order, case.sagas[0] if case.sagas else None
     if not order.status.is_open:
         return Plan(refusal=f"The order is {words(order.status)}; there is nothing to cancel.")
+    if case.troubles:
+        return Plan(refusal=case.story.says)
     if saga is None:
         return Plan(refusal="Temporal does not know its saga any more.")
     if any(node.kind is StepKind.PIVOT and node.action.state in TAKEN for node in saga.nodes):

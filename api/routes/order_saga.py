@@ -12,6 +12,8 @@ from api.schemas import CompensationOut, SagaOut, StepOut
 from api.security.authentication import Caller, Me
 from api.security.authorization import AuthorizedRoute
 from api.security.redaction import saga_for
+from api.story.facts import read_facts
+from api.story.order_story import OrderStory, tell_story
 from api.temporal.observed_saga import ObservedSaga
 from contracts.names import workflow_id
 from saga import SagaView, StepView
@@ -26,6 +28,12 @@ async def order_saga(order_id: str, me: Me, deps: Deps) -> SagaOut:
     if me.customer is not None:
         await find_order(order_id, me, deps)
     return await saga_out(workflow_id(order_id), me, deps)
+
+
+@router.get("/{order_id}/story", responses=errors(404))
+async def order_story(order_id: str, deps: Deps) -> OrderStory:
+    """How the order stands, what waits for a person, and what happens next, in sentences."""
+    return tell_story(await read_facts(order_id, deps.services, deps.sagas))
 
 
 async def saga_out(saga_id: str, me: Caller, deps: Backend) -> SagaOut:

@@ -61,6 +61,7 @@ ROUTE_SCOPES = {
     "POST /v1/products/{sku}/stock": RequiredScope.OPERATOR,
     "GET /v1/events": RequiredScope.OPERATOR,
     "GET /v1/exposure": RequiredScope.OPERATOR,
+    "GET /v1/orders/{order_id}/story": RequiredScope.OPERATOR,
     "GET /v1/sagas": RequiredScope.OPERATOR,
     "GET /v1/sagas/{saga_id}/records": RequiredScope.OPERATOR,
     "POST /v1/sagas/{saga_id}/steps/{step}/resolve": RequiredScope.OPERATOR,

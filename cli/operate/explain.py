@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
-from api.orders.status_words import STATUS_WORDS
 from cli.client import Api
 from cli.operate.batch import Url
 from cli.operate.errors import report_errors
 from cli.operate.order_details import Json, OrderDetails, read_order_details
 from cli.orders.order import money
-from contracts.orders import OrderStatus
 
 RECORDED = {
     ("action", "started"): "was begun, and its outcome is not on record",
@@ -35,18 +33,19 @@ def explain(
 
 def story(case: OrderDetails) -> Iterator[str]:
     """The lines of the story."""
-    yield from _order(case.order)
+    yield from _order(case.order, case.story)
     yield from _saga(case.saga, case.mute)
     yield from _list_events(case.events)
     yield from _records(case)
     yield from _stakes(case)
     yield ""
-    yield _next(case)
+    yield f"Next: {case.story['next']}"
 
 
-def _order(order: Json) -> Iterator[str]:
+def _order(order: Json, story: Json) -> Iterator[str]:
     items = ", ".join(f"{item['quantity']} x {item['sku']}" for item in order["items"])
     yield f"{order['id']} is {order['status']}."
+    yield f"  {story['says']}"
     if order["reason"]:
         yield f"  {order['reason']['code']}: {order['reason']['detail']}"
     yield f"Ordered by {order['customer_id']} at {order['created_at']}: {items}; "
@@ -56,15 +55,14 @@ def _order(order: Json) -> Iterator[str]:
 def _saga(saga: Json | None, mute: bool) -> Iterator[str]:
     yield ""
     if mute:
-        yield "Its workflow does not answer: no worker does, or it was ended in its first task."
+        yield "Its workflow does not answer: no worker does."
         yield "What follows is from the services' records."
         return
     if saga is None:
         yield "Temporal no longer has its workflow; what follows is from the services' records."
         return
-    if trouble := saga.get("trouble"):
-        yield f"Its saga tells nothing: {trouble['why']} ({trouble['kind']})."
-        yield f"What helps: {trouble['way_out']}"
+    if not saga["steps"]:
+        yield f"Its saga is {saga['state']}, and tells nothing; what follows is on record."
         return
     yield f"Its saga is {saga['state']}" + (
         f", because of {saga['cause']}." if saga["cause"] else "."
@@ -138,16 +136,3 @@ def _stakes(case: OrderDetails) -> Iterator[str]:
         yield f"Money: {money(held)} is held; the payment is {status}."
     pieces = case.stock_held
     yield "Stock: not known." if pieces is None else f"Stock: {pieces} pieces are reserved for it."
-
-
-def _next(case: OrderDetails) -> str:
-    status = OrderStatus(case.order["status"])
-    steps = case.saga["steps"] if case.saga else []
-    waiting = next((step["waiting"] for step in steps if step.get("waiting")), None)
-    if waiting and status is OrderStatus.PENDING:
-        return (
-            f"Next: nothing to do: it goes on when it is answered, or ends at {waiting['until']}."
-        )
-    blocked = next((row["name"] for row in steps if row["state"] == "blocked"), "STEP")
-    advice = STATUS_WORDS[status].advice
-    return "Next: " + advice.format(id=case.order["id"], step=blocked)

@@ -17,15 +17,15 @@ DOWN = 503
 
 @dataclass(frozen=True)
 class OrderDetails:
-    """An order; its saga, or None if Temporal has forgotten it, or it was not asked for; what
-    services have on record.
+    """An order and its story; its saga, or None if Temporal has forgotten it, or it was not asked
+    for; what services have on record.
 
     `payment` is None if no charge was begun. `silent` are the services that do not answer, of which
-    nothing is known here. `mute`: the saga is there and does not tell, as no worker does so for it,
-    or as it was terminated within its first task.
+    nothing is known here. `mute`: the saga is there and does not tell, as no worker does so for it.
     """
 
     order: Json
+    story: Json
     saga: Json | None
     events: list[Json]
     records: list[Json]
@@ -83,6 +83,7 @@ def read_order_details(api: Api, order_id: str, *, stakes_only: bool = False) ->
     saga, mute = (None, False) if stakes_only else _saga(api, order_id)
     return OrderDetails(
         order=order,
+        story=api.get(f"/v1/orders/{order_id}/story"),
         saga=saga,
         events=api.get(f"/v1/orders/{order_id}/events") if not stakes_only else [],
         records=records,

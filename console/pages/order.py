@@ -67,7 +67,6 @@ def _view(case: OrderDetails, deps: ConsoleBackend) -> dict[str, Any]:
     intent = case.payment.intent_id if case.payment else None
     ids = {"order_id": order.id, "saga_id": workflow_id(order.id), "intent_id": intent or ""}
     return {
-        "verdict": explanations.verdict(order),
         "temporal": {saga.saga_id: f"{deps.temporal_ui}/{saga.saga_id}" for saga in case.sagas},
         "trace_url": settings.trace_url.format(**ids),
         "payment_url": settings.payment_url.format(**ids) if intent else "",

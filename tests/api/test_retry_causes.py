@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from api.temporal.stuck_sagas import find_stuck
-from cli.operate.explain import story
-from cli.operate.order_details import OrderDetails
 from contracts.names import workflow_id
+from tests.support.telling import read_told
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -47,8 +46,7 @@ async def test_why_a_step_is_retried_is_told_by_the_api_the_list_and_the_story(
     await until(is_told, within=20)
     rows = {saga.id: said for saga, said in await find_stuck(world.client, late=timedelta(0))}
     assert rows[workflow_id(order_id)].why.endswith(f"times: {WHY}")
-    order = await world.rest(f"/v1/orders/{order_id}")
-    details = OrderDetails(order, await look(), [], [], None, ())
-    assert WHY in "\n".join(story(details))
+    told = await read_told(world, order_id)
+    assert all(WHY in said for said in told.sentences)
     world.gates.allow(workflow_id(order_id))
     await world.sagas_end(order_id)

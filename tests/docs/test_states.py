@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import pytest
 
-from api.orders.status_words import STATUS_WORDS
+from api.story.status_words import STATUS_WORDS
 from contracts.orders import OrderStatus
 from contracts.payments import PaymentStatus
 from saga.participant import State

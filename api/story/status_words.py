@@ -1,5 +1,6 @@
-"""What the status of an order means, in words for people: the console's, `saga explain`'s, and
-those of docs/states.md.
+"""What the status of an order means, in words for people, if nothing is wrong with its sagas.
+
+Those of docs/states.md, too.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,9 @@ from contracts.orders import OrderStatus
 
 
 class StatusWords(NamedTuple):
-    """`means`: how the order stands. `advice`: what there is to do, with `{id}` and `{step}`."""
+    """`means`: how the order stands. `advice`: what there is to do, with the order's `{id}`, or the
+    blocked `{step}` and its `{saga}`.
+    """
 
     means: str
     advice: str
@@ -38,7 +41,7 @@ STATUS_WORDS: Mapping[OrderStatus, StatusWords] = {
     ),
     OrderStatus.BLOCKED: StatusWords(
         "It waits for an operator: what must happen was refused.",
-        "It waits for you: saga resolve {step} order-{id} --action retry, when the cause is "
+        "It waits for you: saga resolve {step} {saga} --action retry, when the cause is "
         "fixed; see docs/runbooks/blocked.md",
     ),
     OrderStatus.RETURNED: StatusWords(
