@@ -61,9 +61,10 @@ def saga_for(me: Caller, saga: SagaOut) -> SagaOut:
         return saga
     hidden: dict[str, Any] = {"error": None, "role": None, "words": {}}
     steps = [step.model_copy(update=hidden) for step in saga.steps]
+    undone = [each.model_copy(update={"error": None}) for each in saga.compensations]
     cause = saga.cause.partition(":")[0] if saga.cause else None
-    shown: dict[str, Any] = {"steps": steps, "cause": cause, "links": {}, "trouble": None}
-    return saga.model_copy(update=shown)
+    shown: dict[str, Any] = {"steps": steps, "compensations": undone, "cause": cause}
+    return saga.model_copy(update=shown | {"links": {}, "trouble": None})
 
 
 def _plain(reason: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from api.security.authentication import Scope
 from api.temporal.stuck_sagas import find_stuck
 from contracts.names import workflow_id
 from tests.support.telling import read_told
+from tests.support.tokens import bearer
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -32,9 +34,9 @@ def failure() -> Exception:
 async def test_why_a_step_is_retried_is_told_by_the_api_the_list_and_the_story(
     world: World, activity: str, method: str, where: str
 ) -> None:
-    sku, order_id = await world.product(), world.next_order_id()
+    sku, user, order_id = await world.product(), await world.user(), world.next_order_id()
     world.gates.refuse(workflow_id(order_id), activity, failure())
-    await world.place(sku, method=method)
+    await world.place(sku, user=user, method=method)
 
     async def look() -> dict[str, Any]:
         saga: dict[str, Any] = await world.rest(f"/v1/orders/{order_id}/saga")
@@ -46,6 +48,9 @@ async def test_why_a_step_is_retried_is_told_by_the_api_the_list_and_the_story(
     await until(is_told, within=20)
     rows = {saga.id: said for saga, said in await find_stuck(world.client, late=timedelta(0))}
     assert rows[workflow_id(order_id)].why.endswith(f"times: {WHY}")
+    headers = bearer(user, Scope.CUSTOMER)
+    shown = await world.http.get(f"/v1/orders/{order_id}/saga", headers=headers)
+    assert (shown.status_code, WHY in shown.text) == (200, False)
     told = await read_told(world, order_id)
     assert all(WHY in said for said in told.sentences)
     world.gates.allow(workflow_id(order_id))
