@@ -1,10 +1,10 @@
-"""`saga reset-preview`: what a reset would run again, and what of it would have a new effect."""
+"""`saga reset-preview`: what a reset would run, and what of it would have a new effect."""
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from contracts.workflow_io import find_saga_type
 if TYPE_CHECKING:
     from temporalio.client import WorkflowHistory
 
+    from saga import Step
+
+REFUSED = "is refused"
 ANSWERS = {
     "started": "goes on with what is begun",
     "done": "is answered from its store",
@@ -29,7 +32,7 @@ ANSWERS = {
 
 @dataclass(frozen=True)
 class Again:
-    """A step that would run again: what its service would answer, and if that is a new effect."""
+    """A step that would run: what its service would answer, and if that may be a new effect."""
 
     step: str
     answer: str
@@ -50,8 +53,11 @@ def reset_preview(
         history = asyncio.run(_history(which))
         point = reset_point(history, to)
         records = Api.at(url).get(f"/v1/sagas/{history.workflow_id}/records")
-        known = {record["step"]: record["state"] for record in records if record["op"] == "action"}
-    again = list(steps_again(history, point, known))
+    known, undone = (
+        {record["step"]: record["state"] for record in records if record["op"] == op}
+        for op in ("action", "compensation")
+    )
+    again = list(steps_again(history, point, known, undone))
     if as_json:
         typer.echo(
             json.dumps({"event_id": point, "steps": [vars(effect) for effect in again]}, indent=2)
@@ -82,48 +88,86 @@ def reset_point(history: "WorkflowHistory", to: str) -> int:
     return points[to]
 
 
-def steps_again(history: "WorkflowHistory", point: int, known: dict[str, str]) -> Iterator[Again]:
-    """The steps that were begun from the point on, in order, and what would come of them.
+def steps_again(
+    history: "WorkflowHistory",
+    point: int,
+    known: Mapping[str, str],
+    undone: Mapping[str, str] | None = None,
+) -> Iterator[Again]:
+    """The steps that would run from the point on, in order, and what would come of them.
 
-    `known` has the states of the actions on record, by step.
+    Those that this history never reached are among them: the saga goes on past where it was ended.
+    `known` has the states of the actions on record, by step; `undone` those of compensations.
     """
-    for step, reads in _begun_from(history, point).items():
-        answer = ANSWERS.get(known.get(step, ""))
-        if answer is None:
-            yield Again(step, "reads again" if reads else "has a new effect", not reads)
-        else:
-            yield Again(step, answer, new_effect=False)
-
-
-def _begun_from(history: "WorkflowHistory", point: int) -> dict[str, bool]:
-    """Steps whose action was begun at or after this event; whether each has no effect."""
-    from saga import StepKind  # noqa: PLC0415 - heavy
     from saga.step import activity_name  # noqa: PLC0415 - heavy
     from workflows.sagas import SAGAS  # noqa: PLC0415 - heavy
 
     started = history.events[0].workflow_execution_started_event_attributes
     kind = find_saga_type(started.workflow_type.name)
-    steps = {activity_name(step.action): step for step in SAGAS[kind].definition} if kind else {}
-    begun = [steps[activity] for activity in _activities(history, point) if activity in steps]
-    return {step.name: step.kind is StepKind.READ for step in begun}
-
-
-def _activities(history: "WorkflowHistory", point: int) -> Iterator[str]:
-    """The names of the activities that were asked for from this event on, local ones too."""
-    for event in history.events:
-        if event.event_id < point:
+    steps = list(SAGAS[kind].definition) if kind else []
+    ended = set(_find_ended_before(history, point))
+    back = {
+        activity_name(each) for step in steps for each in (step.fence, step.compensation) if each
+    }
+    if not ended.isdisjoint(back):
+        yield from _undo_again(steps, ended, known, undone or {})
+        return
+    for step in steps:
+        if activity_name(step.action) in ended:
             continue
+        again = _act_again(step, known.get(step.name, ""))
+        yield again
+        if again.answer.startswith(REFUSED):  # then the saga is undone, which it was already
+            return
+
+
+def _act_again(step: "Step[Any, Any]", state: str) -> Again:
+    from saga import StepKind  # noqa: PLC0415 - heavy
+
+    if (answer := ANSWERS.get(state)) is not None:
+        return Again(step.name, answer, new_effect=state == "started")
+    reads = step.kind is StepKind.READ
+    return Again(step.name, "reads" if reads else "has a new effect", new_effect=not reads)
+
+
+def _undo_again(
+    steps: "Sequence[Step[Any, Any]]",
+    ended: Collection[str],
+    known: Mapping[str, str],
+    undone: Mapping[str, str],
+) -> Iterator[Again]:
+    """What is left of undoing, last first, where the saga was being undone at the point."""
+    from saga.step import activity_name  # noqa: PLC0415 - heavy
+
+    for step in reversed(steps):
+        if step.compensation is None or activity_name(step.compensation) in ended:
+            continue
+        if undone.get(step.name) == "done":
+            yield Again(step.name, "was undone; that is answered from its store", new_effect=False)
+        elif known.get(step.name) in {"started", "done"} or step.concludes:
+            yield Again(step.name, "is undone: a new effect", new_effect=True)
+
+
+def _find_ended_before(history: "WorkflowHistory", point: int) -> Iterator[str]:
+    """The names of the activities that had ended before this event, local ones too."""
+    scheduled: dict[int, str] = {}
+    for event in history.events:
+        if event.event_id >= point:
+            return
         if event.HasField("activity_task_scheduled_event_attributes"):
-            yield event.activity_task_scheduled_event_attributes.activity_type.name
+            name = event.activity_task_scheduled_event_attributes.activity_type.name
+            scheduled[event.event_id] = name
+        elif event.HasField("activity_task_completed_event_attributes"):
+            yield scheduled[event.activity_task_completed_event_attributes.scheduled_event_id]
         elif event.HasField("marker_recorded_event_attributes"):
-            details = event.marker_recorded_event_attributes.details
-            if "data" in details:
-                marker = json.loads(details["data"].payloads[0].data)
-                yield str(marker.get("activity_type", ""))
+            marker = event.marker_recorded_event_attributes
+            if "data" in marker.details and not marker.HasField("failure"):
+                data = json.loads(marker.details["data"].payloads[0].data)
+                yield str(data.get("activity_type", ""))
 
 
 def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> None:
-    table = Table("step", "would run again, and")
+    table = Table("step", "would run, and")
     for effect in again:
         table.add_row(
             effect.step, f"[bold red]{effect.answer}[/]" if effect.new_effect else effect.answer
@@ -131,8 +175,10 @@ def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> No
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{history.workflow_id}, reset to the workflow task at event {point}:")
     console.print(table if again else "No step would run again.")
-    effects = sum(effect.new_effect for effect in again)
-    console.print(f"{effects} new effects. Cancels and other words since then are applied again.")
+    effects = [effect.step for effect in again if effect.new_effect]
+    named = f": {', '.join(effects)}" if effects else ""
+    console.print(f"{len(effects)} new effects{named}.")
+    console.print("Cancels and other words since then are applied again.")
     console.print(
         f"Do it: temporal workflow reset -w {history.workflow_id} --event-id {point} "
         f"--reason '…'  (order {order_of(history.workflow_id)})"
