@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from temporalio.client import Client
+
 from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from contracts.base import Money
 from contracts.order_statistics import OrderFlow
@@ -142,8 +144,9 @@ class Shared(Generic[T]):
 class Board:
     """The figures of one API process."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, client: Client) -> None:
         self._services = services
+        self._client = client
         self._flow = Shared(lambda: services.orders.flow(SLOT, SLOTS), FLOW_AGE)
         self._stakes = Shared(self._look, STAKES_AGE)
 
@@ -156,7 +159,7 @@ class Board:
             return Figures(flow, None)
 
     async def _look(self) -> Stakes:
-        found = await read_stakes(self._services)
+        found = await read_stakes(self._services, self._client)
         if found.money is None or found.stock is None:
             raise Unavailable("a service that knows what is at stake does not answer")
         held = [

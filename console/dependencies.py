@@ -24,7 +24,7 @@ class ConsoleBackend(Backend):
     def extend(cls, backend: Backend, console: Settings) -> "ConsoleBackend":
         """The same backend, and the console's own parts."""
         parts = {field.name: getattr(backend, field.name) for field in fields(backend)}
-        return cls(**parts, console=console, board=Board(backend.services))
+        return cls(**parts, console=console, board=Board(backend.services, backend.client))
 
 
 def with_console(open_backend: Opening, console: Settings) -> Opening:

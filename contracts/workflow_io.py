@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from contracts.base import Message, Name, Reason
 from contracts.names import is_placing_of, is_return_of, order_of, return_id, workflow_id
-from contracts.orders import CreateOrder, OrderStatus, StartReturn
+from contracts.orders import RETURN_ABANDONED, CreateOrder, OrderStatus, StartReturn
 
 
 class Undo(Message):
@@ -74,9 +74,9 @@ class SagaType:
     """A kind of saga of an order, as it is known to whoever only looks at it or starts it.
 
     `name` is its workflow's type; it takes an `input` and answers with an `outcome`. `first_id` is
-    the id of an order's first one, and `of(saga_id, order_id)` tells all that it has. `pivot` is
-    the activity that makes it binding, if one does, and `landed(outcome)` whether that was done.
-    `view` is where the API shows it, by `{order_id}`.
+    the id of an order's first one, and `of(saga_id, order_id)` tells all that it has; `later_ids`
+    are those of further ones, by the order and the types of its events. `pivot` is the activity
+    that makes it binding, if one does, and `landed(outcome)` whether that was done.
     """
 
     name: str
@@ -86,7 +86,11 @@ class SagaType:
     of: Callable[[str, str], bool]
     pivot: str
     landed: Callable[[Any], bool]
-    view: str
+    later_ids: Callable[[str, Sequence[str]], Sequence[str]] = lambda _order_id, _events: ()
+
+    def list_ids(self, order_id: str, event_types: Sequence[str]) -> Sequence[str]:
+        """Of those that an order may have had, by what is in its history; the newest last."""
+        return (self.first_id(order_id), *self.later_ids(order_id, event_types))
 
 
 def _was_confirmed(outcome: OrderOutcome) -> bool:
@@ -97,6 +101,12 @@ def _was_returned(outcome: ReturnOutcome) -> bool:
     return outcome.returned
 
 
+def _later_returns(order_id: str, event_types: Sequence[str]) -> Sequence[str]:
+    """One behind each that was abandoned."""
+    abandoned = sum(kind == RETURN_ABANDONED for kind in event_types)
+    return [return_id(order_id, attempt) for attempt in range(2, 2 + abandoned)]
+
+
 PLACING = SagaType(
     name="PlaceOrder",
     input=PlaceOrderInput,
@@ -105,7 +115,6 @@ PLACING = SagaType(
     of=is_placing_of,
     pivot="order.confirm",
     landed=_was_confirmed,
-    view="/v1/orders/{order_id}/saga",
 )
 RETURNING = SagaType(
     name="ReturnOrder",
@@ -115,7 +124,7 @@ RETURNING = SagaType(
     of=is_return_of,
     pivot="payment.give_back",
     landed=_was_returned,
-    view="/v1/orders/{order_id}/return",
+    later_ids=_later_returns,
 )
 SAGA_TYPES: Sequence[SagaType] = (PLACING, RETURNING)
 

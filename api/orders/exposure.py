@@ -1,8 +1,8 @@
 """What is at stake in sagas that have not ended, and what those that have ended did cost.
 
 Read from what is there anyway, by keys and indexes: open orders by their status, their payments by
-order, their reservations by saga, and closed workflows by Temporal's visibility. Nothing is written
-for it when an order runs.
+order, reservations by saga, and other open sagas and closed ones by Temporal's visibility. Nothing
+is written for it when an order runs.
 """
 
 import asyncio
@@ -20,10 +20,9 @@ from api.temporal.attempt_counts import count_attempts
 from api.temporal.errors import RPC_TIMEOUT, translate_errors
 from contracts.base import Message
 from contracts.inventory import Holding
-from contracts.names import workflow_id
 from contracts.orders import OPEN_STATUSES, OrderFilter, OrderService, OrderStatus
 from contracts.payments import Captured
-from contracts.workflow_io import PLACING, any_of
+from contracts.workflow_io import PLACING, SAGA_TYPES, any_of
 from saga.participant import NotFound, Unavailable
 from services.composition import Services
 
@@ -32,7 +31,9 @@ MOST = 5000  # open orders that are looked at; more than a storm may leave, see 
 RECENT = 200  # closed sagas whose cost is told
 READ = 5  # of each outcome, whose histories are read for their attempts
 T = TypeVar("T")
-CLOSED = f"{any_of([PLACING.name])} AND CloseTime IS NOT NULL"
+CLOSED = f"{any_of([kind.name for kind in SAGA_TYPES])} AND CloseTime IS NOT NULL"
+BESIDE = any_of([kind.name for kind in SAGA_TYPES if kind is not PLACING])
+OPEN_BESIDE = f"{BESIDE} AND CloseTime IS NULL"
 
 
 class MoneyAtStake(Message):
@@ -45,7 +46,7 @@ class MoneyAtStake(Message):
 
 
 class StockAtStake(Message):
-    """Reserved for orders that are not confirmed, and for how long."""
+    """Reserved for orders that are not confirmed, or by another saga at work; and for how long."""
 
     pieces: int = 0
     orders: int = 0
@@ -54,8 +55,12 @@ class StockAtStake(Message):
 
 
 class SagaCost(Message):
-    """What one saga cost, on average, of those that ended so; `attempts` are of activities."""
+    """What one saga cost, on average, of those that ended so; `attempts` are of activities.
 
+    `saga` is its workflow's type, and `outcome` the status that its order had then.
+    """
+
+    saga: str
     outcome: str
     sagas: int
     seconds: float
@@ -102,15 +107,25 @@ class AtStake(NamedTuple):
     stock: list[Holding] | None
 
 
-async def read_stakes(services: Services) -> AtStake:
-    """As it is. Unavailable if orders cannot be read."""
-    found = await asyncio.gather(*(_open(services.orders, status) for status in OPEN_STATUSES))
+async def read_stakes(services: Services, client: Client) -> AtStake:
+    """As it is. Unavailable if the order service or Temporal is."""
+    beside, *found = await asyncio.gather(
+        _list_open_beside(client), *(_open(services.orders, status) for status in OPEN_STATUSES)
+    )
     ids = [item for some in found for item in some]
+    sagas = [*(PLACING.first_id(order_id) for order_id in ids), *beside]
     money, stock = await asyncio.gather(
         _of_all(ids, services.payments.list_captured),
-        _of_all([workflow_id(order_id) for order_id in ids], services.inventory.list_holdings),
+        _of_all(sagas, services.inventory.list_holdings),
     )
     return AtStake(len(ids), money, stock)
+
+
+async def _list_open_beside(client: Client) -> list[str]:
+    """The ids of open sagas that do not place an order, which need not be open for them."""
+    async with translate_errors():
+        found = list_executions(client, OPEN_BESIDE, limit=MOST, rpc_timeout=RPC_TIMEOUT)
+        return [saga.id async for saga in found]
 
 
 async def _of_all(
@@ -128,7 +143,9 @@ async def _of_all(
 
 async def exposure(services: Services, client: Client, shedder: LoadShedder) -> Exposure:
     """All of it, now. Unavailable if the order service or Temporal is."""
-    (orders, money, stock), costs = await asyncio.gather(read_stakes(services), _costs(client))
+    (orders, money, stock), costs = await asyncio.gather(
+        read_stakes(services, client), _costs(client)
+    )
     window = shedder.window
     silent = {"payment": money is None, "inventory": stock is None}
     return Exposure(
@@ -188,12 +205,12 @@ async def _open(orders: OrderService, status: OrderStatus) -> list[str]:
 
 
 async def _costs(client: Client) -> list[SagaCost]:
-    """Of the sagas that ended last, by how they ended."""
-    ended: dict[str, list[Execution]] = defaultdict(list)
+    """Of the sagas that ended last, by what they are and how they ended."""
+    ended: dict[tuple[str, str], list[Execution]] = defaultdict(list)
     async with translate_errors():
         async for saga in list_executions(client, CLOSED, limit=RECENT, rpc_timeout=RPC_TIMEOUT):
-            ended[_outcome(saga)].append(saga)
-    return [await _cost(client, outcome, some) for outcome, some in sorted(ended.items())]
+            ended[saga.workflow_type, _outcome(saga)].append(saga)
+    return [await _cost(client, *how, some) for how, some in sorted(ended.items())]
 
 
 def _outcome(execution: Execution) -> str:
@@ -206,7 +223,7 @@ def _outcome(execution: Execution) -> str:
     return attributes.get("OrderStatus", execution.status)
 
 
-async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> SagaCost:
+async def _cost(client: Client, kind: str, outcome: str, sagas: Sequence[Execution]) -> SagaCost:
     seconds = [
         (saga.info.close_time.ToDatetime() - saga.info.start_time.ToDatetime()).total_seconds()
         for saga in sagas
@@ -218,6 +235,7 @@ async def _cost(client: Client, outcome: str, sagas: Sequence[Execution]) -> Sag
                 handle = client.get_workflow_handle(saga.id, run_id=saga.run_id)
                 tried.append(sum((await count_attempts(handle)).values()))
     return SagaCost(
+        saga=kind,
         outcome=outcome,
         sagas=len(sagas),
         seconds=_mean(seconds),

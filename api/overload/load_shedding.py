@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.workflow_io import PLACING, any_of
+from contracts.workflow_io import SAGA_TYPES, any_of
 from infrastructure.cancellation import not_cancelled
 from infrastructure.telemetry.metrics import counter, gauge
 
@@ -28,7 +28,8 @@ MOST_OPEN = 500  # sagas; several times what a healthy stack of this size has at
 OLD = timedelta(seconds=5)  # many times what a healthy saga takes
 LOOK_EVERY = 1.0  # seconds
 LOOK_TIMEOUT = timedelta(seconds=2)
-OPEN = f"{any_of([PLACING.name])} AND ExecutionStatus = 'Running' AND SagaState != 'blocked'"
+TYPES = any_of([kind.name for kind in SAGA_TYPES])
+OPEN = f"{TYPES} AND ExecutionStatus = 'Running' AND SagaState != 'blocked'"
 OPEN += " AND SagaState != 'waiting'"  # for a person or a partner: it takes nothing of ours
 
 log = logging.getLogger(__name__)

@@ -42,7 +42,7 @@ async def _measure_blocked(deps: Backend) -> None:
 
 async def _measure_at_stake(deps: Backend) -> None:
     """What a service that is down would know keeps its last value."""
-    found = await read_stakes(deps.services)
+    found = await read_stakes(deps.services, deps.client)
     if found.money is not None:
         _measure_money(deps, found.money)
     if found.stock is not None:

@@ -11,12 +11,15 @@ from api.http.openapi import errors
 from api.http.query_parameters import IN_DIGITS
 from api.orders.exposure import Exposure
 from api.orders.exposure import exposure as look
-from api.schemas import ResolveBody, ServiceRecord
+from api.routes.order_saga import saga_out
+from api.schemas import ResolveBody, SagaOut, ServiceRecord
 from api.security.authentication import Me
 from api.security.authorization import AuthorizedRoute
 from api.temporal.saga_listing import SagaFound
 from contracts.names import STEP_RECORDERS
+from contracts.workflow_io import type_of
 from saga import Resolution, SagaState
+from saga.participant import NotFound
 
 router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=AuthorizedRoute)
 figures = APIRouter(tags=["sagas"], route_class=AuthorizedRoute)
@@ -67,6 +70,14 @@ async def list_sagas(
     if attention:
         return await deps.sagas.in_trouble(timedelta(seconds=late), limit)
     return await deps.sagas.in_state(state, limit)
+
+
+@router.get("/{saga_id}", responses=errors(404))
+async def saga(saga_id: str, me: Me, deps: Deps) -> SagaOut:
+    """How a saga stands, step by step, of whatever kind it is."""
+    if type_of(saga_id) is None:
+        raise NotFound("unknown_order", f"{saga_id} is no saga of an order")
+    return await saga_out(saga_id, me, deps)
 
 
 @router.get("/{saga_id}/records")

@@ -63,6 +63,7 @@ ROUTE_SCOPES = {
     "GET /v1/exposure": RequiredScope.OPERATOR,
     "GET /v1/orders/{order_id}/story": RequiredScope.OPERATOR,
     "GET /v1/sagas": RequiredScope.OPERATOR,
+    "GET /v1/sagas/{saga_id}": RequiredScope.OPERATOR,
     "GET /v1/sagas/{saga_id}/records": RequiredScope.OPERATOR,
     "POST /v1/sagas/{saga_id}/steps/{step}/resolve": RequiredScope.OPERATOR,
     # the console: operators too, signed in by a cookie instead of a header

@@ -9,8 +9,9 @@ import typer
 from cli.client import Api
 from cli.operate.batch import Url
 from cli.operate.errors import report_errors
-from cli.operate.order_details import Json, OrderDetails, read_order_details
+from cli.operate.order_details import Json, OrderDetails, SagaDetails, read_order_details
 from cli.orders.order import money
+from contracts.workflow_io import PLACING
 
 RECORDED = {
     ("action", "started"): "was begun, and its outcome is not on record",
@@ -34,7 +35,8 @@ def explain(
 def story(case: OrderDetails) -> Iterator[str]:
     """The lines of the story."""
     yield from _order(case.order, case.story)
-    yield from _saga(case.saga, case.mute)
+    for saga in case.sagas:
+        yield from _saga(saga)
     yield from _list_events(case.events)
     yield from _records(case)
     yield from _stakes(case)
@@ -52,21 +54,30 @@ def _order(order: Json, story: Json) -> Iterator[str]:
     yield f"  {money(order['total'])} in all."
 
 
-def _saga(saga: Json | None, mute: bool) -> Iterator[str]:
+def _saga(details: SagaDetails) -> Iterator[str]:
+    """What one saga tells. The one that places the order is missed, others may never have been."""
+    placing = details.kind is PLACING
+    if not placing and not details.is_known:
+        return
+    kind, saga = "" if placing else f" {details.kind.name}", details.view
+    which = "" if placing else f" ({details.saga_id})"
     yield ""
-    if mute:
-        yield "Its workflow does not answer: no worker does."
+    if details.mute:
+        yield f"Its{kind} workflow does not answer: no worker does."
         yield "What follows is from the services' records."
-        return
-    if saga is None:
-        yield "Temporal no longer has its workflow; what follows is from the services' records."
-        return
-    if not saga["steps"]:
-        yield f"Its saga is {saga['state']}, and tells nothing; what follows is on record."
-        return
-    yield f"Its saga is {saga['state']}" + (
-        f", because of {saga['cause']}." if saga["cause"] else "."
-    )
+    elif saga is None:
+        yield f"Temporal no longer has its{kind} workflow; what follows is from the services' "
+        yield "records."
+    elif not saga["steps"]:
+        yield f"Its{kind} saga{which} is {saga['state']}, and tells nothing; "
+        yield "what follows is on record."
+    else:
+        because = f", because of {saga['cause']}" if saga["cause"] else ""
+        yield f"Its{kind} saga{which} is {saga['state']}{because}."
+        yield from _list_steps(saga)
+
+
+def _list_steps(saga: Json) -> Iterator[str]:
     for number, step in enumerate(saga["steps"], start=1):
         yield f"  {number}. {step['name']}: {_step(step)}"
     if saga["compensations"]:

@@ -10,6 +10,7 @@ from cli.operate.batch import AsJson
 from cli.orders.order import Url, money
 
 COSTS = {
+    "saga": "saga",
     "outcome": "outcome",
     "sagas": "sagas",
     "seconds": "seconds",

@@ -15,10 +15,9 @@ from rich.markup import escape
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
-from cli.operate.order_details import DOWN, read_order_details
+from cli.operate.order_details import DOWN, read_stakes
 from cli.operate.temporal import connect
 from contracts.base import format_money
-from contracts.names import order_of
 
 if TYPE_CHECKING:
     from activities.executions import Execution
@@ -86,7 +85,7 @@ def _row(api: Api, saga: "Execution", trouble: "Trouble") -> Stuck:
 def _stakes(api: Api, saga_id: str) -> tuple[int | None, str, int | None]:
     """Money, its currency, and stock."""
     try:
-        case = read_order_details(api, order_of(saga_id), stakes_only=True)
+        case = read_stakes(api, saga_id)
     except ApiError as error:
         if error.status not in {404, DOWN}:
             raise

@@ -72,6 +72,7 @@ POST /v1/products/{sku}/stock                  401  403         403         403 
 GET  /v1/events                                401  403         403         403         200
 GET  /v1/exposure                              401  403         403         403         200
 GET  /v1/sagas                                 401  403         403         403         200
+GET  /v1/sagas/{saga_id}                       401  403         403         403         200/200/404
 GET  /v1/sagas/{saga_id}/records               401  403         403         403         200
 POST /v1/sagas/{saga_id}/steps/{step}/resolve  401  403         403         403         409/409/404
 GET  /console                                  401  403         403         403         200

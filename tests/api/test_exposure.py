@@ -45,11 +45,13 @@ async def test_what_sagas_cost_is_told_by_how_they_ended(world: World) -> None:
 
     async def both() -> bool:
         costs = (await world.rest("/v1/exposure"))["costs"]
-        return {"confirmed", "rejected"} <= {cost["outcome"] for cost in costs}
+        return {("PlaceOrder", "confirmed"), ("PlaceOrder", "rejected")} <= {
+            (cost["saga"], cost["outcome"]) for cost in costs
+        }
 
     await until(both)
     costs = [SagaCost(**item) for item in (await world.rest("/v1/exposure"))["costs"]]
-    found = {item.outcome: item for item in costs}
+    found = {item.outcome: item for item in costs if item.saga == "PlaceOrder"}
     for cost in (found["confirmed"], found["rejected"]):
         assert cost.sagas >= 1
         assert cost.history_events >= 5

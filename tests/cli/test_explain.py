@@ -1,5 +1,6 @@
 """What `saga explain` tells of an order whose saga does not tell of itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -25,17 +26,27 @@ RECORD = {
     "recorded_at": "2026-11-24T12:00:01Z",
 }
 
+BEGUN = {**RECORD, "service": "order", "step": "begin_return"}
+UNDER_WAY = {"name": "begin_return", "state": "running", "attempts": 1, "error": None}
+UNDER_WAY |= {"started_at": "2026-11-24", "finished_at": None}
+RETURN = {"state": "running", "cause": None, "steps": [UNDER_WAY], "compensations": []}
+ABANDONED = {"type": "OrderReturnAbandoned", "recorded_at": "2026-11-24", "data": {}}
+
 
 class Answering(Api):
     """An API that gives these answers; an answer that is a status is an error."""
 
-    def __init__(self, saga: int | dict[str, Any]) -> None:
+    def __init__(self, saga: int | dict[str, Any], events: Sequence[dict[str, Any]] = ()) -> None:
         self._answers: dict[str, Any] = {
             "/v1/orders/ord_1": ORDER,
             "/v1/orders/ord_1/story": {"says": "It is at work.", "next": "It goes on."},
-            "/v1/orders/ord_1/saga": saga,
-            "/v1/orders/ord_1/events": [],
+            "/v1/orders/ord_1/events": events,
+            "/v1/sagas/order-ord_1": saga,
             "/v1/sagas/order-ord_1/records": [RECORD],
+            "/v1/sagas/return-ord_1": 404,
+            "/v1/sagas/return-ord_1/records": [],
+            "/v1/sagas/return-ord_1-2": RETURN,
+            "/v1/sagas/return-ord_1-2/records": [BEGUN],
             "/v1/payments/ord_1": 404,
         }
 
@@ -70,6 +81,15 @@ def test_a_saga_that_waits_says_for_what_since_when_and_until_when() -> None:
         "approve: waiting for the customer's approval since 2026-11-24, until 2026-11-26\n" in said
     )
     assert said.endswith("Next: It goes on.")
+
+
+def test_every_saga_that_an_order_has_had_is_told_of_and_no_other() -> None:
+    api = Answering(404, [ABANDONED])
+    said = "\n".join(story(read_order_details(api, "ord_1")))
+    assert "Its ReturnOrder saga (return-ord_1-2) is running." in said
+    assert "return-ord_1)" not in said
+    assert "order: begin_return took effect, once" in said
+    assert "begin_return" not in "\n".join(story(read_order_details(Answering(404), "ord_1")))
 
 
 def test_an_error_that_is_no_silence_is_told() -> None:

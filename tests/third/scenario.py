@@ -6,10 +6,12 @@ Not collected by itself: here there is no such saga.
 import asyncio
 from typing import Any
 
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-
+from api.overload.load_shedding import LoadShedder
+from api.temporal.start_options import saga_options
+from cli.client import Api, ApiError
+from cli.operate.explain import story
+from cli.operate.order_details import read_order_details, read_stakes
 from cli.operate.reset_preview import steps_again
-from contracts.names import Queue
 from contracts.orders import OrderStatus
 from contracts.workflow_io import HOLDING, HoldOutcome, HoldStockInput  # type: ignore[attr-defined]
 from tests.support.gates import AFTER, Gate
@@ -20,6 +22,20 @@ from tests.workflows.test_audit import audited, seen_by_visibility
 PIECES = 2
 
 
+class Rest(Api):
+    """What commands ask the API, asked of the world's."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._loop = world, asyncio.get_running_loop()
+
+    def get(self, path: str, **query: Any) -> Any:
+        asked = self._world.http.get(path, params=query)
+        answer = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        if answer.is_error:
+            raise ApiError(answer.status_code, answer.json()["code"], path)
+        return answer.json()
+
+
 async def begun(world: World) -> tuple[str, str, Gate]:
     """A hold that stands behind its first step: (order id, SKU, gate)."""
     sku = await world.product()
@@ -27,19 +43,11 @@ async def begun(world: World) -> tuple[str, str, Gate]:
     order = await world.settled(order_id, sku, OrderStatus.CONFIRMED)
     saga_id = HOLDING.first_id(order_id)
     gate = world.gates.close(saga_id, "hold.set_aside", AFTER)
-    status = SearchAttributeKey.for_keyword("OrderStatus")
     given = HoldStockInput(
         order_id=order_id, items=order.items, total=order.total, customer_id=order.customer_id
     )
-    await world.client.start_workflow(
-        HOLDING.name,
-        given,
-        id=saga_id,
-        task_queue=Queue.ORDERS,
-        search_attributes=TypedSearchAttributes(
-            [SearchAttributePair(status, OrderStatus.CONFIRMED)]
-        ),
-    )
+    options = saga_options(order, OrderStatus.CONFIRMED)
+    await world.client.start_workflow(HOLDING.name, given, id=saga_id, **options)
     await gate.wait_reached()
     return order_id, sku, gate
 
@@ -62,6 +70,35 @@ async def test_it_ends_well_and_is_on_the_orders_page(world: World) -> None:
     history = await handle.fetch_history()
     again = {item.step: item.answer for item in steps_again(history, 0, {"set_aside": "done"})}
     assert again == {"set_aside": "is answered from its store", "check_customer": "reads"}
+
+
+async def test_what_it_holds_is_explained_and_at_stake_until_it_ends(world: World) -> None:
+    async def held() -> int:
+        return int((await world.rest("/v1/exposure"))["stock"]["pieces"])
+
+    before = await held()
+    order_id, _, gate = await begun(world)
+    saga_id, api = HOLDING.first_id(order_id), Rest(world)
+
+    async def held_more() -> bool:
+        return await held() == before + PIECES
+
+    await until(held_more)
+    assert (await LoadShedder(world.client, 1).count_open()).open >= 1
+    stakes = await asyncio.to_thread(read_stakes, api, saga_id)
+    assert (stakes.money_at_stake(saga_id), stakes.stock_held) == (0, PIECES)
+    case = await asyncio.to_thread(read_order_details, api, order_id)
+    said = "\n".join(story(case))
+    assert f"Its HoldStock saga ({saga_id}) is running." in said
+    assert "inventory: set_aside took effect, once" in said
+    assert f"Stock: {PIECES} pieces are reserved for it." in said
+    await gate.open()
+
+    async def ended() -> bool:
+        costs = (await world.rest("/v1/exposure"))["costs"]
+        return await held() == before and "HoldStock" in {cost["saga"] for cost in costs}
+
+    await until(ended)
 
 
 async def test_one_that_was_terminated_is_listed_and_carried_on_as_what_it_is(
