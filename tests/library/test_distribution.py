@@ -42,13 +42,16 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
     return done.stdout
 
 
+def copy_sources(place: Path, to: Path) -> None:
+    """For a build, which leaves files beside its sources that others would read meanwhile."""
+    shutil.copytree(place, to, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built as `make build` does."""
     place = tmp_path_factory.mktemp("dist")
-    # Of a copy: a build leaves files beside its sources, which others read meanwhile.
-    leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    shutil.copytree(ENGINE, place / "saga", ignore=leave_out)
+    copy_sources(ENGINE, place / "saga")
     run(
         *(UV, "build", "--quiet", "--no-build-isolation", "--python", sys.executable),
         *("--out-dir", place, place / "saga"),
@@ -90,6 +93,25 @@ def test_a_service_with_a_barrier_of_its_own_needs_no_extra(alone: Path) -> None
 def test_its_extra_asks_for_no_other_versions_than_the_application() -> None:
     extra = read(ENGINE)["optional-dependencies"]["postgres"]
     assert set(extra) <= set(read(ROOT)["dependencies"])
+
+
+def test_the_application_requires_it_as_any_library_and_both_install_from_here(
+    tmp_path: Path,
+) -> None:
+    """Its locks leave it out, as they know released packages only."""
+    (extras,) = (
+        re.findall(r"\w+", found[1])
+        for needed in read(ROOT)["dependencies"]
+        if (found := re.fullmatch(r"temporal-saga\[(.*)\]", needed))
+    )
+    assert set(extras) == set(read(ENGINE)["optional-dependencies"])
+    offline = ("--quiet", "--dry-run", "--no-index", "--no-build-isolation")
+    copy_sources(ENGINE, tmp_path / "saga")
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, tmp_path)
+    run(*(sys.executable, "-m", "pip", "install"), *offline, "./saga", ".", cwd=tmp_path)
+    for lock in ROOT.glob("requirements*.lock"):
+        assert not re.search(r"^(temporal-saga|\.|/|file:)", lock.read_text(), re.MULTILINE), lock
 
 
 def read(place: Path) -> dict[str, Any]:
