@@ -123,9 +123,14 @@ def auth_settings() -> AuthSettings:
 
 @asynccontextmanager
 async def open_backend(
-    auth: AuthSettings, locations: ServiceLocations, to_temporal: Connecting, *, work: bool
+    settings: ApiSettings,
+    auth: AuthSettings,
+    locations: ServiceLocations,
+    to_temporal: Connecting,
+    *,
+    work: bool,
 ) -> AsyncIterator[Backend]:
-    """The backend from the environment. Connections are made when first needed.
+    """The backend by these settings. Connections are made when first needed.
 
     With `work` there are workers in this process: orders that are accepted here are begun here,
     with the answer to their start (docs/adr/0061-eager-start.md).
@@ -147,7 +152,6 @@ async def open_backend(
             leeway=auth.api_auth_leeway,
             max_bytes=auth.api_auth_max_token_bytes,
         )
-        settings = ApiSettings()
         backend = Backend.of(
             client,
             services,
@@ -180,6 +184,28 @@ def run_api(
 
     `extend` adds to the backend what the routes of `installs` need.
     """
+    options = _parse_arguments()
+    if options.work and VersionSettings().temporal_worker_build_id:
+        sys.exit(WORKS_IN_NO_VERSION)
+    if options.work and (wrong := findings()):
+        sys.exit("\n".join(str(finding) for finding in wrong))
+    allow_many_connections()
+    settings, auth = ApiSettings(), auth_settings()
+    locations = ServiceLocationSettings().locations()
+    try:
+        demand_keys()
+    except KeysUnusable as error:
+        sys.exit(str(error))
+    with telemetry_of("api", replay_safe) as telemetry:
+        runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
+        client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))
+        opening = partial(open_backend, settings, auth, locations, client, work=options.work)
+        app = create_app(extend(opening), *installs)
+        serve_handbook(app, settings.api_handbook)
+        serve(app, options.host, options.port, options.drain)
+
+
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="saga-api", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8000, type=int)
@@ -188,24 +214,7 @@ def run_api(
         "--metrics-port", type=int, help="serve metrics of Temporal's SDK on loopback"
     )
     drain_option(parser)
-    options = parser.parse_args()
-    if options.work and VersionSettings().temporal_worker_build_id:
-        sys.exit(WORKS_IN_NO_VERSION)
-    if options.work and (wrong := findings()):
-        sys.exit("\n".join(str(finding) for finding in wrong))
-    allow_many_connections()
-    auth, locations = auth_settings(), ServiceLocationSettings().locations()
-    try:
-        demand_keys()
-    except KeysUnusable as error:
-        sys.exit(str(error))
-    with telemetry_of("api", replay_safe) as telemetry:
-        runtime = runtime_of(options.metrics_port, json_logs=telemetry.json_logs)
-        client = partial(connect, runtime=runtime, identity="api", plugins=plugins(telemetry))
-        opening = partial(open_backend, auth, locations, client, work=options.work)
-        app = create_app(extend(opening), *installs)
-        serve_handbook(app, ApiSettings().api_handbook)
-        serve(app, options.host, options.port, options.drain)
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
