@@ -17,7 +17,6 @@ from rich.markup import escape
 from cli.bench import bench
 from cli.demo import demo
 from cli.events.app import app as events
-from cli.exit import run_and_end
 from cli.graph import graph
 from cli.operate.app import install
 from cli.operate.user import app as user
@@ -31,6 +30,7 @@ from cli.services import services
 from cli.trace import trace
 from cli.verify import verify
 from cli.worker import worker
+from infrastructure.temporal.program import run_and_end
 from local_stack.commands import status as stack_status
 from local_stack.commands.doctor import examine
 from local_stack.commands.down import down as stop_stack

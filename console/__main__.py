@@ -4,11 +4,12 @@ from api.__main__ import run_api
 from console.dependencies import with_console
 from console.mount import install
 from console.settings import from_environment
+from infrastructure.temporal.program import run_and_end
 
 
 def main() -> None:
     """Entry point."""
-    run_api(lambda opening: with_console(opening, from_environment()), install)
+    run_and_end(lambda: run_api(lambda opening: with_console(opening, from_environment()), install))
 
 
 if __name__ == "__main__":

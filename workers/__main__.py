@@ -17,6 +17,7 @@ from infrastructure.security.key_ring import KeysUnusable
 from infrastructure.telemetry.setup import telemetry_of
 from infrastructure.telemetry.temporal import plugins, replay_safe
 from infrastructure.temporal.client import connect, runtime_of
+from infrastructure.temporal.program import run_and_end
 from saga.lint import MissingSearchAttributes, check_search_attributes
 from services.composition import Services, breakers_of, open_services_at
 from services.locations import ServiceLocationSettings
@@ -93,8 +94,8 @@ async def _work(
     await work(workers)
 
 
-def main() -> None:
-    """Entry point."""
+def work_until_stopped() -> None:
+    """Until it is told to stop. SystemExit, with what to do, if this process cannot work."""
     if wrong := findings():
         sys.exit("\n".join(str(finding) for finding in wrong))
     options = arguments()
@@ -108,6 +109,11 @@ def main() -> None:
             asyncio.run(run(options, joining))
         except (KeysUnusable, MissingSearchAttributes, NamespaceMissing, NamespaceTaken) as error:
             sys.exit(str(error))
+
+
+def main() -> None:
+    """Entry point."""
+    run_and_end(work_until_stopped)
 
 
 if __name__ == "__main__":

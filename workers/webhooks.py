@@ -29,6 +29,7 @@ from infrastructure.settings import EventSettings, WebhookSettings
 from infrastructure.telemetry.setup import telemetry_of
 from infrastructure.telemetry.temporal import plugins, replay_safe
 from infrastructure.temporal.client import connect
+from infrastructure.temporal.program import run_and_end
 from saga.participant.activity_errors import ServiceErrors
 from services.event.deliveries import CONSUMER, Deliveries
 from services.event.pending import PendingDeliveries
@@ -142,11 +143,16 @@ async def _connect_patiently(traced: Sequence[Plugin]) -> Client:
     raise AssertionError  # it is left by a cancel only
 
 
-def main() -> None:
-    """Entry point."""
+def deliver_until_stopped() -> None:
+    """Until it is told to stop."""
     options = arguments()
     with telemetry_of("webhooks", replay_safe) as telemetry:
         asyncio.run(run(options, plugins(telemetry)))
+
+
+def main() -> None:
+    """Entry point."""
+    run_and_end(deliver_until_stopped)
 
 
 if __name__ == "__main__":

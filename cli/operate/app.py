@@ -8,7 +8,6 @@ from functools import partial
 
 import typer
 
-from cli.exit import run_and_end
 from cli.operate.audit import audit
 from cli.operate.deploy.app import app as deploy
 from cli.operate.explain import explain
@@ -17,6 +16,7 @@ from cli.operate.replay import replay
 from cli.operate.reset_preview import reset_preview
 from cli.operate.resolve_cancel_return import cancel, resolve, return_orders
 from cli.operate.stuck import list_stuck_sagas
+from infrastructure.temporal.program import run_and_end
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "stuck": list_stuck_sagas,

@@ -16,6 +16,7 @@ from infrastructure.telemetry.setup import telemetry_of
 from infrastructure.temporal.client import namespace_of
 from infrastructure.temporal.codec_settings import PayloadSettings
 from infrastructure.temporal.data_converter import readable_encryptor
+from infrastructure.temporal.program import run_and_end
 
 
 class CodecSettings(BaseSettings):
@@ -46,8 +47,8 @@ async def serve(host: str, port: int) -> None:
         await uvicorn.Server(config).serve()
 
 
-def main() -> None:
-    """Entry point."""
+def serve_until_stopped() -> None:
+    """As the command line says. SystemExit, with what to do, if its keys cannot be used."""
     parser = argparse.ArgumentParser(prog="saga-codec-server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", default=8234, type=int)
@@ -57,6 +58,11 @@ def main() -> None:
             asyncio.run(serve(options.host, options.port))
         except KeysUnusable as error:
             sys.exit(str(error))
+
+
+def main() -> None:
+    """Entry point."""
+    run_and_end(serve_until_stopped)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ every program of ours does: TEMPORAL_* and profiles.
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from datetime import timedelta
@@ -24,6 +23,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.names import SEARCH_ATTRIBUTES
+from infrastructure.temporal.program import run_and_end
 
 PATIENCE = 45.0
 POLL = 0.1
@@ -103,16 +103,16 @@ async def set_up(days: int | None) -> str | None:
     return None
 
 
-def main() -> None:
-    """Entry point."""
+def register_and_tell() -> None:
+    """As the command line says. SystemExit, with what to do, if it could not be done."""
     parser = argparse.ArgumentParser(prog="saga-search-attributes", description=__doc__)
     parser.add_argument("--make-namespace", type=int, metavar="DAYS", help="keep histories so long")
-    problem = asyncio.run(set_up(parser.parse_args().make_namespace))
-    sys.stderr.write(f"{problem}\n" if problem else "")
-    sys.stderr.flush()
-    # Without the interpreter's own ending, which a thread of the client may turn into an abort
-    # (temporalio/sdk-python issue 300).
-    os._exit(1 if problem else 0)
+    sys.exit(asyncio.run(set_up(parser.parse_args().make_namespace)))
+
+
+def main() -> None:
+    """Entry point."""
+    run_and_end(register_and_tell)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -53,3 +54,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser("python -m travel", description=__doc__)
     parser.add_argument("--decline", action="store_true", help="the traveller says no")
     asyncio.run(main(approved=not parser.parse_args().decline))
+    sys.stdout.flush()
+    os._exit(0)  # a thread of Temporal's client may turn the interpreter's ending into an abort
