@@ -36,7 +36,7 @@ async def test_past_the_bound_new_orders_wait_and_replays_do_not(world: World) -
                 break
             gates.append(gate)
             placed.append(late)
-        assert 1 <= len(placed) <= ROOM
+        assert 1 <= len(placed) <= most  # those that were there may have ended meanwhile
         assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
         assert 1 <= int(refused.headers["retry-after"]) <= 15
         again = [await post(http, key, body) for key in placed]  # of which nothing is recorded yet
