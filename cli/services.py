@@ -12,8 +12,8 @@ from rich.table import Table
 
 from infrastructure.registry.registry import Registered
 from infrastructure.settings import RegistrySettings, with_driver
-from local_stack.environment import REGISTRY
 from local_stack.errors import StackError
+from local_stack.program_settings import REGISTRY
 from local_stack.state import state_file
 from saga.participant import Unavailable
 

@@ -1,24 +1,19 @@
 """The environment of the stack's processes: where its parts are, and nothing that misleads."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from contracts.names import DATABASES, SERVICES
 from local_stack.envoy import SOCKET
 from local_stack.options import HOST, ExternalServices, Options, Ports, database_variable
+from local_stack.program_settings import CALLERS, REGISTRY
 from local_stack.secrets import signing_keys
 from local_stack.secrets.passwords import Credentials
-from local_stack.secrets.payload_keys import PERSONS
-from local_stack.secrets.payload_keys import VARIABLES as PAYLOADS
 from local_stack.secrets.signing_keys import BETWEEN_SERVICES
 from local_stack.state_dir import StateDir
 
-REGISTRY = "REGISTRY_DATABASE_URL"
-VARIABLES = (*(database_variable(database) for database in DATABASES), REGISTRY)
 ALLOWED = "WEBHOOK_ALLOWED_NETWORKS"  # receivers are on this machine, if nothing else is said
-EVENTS = database_variable("event")
 VERSION = ("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")  # of the workers' code
-PROVIDER = ("PAYMENT_PROVIDER_URL", "PAYMENT_PROVIDER_KEY")
 
 
 def of_the_stack(
@@ -46,39 +41,17 @@ def _url(role: str, options: Options, credentials: Credentials) -> str:
     return f"postgresql://{role}:{credentials.roles[role]}@{HOST}:{options.ports.postgres}/{role}"
 
 
-def of_callers(env: Mapping[str, str], ports: Ports, layout: StateDir) -> dict[str, str]:
-    """Of who calls services that are processes of their own: where they are, and no database."""
+def of_split_services(ports: Ports, layout: StateDir) -> dict[str, str]:
+    """Where services are that are processes of their own, and the keys of tokens between them."""
     places = {
         f"{service.upper()}_SERVICE_URL": f"http://{HOST}:{ports.service(service)}"
         for service in SERVICES
     }
-    key = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_KEY": str(layout.service_key)}
-    return _without(env, VARIABLES, PROVIDER, PERSONS) | places | key
-
-
-def with_events(env: Mapping[str, str], whole: Mapping[str, str]) -> dict[str, str]:
-    """The same, and the event database, in which the API keeps webhooks."""
-    return {**env, EVENTS: whole[EVENTS]}
-
-
-def of_webhooks(env: Mapping[str, str]) -> dict[str, str]:
-    """Of who sends to customers' addresses: no database but that of events, and no provider."""
-    own = {EVENTS: env[EVENTS]}
-    return _without(env, VARIABLES, PROVIDER, PERSONS) | own
-
-
-def of_service(env: Mapping[str, str], service: str, layout: StateDir) -> dict[str, str]:
-    """Of a service's instance: its own database, the registry, and whose tokens it takes."""
-    own = {database_variable(service): env[database_variable(service)], REGISTRY: env[REGISTRY]}
-    keys = {"SERVICE_AUTH_ISSUER": BETWEEN_SERVICES, "SERVICE_AUTH_JWKS": str(layout.service_jwks)}
-    kept = {"payment": PROVIDER, "user": PERSONS}.get(service)
-    hidden = [variable for variable in (VARIABLES, PAYLOADS, PROVIDER, PERSONS) if variable != kept]
-    return _without(env, *hidden) | own | keys
-
-
-def of_discovery(env: Mapping[str, str]) -> dict[str, str]:
-    """Of who watches over the instances."""
-    return _without(env, VARIABLES, PAYLOADS, PROVIDER, PERSONS) | {REGISTRY: env[REGISTRY]}
+    return places | {
+        "SERVICE_AUTH_ISSUER": BETWEEN_SERVICES,
+        CALLERS: str(layout.service_key),
+        "SERVICE_AUTH_JWKS": str(layout.service_jwks),
+    }
 
 
 def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> dict[str, str]:
@@ -100,16 +73,6 @@ def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> di
     metrics = (f"{name}=http://{HOST}:{port}/metrics" for name, port in places)
     ours["CONSOLE_METRICS"] = " ".join(metrics)
     return ours | {name: value for name, value in env.items() if name in ours}
-
-
-def of_codec(env: Mapping[str, str]) -> dict[str, str]:
-    """Of the codec server: keys of payloads, and no database."""
-    return _without(env, VARIABLES, PROVIDER, PERSONS)
-
-
-def _without(env: Mapping[str, str], *groups: Sequence[str]) -> dict[str, str]:
-    hidden = {name for group in groups for name in group}
-    return {name: value for name, value in env.items() if name not in hidden}
 
 
 def inherit_environment(

@@ -13,6 +13,7 @@ from local_stack import environment, envoy, tracing
 from local_stack.options import HOST, ExternalServices, Options
 from local_stack.postgres import cluster
 from local_stack.postgres.server import Postgres
+from local_stack.program_settings import confine
 from local_stack.programs import Programs
 from local_stack.secrets import payload_keys, signing_keys
 from local_stack.secrets.passwords import Credentials, load_or_make
@@ -48,6 +49,8 @@ def make_plan(
         signing_keys.make_service_key(layout)
     traced = tracing.environment(layout.spans if options.tracing else None)
     all_of_it = environment.inherit_environment(options, given, environ) | ours | traced
+    if options.split:
+        all_of_it |= environment.of_split_services(options.ports, layout)
     planner = _Planner(options, given, layout, credentials, all_of_it)
     return Plan(
         tracing.name_services(planner.stages(programs)), ours, urls(options, given, ours), issuer
@@ -72,25 +75,17 @@ class _Planner:
             return (needs, serve)
         return (needs, self._split.lanes(programs.service, programs.discovery), serve)
 
-    @property
-    def _keyless(self) -> Mapping[str, str]:
-        """The environment of who does not read payloads."""
-        return payload_keys.without_keys(self.env)
+    def _env(self, program: str = "") -> Mapping[str, str]:
+        """What this program has of the environment; what is not ours has nothing that opens any."""
+        return confine(self.env, program, split=self.options.split)
 
     @property
     def _split(self) -> SplitServices:
         return SplitServices(self.options, self.layout, self.env)
 
-    @property
-    def _caller_env(self) -> Mapping[str, str]:
-        """The environment of who calls services, in process or elsewhere."""
-        if not self.options.split:
-            return self.env
-        return environment.of_callers(self.env, self.options.ports, self.layout)
-
     def _databases(self, programs: Programs) -> Lane:
-        migrations = self._job("migrations", programs.migrations)
-        sealing = self._job("personal data", programs.encryption)
+        migrations = self._job("migrations", programs.migrations, "saga-migrate")
+        sealing = self._job("personal data", programs.encryption, "saga-encrypt-users")
         if self.given.all_databases(split=self.options.split):
             return (migrations, sealing)
         place = cluster.locate(self.layout.path)
@@ -105,7 +100,7 @@ class _Planner:
         if self.given.temporal is not None:
             return ((attributes,),)
         ports = self.options.ports
-        file, env = self.layout.temporal, self._keyless
+        file, env = self.layout.temporal, self._env()
         codec = f"http://{HOST}:{ports.codec}" if self.options.encrypt else None
         durable = self.options.durable
         server = temporal.server(
@@ -121,14 +116,14 @@ class _Planner:
         key = {"SANDBOX_KEY": self.credentials.provider_key}
         check = readiness.answers(HOST, port, "/health")
         argv = (*programs.provider, *place)
-        return ((Child("provider", argv, {**self._keyless, **key}, check, rank=2),),)
+        return ((Child("provider", argv, {**self._env(), **key}, check, rank=2),),)
 
     def _api(self, programs: Programs) -> Child:
         port = self.options.ports.api
         argv = (*programs.api, "--host", HOST, "--port", str(port), *self._own_worker())
         check = readiness.answers(HOST, port, "/health/ready")
         looked_at = environment.of_console(self.options, self.layout, self.env)
-        env = environment.with_events(self._caller_env, self.env) | looked_at
+        env = {**self._env("saga-api"), **looked_at}
         return Child("api", argv, env, check, grace=40.0, rank=5)
 
     def _own_worker(self) -> tuple[str, ...]:
@@ -144,8 +139,8 @@ class _Planner:
         ports = self.options.ports
         places = (ports.gateway, ports.api, ports.metrics_base)
         mesh = self._split.mesh() if self.options.split else None
-        edge = envoy.configure_gateway(self.layout, places, self._keyless, mesh)
-        return (envoy.lane(edge, self.layout, self._keyless),)
+        edge = envoy.configure_gateway(self.layout, places, self._env(), mesh)
+        return (envoy.lane(edge, self.layout, self._env()),)
 
     def _codec(self, programs: Programs) -> Stage:
         if not self.options.encrypt:
@@ -153,7 +148,7 @@ class _Planner:
         port = self.options.ports.codec
         argv = (*programs.codec, "--host", HOST, "--port", str(port))
         check = readiness.answers(HOST, port, "/health/live")
-        return ((Child("codec", argv, environment.of_codec(self.env), check, rank=7),),)
+        return ((Child("codec", argv, self._env("saga-codec-server"), check, rank=7),),)
 
     def _worker(self, programs: Programs, n: int) -> Child:
         ports, name = self.options.ports, f"worker-{n}"
@@ -161,21 +156,20 @@ class _Planner:
         places = ("--metrics-port", str(metrics), "--health-port", str(health))
         argv = (*programs.worker, "--identity", name, *places)
         check = readiness.answers(HOST, health, "/health/ready")
-        return Child(name, argv, self._caller_env, check, grace=25.0, rank=6)
+        return Child(name, argv, self._env("saga-worker"), check, grace=25.0, rank=6)
 
     def _relay(self, programs: Programs) -> Child:
         health = self.options.ports.health_base
         argv = (*programs.relay, "--health-port", str(health))
         check = readiness.answers(HOST, health, "/health/ready")
-        return Child("relay", argv, self._keyless, check, rank=7)
+        return Child("relay", argv, self._env("saga-relay"), check, rank=7)
 
     def _webhooks(self, programs: Programs) -> Child:
         health = self.options.ports.health_of_webhooks(self.options.workers)
         argv = (*programs.webhooks, "--health-port", str(health))
         check = readiness.answers(HOST, health, "/health/ready")
-        env = environment.of_webhooks(self.env)
-        return Child("webhooks", argv, env, check, grace=25.0, rank=6)
+        return Child("webhooks", argv, self._env("saga-webhooks"), check, grace=25.0, rank=6)
 
-    def _job(self, name: str, argv: tuple[str, ...]) -> Job:
-        child = Child(name, argv, self.env)
+    def _job(self, name: str, argv: tuple[str, ...], program: str = "") -> Job:
+        child = Child(name, argv, self._env(program))
         return Job(name, partial(run_to_end, child, self.layout.log(name.replace(" ", "-"))))

@@ -11,9 +11,9 @@ from contracts.names import SERVICES
 from infrastructure.envoy.builders import Address
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.envoy.mesh import ServiceMesh, balancing_by
-from local_stack import environment
 from local_stack.errors import StackError
 from local_stack.options import HOST, Options
+from local_stack.program_settings import confine
 from local_stack.state_dir import StateDir
 from local_stack.supervision import readiness
 from local_stack.supervision.child import Child, Lane, Stage
@@ -37,7 +37,7 @@ class SplitServices:
                 *(*discovery, "--endpoints", str(self.layout.endpoints)),
                 *("--metrics-port", str(self.options.ports.discovery)),
             ),
-            environment.of_discovery(self.env),
+            confine(self.env, "saga-discovery"),
             rank=RANK,
         )
         instances: list[Lane] = [
@@ -64,7 +64,7 @@ class SplitServices:
         return Child(
             name,
             (*argv[:-1], f"{argv[-1]}-{service}", *place),
-            environment.of_service(self.env, service, self.layout),
+            confine(self.env, f"saga-service-{service}"),
             readiness.answers(HOST, port, "/health/ready"),
             grace=20.0,
             rank=RANK,

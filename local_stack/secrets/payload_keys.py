@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from infrastructure.security.key_ring import new_key, serialize_keys
 from local_stack.errors import StackError
 from local_stack.options import Options
+from local_stack.program_settings import PAYLOADS, PERSONS
 from local_stack.state_dir import StateDir, write_private
 
-FILE, KEYS, MODE = VARIABLES = ("PAYLOAD_KEYS_FILE", "PAYLOAD_KEYS", "PAYLOAD_ENCRYPTION")
-PERSONS = USER_FILE, USER_KEYS = ("USER_KEYS_FILE", "USER_KEYS")
+FILE, KEYS, MODE = PAYLOADS
+USER_FILE, _ = PERSONS
 DISCREET = {"LOG_ERRORS": "types"}  # of processes without keys, too
 
 
@@ -30,7 +31,7 @@ def environment(options: Options, layout: StateDir, environ: Mapping[str, str]) 
     could no longer be read.
     """
     if environ.get(FILE) or environ.get(KEYS):
-        return {name: environ[name] for name in VARIABLES if environ.get(name)} | DISCREET
+        return {name: environ[name] for name in PAYLOADS if environ.get(name)} | DISCREET
     if not layout.payload_keys.exists():
         if not options.encrypt:
             return {}
@@ -52,9 +53,3 @@ def persons(options: Options, layout: StateDir, environ: Mapping[str, str]) -> d
             return {}
         write_private(layout.user_keys, serialize_keys((new_key(datetime.now(UTC)),)))
     return {USER_FILE: str(layout.user_keys)}
-
-
-def without_keys(env: Mapping[str, str]) -> dict[str, str]:
-    """For programs that are not to read any of it, Temporal's server first of all."""
-    hidden = {*VARIABLES, *PERSONS}
-    return {name: value for name, value in env.items() if name not in hidden}

@@ -21,6 +21,7 @@ from infrastructure.envoy.jwks_source import KeySource
 from infrastructure.envoy.settings import GatewaySettings
 from local_stack import environment
 from local_stack import envoy as gateway
+from local_stack.program_settings import confine
 from local_stack.programs import program
 from local_stack.state_dir import StateDir
 from local_stack.supervision import readiness as ready
@@ -114,7 +115,7 @@ async def around(stack: Stack, folder: Path) -> AsyncIterator[Cluster]:
     cluster = Cluster(stack)
     layout = StateDir(stack.state_dir)
     whole = {**os.environ, **stack.state.environment}
-    calling = environment.of_callers(whole, stack.state.ports, layout)
+    whole |= environment.of_split_services(stack.state.ports, layout)
     async with AsyncExitStack() as started:
 
         async def begin(child: Child) -> Part:
@@ -125,10 +126,10 @@ async def around(stack: Stack, folder: Path) -> AsyncIterator[Cluster]:
         for n, port in enumerate(apis, 1):
             argv = program("saga-api", "--port", str(port), "--drain", str(DRAIN))
             check = ready.answers(HOST, port, "/health/ready")
-            env = environment.with_events(calling, whole)
+            env = confine(whole, "saga-api")
             cluster.apis.append(await begin(Child(f"our-api-{n}", argv, env, check, grace=40.0)))
         for queue in Queue:
-            cluster.workers.append(await begin(_worker(queue, calling)))
+            cluster.workers.append(await begin(_worker(queue, confine(whole, "saga-worker"))))
         for n in (1, 2):
             cluster.entries.append(await _entry(folder / f"edge-{n}", n, apis, whole, begin))
         yield cluster
