@@ -32,8 +32,8 @@ help: ## List the targets
 
 ## Daily
 
-run: setup ## Set up from nothing, then start the whole stack
-	$(BIN)/saga up
+run: setup ## Set up from nothing, then start the whole stack; ARGS="--port-offset 1000" and the like
+	$(BIN)/saga up $(ARGS)
 
 # All but the long ones; with SUITE=, one of those.
 test: setup-dev ## Run all tests but the long ones; SUITE=name runs one of those below, TESTS=path a part

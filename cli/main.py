@@ -47,21 +47,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(order.app, name="order")
-app.add_typer(events, name="events")
-app.add_typer(keys, name="keys")
-app.add_typer(user, name="user")
-app.command()(bench)
-app.command()(demo)
-app.command()(graph)
-app.command()(token)
-app.command()(trace)
-app.command()(verify)
-app.command()(worker)
-app.command()(record)
-app.command()(services)
-app.command("secrets")(make_secrets)
-install(app)
+# The help shows commands by what one wants to do, in this order.
+START, ORDERS, OPERATE, PROVE, DEVELOP = "Start", "Orders", "Operate", "Prove", "Develop"
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help="Listen here on 127.0.0.1")]
 Base = Annotated[int, typer.Option(min=1, max=65000, help="Worker n listens on this plus n")]
@@ -74,7 +61,7 @@ STATE_DIR = Path(".saga")
 DEFAULT = Ports()
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def up(
     context: typer.Context,
     *,
@@ -103,6 +90,9 @@ def up(
     topology: Annotated[Topology, typer.Option(help="Where the services run")] = Topology.MONOLITH,
     scale: Annotated[list[str], typer.Option(help="SERVICE=N: so many instances of it")] = [],  # noqa: B006 - typer's way
     services_base_port: ServicesBase = DEFAULT.services_base,
+    port_offset: Annotated[
+        int, typer.Option(min=0, help="Move every port that is not given by so much")
+    ] = 0,
 ) -> None:
     """Start the whole stack, and keep it up until Ctrl-C.
 
@@ -111,7 +101,7 @@ def up(
     REGISTRY_DATABASE_URL,
     PAYMENT_PROVIDER_URL or API_AUTH_JWKS.
     """
-    ports = Ports(
+    given = Ports(
         gateway=gateway_port,
         api=api_port,
         temporal=temporal_port,
@@ -123,6 +113,7 @@ def up(
         health_base=health_base_port,
         services_base=services_base_port,
     )
+    ports = given.move_defaults(port_offset)
     instances = parse_scale(scale)
     from local_stack.commands.up import up as run_stack  # noqa: PLC0415 - heavy
 
@@ -142,13 +133,13 @@ def up(
     raise typer.Exit(run_stack(options, os.environ, Reporter(LastingConsole()), programs))
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def down(state_dir: StateFolder = STATE_DIR) -> None:
     """Stop the stack, or end what a killed one left running."""
     typer.echo(stop_stack(state_dir.absolute()))
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
     """Show what runs. Exit code 0 if all of it does, 3 if not."""
     found = stack_status.status(state_dir.absolute())
@@ -163,7 +154,7 @@ def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
     raise typer.Exit(0 if found["up"] else DEGRADED)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def doctor(
     state_dir: StateFolder = STATE_DIR, workers: Workers = 2, as_json: AsJson = False
 ) -> None:
@@ -180,6 +171,23 @@ def doctor(
             if not found.ok:
                 console.print(f"  [yellow]→ {escape(found.fix)}[/]")
     raise typer.Exit(0 if all(found.ok for found in findings) else 1)
+
+
+app.command(rich_help_panel=START)(demo)
+app.command(rich_help_panel=START)(token)
+app.command("secrets", rich_help_panel=START)(make_secrets)
+app.add_typer(order.app, name="order", rich_help_panel=ORDERS)
+app.add_typer(user, name="user", rich_help_panel=ORDERS)
+install(app, OPERATE)
+app.command(rich_help_panel=OPERATE)(trace)
+app.command(rich_help_panel=OPERATE)(services)
+app.add_typer(events, name="events", rich_help_panel=OPERATE)
+app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
+app.command(rich_help_panel=PROVE)(verify)
+app.command(rich_help_panel=PROVE)(bench)
+app.command(rich_help_panel=DEVELOP)(graph)
+app.command(rich_help_panel=DEVELOP)(record)
+app.command(rich_help_panel=DEVELOP)(worker)
 
 
 def main(programs: Programs | None = None) -> None:

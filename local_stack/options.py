@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from contracts.names import DATABASES, SERVICES
 from local_stack.errors import StackError
@@ -39,6 +39,18 @@ class Ports(BaseModel, frozen=True):
     metrics_base: int = Field(default=9100, ge=1, le=65000)
     health_base: int = Field(default=9200, ge=1, le=65000)
     services_base: int = Field(default=8500, ge=1, le=65000)
+
+    def move_defaults(self, offset: int) -> "Ports":
+        """Those that are as by default move by so much. StackError if one ends above 65535."""
+        usual, given = Ports().model_dump(), self.model_dump()
+        moved = {name: port + offset * (port == usual[name]) for name, port in given.items()}
+        try:
+            return Ports(**moved)
+        except ValidationError as error:
+            name = error.errors()[0]["loc"][0]
+            raise StackError(
+                f"--port-offset {offset}: {name} would be at {moved[str(name)]}; ports end at 65535"
+            ) from error
 
     def service(self, name: str) -> int:
         """Where a service is called, whichever instance answers."""

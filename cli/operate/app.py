@@ -31,11 +31,11 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def install(app: typer.Typer) -> None:
-    """Add the operators' commands to an app."""
+def install(app: typer.Typer, panel: str | None = None) -> None:
+    """Add the operators' commands to an app; its help shows them in this panel."""
     for name, command in COMMANDS.items():
-        app.command(name)(command)
-    app.add_typer(deploy, name="deploy")
+        app.command(name, rich_help_panel=panel)(command)
+    app.add_typer(deploy, name="deploy", rich_help_panel=panel)
 
 
 def main() -> None:
