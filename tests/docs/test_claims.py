@@ -12,7 +12,6 @@ from api.__main__ import AuthSettings
 from api.security.authentication import Scope
 from cli.main import app
 from contracts.names import SEARCH_ATTRIBUTES
-from contracts.orders import OrderStatus
 from infrastructure.envoy.settings import PREFIX, GatewaySettings
 from infrastructure.http.circuit_breaker import Limits
 from infrastructure.postgres.database import SERVER_SETTINGS
@@ -31,7 +30,6 @@ from tests.docs.markdown import (
     GATEWAY,
     PAYMENT_METHODS,
     PORTS,
-    README,
     ROOT,
     anchors,
     links,
@@ -166,10 +164,6 @@ def test_the_page_on_payment_methods_lists_all() -> None:
         if how.decline:
             row = next(row for row in table_rows(PAYMENT_METHODS) if f"`{name}`" in row[0])
             assert row[1] == f"rejected: `{how.decline.decline_code}`"
-
-
-def test_the_readme_lists_all_statuses() -> None:
-    assert first_column(README, "status") == set(OrderStatus)
 
 
 def test_the_page_on_ports_has_those_of_the_local_stack() -> None:

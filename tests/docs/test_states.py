@@ -1,7 +1,11 @@
-"""`docs/states.md` has every state of the code, and says of each what the code says."""
+"""`docs/states.md` has every state of the code, and says of each what the code says.
+
+So do the other pages that tell what the status of an order means.
+"""
 
 import re
 from enum import StrEnum
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +15,7 @@ from contracts.payments import PaymentStatus
 from saga.participant import State
 from saga.view import SagaState, StepState
 from services.order.aggregate import FOLDS
-from tests.docs.markdown import ROOT, rows_below
+from tests.docs.markdown import README, ROOT, rows_below
 
 PAGE = ROOT / "docs/states.md"
 TOGETHER = "Which are found together"
@@ -34,11 +38,26 @@ def test_every_state_has_a_row(heading: str, states: type[StrEnum]) -> None:
     assert sorted(named) == sorted(states)
 
 
-def test_the_status_of_an_order_means_what_the_console_says() -> None:
-    for status, is_open, means in rows_below(PAGE, "Order status"):
-        found = OrderStatus(status.strip("`"))
-        assert (is_open == "yes") is found.is_open
-        assert means == STATUS_WORDS[found].means
+def test_a_status_is_open_where_the_page_says_so() -> None:
+    for status, is_open, _ in rows_below(PAGE, "Order status"):
+        assert (is_open == "yes") is OrderStatus(status.strip("`")).is_open
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "column", "missing"),
+    [
+        (PAGE, "Order status", 2, set()),
+        (README, "How an order ends", 1, set()),
+        (ROOT / "docs/failures.md", "How an order ends", 1, {OrderStatus.PENDING}),
+    ],
+    ids=["states", "readme", "failures"],
+)
+def test_a_status_means_what_the_console_says_on_every_page(
+    page: Path, heading: str, column: int, missing: set[OrderStatus]
+) -> None:
+    means = {row[0].strip("`"): row[column] for row in rows_below(page, heading)}
+    told = set(OrderStatus) - missing
+    assert means == {status.value: STATUS_WORDS[status].means for status in told}
 
 
 def test_every_event_of_a_return_has_a_row() -> None:
