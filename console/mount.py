@@ -1,7 +1,7 @@
 """Puts the console into the app: its pages, and the files that they load."""
 
-from fastapi import FastAPI
-from starlette.responses import Response
+from fastapi import FastAPI, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -32,8 +32,16 @@ class Assets(StaticFiles):
         return answer
 
 
+async def lead_to_console(request: Request) -> Response:
+    """Whoever opens the API's address in a browser is looking for the console; 404 to programs."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise HTTPException(404)
+    return RedirectResponse(csrf.PATH, 303)
+
+
 def install(app: FastAPI) -> None:
-    """Serve the console at `/console`."""
+    """Serve the console at `/console`, to which `/` leads."""
+    app.get("/", include_in_schema=False)(lead_to_console)
     for router in PAGES:
         app.include_router(router)
     app.mount(f"{csrf.PATH}/assets", Assets(directory=HERE / "static"), name="console_assets")

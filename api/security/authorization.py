@@ -91,6 +91,7 @@ ROUTE_SCOPES = {
         )
     },
     # everybody
+    "GET /": RequiredScope.NOTHING,  # leads browsers to the console
     "GET /console/sign-in": RequiredScope.NOTHING,
     "POST /console/sign-in": RequiredScope.NOTHING,
     "MOUNT /console/assets": RequiredScope.NOTHING,

@@ -94,6 +94,7 @@ GET  /console/services/live                    401  403         403         403 
 GET  /console/reports                          401  403         403         403         200
 GET  /console/reports/{folder}/{name}          401  403         403         403         404
 POST /console/sign-out                         401  403         403         403         303
+GET  /                                         404  404         404         404         404
 GET  /console/sign-in                          200  200         200         200         200
 POST /console/sign-in                          401  401         401         401         401
 MOUNT /console/assets                          200  200         200         200         200
