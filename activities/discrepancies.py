@@ -13,12 +13,10 @@ from activities.executions import describe
 from contracts.base import Money
 from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
 from contracts.names import workflow_id
-from contracts.orders import RETURN_ABANDONED, Order, OrderService, OrderStatus
-from contracts.payments import Kept, PaymentService, PaymentStatus
+from contracts.orders import BY_HAND, RETURN_ABANDONED, Order, OrderService, OrderStatus
+from contracts.payments import MONEY_STEPS, Kept, PaymentService, PaymentStatus
 from saga.participant import NotFound
 
-MONEY_STEPS = {"charge_payment", "refund_payment"}
-BY_HAND = {"skip", "mark_done"}  # an operator has answered for it
 RETURNS = {"OrderReturnStarted": True, "OrderReturned": True, RETURN_ABANDONED: False}
 REMEDIES = {
     WhyKept.CLOSED: Remedy.REFUND,

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from api.story.step_words import does, undoes
 from console.order_details import OrderDetails
 from console.saga_diagram import Node, Picture
 from console.templating import words
 from contracts.orders import Order, OrderStatus
 from saga import Role, StepKind, StepState
-from workflows.sagas import SAGAS
 
-STEPS = {step.name: step for saga in SAGAS.values() for step in saga.definition}
 QUESTIONS = {Role.FENCE, Role.PROBE}
 ASK = "asks the service again whether it took effect, which decides how the saga goes on"
 TAKEN = {
@@ -34,23 +33,6 @@ class Plan:
     deeds: Sequence[Deed] = ()
     ends: str = ""
     refusal: str = ""
-
-
-def does(step: str, order: Order) -> str:
-    """What a step's action means for this order."""
-    known = STEPS.get(_plain(step))
-    return _fill_in((known and known.does) or f"runs {words(step)}", order)
-
-
-def undoes(step: str, order: Order) -> str:
-    """What a step's compensation means for this order."""
-    known = STEPS.get(_plain(step))
-    return _fill_in((known and known.undoes) or f"undoes {words(step)}", order)
-
-
-def _plain(step: str) -> str:
-    """The step's name, whichever generation of it that is."""
-    return step.partition("#")[0]
 
 
 def plan_cancel(case: OrderDetails) -> Plan:
@@ -116,9 +98,3 @@ def _list_begun(saga: Picture) -> list[Node]:
     """What a cancel would undo, last first."""
     begun = [node for node in saga.nodes if node.action.state in TAKEN and node.undo is not None]
     return [*reversed(begun)]
-
-
-def _fill_in(template: str, order: Order) -> str:
-    number = sum(item.quantity for item in order.items)
-    pieces = f"{number} piece{'s' if number != 1 else ''}"
-    return template.format(total=order.total.format(), pieces=pieces)

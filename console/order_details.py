@@ -14,7 +14,7 @@ from console.sources.activity_attempts import read_tries
 from contracts.event_records import RecordedEvent
 from contracts.names import order_of
 from contracts.orders import Order
-from contracts.payments import Payment, is_at_stake
+from contracts.payments import Payment
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,6 @@ class OrderDetails:
     def is_returning(self) -> bool:
         """Whether a return is under way."""
         return self.facts.is_returning
-
-    @property
-    def money_at_stake(self) -> int:
-        """Minor units that were taken, or perhaps so, while the order is not settled."""
-        staked = is_at_stake(self.payment, self.order.status, is_returning=self.is_returning)
-        return self.order.total.minor if staked else 0
 
 
 async def read_order_details(order_id: str, deps: Backend) -> OrderDetails:

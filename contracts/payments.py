@@ -8,7 +8,6 @@ from typing import Protocol
 from contracts.barrier_records import Epoch
 from contracts.base import Message, Money
 from contracts.names import wire_name
-from contracts.orders import OrderStatus
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
 
@@ -23,6 +22,8 @@ class PaymentStatus(StrEnum):
     REFUNDED = "refunded"
 
 
+# The steps that move money; an operator may have answered for what they left undone.
+MONEY_STEPS = frozenset({"charge_payment", "refund_payment"})
 # With an intent at the provider: money is taken, or may be, as the answer to a charge is awaited.
 HOLDING_STATUSES = (PaymentStatus.CREATED, PaymentStatus.CAPTURED)
 
@@ -56,15 +57,6 @@ class Payment(Message):
     def holds_money(self) -> bool:
         """Whether money was taken and not given back, or perhaps so."""
         return self.intent_id is not None and self.status in HOLDING_STATUSES
-
-
-def is_at_stake(payment: Payment | None, status: OrderStatus, *, is_returning: bool) -> bool:
-    """Whether money is held for an order of this status that is not settled.
-
-    A confirmed order is, unless it is being returned.
-    """
-    unsettled = status is not OrderStatus.CONFIRMED or is_returning
-    return unsettled and payment is not None and payment.holds_money
 
 
 class Captured(Message):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from api.temporal.observed_saga import ObservedSaga
@@ -10,9 +10,8 @@ from api.temporal.saga_gateway import OrderSagas
 from contracts import workflow_io
 from contracts.event_records import RecordedEvent
 from contracts.inventory import Holding
-from contracts.names import return_id, workflow_id
 from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
-from contracts.payments import Payment
+from contracts.payments import Kept, Payment
 from contracts.workflow_io import SAGA_TYPES
 from saga import SagaState
 from saga.participant import NotFound, Unavailable
@@ -21,6 +20,7 @@ from services.composition import Services
 RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
 PLACING, RETURNING = "Placing the order", "Returning it"
 PAYMENT, INVENTORY = "The payment service", "The inventory service"
+PROVIDER = "The payment provider"
 TEMPORAL = "Temporal, or a worker,"
 ENDS = {SagaState.COMPLETED, SagaState.COMPENSATED}
 T = TypeVar("T")
@@ -44,21 +44,31 @@ class OrderFacts:
     """An order, its events, its sagas, its payment and its stock.
 
     The newest saga comes last; none if Temporal has forgotten all. `payment` is None if no charge
-    was begun, `holding` if nothing is reserved. `silent` names who did not answer: what they would
-    know is missing here.
+    was begun, `kept` if the provider was not asked: while the
+    order is at work its money moves, and the payment tells. `silent` names who did not answer: what
+    they would know is missing here.
     """
 
     order: Order
     events: Sequence[RecordedEvent]
     sagas: Sequence[TitledSaga]
     payment: Payment | None
-    holding: Holding | None
+    holdings: Sequence[Holding]
+    kept: Kept | None = None
     silent: Sequence[str] = field(default=())
 
     @property
     def is_returning(self) -> bool:
         """Whether a return is under way, be it in trouble."""
         return any(each.title == RETURNING and not each.has_ended for each in self.sagas)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is on its way as it should be, so that its money is about to move."""
+        placing = (each for each in self.sagas if each.title == PLACING)
+        return self.order.status is OrderStatus.PENDING and any(
+            each.saga.trouble is None and not each.has_ended for each in placing
+        )
 
 
 async def read_facts(order_id: str, services: Services, sagas: OrderSagas) -> OrderFacts:
@@ -71,28 +81,38 @@ async def read_facts(order_id: str, services: Services, sagas: OrderSagas) -> Or
         _answer(_observe(title, saga_id, sagas), TEMPORAL, silent)
         for title, saga_id in _list_sagas(order, events)
     ]
-    payment, holding, observed = await asyncio.gather(
+    payment, holdings, observed = await asyncio.gather(
         _answer(services.payments.for_order(order_id), PAYMENT, silent),
-        _answer(_read_holding(order_id, services), INVENTORY, silent),
+        _answer(services.inventory.list_holdings(_list_ids(order, events)), INVENTORY, silent),
         asyncio.gather(*asked),
     )
     found = [saga for saga in observed if saga is not None]
-    return OrderFacts(order, events, found, payment, holding, sorted(set(silent)))
+    facts = OrderFacts(order, events, found, payment, holdings or ())
+    kept = None
+    if payment is not None and not facts.is_at_work:
+        kept = await _answer(services.payments.kept_of(order_id), PROVIDER, silent)
+    return replace(facts, kept=kept, silent=sorted(set(silent)))
 
 
 def _list_sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str, str]]:
     """The sagas that an order may have had, by title and id, the newest last."""
-    yield PLACING, workflow_id(order.id)
-    for kind in SAGA_TYPES:
-        if kind not in {workflow_io.PLACING, workflow_io.RETURNING}:
-            yield kind.name, kind.first_id(order.id)
-    if RETURNED & {event.type for event in events}:
-        attempt = 1 + sum(event.type == RETURN_ABANDONED for event in events)
-        yield from (
-            (RETURNING, return_id(order.id, number)) for number in (attempt - 1, attempt) if number
-        )
-    elif order.status == OrderStatus.CONFIRMED:
-        yield RETURNING, return_id(order.id)  # begun, and nothing recorded yet
+    titles = {workflow_io.PLACING: PLACING, workflow_io.RETURNING: RETURNING}
+    types = [event.type for event in events]
+    for kind in sorted(SAGA_TYPES, key=lambda kind: kind is workflow_io.RETURNING):
+        if kind is workflow_io.RETURNING and not _may_be_returned(order, types):
+            continue
+        for saga_id in kind.list_ids(order.id, types):
+            yield titles.get(kind, kind.name), saga_id
+
+
+def _may_be_returned(order: Order, event_types: Sequence[str]) -> bool:
+    """Whether a return may have begun, be it that nothing of it is recorded yet."""
+    return order.status is OrderStatus.CONFIRMED or not RETURNED.isdisjoint(event_types)
+
+
+def _list_ids(order: Order, events: Sequence[RecordedEvent]) -> list[str]:
+    types = [event.type for event in events]
+    return [saga_id for kind in SAGA_TYPES for saga_id in kind.list_ids(order.id, types)]
 
 
 async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T | None:
@@ -123,8 +143,3 @@ async def _read_events(order_id: str, services: Services) -> list[RecordedEvent]
         return await services.orders.history(order_id)
     except NotFound:  # accepted, but nothing recorded yet
         return []
-
-
-async def _read_holding(order_id: str, services: Services) -> Holding | None:
-    found = await services.inventory.list_holdings([workflow_id(order_id)])
-    return found[0] if found else None

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 
 from api.story.blocked_steps import BlockedStep, list_blocked
 from api.story.facts import OrderFacts
-from api.story.standing import tell_next, tell_standing
+from api.story.money import MoneyStory, tell_money
+from api.story.settled_by_hand import SettledByHand, list_settled
+from api.story.standing import Standing, tell_next, tell_standing
+from api.story.stock import StockStory, tell_stock
 from api.temporal.troubles import Trouble
 from contracts.base import Message
 from contracts.orders import OrderStatus
@@ -20,15 +23,18 @@ class SagaTrouble(Message):
 class OrderStory(Message):
     """How an order stands (`says`), and what happens `next`, in sentences and in parts.
 
-    `blocked` and `troubles` are what needs a person, and `not_answering` those who did not: what
-    they would know is not told.
+    `blocked` and `troubles` are what needs a person, `settled` what operators have answered for,
+    and `not_answering` those who did not: what they would know is not told.
     """
 
     order_id: str
     status: OrderStatus
     says: str
     next: str
+    money: MoneyStory
+    stock: StockStory
     blocked: Sequence[BlockedStep]
+    settled: Sequence[SettledByHand]
     troubles: Sequence[SagaTrouble]
     not_answering: Sequence[str]
 
@@ -40,13 +46,18 @@ class OrderStory(Message):
 
 def tell_story(facts: OrderFacts) -> OrderStory:
     """The story that these facts make."""
-    blocked = list_blocked(facts)
+    settled = list_settled(facts)
+    money, stock = tell_money(facts, settled), tell_stock(facts)
+    standing = Standing(facts, list_blocked(facts), settled, money, stock)
     return OrderStory(
         order_id=facts.order.id,
         status=facts.order.status,
-        says=tell_standing(facts, blocked),
-        next=tell_next(facts, blocked),
-        blocked=blocked,
+        says=tell_standing(standing),
+        next=tell_next(standing),
+        money=money,
+        stock=stock,
+        blocked=standing.blocked,
+        settled=settled,
         troubles=[
             SagaTrouble(saga_id=each.saga.saga_id, trouble=each.saga.trouble)
             for each in facts.sagas

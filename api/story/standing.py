@@ -1,32 +1,75 @@
 """How an order stands, and what happens next, in sentences."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from api.story.blocked_steps import BlockedStep
 from api.story.facts import PLACING, TEMPORAL, OrderFacts, TitledSaga
+from api.story.money import MoneyState, MoneyStory
+from api.story.settled_by_hand import SettledByHand
 from api.story.status_words import STATUS_WORDS
+from api.story.stock import StockStory
 from contracts.orders import OrderStatus
 from saga import WaitView
 
+NOT_BACK = {MoneyState.HELD, MoneyState.PERHAPS_HELD}
 
-def tell_standing(facts: OrderFacts, blocked: Sequence[BlockedStep]) -> str:
+
+@dataclass(frozen=True)
+class Standing:
+    """An order's facts, and what is made of them, from which the sentences come."""
+
+    facts: OrderFacts
+    blocked: Sequence[BlockedStep]
+    settled: Sequence[SettledByHand]
+    money: MoneyStory
+    stock: StockStory
+
+    @property
+    def contradicts_status(self) -> bool:
+        """Whether money or stock is where the order's status says that it is not.
+
+        What people have settled by a word is not counted.
+        """
+        status, held = self.facts.order.status, self.money.held
+        if status.is_open or held is None:
+            return False
+        if status is OrderStatus.CONFIRMED:
+            return held.minor < self.facts.order.total.minor and not self.facts.is_returning
+        stock = self.stock.pieces if not self.settled else 0
+        return self.money.state in NOT_BACK or bool(stock)
+
+
+def tell_standing(standing: Standing) -> str:
     """How the order stands."""
-    return " ".join(_tell_standing(facts, blocked))
+    return " ".join(_tell_standing(standing))
 
 
-def _tell_standing(facts: OrderFacts, blocked: Sequence[BlockedStep]) -> Iterator[str]:
-    order, placing = facts.order, find_placing(facts)
-    is_carried = placing is not None and placing.saga.trouble is None
-    if order.status.is_open and not is_carried:
+def _tell_standing(standing: Standing) -> Iterator[str]:
+    facts, order = standing.facts, standing.facts.order
+    placing = find_placing(facts)
+    words = STATUS_WORDS[order.status]
+    if order.status.is_open and (placing is None or placing.saga.trouble is not None):
         yield _tell_not_carried(facts, placing)
+    elif not order.status.is_open and (standing.contradicts_status or standing.settled):
+        yield words.bare
+        yield from (each.describe() for each in standing.settled)
+        if standing.contradicts_status:
+            yield f"All the same, {standing.money.says} {standing.stock.says}"
     else:
-        yield STATUS_WORDS[order.status].means
+        yield words.means
+    yield from _tell_sagas(standing, placing)
+
+
+def _tell_sagas(standing: Standing, placing: TitledSaga | None) -> Iterator[str]:
+    """What is wrong with them, as far as the order's status does not say so."""
+    facts, status = standing.facts, standing.facts.order.status
     titles = {each.saga.saga_id: each.title for each in facts.sagas}
     for each in facts.sagas:
-        if each.saga.trouble is not None and (each is not placing or not order.status.is_open):
+        if each.saga.trouble is not None and (each is not placing or not status.is_open):
             yield f"{each.title} does not go on: {each.saga.trouble.why}."
-    for step in blocked:
-        if order.status is not OrderStatus.BLOCKED:
+    for step in standing.blocked:
+        if status is not OrderStatus.BLOCKED:
             what = titles.get(step.saga_id, PLACING)
             yield f"{what} waits for an operator: {step.step} is blocked, as {step.why}."
 
@@ -40,22 +83,32 @@ def _tell_not_carried(facts: OrderFacts, placing: TitledSaga | None) -> str:
     return f"{on_record}, and nothing carries it on: Temporal has no workflow of it."
 
 
-def tell_next(facts: OrderFacts, blocked: Sequence[BlockedStep]) -> str:
+def tell_next(standing: Standing) -> str:
     """What happens next, or what a person has to do."""
-    order, placing = facts.order, find_placing(facts)
+    facts, order = standing.facts, standing.facts.order
     for each in facts.sagas:
         if each.saga.trouble is not None:
             return f"It needs you: {each.saga.trouble.way_out}"
-    if order.status.is_open and placing is None:
+    if order.status.is_open and find_placing(facts) is None:
         if TEMPORAL in facts.silent:
             return "See that Temporal and its workers run: what is open goes on by itself then."
         return "It needs you: have it carried on by saga audit"
-    for step in blocked:
+    for step in standing.blocked:
         words = STATUS_WORDS[OrderStatus.BLOCKED].advice
         return words.format(step=step.step, saga=step.saga_id)
     if order.status is OrderStatus.BLOCKED:
         return "It waits for you: saga stuck says for what"
-    return _tell_going_on(facts) or STATUS_WORDS[order.status].advice.format(id=order.id)
+    return _tell_going_on(facts) or _tell_rest(standing)
+
+
+def _tell_rest(standing: Standing) -> str:
+    """What there is to do about an order of which nothing is at work."""
+    order = standing.facts.order
+    if standing.contradicts_status:
+        return "It needs you: saga audit says what it does about that; see docs/runbooks/ledger.md"
+    if standing.settled and not order.status.is_open:
+        return "Nothing to do, if what was settled by hand is true."
+    return STATUS_WORDS[order.status].advice.format(id=order.id)
 
 
 def _tell_going_on(facts: OrderFacts) -> str:

@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 from contracts.orders import OrderStatus
 
+UNDONE = "Everything that was begun is undone."
+
 
 class StatusWords(NamedTuple):
     """`means`: how the order stands. `advice`: what there is to do, with the order's `{id}`, or the
-    blocked `{step}` and its `{saga}`.
+    blocked `{step}` and its `{saga}`. `bare`: what is true whatever became of money and stock.
     """
 
     means: str
     advice: str
+    bare: str = ""
 
 
 STATUS_WORDS: Mapping[OrderStatus, StatusWords] = {
@@ -26,18 +29,22 @@ STATUS_WORDS: Mapping[OrderStatus, StatusWords] = {
     OrderStatus.CONFIRMED: StatusWords(
         "It was charged once, and the goods are the customer's.",
         "Nothing to do: it is binding. It can be returned: saga return {id}",
+        "It is confirmed.",
     ),
     OrderStatus.REJECTED: StatusWords(
-        "A service said no. Everything that was begun is undone.",
+        f"A service said no. {UNDONE}",
         "Nothing to do: a service said no, and all is undone.",
+        "A service said no.",
     ),
     OrderStatus.CANCELLED: StatusWords(
-        "It was cancelled. Everything that was begun is undone.",
+        f"It was cancelled. {UNDONE}",
         "Nothing to do: all is undone.",
+        "It was cancelled.",
     ),
     OrderStatus.TIMED_OUT: StatusWords(
-        "A step did not succeed in time. Everything that was begun is undone.",
+        f"A step did not succeed in time. {UNDONE}",
         "All is undone. Find out what was down; the customer may order again.",
+        "A step did not succeed in time.",
     ),
     OrderStatus.BLOCKED: StatusWords(
         "It waits for an operator: what must happen was refused.",
@@ -47,5 +54,6 @@ STATUS_WORDS: Mapping[OrderStatus, StatusWords] = {
     OrderStatus.RETURNED: StatusWords(
         "The money went back, and the goods are on the shelf again.",
         "Nothing to do: money and goods went back.",
+        "It is returned on record.",
     ),
 }

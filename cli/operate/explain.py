@@ -19,6 +19,11 @@ RECORDED = {
     ("action", "compensated"): "took effect, and was undone",
     ("action", "tombstone"): "never took effect, and a late attempt will be refused",
 }
+# A charge that was called off may have been made: its service has asked the provider since.
+OF_PAYMENT = {
+    ("action", "tombstone"): "was called off while its outcome was not known; a late attempt will "
+    "be refused",
+}
 
 
 def explain(
@@ -39,7 +44,7 @@ def story(case: OrderDetails) -> Iterator[str]:
         yield from _saga(saga)
     yield from _list_events(case.events)
     yield from _records(case)
-    yield from _stakes(case)
+    yield from _stakes(case.story)
     yield ""
     yield f"Next: {case.story['next']}"
 
@@ -131,19 +136,14 @@ def _records(case: OrderDetails) -> Iterator[str]:
     yield ""
     yield "What the services have on record:"
     for record in case.records:
-        if (words := RECORDED.get((record["op"], record["state"]))) is not None:
+        known = RECORDED | OF_PAYMENT if record["service"] == "payment" else RECORDED
+        if (words := known.get((record["op"], record["state"]))) is not None:
             yield f"  {record['service']}: {record['step']} {words}"
     for service in case.silent:
         yield f"  {service}: does not answer, so what it has is not known"
 
 
-def _stakes(case: OrderDetails) -> Iterator[str]:
+def _stakes(story: Json) -> Iterator[str]:
     yield ""
-    if case.money_held is None:
-        yield "Money: not known."
-    else:
-        held = {**case.order["total"], "minor": case.money_held}
-        status = case.payment["status"] if case.payment else "never asked for"
-        yield f"Money: {money(held)} is held; the payment is {status}."
-    pieces = case.stock_held
-    yield "Stock: not known." if pieces is None else f"Stock: {pieces} pieces are reserved for it."
+    yield f"Money: {story['money']['says']}"
+    yield f"Stock: {story['stock']['says']}"

@@ -15,9 +15,10 @@ from rich.markup import escape
 from cli.client import Api, ApiError
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
-from cli.operate.order_details import DOWN, read_stakes
+from cli.operate.order_details import DOWN
 from cli.operate.temporal import connect
 from contracts.base import format_money
+from contracts.names import order_of
 
 if TYPE_CHECKING:
     from activities.executions import Execution
@@ -85,12 +86,15 @@ def _row(api: Api, saga: "Execution", trouble: "Trouble") -> Stuck:
 def _stakes(api: Api, saga_id: str) -> tuple[int | None, str, int | None]:
     """Money, its currency, and stock."""
     try:
-        case = read_stakes(api, saga_id)
+        story = api.get(f"/v1/orders/{order_of(saga_id)}/story")
     except ApiError as error:
         if error.status not in {404, DOWN}:
             raise
         return (0, "", 0) if error.status == 404 else (None, "", None)
-    return case.money_at_stake(saga_id), case.order["total"]["currency"], case.stock_held
+    staked = story["money"]["at_stake"]
+    if staked is None:
+        return None, "", story["stock"]["pieces"]
+    return staked["minor"], staked["currency"], story["stock"]["pieces"]
 
 
 def _stake(it: Stuck) -> str:

@@ -34,13 +34,13 @@ Deps = Annotated[Backend, Depends(backend)]
 
 @dataclass(frozen=True)
 class WaitingStep:
-    """A step that waits for an operator, since when, and the money that waits with it."""
+    """A step that waits for an operator, since when, and the money that waits with it, if known."""
 
     case: OrderDetails
     saga: Picture
     node: Node
     since: datetime
-    stake: Money
+    stake: Money | None
 
     @property
     def actions(self) -> Sequence[str]:
@@ -92,14 +92,16 @@ async def find_waiting_steps(deps: Backend) -> list[WaitingStep]:
 
     found = await deps.sagas.in_state(SagaState.BLOCKED, MOST)
     each = await asyncio.gather(*(look(row.saga_id) for row in found))
-    return sorted(
-        (item for some in each for item in some), key=lambda it: (-it.stake.minor, it.since)
-    )
+    return sorted((item for some in each for item in some), key=_rank)
+
+
+def _rank(waiting: WaitingStep) -> tuple[int, datetime]:
+    return -waiting.stake.minor if waiting.stake else 0, waiting.since
 
 
 def list_waiting_steps(case: OrderDetails, saga_id: str) -> list[WaitingStep]:
     """The steps of one saga that wait."""
-    stake = Money(minor=case.money_at_stake, currency=case.order.total.currency)
+    stake = case.story.money.at_stake
     return [
         WaitingStep(case, saga, node, _since(case, node), stake)
         for saga in case.sagas

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from api.http.problem_details import Problem, demand_fit
 from api.http.sse import EventStream
 from api.routes import orders, returns
+from api.story.step_words import does, undoes
 from console import explanations
 from console.dependencies import ConsoleBackend, ConsoleDeps
 from console.live_updates import Parts, acquire_stream, stream_updates, wake_on_events
@@ -72,8 +73,8 @@ def _view(case: OrderDetails, deps: ConsoleBackend) -> dict[str, Any]:
         "payment_url": settings.payment_url.format(**ids) if intent else "",
         "can_cancel": not explanations.plan_cancel(case).refusal,
         "can_return": not explanations.plan_return(case).refusal,
-        "does": partial(explanations.does, order=order),
-        "undoes": partial(explanations.undoes, order=order),
+        "does": partial(does, order=order),
+        "undoes": partial(undoes, order=order),
     }
 
 

@@ -26,6 +26,12 @@ RECORD = {
     "recorded_at": "2026-11-24T12:00:01Z",
 }
 
+STORY = {
+    "says": "It is at work.",
+    "next": "It goes on.",
+    "money": {"says": "0.00 EUR is held; no charge was asked for."},
+    "stock": {"says": "2 pieces are reserved for it."},
+}
 BEGUN = {**RECORD, "service": "order", "step": "begin_return"}
 UNDER_WAY = {"name": "begin_return", "state": "running", "attempts": 1, "error": None}
 UNDER_WAY |= {"started_at": "2026-11-24", "finished_at": None}
@@ -39,7 +45,7 @@ class Answering(Api):
     def __init__(self, saga: int | dict[str, Any], events: Sequence[dict[str, Any]] = ()) -> None:
         self._answers: dict[str, Any] = {
             "/v1/orders/ord_1": ORDER,
-            "/v1/orders/ord_1/story": {"says": "It is at work.", "next": "It goes on."},
+            "/v1/orders/ord_1/story": STORY,
             "/v1/orders/ord_1/events": events,
             "/v1/sagas/order-ord_1": saga,
             "/v1/sagas/order-ord_1/records": [RECORD],
@@ -47,8 +53,11 @@ class Answering(Api):
             "/v1/sagas/return-ord_1/records": [],
             "/v1/sagas/return-ord_1-2": RETURN,
             "/v1/sagas/return-ord_1-2/records": [BEGUN],
-            "/v1/payments/ord_1": 404,
         }
+
+    def add_record(self, record: dict[str, Any]) -> None:
+        """Have it on record, too."""
+        self._answers["/v1/sagas/order-ord_1/records"] = [RECORD, record]
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self._answers[path]
@@ -95,3 +104,12 @@ def test_every_saga_that_an_order_has_had_is_told_of_and_no_other() -> None:
 def test_an_error_that_is_no_silence_is_told() -> None:
     with pytest.raises(ApiError, match="403"):
         read_order_details(Answering(403), "ord_1")
+
+
+def test_a_charge_that_was_called_off_is_not_said_to_have_had_no_effect() -> None:
+    """It may have been made: where the money is, the provider knows."""
+    api = Answering(404)
+    called_off = {"service": "payment", "step": "charge_payment", "state": "tombstone"}
+    api.add_record(RECORD | called_off)
+    said = "\n".join(story(read_order_details(api, "ord_1")))
+    assert "payment: charge_payment was called off while its outcome was not known" in said

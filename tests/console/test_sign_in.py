@@ -275,7 +275,7 @@ async def test_pages_show_what_there_is_while_temporal_and_payments_are_down(wor
         order = await http.get(f"/console/orders/{order_id}")
         assert "It was charged once" in order.text
         assert "OrderConfirmed" in order.text
-        assert "Temporal does not answer" in order.text
+        assert "Temporal, or a worker, does not answer" in order.text
         assert "The payment service does not answer" in order.text
         services = await http.get("/console/services")
         assert "Temporal does not answer" in services.text

@@ -10,7 +10,7 @@ from api.overload.load_shedding import LoadShedder
 from api.temporal.start_options import saga_options
 from cli.client import Api, ApiError
 from cli.operate.explain import story
-from cli.operate.order_details import read_order_details, read_stakes
+from cli.operate.order_details import read_order_details
 from cli.operate.reset_preview import steps_again
 from contracts.orders import OrderStatus
 from contracts.workflow_io import HOLDING, HoldOutcome, HoldStockInput  # type: ignore[attr-defined]
@@ -85,9 +85,9 @@ async def test_what_it_holds_is_explained_and_at_stake_until_it_ends(world: Worl
 
     await until(held_more)
     assert (await LoadShedder(world.client, 1).count_open()).open >= 1
-    stakes = await asyncio.to_thread(read_stakes, api, saga_id)
-    assert (stakes.money_at_stake(saga_id), stakes.stock_held) == (0, PIECES)
     case = await asyncio.to_thread(read_order_details, api, order_id)
+    stake, stock = case.story["money"]["at_stake"], case.story["stock"]
+    assert (stake["minor"], stock["pieces"]) == (0, PIECES)
     said = "\n".join(story(case))
     assert f"Its HoldStock saga ({saga_id}) is running." in said
     assert "inventory: set_aside took effect, once" in said
