@@ -1,22 +1,30 @@
 """Judges what the payment provider says of an order's money by what the order has become.
 
+What operators have answered for is told apart from what is amiss.
+
 An order's record is read before the provider is asked: what has ended gave its money back before,
 so a refund that is under way meanwhile is not taken for one that was forgotten.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from temporalio import activity
 from temporalio.client import Client
 
 from activities.executions import describe
+from activities.missing_steps import RESERVED, SOLD
+from contracts.audits import MoneyByHand
 from contracts.base import Money
+from contracts.inventory import InventoryService
 from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
 from contracts.names import workflow_id
+from contracts.order_statistics import Intervention
 from contracts.orders import BY_HAND, RETURN_ABANDONED, Order, OrderService, OrderStatus
 from contracts.payments import MONEY_STEPS, Kept, PaymentService, PaymentStatus
 from saga.participant import NotFound
 
+MOST = 10_000  # words that are looked at, the newest: far more than people say
+PAGE = 500
 RETURNS = {"OrderReturnStarted": True, "OrderReturned": True, RETURN_ABANDONED: False}
 REMEDIES = {
     WhyKept.CLOSED: Remedy.REFUND,
@@ -126,6 +134,63 @@ class Judge:
     async def _is_open(self, saga_id: str) -> bool:
         execution = await describe(self._client, saga_id)
         return execution is not None and execution.is_open
+
+
+class AnswersByHand:
+    """Reads what operators said, and what of it still makes a difference."""
+
+    def __init__(
+        self, orders: OrderService, inventory: InventoryService, payments: PaymentService
+    ) -> None:
+        self._orders = orders
+        self._inventory = inventory
+        self._payments = payments
+
+    async def list_money(self) -> list[MoneyByHand]:
+        """Captured, by the payments' records, for orders that ended without it; newest first."""
+        said = await self._read_newest(MONEY_STEPS)
+        found: list[MoneyByHand] = []
+        for ids in _split(said):
+            stand = await self._orders.statuses(ids)
+            for payment in await self._payments.of_orders(ids):
+                status, word = stand.get(payment.order_id), said[payment.order_id]
+                if payment.status is PaymentStatus.CAPTURED and _has_no_money(status):
+                    found.append(
+                        MoneyByHand(
+                            order_id=payment.order_id,
+                            amount=payment.amount,
+                            action=word.action,
+                            who=word.who,
+                            evidence=word.evidence,
+                        )
+                    )
+        return found
+
+    async def count_pieces(self) -> int:
+        """Pieces that are still reserved for orders whose stock an operator has answered for."""
+        said = await self._read_newest({RESERVED, SOLD})
+        pieces = 0
+        for ids in _split(said):
+            held = await self._inventory.list_holdings([workflow_id(order_id) for order_id in ids])
+            pieces += sum(holding.pieces for holding in held)
+        return pieces
+
+    async def _read_newest(self, steps: Iterable[str]) -> dict[str, Intervention]:
+        """The newest word on any of these steps, by order."""
+        found: dict[str, Intervention] = {}
+        for word in await self._orders.interventions(MOST):
+            if word.action in BY_HAND and word.step in steps:
+                found.setdefault(word.order_id, word)
+        return found
+
+
+def _has_no_money(status: OrderStatus | None) -> bool:
+    return status is not None and not status.is_open and status is not OrderStatus.CONFIRMED
+
+
+def _split(said: dict[str, Intervention]) -> list[list[str]]:
+    ids = list(said)
+    return [ids[begin : begin + PAGE] for begin in range(0, len(ids), PAGE)]
 
 
 def _is_right(kept: Kept, status: OrderStatus | None) -> bool:

@@ -16,11 +16,12 @@ from temporalio.exceptions import CancelledError
 from temporalio.service import RPCError
 
 from activities.diagnoses import Diagnoses
+from activities.discrepancies import AnswersByHand
 from activities.evidence import Unreadable
 from activities.executions import describe
 from activities.saga_recovery import Repairs
 from activities.searches import Searches
-from contracts.audits import Books
+from contracts.audits import NAMED, Books, sum_by_currency
 from contracts.barrier_records import Epoch
 from contracts.inventory import InventoryService
 from contracts.names import order_of
@@ -73,6 +74,7 @@ class AuditActivities:
         self._searches = Searches(client, orders, inventory, payments)
         self._diagnoses = Diagnoses(client, orders, inventory, payments)
         self._repairs = Repairs(client, orders)
+        self._by_hand = AnswersByHand(orders, inventory, payments)
 
     @activity.defn(name="audit.epochs")
     async def epochs(self) -> dict[str, Epoch]:
@@ -184,11 +186,15 @@ class AuditActivities:
         """What the services say of money and stock."""
         unsettled = [await self._orders.totals(status) for status in OPEN_STATUSES]
         products = await self._inventory.list_products()
+        by_hand = await self._by_hand.list_money()
         return Books(
             captured=await self._payments.totals(PaymentStatus.CAPTURED),
             confirmed=await self._orders.totals(OrderStatus.CONFIRMED),
             open=[total for totals in unsettled for total in totals],
             reserved=sum(product.reserved for product in products),
+            by_hand=tuple(sum_by_currency([money.amount for money in by_hand])),
+            named=tuple(by_hand[:NAMED]),
+            reserved_by_hand=await self._by_hand.count_pieces(),
         )
 
     @activity.defn(name="audit.find")

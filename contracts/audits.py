@@ -1,5 +1,7 @@
 """What an audit looks for, what it found, and what the books say."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 from pydantic import Field
@@ -40,11 +42,25 @@ class AuditRequest(Message):
     progress: "AuditProgress | None" = None
 
 
+class MoneyByHand(Message):
+    """Money that is on record as captured for an order that is to have none, and why it may be.
+
+    An operator said that it went back by other means, or that it is kept.
+    """
+
+    order_id: str
+    amount: Money
+    action: str
+    who: str
+    evidence: str
+
+
 class Books(Message):
     """Money and stock, by the services that answer for them.
 
-    When nothing is open, what is captured is what confirmed orders cost, and nothing is reserved.
-    `unread`: they could not be asked, so the rest tells nothing.
+    When nothing is open, what is captured is what confirmed orders cost, and what operators have
+    answered for (`by_hand`, of which `named` are the newest); nothing is reserved but the pieces
+    that they have answered for. `unread`: they could not be asked, so the rest tells nothing.
     """
 
     captured: list[Money]
@@ -52,13 +68,26 @@ class Books(Message):
     open: list[Money]
     reserved: int
     unread: bool = False
+    by_hand: tuple[Money, ...] = ()
+    named: tuple[MoneyByHand, ...] = ()
+    reserved_by_hand: int = 0
 
     @property
     def balanced(self) -> bool | None:
         """Whether that is so; None if it cannot be told: open orders may hold money and stock."""
         if self.open or self.unread:
             return None
-        return self.captured == self.confirmed and self.reserved == 0
+        right = sum_by_currency([*self.confirmed, *self.by_hand])
+        money = sum_by_currency(self.captured) == right
+        return money and self.reserved == self.reserved_by_hand
+
+
+def sum_by_currency(amounts: Sequence[Money]) -> list[Money]:
+    """The sums that are not zero, in order of their currency."""
+    found: Counter[str] = Counter()
+    for amount in amounts:
+        found[amount.currency] += amount.minor
+    return [Money(minor=minor, currency=name) for name, minor in sorted(found.items()) if minor]
 
 
 class Named(Message):

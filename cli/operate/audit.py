@@ -1,7 +1,7 @@
 """`saga audit`: looks for sagas that nobody carries on, repairs them, and prints the books."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Annotated
 from uuid import uuid4
@@ -12,10 +12,11 @@ from rich.console import Console
 from cli.operate.batch import AsJson
 from cli.operate.errors import report_errors
 from cli.operate.temporal import connect
-from contracts.audits import AuditReport, AuditRequest, Books, Bounds
+from contracts.audits import AuditReport, AuditRequest, Bounds, sum_by_currency
 from contracts.base import Money
-from contracts.ledgers import Outcome, Settled
+from contracts.ledgers import NO_INTENT, Discrepancy, Outcome, Settled, WhyKept
 from contracts.names import AUDITS
+from saga import Resolving
 
 WITHIN = timedelta(minutes=30)
 USUAL = Bounds()
@@ -96,17 +97,40 @@ def _print(report: AuditReport) -> None:
         console.print(f"[red]It stopped at a bound: {report.stopped}.[/] See what is left first.")
     if report.left:
         console.print(f"{report.left} are left")
-    _print_books(console, report.books)
+    _print_books(console, report)
 
 
-def _print_books(console: Console, books: Books) -> None:
+def _print_books(console: Console, report: AuditReport) -> None:
+    books = report.books
     if books.unread:
         console.print("The books could not be read.")
         return
-    console.print(f"captured {_sum(books.captured)}, confirmed orders cost {_sum(books.confirmed)}")
-    console.print(f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved")
+    for line in describe_books(report):
+        console.print(line, markup=False)
     words = {True: "It adds up.", False: "[red]It does not add up.[/]", None: "Orders are open."}
     console.print(words[books.balanced])
+
+
+def describe_books(report: AuditReport) -> Iterator[str]:
+    """What is on record, what of it is not at the provider, and what people have answered for."""
+    books, confirmed = report.books, _sum(report.books.confirmed)
+    yield f"captured {_sum(books.captured)} on record, confirmed orders cost {confirmed}"
+    if gone := [found.amount for found in report.ledger if _is_gone(found)]:
+        yield f"{_sum(sum_by_currency(gone))} of that is not at the provider, see above"
+    if books.by_hand:
+        yield f"{_sum(books.by_hand)} of that was settled by hand:"
+    for money in books.named:
+        said = "kept" if money.action == Resolving.SKIP else "said to be back by other means"
+        who = f"as {money.who} says: {money.evidence}"
+        yield f"  {money.order_id}: {money.amount.format()} is {said}, {who}"
+    yield f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved"
+    if books.reserved_by_hand:
+        yield f"{books.reserved_by_hand} pieces of them were settled by hand"
+
+
+def _is_gone(found: Discrepancy) -> bool:
+    """Whether it is on record as captured, and the provider does not have it."""
+    return found.why is WhyKept.MISSING and found.intent_id != NO_INTENT
 
 
 def _print_ledger(console: Console, report: AuditReport) -> None:
