@@ -60,16 +60,21 @@ class ApiError(Exception):
 class Api:
     """Synchronous calls; every method returns the decoded body. ApiError for an error answer."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, *, patience: float = PATIENCE) -> None:
         self.url = url
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx2.Client(base_url=url, timeout=PATIENCE, headers=headers)
+        self._http = httpx2.Client(base_url=url, timeout=patience, headers=headers)
 
     @classmethod
-    def at(cls, given: str | None, state_dir: Path = STATE_DIR) -> "Api":
-        """The API at this URL, or the local one, called by whoever `api_token` says."""
+    def at(
+        cls, given: str | None, state_dir: Path = STATE_DIR, *, patience: float = PATIENCE
+    ) -> "Api":
+        """The API at this URL, or the local one, called by whoever `api_token` says.
+
+        `patience`: seconds for an answer.
+        """
         url = api_url(given, state_dir)
-        return cls(url, api_token(url, state_dir, os.environ))
+        return cls(url, api_token(url, state_dir, os.environ), patience=patience)
 
     def get(self, path: str, **query: Any) -> Any:
         """GET, without the parameters that are None."""

@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from api.dependencies import Backend, backend
 from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from api.security.authorization import AuthorizedRoute
+from api.temporal.saga_listing import IS_OPEN
 from contracts.payments import Captured
 from infrastructure.telemetry.metrics import exposition, gauge
 from saga.participant import ServiceError
@@ -36,7 +37,7 @@ async def metrics(deps: Annotated[Backend, Depends(backend)]) -> Response:
 
 
 async def _measure_blocked(deps: Backend) -> None:
-    found = await deps.client.count_workflows("SagaState = 'blocked'")
+    found = await deps.client.count_workflows(f"SagaState = 'blocked' AND {IS_OPEN}")
     gauge("saga_blocked", "Sagas that wait for an operator").set(found.count)
 
 

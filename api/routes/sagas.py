@@ -15,6 +15,7 @@ from api.routes.order_saga import saga_out
 from api.schemas import ResolveBody, SagaOut, ServiceRecord
 from api.security.authentication import Me
 from api.security.authorization import AuthorizedRoute
+from api.story.attention import list_attention
 from api.temporal.saga_listing import SagaFound
 from contracts.names import STEP_RECORDERS
 from contracts.workflow_io import type_of
@@ -54,7 +55,7 @@ async def exposure(deps: Deps) -> Exposure:
 async def list_sagas(
     deps: Deps,
     state: SagaState = SagaState.BLOCKED,
-    limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 100,
+    limit: Annotated[int, Query(ge=1, le=500), IN_DIGITS] = 100,
     attention: Annotated[bool, Query(description="All that are stuck, and what helps")] = False,
     late: Annotated[
         int,
@@ -66,9 +67,10 @@ async def list_sagas(
 
     With `attention`, whatever their state, those that are stuck: blocked, paused, with an input
     that cannot be read, with code that fails, ended from outside, tried again and again, or late.
+    Each tells since when, and what is at stake; most money comes first.
     """
     if attention:
-        return await deps.sagas.in_trouble(timedelta(seconds=late), limit)
+        return await list_attention(deps.services, deps.sagas, timedelta(seconds=late), limit)
     return await deps.sagas.in_state(state, limit)
 
 

@@ -25,18 +25,27 @@ async def diagnose(saga: Execution, late: timedelta | None) -> Trouble | None:
     if not saga.is_open:
         return None
     if saga.status is Status.PAUSED:
-        return name_trouble(saga, Kind.PAUSED, "somebody has paused its workflow")
+        why = "somebody has paused its workflow"
+        return name_trouble(saga, Kind.PAUSED, why, _paused_at(saga))
     return name_trouble(saga, Kind.UNKNOWN, "Temporal says of it what this release does not know")
+
+
+def _paused_at(saga: Execution) -> datetime | None:
+    described = saga.described
+    if described is None or not described.workflow_extended_info.HasField("pause_info"):
+        return None
+    return described.workflow_extended_info.pause_info.paused_time.ToDatetime(UTC)
 
 
 def _diagnose_attributes(saga: Execution) -> Trouble | None:
     """What its search attributes say is wrong."""
     attributes = _attributes(saga)
     if attributes.get("SagaState") == "blocked":
-        step = attributes.get("SagaStep", "an unknown step")
-        return name_trouble(saga, Kind.BLOCKED, f"blocked, last at {step}")
+        why = "a step is blocked; its order's events say which"
+        return name_trouble(saga, Kind.BLOCKED, why)
     if problems := attributes.get("TemporalReportedProblems"):
-        return name_trouble(saga, Kind.PROBLEM, f"the workflow's own code fails: {problems}")
+        why = f"the workflow's own code fails: {problems}"
+        return name_trouble(saga, Kind.PROBLEM, why, _untaken_since(saga))
     return None
 
 
@@ -48,13 +57,22 @@ async def _diagnose_slow(saga: Execution, late: timedelta | None) -> Trouble | N
     if late is None or saga.start_time > datetime.now(UTC) - late:
         return None
     async for retried in list_retried(saga):
-        return name_trouble(saga, Kind.RETRYING, retried.describe())
+        since = await _asked_at(saga, retried.activity_id)
+        return name_trouble(saga, Kind.RETRYING, retried.describe(), since)
     if _attributes(saga).get("SagaState") != "waiting":
         return name_trouble(saga, Kind.SLOW, "open for long")
     if (since := _untaken_since(saga)) is None or since > datetime.now(UTC) - late:
         return None  # for a person or a partner, whose time is not up
     why = f"its time is up, or it was answered, and no worker has seen that since {since}"
-    return name_trouble(saga, Kind.SLOW, why)
+    return name_trouble(saga, Kind.SLOW, why, since)
+
+
+async def _asked_at(saga: Execution, activity_id: str) -> datetime | None:
+    """When an activity was first asked for; what is pending tells when its last attempt was."""
+    for event in (await _history(saga)).events:
+        if event.activity_task_scheduled_event_attributes.activity_id == activity_id:
+            return event.event_time.ToDatetime(UTC)
+    return None
 
 
 def _untaken_since(saga: Execution) -> datetime | None:
@@ -71,7 +89,8 @@ async def _diagnose_closed(saga: Execution) -> Trouble:
     why = f"the workflow is {saga.status}"
     if no := await _explain_no_order(saga, history):
         way_out, why = NO_ORDER.format(saga=saga.id), f"{why}: {no}"
-    return Trouble(kind=Kind.ENDED, why=why, way_out=way_out)
+    closed_at = saga.info.close_time.ToDatetime(UTC)
+    return Trouble(kind=Kind.ENDED, why=why, way_out=way_out, since=closed_at)
 
 
 async def _diagnose_unreadable(saga: Execution) -> Trouble | None:
@@ -83,7 +102,8 @@ async def _diagnose_unreadable(saga: Execution) -> Trouble | None:
     if not why:
         return None
     way_out = NO_ORDER if await _explain_no_order(saga, history) else READ_IT
-    return Trouble(kind=Kind.UNREADABLE, why=why, way_out=way_out.format(saga=saga.id))
+    way_out = way_out.format(saga=saga.id)
+    return Trouble(kind=Kind.UNREADABLE, why=why, way_out=way_out, since=saga.start_time)
 
 
 async def _explain_no_order(saga: Execution, history: WorkflowHistory) -> str:
@@ -100,7 +120,9 @@ async def _history(saga: Execution) -> WorkflowHistory:
     return await handle.fetch_history(rpc_timeout=RPC_TIMEOUT)
 
 
-def name_trouble(saga: Execution, kind: Kind, why: str) -> Trouble:
-    """A trouble of this saga, with what usually helps."""
-    way_out = WAYS_OUT[kind].format(saga=saga.id, order=order_of(saga.id))
-    return Trouble(kind=kind, why=why, way_out=way_out)
+def name_trouble(saga: Execution, kind: Kind, why: str, since: datetime | None = None) -> Trouble:
+    """A trouble of this saga, with what usually helps; since its start if no time is given."""
+    order_id = order_of(saga.id)
+    words = f"saga explain {order_id} says which word helps"
+    way_out = WAYS_OUT[kind].format(saga=saga.id, order=order_id, words=words)
+    return Trouble(kind=kind, why=why, way_out=way_out, since=since or saga.start_time)

@@ -25,7 +25,7 @@ from api.temporal.diagnosis import diagnose
 from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, UPDATE_TIMEOUT, translate_errors
 from api.temporal.observed_saga import ObservedSaga, observe_saga
 from api.temporal.order_memo import OrderMemo
-from api.temporal.saga_listing import SagaFound
+from api.temporal.saga_listing import IS_OPEN, SagaFound
 from api.temporal.start_options import saga_options
 from api.temporal.stuck_sagas import find_stuck
 from api.temporal.troubles import CODES, InTrouble
@@ -194,6 +194,8 @@ class OrderSagas:
         `state` is one of a closed set, so it is safe in the query.
         """
         query = f"SagaState = '{state}'"
+        if state not in {SagaState.COMPLETED, SagaState.COMPENSATED}:
+            query += f" AND {IS_OPEN}"  # one that was terminated shows for ever what it was
         async with translate_errors():
             found = list_executions(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
             return [SagaFound.of(saga) async for saga in found]

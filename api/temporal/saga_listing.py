@@ -4,11 +4,23 @@ from datetime import datetime
 
 from activities.executions import Execution
 from api.temporal.troubles import Trouble
-from contracts.base import Message
+from contracts.base import Message, Money
+
+IS_OPEN = "CloseTime IS NULL"
+
+
+class Stake(Message):
+    """Money and pieces that are held for an order that is not settled.
+
+    None is what is not known, since the service that knows does not answer.
+    """
+
+    money: Money | None
+    pieces: int | None
 
 
 class SagaFound(Message):
-    """A saga. `step` is the one it stands at; `trouble` is told where it was asked for."""
+    """A saga. `step` is the one it stands at; `trouble` and `stake` are told where asked for."""
 
     saga_id: str
     type: str
@@ -16,6 +28,7 @@ class SagaFound(Message):
     step: str | None
     started_at: datetime
     trouble: Trouble | None = None
+    stake: Stake | None = None
 
     @classmethod
     def of(cls, saga: Execution, trouble: Trouble | None = None) -> "SagaFound":

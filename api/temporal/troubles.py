@@ -1,5 +1,6 @@
 """What can be wrong with a saga, and the command that helps."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from contracts.base import Message
@@ -22,8 +23,7 @@ class Kind(StrEnum):
 # Of those whose workflow answers nobody until somebody helps.
 CODES = {Kind.PAUSED: "saga_paused", Kind.UNREADABLE: "undecodable_input"}
 WAYS_OUT = {
-    Kind.BLOCKED: "fix the cause, then: saga resolve STEP {saga} --action retry; "
-    "see docs/runbooks/blocked.md",
+    Kind.BLOCKED: "fix the cause, then: {words}; see docs/runbooks/blocked.md",
     Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}; see docs/operating.md",
     Kind.PROBLEM: "its code fails: deploy what fixes it, after saga replay {saga}; "
     "see docs/runbooks/deploy.md",
@@ -55,6 +55,7 @@ class Trouble(Message):
     kind: Kind
     why: str
     way_out: str
+    since: datetime
 
 
 class InTrouble(Rejected):

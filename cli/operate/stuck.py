@@ -1,31 +1,21 @@
 """`saga stuck`: sagas that are stuck: why, since when, what is at stake, and what to do."""
 
-import asyncio
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli.client import Api, ApiError
+from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
-from cli.operate.order_details import DOWN
-from cli.operate.temporal import connect
 from contracts.base import format_money
-from contracts.names import order_of
 
-if TYPE_CHECKING:
-    from activities.executions import Execution
-    from api.temporal.stuck_sagas import Found
-    from api.temporal.troubles import Trouble
-
-AT_ONCE = 8  # orders that the API is asked for
+MOST, LATEST = 500, 86400  # sagas, and seconds, that the API takes
+PATIENCE = 60.0  # seconds: each saga is looked into
 
 
 @dataclass(frozen=True)
@@ -58,11 +48,8 @@ def list_stuck_sagas(
     One that waits for a person or a partner is none of them before that one's time is up.
     """
     with report_errors():
-        found = asyncio.run(_find(timedelta(seconds=older)))
-        api = Api.at(url)
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            rows = list(threads.map(lambda one: _row(api, *one), found))
-    rows.sort(key=lambda it: (-(it.money or 0), it.since))
+        asked = {"attention": True, "late": min(older, LATEST), "limit": MOST}
+        rows = [_row(found) for found in Api.at(url, patience=PATIENCE).get("/v1/sagas", **asked)]
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:
@@ -70,31 +57,19 @@ def list_stuck_sagas(
     raise typer.Exit(1 if rows else 0)
 
 
-async def _find(older: timedelta) -> "list[Found]":
-    from api.temporal.stuck_sagas import find_stuck  # noqa: PLC0415 - heavy
-
-    return await find_stuck(await connect(), late=older)
-
-
-def _row(api: Api, saga: "Execution", trouble: "Trouble") -> Stuck:
-    held, currency, stock = _stakes(api, saga.id)
-    since = saga.start_time.isoformat()
-    why, advice = trouble.why, trouble.way_out
-    return Stuck(saga.id, trouble.kind, why, since, held, currency, stock, advice)
-
-
-def _stakes(api: Api, saga_id: str) -> tuple[int | None, str, int | None]:
-    """Money, its currency, and stock."""
-    try:
-        story = api.get(f"/v1/orders/{order_of(saga_id)}/story")
-    except ApiError as error:
-        if error.status not in {404, DOWN}:
-            raise
-        return (0, "", 0) if error.status == 404 else (None, "", None)
-    staked = story["money"]["at_stake"]
-    if staked is None:
-        return None, "", story["stock"]["pieces"]
-    return staked["minor"], staked["currency"], story["stock"]["pieces"]
+def _row(found: dict[str, Any]) -> Stuck:
+    trouble, stake = found["trouble"], found["stake"]
+    money = stake["money"]
+    return Stuck(
+        saga_id=found["saga_id"],
+        kind=trouble["kind"],
+        why=trouble["why"],
+        since=trouble["since"],
+        money=money["minor"] if money else None,
+        currency=money["currency"] if money else "",
+        stock=stake["pieces"],
+        advice=trouble["way_out"],
+    )
 
 
 def _stake(it: Stuck) -> str:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import Backend, backend
 from api.http.sse import EventStream
+from api.story.attention import list_attention
 from api.temporal.troubles import Kind
 from console.live_updates import Parts, acquire_stream, every, stream_updates
 from console.order_details import OrderDetails, read_details_of_saga
@@ -73,7 +74,7 @@ async def _parts(deps: Backend) -> Parts:
 
 async def _read_all(deps: Backend) -> dict[str, Any]:
     decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
-    found = await deps.sagas.in_trouble(None, MOST)
+    found = await list_attention(deps.services, deps.sagas, None, MOST)
     troubles = [row for row in found if row.trouble and row.trouble.kind is not Kind.BLOCKED]
     return {"waiting": await find_waiting_steps(deps), "troubles": troubles, "decisions": decisions}
 
@@ -102,21 +103,12 @@ def _rank(waiting: WaitingStep) -> tuple[int, datetime]:
 def list_waiting_steps(case: OrderDetails, saga_id: str) -> list[WaitingStep]:
     """The steps of one saga that wait."""
     stake = case.story.money.at_stake
+    blocked = {(step.saga_id, step.step): step.since for step in case.story.blocked}
     return [
-        WaitingStep(case, saga, node, _since(case, node), stake)
+        WaitingStep(
+            case, saga, node, blocked.get((saga_id, node.name), case.order.updated_at), stake
+        )
         for saga in case.sagas
         if saga.saga_id == saga_id
         for node in saga.blocked
     ]
-
-
-def _since(case: OrderDetails, node: Node) -> datetime:
-    """When it was recorded as blocked; a moment later than it was."""
-    told = [
-        event.recorded_at
-        for event in case.events  # one that tells who said something is a retry of what was blocked
-        if event.type == "StepBlocked"
-        and event.data.get("step") == node.name
-        and "who" not in event.data
-    ]
-    return told[-1] if told else node.action.began or case.order.updated_at
