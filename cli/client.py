@@ -17,7 +17,7 @@ import typer
 from infrastructure.security.jwks import is_loopback
 from local_stack.secrets import signing_keys
 from local_stack.state import state_file
-from local_stack.state_dir import StateDir
+from local_stack.state_dir import StateDir, find_state_dir
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 STATE_DIR = Path(".saga")
@@ -30,7 +30,7 @@ def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
     """The given one, or that of the stack which runs from this folder, or the usual place."""
     if given:
         return given
-    stack = state_file.running(state_dir.absolute())
+    stack = state_file.running(find_state_dir(state_dir))
     return stack.urls["api"] if stack else DEFAULT_URL
 
 
@@ -38,7 +38,7 @@ def api_token(url: str, state_dir: Path, environ: Mapping[str, str]) -> str | No
     """SAGA_TOKEN; else an operator's of the local stack, which is never sent to another machine."""
     if given := environ.get("SAGA_TOKEN"):
         return given
-    layout = StateDir(state_dir.absolute())
+    layout = StateDir(find_state_dir(state_dir))
     if not is_loopback(urlsplit(url).hostname) or not layout.signing_key.exists():
         return None
     return signing_keys.operators_token(signing_keys.load(layout), LIFETIME)

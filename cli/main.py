@@ -39,6 +39,7 @@ from local_stack.errors import StackError, StartFailed
 from local_stack.options import ExternalServices, Options, Ports, Topology, parse_scale
 from local_stack.programs import Programs
 from local_stack.reporter import LastingConsole, Reporter
+from local_stack.state_dir import find_state_dir
 
 DEGRADED = 3
 
@@ -136,13 +137,13 @@ def up(
 @app.command(rich_help_panel=START)
 def down(state_dir: StateFolder = STATE_DIR) -> None:
     """Stop the stack, or end what a killed one left running."""
-    typer.echo(stop_stack(state_dir.absolute()))
+    typer.echo(stop_stack(find_state_dir(state_dir)))
 
 
 @app.command(rich_help_panel=START)
 def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
     """Show what runs. Exit code 0 if all of it does, 3 if not."""
-    found = stack_status.status(state_dir.absolute())
+    found = stack_status.status(find_state_dir(state_dir))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:

@@ -15,6 +15,7 @@ from infrastructure.settings import RegistrySettings, with_driver
 from local_stack.errors import StackError
 from local_stack.program_settings import REGISTRY
 from local_stack.state import state_file
+from local_stack.state_dir import find_state_dir
 from saga.participant import Unavailable
 
 
@@ -26,7 +27,7 @@ def services(
 
     Of the stack in this folder, or of the registry at REGISTRY_DATABASE_URL.
     """
-    found = asyncio.run(_list_instances(_url(state_dir.absolute())))
+    found = asyncio.run(_list_instances(_url(find_state_dir(state_dir))))
     now = datetime.now(UTC)
     rows = [_row(record, now) for record in found]
     if as_json:

@@ -18,7 +18,7 @@ from infrastructure.telemetry.span_files import KeptSpan, of_workflows, read
 from infrastructure.telemetry.waterfall import Row, rows
 from local_stack.envoy import ACCESS_LOG
 from local_stack.errors import StackError
-from local_stack.state_dir import StateDir
+from local_stack.state_dir import StateDir, find_state_dir
 
 NARROWEST, WIDEST = 10, 60  # of a bar
 NAMES = 0.55  # of the terminal's width, at most
@@ -33,7 +33,7 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs")] = False,
 ) -> None:
     """Show where an order's time went: every request, step and statement, in one picture."""
-    layout = StateDir(state_dir.absolute())
+    layout = StateDir(find_state_dir(state_dir))
     traces = _traces(layout, {workflow_id(order)})
     if not traces:
         raise StackError(

@@ -11,6 +11,7 @@ from local_stack.environment import VERSION
 from local_stack.errors import StackError
 from local_stack.programs import Programs
 from local_stack.state import state_file
+from local_stack.state_dir import find_state_dir
 
 
 def worker(
@@ -21,7 +22,7 @@ def worker(
     state_dir: Annotated[Path, typer.Option("--state-dir", help="Of the stack")] = STATE_DIR,
 ) -> None:
     """Run a worker of this folder's code beside the stack, until Ctrl-C."""
-    stack = state_file.running(state_dir.absolute())
+    stack = state_file.running(find_state_dir(state_dir))
     if stack is None:
         raise StackError("no stack runs from this folder: `saga up` starts one")
     env = {**os.environ, **stack.environment}

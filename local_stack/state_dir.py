@@ -102,3 +102,18 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def find_state_dir(given: Path) -> Path:
+    """The folder with this name here, or else in the nearest folder above that is ours.
+
+    As git finds its repository: commands work from any folder below the one where the stack was
+    started. A folder of another user's is passed over, since it holds keys that we would use.
+    """
+    if given.is_absolute() or given.exists():
+        return given.absolute()
+    for folder in Path.cwd().parents:
+        found = folder / given
+        if StateDir(found).stack.exists() and found.stat().st_uid == os.getuid():
+            return found
+    return given.absolute()

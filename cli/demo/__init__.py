@@ -15,6 +15,7 @@ from cli.demo.faults import LocalStack
 from cli.demo.run import Demo
 from cli.demo.scenarios import Story, in_flight, tell_worker_killed
 from local_stack.state import state_file
+from local_stack.state_dir import find_state_dir
 
 
 def demo(
@@ -29,7 +30,7 @@ def demo(
     Exit code 1 if an order ends otherwise than it should, or the ledger does not add up.
     """
     console = Console(quiet=as_json)
-    stack = None if url else state_file.running(state_dir.absolute())
+    stack = None if url else state_file.running(find_state_dir(state_dir))
     local = LocalStack(stack) if stack else None
     try:
         stories, books = _run(Demo(Api.at(url, state_dir), local), console)

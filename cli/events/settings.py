@@ -7,6 +7,7 @@ from contracts.names import SERVICES
 from infrastructure.settings import EventSettings, with_driver
 from local_stack.errors import StackError
 from local_stack.state import state_file
+from local_stack.state_dir import find_state_dir
 
 STATE_DIR = Path(".saga")
 
@@ -35,7 +36,7 @@ def event_settings(state_dir: Path = STATE_DIR) -> EventSettings:
 
 
 def _read_environment(state_dir: Path) -> dict[str, str]:
-    stack = state_file.running(state_dir.absolute())
+    stack = state_file.running(find_state_dir(state_dir))
     return (stack.environment if stack else {}) | dict(os.environ)
 
 

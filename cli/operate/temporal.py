@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.client import STATE_DIR
 from local_stack.state import state_file
+from local_stack.state_dir import find_state_dir
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def connect() -> "Client":
-    """A client; without TEMPORAL_ADDRESS, of the stack that runs from this folder, if one does."""
+    """A client; without TEMPORAL_ADDRESS, of the stack that runs from this folder or one above."""
     from infrastructure.temporal import client  # noqa: PLC0415 - heavy
 
     return await client.connect(environment=_environment())
@@ -27,5 +28,7 @@ def converter() -> "DataConverter":
 
 
 def _environment() -> Mapping[str, str] | None:
-    stack = None if "TEMPORAL_ADDRESS" in os.environ else state_file.running(STATE_DIR.absolute())
+    stack = (
+        None if "TEMPORAL_ADDRESS" in os.environ else state_file.running(find_state_dir(STATE_DIR))
+    )
     return stack.environment if stack else None

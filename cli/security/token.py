@@ -10,7 +10,7 @@ import typer
 from cli.client import STATE_DIR
 from cli.durations import lifetime
 from local_stack.secrets import signing_keys
-from local_stack.state_dir import StateDir
+from local_stack.state_dir import StateDir, find_state_dir
 
 SHORTEST = timedelta(seconds=1)
 
@@ -43,7 +43,7 @@ def token(
     curl -H "Authorization: Bearer $(saga token --scope operator)" …
     """
     role, who = _bearer(customer, scope, subject)
-    issuer = signing_keys.load(StateDir(state_dir.absolute()))
+    issuer = signing_keys.load(StateDir(find_state_dir(state_dir)))
     typer.echo(issuer.mint(signing_keys.AUDIENCE, who, [role], lifetime(expires, least=SHORTEST)))
 
 
