@@ -12,6 +12,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -20,8 +21,11 @@ from fastapi.sse import format_sse_event
 from api.dependencies import Backend, backend
 from api.http.problem_details import Problem, overload_problem
 from api.http.request_limits import EVENT_STREAM
+from api.http.sse import EventStream
 
 RETRY = 1000  # milliseconds after which a page comes back
+BEAT = timedelta(seconds=5)  # the page says so if it hears nothing for 20 s, see live.js
+SIGN = format_sse_event(event="beat", data_str="1")  # one without data is no event
 SHORTEST = 0.5  # seconds between two looks, however much happens
 Deps = Annotated[Backend, Depends(backend)]
 Parts = Mapping[str, "str | Mapping[str, str]"]
@@ -39,6 +43,11 @@ def acquire_stream(request: Request, deps: Deps) -> Iterator[None]:
         if not acquired:
             raise overload_problem("too many streams are open; come back later")
         yield
+
+
+def answer_live(frames: AsyncIterator[bytes], *, until: float) -> EventStream:
+    """A page's stream. It has a sign of life that the page sees, as it does not see comments."""
+    return EventStream(frames, until=until, heartbeat=BEAT, sign=SIGN)
 
 
 async def stream_updates(make: Callable[[], Awaitable[Parts]], wait: Wait) -> AsyncIterator[bytes]:

@@ -23,15 +23,24 @@ END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 class EventStream(EventSourceResponse):
-    """Sends what the source yields, until the time `until` (seconds since 1970) at the latest."""
+    """Sends what the source yields, until the time `until` (seconds since 1970) at the latest.
+
+    While that has nothing to say, a `sign` of life is sent at every `heartbeat`.
+    """
 
     def __init__(
-        self, source: AsyncIterator[bytes], *, until: float, heartbeat: timedelta = HEARTBEAT
+        self,
+        source: AsyncIterator[bytes],
+        *,
+        until: float,
+        heartbeat: timedelta = HEARTBEAT,
+        sign: bytes = KEEPALIVE_COMMENT,
     ) -> None:
         super().__init__(source, headers=HEADERS)
         self._source = source
         self._until = until
         self._heartbeat = heartbeat.total_seconds()
+        self._sign = sign
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -56,14 +65,14 @@ class EventStream(EventSourceResponse):
             await send(END)
 
     async def _write(self, send: Send) -> None:
-        """Everything from the source, and a comment whenever that has nothing to say for long."""
+        """Everything from the source, and a sign whenever that has nothing to say for long."""
         source = aiter(self._source)
         upcoming: asyncio.Task[bytes] | None = None
         try:
             while True:
                 upcoming = upcoming or asyncio.create_task(_next(source))
                 done, _ = await asyncio.wait({upcoming}, timeout=self._heartbeat)
-                piece = upcoming.result() if done else KEEPALIVE_COMMENT
+                piece = upcoming.result() if done else self._sign
                 upcoming = None if done else upcoming
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         finally:

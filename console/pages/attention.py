@@ -10,10 +10,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import Backend, backend
-from api.http.sse import EventStream
 from api.story.attention import list_attention
 from api.temporal.troubles import Kind
-from console.live_updates import Parts, acquire_stream, every, stream_updates
+from console.live_updates import Parts, acquire_stream, answer_live, every, stream_updates
 from console.order_details import OrderDetails, read_details_of_saga
 from console.saga_diagram import Node, Picture
 from console.security import csrf
@@ -60,7 +59,7 @@ async def attention(request: Request, me: SignedIn, deps: Deps) -> Response:
 async def attention_stream(me: SignedIn, deps: Deps) -> Response:
     """The page's stream."""
     frames = stream_updates(partial(_parts, deps), every(PAUSE))
-    return EventStream(frames, until=me.caller.until)
+    return answer_live(frames, until=me.caller.until)
 
 
 async def _parts(deps: Backend) -> Parts:

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
 from api.http.problem_details import Problem, demand_fit
-from api.http.sse import EventStream
 from api.routes import orders, returns
 from api.story.step_words import does, undoes
 from console import explanations
 from console.dependencies import ConsoleBackend, ConsoleDeps
-from console.live_updates import Parts, acquire_stream, stream_updates, wake_on_events
+from console.live_updates import Parts, acquire_stream, answer_live, stream_updates, wake_on_events
 from console.order_details import OrderDetails, read_order_details
 from console.security import csrf
 from console.session_route import ConsoleRoute, Form, SignedIn
@@ -39,7 +38,7 @@ async def one_order(order_id: str, request: Request, me: SignedIn, deps: Console
 async def one_order_stream(order_id: str, me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page's stream."""
     case = await read_order_details(order_id, deps)
-    return EventStream(_frames(case, deps), until=me.caller.until)
+    return answer_live(_frames(case, deps), until=me.caller.until)
 
 
 async def _frames(case: OrderDetails, deps: ConsoleBackend) -> AsyncIterator[bytes]:

@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
-from api.http.sse import EventStream
 from console.dependencies import ConsoleBackend, ConsoleDeps
-from console.live_updates import Parts, acquire_stream, stream_updates, wake_on_events
+from console.live_updates import Parts, acquire_stream, answer_live, stream_updates, wake_on_events
 from console.security import csrf
 from console.session_route import ConsoleRoute, SignedIn
 from console.templating import page, part
@@ -73,7 +72,7 @@ async def live_orders(request: Request, shown: Which, me: SignedIn, deps: Consol
 @router.get("/live", dependencies=[Depends(acquire_stream)])
 async def live_orders_stream(shown: Which, me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page's stream."""
-    return EventStream(_frames(shown, deps), until=me.caller.until)
+    return answer_live(_frames(shown, deps), until=me.caller.until)
 
 
 async def _frames(shown: Shown, deps: ConsoleBackend) -> AsyncIterator[bytes]:

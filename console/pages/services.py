@@ -7,9 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from temporalio.client import Client
 
-from api.http.sse import EventStream
 from console.dependencies import ConsoleBackend, ConsoleDeps
-from console.live_updates import Parts, acquire_stream, every, stream_updates
+from console.live_updates import Parts, acquire_stream, answer_live, every, stream_updates
 from console.security import csrf
 from console.session_route import ConsoleRoute, SignedIn
 from console.sources import prometheus
@@ -34,7 +33,7 @@ async def services_page(request: Request, me: SignedIn, deps: ConsoleDeps) -> Re
 async def services_stream(me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page's stream."""
     frames = stream_updates(partial(_parts, deps), every(PAUSE))
-    return EventStream(frames, until=me.caller.until)
+    return answer_live(frames, until=me.caller.until)
 
 
 async def _parts(deps: ConsoleBackend) -> Parts:

@@ -3,6 +3,7 @@
 import { tellTimes } from "./times.js";
 
 const AGAIN = 2000; // milliseconds until a lost stream is tried again
+const SILENCE = 20000; // milliseconds without a sign of life after which the page says so
 const CALM = 3; // new rows at once that light up: if more do, nobody's eye follows, and it costs
 
 function made(html) {
@@ -66,6 +67,19 @@ function show(parts) {
 
 export function follow(url, status) {
   let source = null;
+  let heard = 0;
+
+  function hear() {
+    heard = Date.now();
+    tell("is-live", "live");
+  }
+
+  function watch() {
+    const silent = Date.now() - heard;
+    if (source?.readyState === EventSource.OPEN && silent > SILENCE) {
+      tell("is-gone", `no word for ${Math.floor(silent / 1000)} s`);
+    }
+  }
 
   function tell(name, words) {
     status.className = `stream ${name}`;
@@ -87,8 +101,12 @@ export function follow(url, status) {
   function open() {
     source?.close();
     source = new EventSource(url);
-    source.addEventListener("open", () => tell("is-live", "live"));
-    source.addEventListener("parts", (event) => show(JSON.parse(event.data)));
+    source.addEventListener("open", hear);
+    source.addEventListener("beat", hear);
+    source.addEventListener("parts", (event) => {
+      hear();
+      show(JSON.parse(event.data));
+    });
     source.addEventListener("error", () => {
       source.close();
       again();
@@ -97,5 +115,6 @@ export function follow(url, status) {
 
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && open());
+  setInterval(watch, 1000);
   open();
 }
