@@ -18,6 +18,7 @@ from cli.bench import bench
 from cli.demo import demo
 from cli.events.app import app as events
 from cli.graph import graph
+from cli.health import describe_health
 from cli.operate.app import install
 from cli.operate.user import app as user
 from cli.orders import order
@@ -152,6 +153,8 @@ def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
         Reporter(console).table(found["urls"])
         if found["children"]:
             console.print(stack_status.children_table(found))
+        for line in describe_health(found["urls"].get("api")):
+            console.print(f"[yellow]{escape(line)}[/]")
     raise typer.Exit(0 if found["up"] else DEGRADED)
 
 

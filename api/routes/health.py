@@ -5,7 +5,7 @@ Nothing of it is needed to start: whatever is missing may come later, in any ord
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -21,14 +21,21 @@ from saga.participant import ServiceError
 
 router = APIRouter(prefix="/health", tags=["health"], route_class=AuthorizedRoute)
 router.get("/live")(live)
-PATIENCE = 3.0
+PATIENCE = 3.0  # seconds
+BRIEFLY = 0.8  # likewise, of what is not ours: probes give up after a second
+A_MOMENT = timedelta(seconds=1)
 
 
 class Health(BaseModel):
-    """Ready if every check is `ok`; else a check says what is wrong."""
+    """Ready if every check is `ok`; else a check says what is wrong.
+
+    `degraded` is what makes orders wait though all that is ours is ready: it takes no process out
+    of service, since none would do better.
+    """
 
     status: Literal["ready", "not_ready"]
     checks: Mapping[str, str]
+    degraded: Mapping[str, str] = {}
 
 
 @router.get("/ready", responses={503: {"model": Health}})
@@ -42,11 +49,20 @@ async def ready(
     probes = {name: probe() for name, probe in deps.services.probes.items()}
     probes["temporal"] = _temporal(deps)
     probes["search_attributes"] = _search_attributes(deps)
-    answers = await asyncio.gather(*(_check(probe) for probe in probes.values()))
+    *answers, provider = await asyncio.gather(
+        *(_check(probe) for probe in probes.values()), _check(_provider(deps), BRIEFLY)
+    )
     checks = dict(zip(probes, answers, strict=True))
     healthy = all(answer == "ok" for answer in answers)
     response.status_code = 200 if healthy else 503
-    return Health(status="ready" if healthy else "not_ready", checks=checks)
+    degraded = {} if provider == "ok" else {"payment_provider": provider}
+    return Health(status="ready" if healthy else "not_ready", checks=checks, degraded=degraded)
+
+
+async def _provider(deps: Backend) -> None:
+    """Ask the payment service for what the provider captured in the last moment."""
+    now = datetime.now(UTC)
+    await deps.services.payments.kept_by_provider(now - A_MOMENT, now, None)
 
 
 async def _temporal(deps: Backend) -> None:
@@ -59,10 +75,10 @@ async def _search_attributes(deps: Backend) -> None:
     await deps.client.count_workflows(query, rpc_timeout=timedelta(seconds=PATIENCE))
 
 
-async def _check(probe: Awaitable[None]) -> str:
+async def _check(probe: Awaitable[None], patience: float = PATIENCE) -> str:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             await probe
     except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error or f'no answer in {patience} s'}"
     return "ok"

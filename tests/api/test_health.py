@@ -13,6 +13,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from cli.health import describe_health
 from contracts.names import DATABASES, SERVICES
 from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings, ProviderSettings
@@ -21,7 +22,8 @@ from services.migrate import migrate
 from tests.support.databases import Server
 from tests.support.ports import free_port
 from tests.support.waiting import until
-from tests.support.world import World, running_api
+from tests.support.wire import serve
+from tests.support.world import World, api_app, running_api
 
 CHECKS = {
     *(f"{DATABASES[service]}_database" for service in SERVICES),
@@ -50,6 +52,26 @@ async def test_all_is_well(world: World) -> None:
         return set((await checks(world.client, world.services)).values()) == {"ok"}
 
     await until(ready)
+
+
+async def test_a_provider_that_is_down_is_named_and_takes_nobody_out_of_service(
+    world: World,
+) -> None:
+    async with open_services(world.databases, PROVIDER) as services:
+        assert wrong(await checks(world.client, services)) == set()
+        async with running_api(world.client, services) as http:
+            told = (await http.get("/health/ready")).json()
+        async with serve(api_app(world.client, services)) as served:
+            url = f"http://127.0.0.1:{served.port}"
+            (line,) = await asyncio.to_thread(lambda: [*describe_health(url)])
+    assert "Unavailable: payment provider" in told["degraded"]["payment_provider"]
+    assert line.startswith("payment_provider: Unavailable")
+    assert (await world.rest("/health/ready"))["degraded"] == {}
+
+
+def test_an_api_that_does_not_answer_is_named() -> None:
+    (line,) = describe_health(f"http://127.0.0.1:{free_port()}")
+    assert line.startswith("the API does not answer")
 
 
 def wrong(found: dict[str, str]) -> set[str]:
