@@ -6,21 +6,26 @@ All who look on share one look of each kind, which is made anew when it is too o
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from temporalio.client import Client
 
 from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
+from api.temporal.saga_gateway import OrderSagas
 from contracts.base import Money
+from contracts.names import order_of
 from contracts.order_statistics import OrderFlow
 from contracts.orders import OrderStatus
+from saga import SagaState
 from saga.participant import Unavailable
 from services.composition import Services
 
 SLOT, SLOTS = 10, 60  # seconds, and how many of them: ten minutes
-FLOW_AGE, STAKES_AGE = 0.9, 5.0  # seconds
+FLOW_AGE, STAKES_AGE, BLOCKED_AGE = 0.9, 5.0, 3.0  # seconds
+MOST_BLOCKED = 100
+BRIEFLY = 1.0  # seconds: the list of orders does not wait longer for it
 HEIGHT = 36  # of a sparkline, in its own units
 BAR, GAP = 4, 1
 GROUPS = {  # from the bottom of a bar to its top
@@ -144,11 +149,13 @@ class Shared(Generic[T]):
 class Board:
     """The figures of one API process."""
 
-    def __init__(self, services: Services, client: Client) -> None:
+    def __init__(self, services: Services, client: Client, sagas: OrderSagas) -> None:
         self._services = services
         self._client = client
+        self._sagas = sagas
         self._flow = Shared(lambda: services.orders.flow(SLOT, SLOTS), FLOW_AGE)
         self._stakes = Shared(self._look, STAKES_AGE)
+        self._blocked = Shared(self._find_blocked, BLOCKED_AGE)
 
     async def figures(self) -> Figures:
         """As they are, or were a moment ago. Unavailable if orders cannot be read."""
@@ -157,6 +164,18 @@ class Board:
             return Figures(flow, await self._stakes.get())
         except Unavailable:
             return Figures(flow, None)
+
+    async def blocked_orders(self) -> Set[str]:
+        """Orders one of whose sagas is blocked, be they confirmed; none if nobody tells."""
+        return await self._blocked.get()
+
+    async def _find_blocked(self) -> Set[str]:
+        try:
+            async with asyncio.timeout(BRIEFLY):
+                found = await self._sagas.in_state(SagaState.BLOCKED, MOST_BLOCKED)
+        except (Unavailable, TimeoutError):
+            return frozenset()
+        return {order_of(saga.saga_id) for saga in found}
 
     async def _look(self) -> Stakes:
         found = await read_stakes(self._services, self._client)

@@ -24,7 +24,8 @@ class ConsoleBackend(Backend):
     def extend(cls, backend: Backend, console: Settings) -> "ConsoleBackend":
         """The same backend, and the console's own parts."""
         parts = {field.name: getattr(backend, field.name) for field in fields(backend)}
-        return cls(**parts, console=console, board=Board(backend.services, backend.client))
+        board = Board(backend.services, backend.client, backend.sagas)
+        return cls(**parts, console=console, board=board)
 
 
 def with_console(open_backend: Opening, console: Settings) -> Opening:

@@ -65,6 +65,7 @@ async def live_orders(request: Request, shown: Which, me: SignedIn, deps: Consol
         orders=found.items,
         older=shown.link(cursor=found.next_cursor) if found.next_cursor else "",
         figures=await deps.board.figures(),
+        blocked=await deps.board.blocked_orders(),
         live=shown.stream,
     )
 
@@ -83,10 +84,10 @@ async def _frames(shown: Shown, deps: ConsoleBackend) -> AsyncIterator[bytes]:
 
 
 async def _parts(shown: Shown, deps: ConsoleBackend) -> Parts:
-    found = await _find(shown, deps)
+    found, blocked = await _find(shown, deps), await deps.board.blocked_orders()
     return {
         "figures": part(PARTS, "figures_part", await deps.board.figures()),
-        "orders": {row.id: part(PARTS, "row", row) for row in found.items},
+        "orders": {row.id: part(PARTS, "row", row, blocked) for row in found.items},
     }
 
 
