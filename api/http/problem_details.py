@@ -19,10 +19,13 @@ from starlette.routing import compile_path
 from starlette.types import Scope
 
 from contracts.base import MAX_NAME, storable, unfit
+from contracts.opaque import invalid_token
 from saga.participant import Conflict, NotFound, Rejected, ServiceError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds; what is down here is restarted in about that
+# Tokens that are handed out to be given back as they are: a wrong one is 400 whatever its form.
+OPAQUE = {"cursor", "last-event-id"}
 STATUS_OF_CODE = {"invalid_cursor": 400, "evidence_missing": 422, "unfit_text": 422}
 
 
@@ -122,6 +125,8 @@ def of_service_error(error: ServiceError) -> Problem:
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
     faults = error.errors()
+    if {str(fault["loc"][-1]).lower() for fault in faults} <= OPAQUE:
+        return answer(request.scope, of_service_error(invalid_token()))
     return answer(request.scope, validation_problem([_fault(fault) for fault in faults]))
 
 
