@@ -23,20 +23,20 @@ def of_the_stack(
     ours = {"PYTHONUNBUFFERED": "1"}  # so that a log's last words are in it after a crash
     ours[ALLOWED] = environ.get(ALLOWED, HOST)
     for service, role in DATABASES.items():
-        own = _url(role, options, credentials)
+        own = _make_url(role, options, credentials)
         ours[database_variable(service)] = given.databases.get(service, own)
     if options.split:
-        ours[REGISTRY] = given.registry or _url("registry", options, credentials)
+        ours[REGISTRY] = given.registry or _make_url("registry", options, credentials)
     if given.provider is None:
         ours["PAYMENT_PROVIDER_URL"] = f"http://{HOST}:{options.ports.provider}"
         ours["PAYMENT_PROVIDER_KEY"] = credentials.provider_key
     else:
         ours["PAYMENT_PROVIDER_URL"] = given.provider
         ours["PAYMENT_PROVIDER_KEY"] = environ["PAYMENT_PROVIDER_KEY"]
-    return ours | _auth(options, given, environ) | _temporal(options, given)
+    return ours | _choose_issuer(options, given, environ) | _locate_temporal(options, given)
 
 
-def _url(role: str, options: Options, credentials: Credentials) -> str:
+def _make_url(role: str, options: Options, credentials: Credentials) -> str:
     """Of the database of this role, in our PostgreSQL."""
     return f"postgresql://{role}:{credentials.roles[role]}@{HOST}:{options.ports.postgres}/{role}"
 
@@ -90,12 +90,14 @@ def inherit_environment(
     return others | kept
 
 
-def _auth(options: Options, given: ExternalServices, environ: Mapping[str, str]) -> dict[str, str]:
+def _choose_issuer(
+    options: Options, given: ExternalServices, environ: Mapping[str, str]
+) -> dict[str, str]:
     ours = signing_keys.environment(StateDir(options.state_dir))
     return {name: environ[name] for name in ours} if given.issuer else ours
 
 
-def _temporal(options: Options, given: ExternalServices) -> dict[str, str]:
+def _locate_temporal(options: Options, given: ExternalServices) -> dict[str, str]:
     if given.temporal is not None:
         return {"TEMPORAL_ADDRESS": given.temporal}
     return {

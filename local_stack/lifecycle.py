@@ -41,7 +41,7 @@ class Session:
 
     async def run(self) -> int:
         """Start, wait to be asked, stop. The exit code; StartFailed after all is stopped."""
-        with _handling(self._on_signal):
+        with _handle_signals(self._on_signal):
             try:
                 return await self._live()
             finally:
@@ -131,7 +131,7 @@ class Session:
 
 
 @contextmanager
-def _handling(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
+def _handle_signals(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
     """Handle the signals, but those that our parent wants ignored (`nohup saga up`)."""
     loop = asyncio.get_running_loop()
     mine = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

@@ -54,7 +54,7 @@ class Ports(BaseModel, frozen=True):
 
     def service(self, name: str) -> int:
         """Where a service is called, whichever instance answers."""
-        return self.services_base + _number_of(name)
+        return self.services_base + _find_number(name)
 
     @property
     def discovery(self) -> int:
@@ -63,7 +63,7 @@ class Ports(BaseModel, frozen=True):
 
     def instance(self, service: str, n: int) -> int:
         """Where the n-th instance of a service listens; n counts from 1."""
-        return self.services_base + 10 * (_number_of(service) + 1) + n
+        return self.services_base + 10 * (_find_number(service) + 1) + n
 
     def metrics_of_api(self, workers: int) -> int:
         """The port of the metrics of the API's own worker: the one after the others'."""
@@ -74,7 +74,7 @@ class Ports(BaseModel, frozen=True):
         return self.health_base + workers + 1
 
 
-def _number_of(service: str) -> int:
+def _find_number(service: str) -> int:
     return list(SERVICES).index(service)
 
 
@@ -201,11 +201,11 @@ def wanted_ports(options: Options, given: ExternalServices) -> list[PortToListen
             PortToListenOn(ports.metrics_base + n, f"{name} metrics", "--metrics-base-port")
         )
         wanted.append(PortToListenOn(ports.health_base + n, f"{name} health", "--health-base-port"))
-    wanted += _services(options)
+    wanted += _list_service_ports(options)
     return wanted
 
 
-def _services(options: Options) -> Iterator[PortToListenOn]:
+def _list_service_ports(options: Options) -> Iterator[PortToListenOn]:
     if not options.split:
         return
     flag, ports = "--services-base-port", options.ports

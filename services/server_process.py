@@ -95,17 +95,17 @@ async def run(service: str, serving: Serving, options: argparse.Namespace) -> No
     async with open_keys(auth.service_auth_jwks) as keys:
         verifier = Verifier(keys, issuer=auth.service_auth_issuer, audience=audience_of(service))
         async with serving(verifier) as app:
-            server = _Server(_config(app, TlsSettings()), options.drain)
+            server = _Server(_make_config(app, TlsSettings()), options.drain)
             running = asyncio.create_task(server.serve(sockets=[listening]))
             stopping = asyncio.create_task(stop.wait())
-            async with _keep_listed(_instance(service, options)):
+            async with _keep_listed(_make_instance(service, options)):
                 await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
             server.should_exit = True
             await running
 
 
-def _instance(service: str, options: argparse.Namespace) -> Instance:
+def _make_instance(service: str, options: argparse.Namespace) -> Instance:
     host, port = options.advertise or options.host, options.port
     return Instance(service, options.instance or f"{service}-{host}-{port}", host, port)
 
@@ -133,7 +133,7 @@ async def _keep_listed(instance: Instance) -> AsyncIterator[None]:
         await database.close()
 
 
-def _config(app: FastAPI, tls: TlsSettings) -> uvicorn.Config:
+def _make_config(app: FastAPI, tls: TlsSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         ssl_certfile=tls.service_tls_certificate,

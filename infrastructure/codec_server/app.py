@@ -96,13 +96,13 @@ def create_app(
     @app.post("/encode")
     async def encode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s encoded %s payloads", who, len(body.payloads))
-        return _to_wire([encryptor.seal(_payload(payload), None) for payload in body.payloads])
+        return _to_wire([encryptor.seal(_to_payload(payload), None) for payload in body.payloads])
 
     @app.post("/decode")
     async def decode(body: WirePayloads, who: Operator) -> WirePayloads:
         log.info("%s decoded %s payloads", who, len(body.payloads))
         return _to_wire(
-            [_open_or_explain(encryptor, _payload(payload)) for payload in body.payloads]
+            [_open_or_explain(encryptor, _to_payload(payload)) for payload in body.payloads]
         )
 
     _add_sign_in(app)
@@ -143,7 +143,7 @@ def _demand_token(error: TokenRefused) -> HTTPException:
     return HTTPException(401, f"an operator's token is needed: {error}", challenge)
 
 
-def _payload(given: WirePayload) -> Payload:
+def _to_payload(given: WirePayload) -> Payload:
     return Payload(metadata=given.metadata, data=given.data)
 
 

@@ -29,7 +29,7 @@ async def serving_health(
     OSError if the port is taken: found out here, since uvicorn would exit from within its task.
     """
     listening = socket.create_server((host, port))
-    config = uvicorn.Config(_app(ready), log_level="warning", lifespan="off")
+    config = uvicorn.Config(_make_app(ready), log_level="warning", lifespan="off")
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
@@ -39,7 +39,7 @@ async def serving_health(
         await serving
 
 
-def _app(ready: Callable[[], bool]) -> FastAPI:
+def _make_app(ready: Callable[[], bool]) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=telemetry())
 
     app.get(LIVE)(live)

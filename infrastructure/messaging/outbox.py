@@ -83,7 +83,7 @@ class Outbox:
     """The outbox of one service. Every method works in the caller's transaction."""
 
     def __init__(self, table: Table) -> None:
-        self._insert = _insertion(table)
+        self._insert = _build_insertion(table)
 
     async def publish(self, tx: AsyncConnection, events: Sequence[DomainEvent]) -> None:
         """Have these published, if the transaction commits."""
@@ -101,10 +101,10 @@ class Outbox:
         """The parameters that have these published; none are fine, too."""
         if events:
             announce(tx, CHANNEL, "")
-        return {ROWS: [_row(event) for event in events]}
+        return {ROWS: [_to_row(event) for event in events]}
 
 
-def _insertion(table: Table) -> Insert:
+def _build_insertion(table: Table) -> Insert:
     """One statement for any number of rows: SQLAlchemy compiles it once, PostgreSQL plans it once.
 
     A list of VALUES would be another statement for each length, and is never kept.
@@ -117,7 +117,7 @@ def _insertion(table: Table) -> Insert:
     )
 
 
-def _row(event: DomainEvent) -> dict[str, Any]:
+def _to_row(event: DomainEvent) -> dict[str, Any]:
     if not isinstance(event.data, DATA[event.type]):
         raise TypeError(f"{event.type} carries {DATA[event.type].__name__}, not {event.data!r}")
     return {

@@ -125,7 +125,7 @@ async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
     try:
         return bool((await session.execute(text(statement))).scalar_one())
     except DBAPIError as error:
-        if _sqlstate(error) == LOCK_NOT_AVAILABLE:
+        if _read_sqlstate(error) == LOCK_NOT_AVAILABLE:
             return False
         await session.invalidate()
         raise
@@ -156,9 +156,9 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
-        return _sqlstate(error).startswith(TRANSIENT_SQLSTATES)
+        return _read_sqlstate(error).startswith(TRANSIENT_SQLSTATES)
     return False
 
 
-def _sqlstate(error: DBAPIError) -> str:
+def _read_sqlstate(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlstate", None) or "")

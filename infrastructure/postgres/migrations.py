@@ -60,7 +60,7 @@ async def check(database: Database, migrations: Path) -> None:
 
     More is well: a release only adds to a schema, so the one before it goes on working.
     """
-    newest, *older = _revisions(migrations)
+    newest, *older = _list_revisions(migrations)
     try:
         async with database.transaction() as tx:
             found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar()
@@ -72,7 +72,7 @@ async def check(database: Database, migrations: Path) -> None:
 
 
 @cache
-def _revisions(migrations: Path) -> tuple[str, ...]:
+def _list_revisions(migrations: Path) -> tuple[str, ...]:
     """Newest first. They come with the code, so they are read once."""
     return tuple(
         revision.revision for revision in ScriptDirectory(str(migrations)).walk_revisions()

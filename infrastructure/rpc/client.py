@@ -81,11 +81,13 @@ def remote(protocol: type, client: ServiceClient) -> Any:
 
     Its type is what the caller says it is, as nothing checks methods that are made here.
     """
-    methods = {name: _method(operation, client) for name, operation in operations(protocol).items()}
+    methods = {
+        name: _make_method(operation, client) for name, operation in operations(protocol).items()
+    }
     return SimpleNamespace(**methods)
 
 
-def _method(operation: Operation, client: ServiceClient) -> Callable[..., Any]:
+def _make_method(operation: Operation, client: ServiceClient) -> Callable[..., Any]:
     async def method(*args: Any, **kwargs: Any) -> Any:
         return await client.call(operation, operation.encode(*args, **kwargs))
 
@@ -103,7 +105,7 @@ async def open_client(
     """
     async with httpx2.AsyncClient(
         base_url=url,
-        verify=_trusting(authorities),
+        verify=_load_authorities(authorities),
         timeout=None,
         limits=CONNECTIONS,
         trust_env=False,
@@ -113,6 +115,6 @@ async def open_client(
 
 
 @cache
-def _trusting(authorities: Path | None) -> ssl.SSLContext:
+def _load_authorities(authorities: Path | None) -> ssl.SSLContext:
     """Read once for all services: it takes 30 ms."""
     return ssl.create_default_context(cafile=authorities)

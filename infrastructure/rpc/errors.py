@@ -58,12 +58,12 @@ def problem_of(error: ServiceError) -> tuple[int, dict[str, Any]]:
 def error_of(service: str, status: int, body: bytes) -> ServiceError:
     """The error that an answer other than a success means."""
     try:
-        return _own(json.loads(body))
+        return _read_own_error(json.loads(body))
     except (ValueError, KeyError, TypeError, AttributeError):
         return Unavailable(f"{service} answered {status}: {body[:200].decode(errors='replace')}")
 
 
-def _own(document: dict[str, Any]) -> ServiceError:
+def _read_own_error(document: dict[str, Any]) -> ServiceError:
     """The service's own word. KeyError, TypeError or AttributeError if it is not."""
     code, detail = document["code"], document["detail"]
     word = document["type"].removeprefix(URN)

@@ -34,7 +34,7 @@ class Operation:
         if missing := {*names, "return"} - hints.keys():
             raise TypeError(f"{method.__qualname__}: no type for {sorted(missing)}")
         fields: dict[str, Any] = {
-            name: (hints[name], _default(signature.parameters[name])) for name in names
+            name: (hints[name], _read_default(signature.parameters[name])) for name in names
         }
         wire_name = vars(method).get("wire_name", method.__name__)
         title = "".join(part.capitalize() for part in wire_name.split("_"))
@@ -72,5 +72,5 @@ def path_of(service: str, operation: str) -> str:
     return f"/v1/{service}/{operation}"
 
 
-def _default(parameter: inspect.Parameter) -> Any:
+def _read_default(parameter: inspect.Parameter) -> Any:
     return ... if parameter.default is inspect.Parameter.empty else parameter.default

@@ -121,17 +121,17 @@ class _Guard:
         try:
             claims = await self._verifier.verify(bearer_token(given))
         except TokenMissing as error:
-            return _problem(401, "token_missing", str(error))
+            return _make_problem(401, "token_missing", str(error))
         except TokenRefused as error:
-            return _problem(401, "invalid_token", str(error))
+            return _make_problem(401, "invalid_token", str(error))
         except Unavailable as error:
-            return _answer(error)
+            return _make_answer(error)
         if SCOPE not in claims.scopes:
-            return _problem(403, "insufficient_scope", f"the token's scope is not {SCOPE}")
+            return _make_problem(403, "insufficient_scope", f"the token's scope is not {SCOPE}")
         return None
 
 
-def _answer(error: ServiceError) -> JSONResponse:
+def _make_answer(error: ServiceError) -> JSONResponse:
     status, document = problem_of(error)
     headers = {}
     if isinstance(error, Unavailable):
@@ -139,7 +139,7 @@ def _answer(error: ServiceError) -> JSONResponse:
     return JSONResponse(document, status, headers, media_type=MEDIA_TYPE)
 
 
-def _problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
+def _make_problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
     """A problem that is not the service's word, but of how it was called."""
     document = {"type": "about:blank", "status": status, "code": code, "detail": detail, **more}
     headers = {"WWW-Authenticate": 'Bearer realm="order-saga"'} if status in {401, 403} else {}
@@ -148,16 +148,16 @@ def _problem(status: int, code: str, detail: str, **more: Any) -> JSONResponse:
 
 async def _on_service_error(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)  # noqa: S101 - registered for this type
-    return _answer(error)
+    return _make_answer(error)
 
 
 async def _on_invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
     faults = [{"at": list(fault["loc"]), "detail": fault["msg"]} for fault in error.errors()]
     detail = "the arguments are not what the operation takes"
-    return _problem(422, "validation_failed", detail, errors=faults)
+    return _make_problem(422, "validation_failed", detail, errors=faults)
 
 
 async def _on_http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
-    return _problem(error.status_code, f"http_{error.status_code}", str(error.detail))
+    return _make_problem(error.status_code, f"http_{error.status_code}", str(error.detail))

@@ -130,7 +130,7 @@ class Verifier:
         key = await self._keys.find(self._kid(token))
         if key is None:
             raise TokenRefused("the token is signed by a key that is not known here")
-        return _claims(self._payload(token, key), self._leeway)
+        return _check_claims(self._payload(token, key), self._leeway)
 
     def _kid(self, token: str) -> str:
         """The name of the key to check it by; refuses what is no token of the kind we take."""
@@ -156,7 +156,7 @@ class Verifier:
                 options={"require": REQUIRED},
             )
         except jwt.InvalidTokenError as error:
-            raise TokenRefused(_reason(error)) from None
+            raise TokenRefused(_explain_refusal(error)) from None
 
 
 def _check_header(header: Mapping[str, Any]) -> str:
@@ -173,7 +173,7 @@ def _check_header(header: Mapping[str, Any]) -> str:
     return kid
 
 
-def _claims(payload: Mapping[str, Any], leeway: float) -> Claims:
+def _check_claims(payload: Mapping[str, Any], leeway: float) -> Claims:
     """What is left to check of a payload whose signature and standard claims are good."""
     for name in ("exp", "iat", "nbf"):
         value = payload.get(name, 0)
@@ -188,7 +188,7 @@ def _claims(payload: Mapping[str, Any], leeway: float) -> Claims:
     return Claims(subject=payload["sub"], scopes=frozenset(scope.split()), good_until=until)
 
 
-def _reason(error: jwt.InvalidTokenError) -> str:
+def _explain_refusal(error: jwt.InvalidTokenError) -> str:
     if isinstance(error, jwt.MissingRequiredClaimError):
         return f"the claim {error.claim} is missing"
     reasons = {

@@ -41,8 +41,8 @@ def types_and_places(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
     error = given[1] if isinstance(given, tuple) else given
     if isinstance(error, BaseException):
         entry["exception"] = [
-            {"exc_type": type(failure).__name__, "frames": list(_frames(failure))}
-            for failure in _chain(error)
+            {"exc_type": type(failure).__name__, "frames": list(_list_frames(failure))}
+            for failure in _walk_causes(error)
         ]
     return entry
 
@@ -55,7 +55,7 @@ def in_words(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
     return entry
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _walk_causes(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     found: BaseException | None = error
     while found is not None and id(found) not in seen:
@@ -64,7 +64,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
 
 
-def _frames(error: BaseException) -> Iterator[str]:
+def _list_frames(error: BaseException) -> Iterator[str]:
     for frame in traceback.extract_tb(error.__traceback__):
         yield f"{frame.filename}:{frame.lineno} {frame.name}"
 
@@ -77,7 +77,7 @@ class DiscreetExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export them so."""
-        return self._inner.export([_discreet(span) for span in spans])
+        return self._inner.export([_redact_span(span) for span in spans])
 
     def shutdown(self) -> None:
         """End."""
@@ -88,10 +88,10 @@ class DiscreetExporter(SpanExporter):
         return self._inner.force_flush(timeout_millis)
 
 
-def _discreet(span: ReadableSpan) -> ReadableSpan:
+def _redact_span(span: ReadableSpan) -> ReadableSpan:
     told = copy.copy(span)
     parts: dict[str, Any] = {
-        "_events": [_event(event) for event in span.events],
+        "_events": [_redact_event(event) for event in span.events],
         "_status": Status(span.status.status_code),
     }
     for name, value in parts.items():
@@ -99,7 +99,7 @@ def _discreet(span: ReadableSpan) -> ReadableSpan:
     return told
 
 
-def _event(event: Event) -> Event:
+def _redact_event(event: Event) -> Event:
     kept = {
         name: attribute
         for name, attribute in (event.attributes or {}).items()

@@ -39,7 +39,7 @@ def tracing(service: str, settings: TelemetrySettings, make: Make) -> Iterator[N
         yield
         return
     name = settings.otel_service_name or service
-    processors = list(_processors(name, settings))
+    processors = list(_make_processors(name, settings))
     trace.set_tracer_provider(make(Resource.create({"service.name": name}), processors))
     sql.instrument()
     HTTPX2ClientInstrumentor().instrument()
@@ -50,7 +50,7 @@ def tracing(service: str, settings: TelemetrySettings, make: Make) -> Iterator[N
             processor.shutdown()
 
 
-def _processors(name: str, settings: TelemetrySettings) -> Iterator[SpanProcessor]:
+def _make_processors(name: str, settings: TelemetrySettings) -> Iterator[SpanProcessor]:
     if settings.exports:
         sent = OTLPSpanExporter()
         yield BatchSpanProcessor(DiscreetExporter(sent) if settings.discreet else sent)

@@ -53,17 +53,17 @@ def packages() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         yield Finding(name="packages", ok=False, detail="not installed", fix="run `make setup`")
         return
-    problems = [problem for line in wanted if (problem := _unmet(line))]
+    problems = [problem for line in wanted if (problem := _explain_unmet(line))]
     detail = "; ".join(problems) or f"{len(wanted)} as required"
     yield Finding(name="packages", ok=not problems, detail=detail, fix="run `make setup`")
 
 
 def programs() -> Iterator[Finding]:
     """Whether the servers' executables run on this machine."""
-    yield _version_of("Temporal", server.program())
-    yield _version_of("Envoy", envoy.program())
+    yield _check_version("Temporal", server.program())
+    yield _check_version("Envoy", envoy.program())
     try:
-        yield _version_of("PostgreSQL", installed_programs() / "bin" / "postgres")
+        yield _check_version("PostgreSQL", installed_programs() / "bin" / "postgres")
     except StackError as error:
         yield Finding(name="PostgreSQL", ok=False, detail=str(error), fix="run `make setup`")
 
@@ -104,7 +104,7 @@ def private(name: str, path: Path) -> Finding:
     return Finding(name=name, ok=mode & 0o077 == 0, detail=detail, fix=f"chmod 600 {path}")
 
 
-def _unmet(line: str) -> str | None:
+def _explain_unmet(line: str) -> str | None:
     """What is wrong about a requirement; None if it is met, or beyond this simple reading."""
     if not (parts := REQUIREMENT.match(line)):
         return None
@@ -113,15 +113,15 @@ def _unmet(line: str) -> str | None:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
         return f"{name} is missing"
-    met = _numbers(found) >= _numbers(wanted) if how == ">=" else found == wanted
+    met = _parse_numbers(found) >= _parse_numbers(wanted) if how == ">=" else found == wanted
     return None if met else f"{name} is {found}, not {how}{wanted}"
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _parse_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
-def _version_of(name: str, program: Path) -> Finding:
+def _check_version(name: str, program: Path) -> Finding:
     fix = "run `make setup` on a supported platform (Linux or macOS, x86-64 or arm64)"
     try:
         result = subprocess.run(  # noqa: S603 - a program of our own environment

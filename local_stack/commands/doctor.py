@@ -24,19 +24,19 @@ def examine(options: Options, given: ExternalServices) -> list[Finding]:
         *checks.programs(),
         checks.disk(options.state_dir),
         checks.clock(),
-        *_list_or_report("state", lambda: _of_the_state(options, given, layout)),
+        *_list_or_report("state", lambda: _check_state(options, given, layout)),
     ]
 
 
-def _of_the_state(options: Options, given: ExternalServices, layout: StateDir) -> Iterator[Finding]:
+def _check_state(options: Options, given: ExternalServices, layout: StateDir) -> Iterator[Finding]:
     yield checks.private("secrets", layout.secrets)
     yield checks.private("signing key", layout.signing_key)
     stack = state_file.running(layout.path)
     if stack is not None:
-        yield from _children(stack)
+        yield from _check_children(stack)
         yield Finding(name="ports", ok=True, detail="held by the stack that runs")
         return
-    yield _stale(layout)
+    yield _report_stale(layout)
     for port, name, flag in wanted_ports(options, given):
         reason = ports.why_not(port)
         fix = f"stop that process, or choose another port with {flag}" if reason else ""
@@ -45,14 +45,14 @@ def _of_the_state(options: Options, given: ExternalServices, layout: StateDir) -
         )
 
 
-def _children(stack: StackState) -> Iterator[Finding]:
+def _check_children(stack: StackState) -> Iterator[Finding]:
     for child in stack.children:
         detail = f"{child.state}, started again {child.restarts} times"
         good = child.state == "running" and child.alive
         yield Finding(name=child.name, ok=good, detail=detail, fix=f"read {child.log}")
 
 
-def _stale(layout: StateDir) -> Finding:
+def _report_stale(layout: StateDir) -> Finding:
     before = state_file.load(layout.path)
     if before is None or lock.is_held(layout.lock):
         return Finding(name="earlier stack", ok=True, detail="left nothing")

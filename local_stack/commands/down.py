@@ -31,7 +31,7 @@ def down(state_dir: Path) -> str:
 
 
 def _stop_supervisor(layout: StateDir) -> None:
-    process = _supervisor(layout)
+    process = _find_supervisor(layout)
     who = f"process {process.pid}" if process else "a process that does not say its name"
     try:
         if process is not None:
@@ -47,7 +47,7 @@ def _stop_supervisor(layout: StateDir) -> None:
         )
 
 
-def _supervisor(layout: StateDir) -> psutil.Process | None:
+def _find_supervisor(layout: StateDir) -> psutil.Process | None:
     """Who holds the lock; it says its name just after it took it."""
 
     def has_said_its_name() -> bool:

@@ -18,9 +18,9 @@ def status(state_dir: Path) -> dict[str, Any]:
         return {"up": False, "state": "down", "urls": {}, "children": []}
     return {
         "up": stack.healthy,
-        "state": _summary(stack),
+        "state": _summarize(stack),
         "urls": stack.urls,
-        "children": [_child(child) for child in stack.children],
+        "children": [_describe_child(child) for child in stack.children],
     }
 
 
@@ -30,18 +30,24 @@ def children_table(found: dict[str, Any]) -> Table:
     for child in found["children"]:
         since = datetime.fromisoformat(child["since"])
         seconds = int((datetime.now(UTC) - since).total_seconds())
-        row = (child["name"], child["pid"], child["state"], child["restarts"], _span(seconds))
+        row = (
+            child["name"],
+            child["pid"],
+            child["state"],
+            child["restarts"],
+            _format_span(seconds),
+        )
         table.add_row(*map(str, row))
     return table
 
 
-def _summary(stack: StackState) -> str:
+def _summarize(stack: StackState) -> str:
     if stack.phase is state_file.Phase.UP and not stack.healthy:
         return "degraded"
     return stack.phase
 
 
-def _child(child: ChildRecord) -> dict[str, Any]:
+def _describe_child(child: ChildRecord) -> dict[str, Any]:
     # What was written may be older than the death of the child by a moment.
     lost = child.state is ChildState.RUNNING and not child.alive
     return {
@@ -53,7 +59,7 @@ def _child(child: ChildRecord) -> dict[str, Any]:
     }
 
 
-def _span(seconds: int) -> str:
+def _format_span(seconds: int) -> str:
     minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -29,7 +29,7 @@ def up(options: Options, environ: Mapping[str, str], reporter: Reporter, program
     os.umask(0o077)  # databases and logs hold customers' data
     with lock.try_acquire(layout.lock) as mine:
         if not mine:
-            return _already_up(options.state_dir, reporter)
+            return _report_already_up(options.state_dir, reporter)
         for name in orphans.clear(options.state_dir):
             reporter.say(f"ended {name}, which a killed `saga up` had left running")
         ports.demand(wanted_ports(options, given))
@@ -41,7 +41,7 @@ async def _run(options: Options, plan: Plan, layout: StateDir, reporter: Reporte
     return await Session(options.ports, plan, layout, reporter).run()
 
 
-def _already_up(state_dir: Path, reporter: Reporter) -> int:
+def _report_already_up(state_dir: Path, reporter: Reporter) -> int:
     found = state_file.load(state_dir)
     phase = found.phase if found else Phase.STARTING
     reporter.say(f"already {phase}; `saga status` tells more, `saga down` stops it")

@@ -69,7 +69,7 @@ async def make(
     it is not flushed to disk.
     """
     existed = (cluster.data / "PG_VERSION").exists()
-    if existed and _fingerprint(cluster) == credentials.fingerprint:
+    if existed and _read_fingerprint(cluster) == credentials.fingerprint:
         _refuse_other_version(cluster)
         return None
     draft = cluster.home / "data.new"
@@ -78,13 +78,13 @@ async def make(
             shutil.rmtree(old)
     draft.mkdir(mode=0o700)
     _lend(draft, cluster.account)
-    await _initdb(cluster, draft, credentials, log, () if durable else ("--no-sync",))
+    await _run_initdb(cluster, draft, credentials, log, () if durable else ("--no-sync",))
     (draft / FINGERPRINT).write_text(credentials.fingerprint)
     draft.rename(cluster.data)
     return REMADE if existed else None
 
 
-async def _initdb(
+async def _run_initdb(
     cluster: Cluster, data: Path, credentials: Credentials, log: Path, options: tuple[str, ...]
 ) -> None:
     password = cluster.home / "password.new"
@@ -100,7 +100,7 @@ async def _initdb(
         password.unlink()
 
 
-def _fingerprint(cluster: Cluster) -> str:
+def _read_fingerprint(cluster: Cluster) -> str:
     path = cluster.data / FINGERPRINT
     return path.read_text() if path.exists() else ""
 

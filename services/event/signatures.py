@@ -24,10 +24,10 @@ def headers(message_id: str, at: int, body: bytes, by: Sequence[str]) -> Mapping
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(at),
-        "webhook-signature": " ".join(f"v1,{_signature(secret, signed)}" for secret in by),
+        "webhook-signature": " ".join(f"v1,{_sign(secret, signed)}" for secret in by),
     }
 
 
-def _signature(secret: str, signed: bytes) -> str:
+def _sign(secret: str, signed: bytes) -> str:
     key = base64.b64decode(secret.removeprefix(PREFIX))
     return base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

@@ -51,7 +51,7 @@ class Webhooks:
                 detail = f"a customer may have {MOST} webhooks; remove one first"
                 raise Rejected("too_many_webhooks", detail)
             row = await tx.execute(insert(webhooks).values(values).returning(*webhooks.c))
-            return _with_secret(row.mappings().one())
+            return _to_webhook_with_secret(row.mappings().one())
 
     async def of_customer(self, customer_id: str | None) -> list[Webhook]:
         """A customer's, or the newest of all, newest first."""
@@ -59,13 +59,13 @@ class Webhooks:
         if customer_id is not None:
             statement = statement.where(webhooks.c.customer_id == customer_id)
         async with self._database.statement() as tx:
-            return [_webhook(row) for row in (await tx.execute(statement)).mappings()]
+            return [_to_webhook(row) for row in (await tx.execute(statement)).mappings()]
 
     async def get(self, webhook_id: str) -> Webhook:
         """One of them. NotFound."""
         async with self._database.statement() as tx:
             found = await tx.execute(select(webhooks).where(webhooks.c.id == webhook_id))
-            return _webhook(_require_row(found.mappings().one_or_none()))
+            return _to_webhook(_require_row(found.mappings().one_or_none()))
 
     async def remove(self, webhook_id: str) -> None:
         """Forget it and its deliveries; nothing is sent to it from now on. NotFound."""
@@ -81,12 +81,12 @@ class Webhooks:
             "old_secret_until": func.now() + BOTH_SECRETS,
         }
         async with self._database.transaction() as tx:
-            return _with_secret(await _update_row(tx, webhook_id, values))
+            return _to_webhook_with_secret(await _update_row(tx, webhook_id, values))
 
     async def enable(self, webhook_id: str) -> Webhook:
         """Send to it again, after it was disabled. NotFound."""
         async with self._database.transaction() as tx:
-            return _webhook(await _update_row(tx, webhook_id, {"disabled_reason": None}))
+            return _to_webhook(await _update_row(tx, webhook_id, {"disabled_reason": None}))
 
     async def deliveries(
         self, webhook_id: str, state: DeliveryState | None, limit: int
@@ -121,11 +121,11 @@ def _require_row(row: RowMapping | None) -> RowMapping:
     return row
 
 
-def _webhook(row: RowMapping) -> Webhook:
+def _to_webhook(row: RowMapping) -> Webhook:
     return Webhook(**_to_fields(row))
 
 
-def _with_secret(row: RowMapping) -> WebhookWithSecret:
+def _to_webhook_with_secret(row: RowMapping) -> WebhookWithSecret:
     return WebhookWithSecret(**_to_fields(row), secret=row["secret"])
 
 

@@ -78,7 +78,7 @@ class Inventory:
         if skus is not None:
             statement = statement.where(products.c.sku.in_(skus))
         async with self._database.statement() as tx:
-            return [_product(row) for row in (await tx.execute(statement)).mappings()]
+            return [_to_product(row) for row in (await tx.execute(statement)).mappings()]
 
     async def add_stock(self, sku: str, stock: AddStock) -> Product:
         """Put new pieces on the shelf. NotFound if there is no such product."""
@@ -199,7 +199,7 @@ class Inventory:
             row = (await tx.execute(statement)).mappings().one_or_none()
             if row is None:
                 return None
-            product = _product(row)
+            product = _to_product(row)
             told = ProductEvent(**product.model_dump())
             await self._outbox.publish(tx, [DomainEvent(event, product.sku, told)])
             return product
@@ -215,6 +215,6 @@ def _build_stock_events(event: EventType) -> Callable[[Reservation], Sequence[Do
     return build
 
 
-def _product(row: RowMapping) -> Product:
+def _to_product(row: RowMapping) -> Product:
     price = Price(minor=row["price_minor"], currency=row["currency"])
     return Product(price=price, **row)

@@ -62,7 +62,7 @@ def columns_of(order: OrderAggregate) -> dict[str, Any]:
 
 def read_saved(row: RowMapping) -> Order:
     """The order that `saving` answers."""
-    return _order(row)
+    return _to_order(row)
 
 
 def _type(name: str) -> TypeEngine[Any]:
@@ -72,15 +72,15 @@ def _type(name: str) -> TypeEngine[Any]:
 
 async def find(tx: AsyncConnection, order_id: str) -> Order:
     """The order. NotFound if there is none."""
-    return _order(await _row(tx, order_id))
+    return _to_order(await _read_row(tx, order_id))
 
 
 async def find_accepted(tx: AsyncConnection, order_id: str) -> AcceptedOrder:
     """The order as it looked when it was accepted. NotFound if there is none."""
-    row = await _row(tx, order_id)
+    row = await _read_row(tx, order_id)
     then = row["accepted_at"] or row["created_at"]
     as_accepted = {"status": OrderStatus.PENDING, "reason": None, "version": 0}
-    order = _order(row).model_copy(update=as_accepted | {"created_at": then, "updated_at": then})
+    order = _to_order(row).model_copy(update=as_accepted | {"created_at": then, "updated_at": then})
     return AcceptedOrder(order=order, fingerprint=row["fingerprint"])
 
 
@@ -90,12 +90,14 @@ async def page(
     """A page, newest first, by keyset: its cost does not grow with the pages before it."""
     keyset = tuple_(orders.c.created_at, orders.c.id)
     statement = select(orders).order_by(orders.c.created_at.desc(), orders.c.id.desc())
-    statement = statement.where(*_conditions(only))
+    statement = statement.where(*_build_conditions(only))
     if cursor is not None:
         statement = statement.where(keyset < tuple_(*unseal(cursor, moment, name)))
     rows = (await tx.execute(statement.limit(limit + 1))).mappings().all()
-    items = tuple(_order(row) for row in rows[:limit])
-    return OrderPage(items=items, next_cursor=_cursor(items[-1]) if len(rows) > limit else None)
+    items = tuple(_to_order(row) for row in rows[:limit])
+    return OrderPage(
+        items=items, next_cursor=_make_cursor(items[-1]) if len(rows) > limit else None
+    )
 
 
 async def statuses(tx: AsyncConnection, order_ids: Sequence[str]) -> dict[str, OrderStatus]:
@@ -117,7 +119,7 @@ def unknown(order_id: str) -> NotFound:
     return NotFound("unknown_order", f"there is no order {order_id}")
 
 
-def _conditions(only: OrderFilter) -> Iterator[ColumnElement[bool]]:
+def _build_conditions(only: OrderFilter) -> Iterator[ColumnElement[bool]]:
     if only.status is not None:
         yield orders.c.status == only.status
     if only.customer_id is not None:
@@ -128,17 +130,17 @@ def _conditions(only: OrderFilter) -> Iterator[ColumnElement[bool]]:
         yield orders.c.created_at < only.created_to
 
 
-async def _row(tx: AsyncConnection, order_id: str) -> RowMapping:
+async def _read_row(tx: AsyncConnection, order_id: str) -> RowMapping:
     row = (await tx.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
     if row is None:
         raise unknown(order_id)
     return row
 
 
-def _cursor(last: Order) -> str:
+def _make_cursor(last: Order) -> str:
     return seal(last.created_at.isoformat(), last.id)
 
 
-def _order(row: RowMapping) -> Order:
+def _to_order(row: RowMapping) -> Order:
     total = Money(minor=row["total_minor"], currency=row["currency"])
     return Order(total=total, **row)

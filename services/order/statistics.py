@@ -19,14 +19,14 @@ async def flow(tx: AsyncConnection, seconds: int, slots: int) -> OrderFlow:
     found = (await tx.execute(first)).first()
     return OrderFlow(
         now=now,
-        slices=await _slices(tx, seconds, slots),
+        slices=await _read_slices(tx, seconds, slots),
         open=number,
         oldest_id=found.id if found else None,
         oldest_at=found.created_at if found else None,
     )
 
 
-async def _slices(tx: AsyncConnection, seconds: int, slots: int) -> tuple[FlowSlice, ...]:
+async def _read_slices(tx: AsyncConnection, seconds: int, slots: int) -> tuple[FlowSlice, ...]:
     age = func.extract("epoch", func.now() - orders.c.created_at)
     slot = cast(func.floor(age / seconds), Integer).label("slot")
     since = func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds * slots)
@@ -53,10 +53,10 @@ async def interventions(tx: AsyncConnection, limit: int) -> list[Intervention]:
         .order_by(told.recorded_at.desc())
         .limit(limit)
     )
-    return [_intervention(row) for row in (await tx.execute(statement)).mappings()]
+    return [_to_intervention(row) for row in (await tx.execute(statement)).mappings()]
 
 
-def _intervention(row: RowMapping) -> Intervention:
+def _to_intervention(row: RowMapping) -> Intervention:
     data: dict[str, Any] = row["data"]
     return Intervention(
         order_id=row["stream_id"],

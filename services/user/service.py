@@ -42,12 +42,12 @@ class Users:
     async def get(self, user_id: str) -> User:
         """Read an account. NotFound if there is none."""
         async with self._database.statement() as tx:
-            return self._user(await _row(tx, user_id, _accounts()))
+            return self._user(await _read_row(tx, user_id, _select_accounts()))
 
     async def deactivate(self, user_id: str) -> User:
         """Close an account for new orders; repeating it changes nothing. NotFound if none."""
         async with self._database.transaction() as tx:
-            user = self._user(await _row(tx, user_id, _select_for_update()))
+            user = self._user(await _read_row(tx, user_id, _select_for_update()))
             if not user.active:
                 return user
             await tx.execute(update(users).where(users.c.id == user_id).values(active=False))
@@ -60,27 +60,27 @@ class Users:
         Orders under way go on: they know the account's id alone. NotFound if there is none.
         """
         async with self._database.transaction() as tx:
-            row = await _row(tx, user_id, _select_for_update())
+            row = await _read_row(tx, user_id, _select_for_update())
             if row["erased_at"] is None:
                 await tx.execute(delete(subject_keys).where(subject_keys.c.user_id == user_id))
                 nothing = {"name": "", "email": "", "sealed": None, "active": False}
                 forget = update(users).where(users.c.id == user_id)
                 await tx.execute(forget.values(**nothing, erased_at=func.now()))
                 await self._outbox.publish(tx, [_build_event(EventType.USER_ERASED, user_id)])
-        return _account(row, ERASED, active=False, erased=True)
+        return _to_user(row, ERASED, active=False, erased=True)
 
     async def validate(self, command: ValidateUser) -> ValidatedUser:
         """Rejected `user_inactive` or NotFound `unknown_user` if the customer may not order."""
         user_id = command.customer_id
         async with self._database.statement() as tx:
-            row = await _row(tx, user_id, select(users.c.active))
+            row = await _read_row(tx, user_id, select(users.c.active))
         if not row["active"]:
             raise Rejected("user_inactive", f"user {user_id} is not active")
         return ValidatedUser(customer_id=user_id)
 
     def _user(self, row: RowMapping) -> User:
         erased = row["erased_at"] is not None
-        return _account(row, self._personal(row), active=row["active"], erased=erased)
+        return _to_user(row, self._personal(row), active=row["active"], erased=erased)
 
     def _personal(self, row: RowMapping) -> Personal:
         if row["erased_at"] is not None:
@@ -94,16 +94,16 @@ class Users:
         return self._cipher.open(row["id"], SubjectKey(row["key_id"], row["key"]), row["sealed"])
 
 
-def _accounts() -> Select[Any]:
+def _select_accounts() -> Select[Any]:
     keys = users.outerjoin(subject_keys, subject_keys.c.user_id == users.c.id)
     return select(users, subject_keys.c.key_id, subject_keys.c.key).select_from(keys)
 
 
 def _select_for_update() -> Select[Any]:
-    return _accounts().with_for_update(of=users)
+    return _select_accounts().with_for_update(of=users)
 
 
-async def _row(tx: AsyncConnection, user_id: str, statement: Select[Any]) -> RowMapping:
+async def _read_row(tx: AsyncConnection, user_id: str, statement: Select[Any]) -> RowMapping:
     found = await tx.execute(statement.where(users.c.id == user_id))
     row: RowMapping | None = found.mappings().one_or_none()
     if row is None:
@@ -111,7 +111,7 @@ async def _row(tx: AsyncConnection, user_id: str, statement: Select[Any]) -> Row
     return row
 
 
-def _account(row: RowMapping, personal: Personal, *, active: bool, erased: bool) -> User:
+def _to_user(row: RowMapping, personal: Personal, *, active: bool, erased: bool) -> User:
     return User(
         id=row["id"],
         name=personal.name,

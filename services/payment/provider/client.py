@@ -163,7 +163,7 @@ class Provider:
 
     async def captures(self, period: Period) -> tuple[list[Balance], str | None]:
         """What is left of the captures of intents of a time, a page of them, and how to go on."""
-        asked = _listing(period, f"data.{CHARGE}")
+        asked = _build_listing(period, f"data.{CHARGE}")
         with self._asking():
             page = await self._intents.list_async(asked)
         last = page.data[-1].id if page.has_more else None
@@ -172,7 +172,7 @@ class Provider:
 
     async def list_refunds(self, period: Period) -> tuple[list[tuple[Refund, Balance]], str | None]:
         """The refunds of a time, a page of them, with what is left of their captures."""
-        asked = _listing(period, "data.charge")
+        asked = _build_listing(period, "data.charge")
         with self._asking():
             page = await self._refunds.list_async(asked)
         last = page.data[-1].id if page.has_more else None
@@ -215,7 +215,7 @@ class Provider:
         await self._http.close_async()
 
 
-def _listing(period: Period, expanded: str) -> Any:
+def _build_listing(period: Period, expanded: str) -> Any:
     """What to ask a list for; typed as the client's, which has a dictionary for each."""
     # The provider counts whole seconds; what it made in the one that is the end's belongs to it.
     within = {"gte": int(period.begin.timestamp()), "lt": ceil(period.end.timestamp())}

@@ -56,7 +56,7 @@ class Transport(stripe.HTTPClient):
         if self._opened is None:
             elsewhere = httpx2.URL(url).host not in LOOPBACK
             self._opened = httpx2.AsyncClient(
-                verify=_trusting(trust_env=elsewhere),
+                verify=_load_authorities(trust_env=elsewhere),
                 timeout=None,  # the whole request is bounded instead
                 transport=self._inner,
                 trust_env=elsewhere,
@@ -65,6 +65,6 @@ class Transport(stripe.HTTPClient):
 
 
 @cache
-def _trusting(*, trust_env: bool) -> ssl.SSLContext:
+def _load_authorities(*, trust_env: bool) -> ssl.SSLContext:
     """The authorities that sign servers' certificates. Read once: it takes 30 ms."""
     return httpx2.create_ssl_context(trust_env=trust_env)
