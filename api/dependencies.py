@@ -9,6 +9,7 @@ from api.orders.live_events import EventBroadcaster
 from api.orders.place_order import OrderPlacement
 from api.overload.concurrency_limit import ConcurrencyLimit
 from api.overload.load_shedding import LoadShedder
+from api.provider_health import ProviderHealth
 from api.temporal.saga_gateway import OrderSagas
 from contracts.webhooks import WebhookService
 from infrastructure.postgres.notify import NotificationListener
@@ -38,6 +39,7 @@ class Backend:
     waiting: ConcurrencyLimit
     streams: ConcurrencyLimit
     broadcaster: EventBroadcaster
+    provider_health: ProviderHealth
     temporal_ui: str
     webhooks: WebhookService | None = None
     plain_webhooks: bool = False
@@ -83,6 +85,7 @@ class Backend:
             waiting=ConcurrencyLimit(MOST_WAITING),
             streams=ConcurrencyLimit(streams),
             broadcaster=EventBroadcaster(services.orders, notifications),
+            provider_health=ProviderHealth(services.payments),
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
             webhooks=webhooks,
             plain_webhooks=plain_webhooks,

@@ -5,7 +5,7 @@ Nothing of it is needed to start: whatever is missing may come later, in any ord
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -22,8 +22,6 @@ from saga.participant import ServiceError
 router = APIRouter(prefix="/health", tags=["health"], route_class=AuthorizedRoute)
 router.get("/live")(live)
 PATIENCE = 3.0  # seconds
-BRIEFLY = 0.8  # likewise, of what is not ours: probes give up after a second
-A_MOMENT = timedelta(seconds=1)
 
 
 class Health(BaseModel):
@@ -49,20 +47,14 @@ async def ready(
     probes = {name: probe() for name, probe in deps.services.probes.items()}
     probes["temporal"] = _temporal(deps)
     probes["search_attributes"] = _search_attributes(deps)
-    *answers, provider = await asyncio.gather(
-        *(_check(probe) for probe in probes.values()), _check(_provider(deps), BRIEFLY)
+    *answers, wrong = await asyncio.gather(
+        *(_check(probe) for probe in probes.values()), deps.provider_health.find_wrong()
     )
     checks = dict(zip(probes, answers, strict=True))
     healthy = all(answer == "ok" for answer in answers)
     response.status_code = 200 if healthy else 503
-    degraded = {} if provider == "ok" else {"payment_provider": provider}
+    degraded = {"payment_provider": wrong} if wrong else {}
     return Health(status="ready" if healthy else "not_ready", checks=checks, degraded=degraded)
-
-
-async def _provider(deps: Backend) -> None:
-    """Ask the payment service for what the provider captured in the last moment."""
-    now = datetime.now(UTC)
-    await deps.services.payments.kept_by_provider(now - A_MOMENT, now, None)
 
 
 async def _temporal(deps: Backend) -> None:
@@ -75,10 +67,10 @@ async def _search_attributes(deps: Backend) -> None:
     await deps.client.count_workflows(query, rpc_timeout=timedelta(seconds=PATIENCE))
 
 
-async def _check(probe: Awaitable[None], patience: float = PATIENCE) -> str:
+async def _check(probe: Awaitable[None]) -> str:
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(PATIENCE):
             await probe
     except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
-        return f"{type(error).__name__}: {error or f'no answer in {patience} s'}"
+        return f"{type(error).__name__}: {error or f'no answer in {PATIENCE} s'}"
     return "ok"

@@ -13,13 +13,17 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from api.provider_health import ProviderHealth
 from cli.health import describe_health
 from contracts.names import DATABASES, SERVICES
+from contracts.payments import KeptPage
 from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings, ProviderSettings
+from saga.participant import Unavailable
 from services.composition import Services, open_services
 from services.migrate import migrate
 from tests.support.databases import Server
+from tests.support.fakes.payments import FakePayments
 from tests.support.ports import free_port
 from tests.support.waiting import until
 from tests.support.wire import serve
@@ -67,6 +71,20 @@ async def test_a_provider_that_is_down_is_named_and_takes_nobody_out_of_service(
     assert "Unavailable: payment provider" in told["degraded"]["payment_provider"]
     assert line.startswith("payment_provider: Unavailable")
     assert (await world.rest("/health/ready"))["degraded"] == {}
+
+
+async def test_a_provider_is_asked_seldom_however_often_health_is_asked_for() -> None:
+    asked = []
+
+    class Silent(FakePayments):
+        async def kept_by_provider(self, *period: object) -> KeptPage:
+            asked.append(period)
+            raise Unavailable("the provider is away")
+
+    health = ProviderHealth(Silent())
+    told = [await health.find_wrong() for _ in range(20)]
+    assert set(told) == {"Unavailable: the provider is away"}
+    assert len(asked) == 1
 
 
 def test_an_api_that_does_not_answer_is_named() -> None:
