@@ -37,5 +37,5 @@ class ProviderHealth:
             async with asyncio.timeout(BRIEFLY):
                 await self._payments.kept_by_provider(now - A_MOMENT, now, None)
         except (ServiceError, TimeoutError) as error:
-            return f"{type(error).__name__}: {error or f'no answer in {BRIEFLY} s'}"
+            return f"{type(error).__name__}: {str(error) or f'no answer in {BRIEFLY} s'}"
         return ""

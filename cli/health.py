@@ -15,7 +15,7 @@ def describe_health(url: str | None) -> Iterator[str]:
         answer = httpx2.get(f"{url}/health/ready", timeout=PATIENCE, trust_env=False)
         health = answer.json()
     except (httpx2.HTTPError, ValueError) as error:
-        yield f"the API does not answer: {error or type(error).__name__}"
+        yield f"the API does not answer: {str(error) or type(error).__name__}"
         return
     for name, said in (health.get("checks", {}) | health.get("degraded", {})).items():
         if said != "ok":

@@ -72,5 +72,5 @@ async def _check(probe: Awaitable[None]) -> str:
         async with asyncio.timeout(PATIENCE):
             await probe
     except (ServiceError, RPCError, RuntimeError, TimeoutError) as error:
-        return f"{type(error).__name__}: {error or f'no answer in {PATIENCE} s'}"
+        return f"{type(error).__name__}: {str(error) or f'no answer in {PATIENCE} s'}"
     return "ok"

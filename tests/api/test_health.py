@@ -87,6 +87,15 @@ async def test_a_provider_is_asked_seldom_however_often_health_is_asked_for() ->
     assert len(asked) == 1
 
 
+async def test_a_provider_that_hangs_is_told_as_one_that_gives_no_answer() -> None:
+    class Hanging(FakePayments):
+        async def kept_by_provider(self, *period: object) -> KeptPage:
+            await asyncio.Event().wait()
+            raise AssertionError(f"{period} was answered")
+
+    assert await ProviderHealth(Hanging()).find_wrong() == "TimeoutError: no answer in 0.8 s"
+
+
 def test_an_api_that_does_not_answer_is_named() -> None:
     (line,) = describe_health(f"http://127.0.0.1:{free_port()}")
     assert line.startswith("the API does not answer")
