@@ -7,8 +7,7 @@ from uuid import uuid4
 import httpx2
 
 from cli.demo.faults import LocalStack
-from tests.support.stack import Stack, client
-from tests.support.waiting import until
+from tests.support.stack import Stack, client, until_healed
 
 AT_ONCE = 50
 STUBBORN = 60.0
@@ -47,10 +46,8 @@ async def test_fifty_posts_with_one_key_while_the_api_is_killed_are_one_order(
     stack.kill("api")
     answers = await asyncio.gather(*posts)
 
-    async def restarted() -> bool:
-        return stack.child("api").pid not in {None, pid}
-
-    await until(restarted)
+    await until_healed(stack)
+    assert stack.child("api").pid != pid
     later = await insist(stack, body, headers)
     ended = await insist(stack, body, headers | {"Prefer": "wait=10"})
     assert {(answer.status_code, answer.content) for answer in [*answers, later]} == {

@@ -9,7 +9,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from contracts.names import workflow_id
-from tests.support.stack import SAGA, Stack
+from tests.support.stack import SAGA, Stack, until_healed
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -148,6 +148,7 @@ async def test_watching_goes_on_when_the_api_was_killed(
         stack.kill("api")
         told = [json.loads(row) for row in (first, *(await watching.stdout.read()).splitlines())]
         assert await watching.wait() == 0
+    await until_healed(stack)
     assert [line["type"] for line in told] == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
 
 

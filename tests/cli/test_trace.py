@@ -17,7 +17,7 @@ from infrastructure.telemetry.span_files import KeptSpan, read
 from local_stack.state_dir import StateDir
 from tests.docs.markdown import TRACING, shell_blocks
 from tests.docs.test_commands import pasted, run, script, shown_wrong
-from tests.support.stack import Stack
+from tests.support.stack import Stack, until_healed
 from tests.support.waiting import until
 
 FORWARD = (
@@ -173,7 +173,8 @@ async def test_a_replay_makes_no_spans_again(stack: Stack, http: httpx2.AsyncCli
             return (await http.get(f"/v1/orders/{order}/saga")).status_code == 200
         return False
 
-    await until(answered, within=40)
+    await until_healed(stack)
+    await until(answered)
     view = (await all_of(stack, "HandleQuery:saga", order))[-1]
     assert view.trace_id != before.spans[0].trace_id
     after = await traced(stack, order)

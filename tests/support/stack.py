@@ -130,6 +130,15 @@ async def running_stack(
     assert last is None or not [child.name for child in last.children if child.alive]
 
 
+async def until_healed(stack: Stack) -> None:
+    """Until all that was killed runs again, for whoever comes next."""
+
+    async def has_healed() -> bool:
+        return stack.state.healthy
+
+    await until(has_healed)
+
+
 @contextmanager
 def frozen(stack: Stack, name: str) -> Iterator[None]:
     """Stop this process for a while: what needs it does not get on, however long the rest takes."""
