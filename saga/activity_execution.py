@@ -4,11 +4,14 @@ On the fast path an activity runs where its workflow does, as a local activity: 
 which the server hears of when the workflow's task ends. If it does not answer cleanly, the activity
 is scheduled on its queue with its whole retry policy, where people see it and may act on it. The
 first attempt may land yet, or may have: the barrier's business, like that of any late attempt.
+
+That attempt may have been one of a stretch (`saga.stretch`), with or without a fast path.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, get_args
 
 from temporalio import workflow
@@ -45,6 +48,11 @@ class ActivityExecutor:
         self._own_queue = own_queue
         self._leaving = leaving
         self.left_fast_path = False  # whether an activity went from the fast path to its queue
+        self._attempted: dict[str, ApplicationError | None] = {}
+
+    def take_up(self, step: str, refusal: ApplicationError | None) -> None:
+        """Have this step's action go on from a first attempt: it was refused, or is not known."""
+        self._attempted[step] = refusal
 
     async def execute(
         self,
@@ -60,44 +68,64 @@ class ActivityExecutor:
     ) -> Any:
         """Run an activity to its reply. `first`: it has not been tried yet."""
         summary = f"{step.name}: {summary}" if summary else step.name
-        if self._fast and first:
+        if first and self._is_to_be_tried(step, activity):
             try:
-                raw = await workflow.execute_local_activity(
-                    activity_name(activity),
-                    args=args,
-                    result_type=RawValue,
-                    start_to_close_timeout=min(SHORT, step.attempt),
-                    retry_policy=ONCE,
-                    summary=summary,
-                )
-                return _read(raw, activity)
+                return await _attempt_locally(step, activity, args, summary)
             except FailureError as error:
                 if is_rejection(error) or _is_called_off(error):
                     raise
         self.left_fast_path = self._fast
         self._leaving()
-
-        async def run_on_queue() -> Any:
-            raw = await workflow.execute_activity(
-                activity_name(activity),
-                args=args,
-                result_type=RawValue,
-                task_queue=None if self._own_queue else step.queue,
-                start_to_close_timeout=step.attempt,
-                schedule_to_close_timeout=patience,
-                retry_policy=retry,
-                summary=summary,
-                priority=priority,
-            )
-            return _read(raw, activity)
-
+        run_on_queue = partial(
+            self._run_on_queue,
+            *(step, activity, args),
+            schedule_to_close_timeout=patience,
+            retry_policy=retry,
+            summary=summary,
+            priority=priority,
+        )
         try:
             return await run_on_queue()
         except UnreadableReply:  # somebody's who completed it by hand: ask those who know
             return await run_on_queue()
 
+    def _is_to_be_tried(self, step: Step[Any, Any], activity: Activity) -> bool:
+        """Whether there is a first attempt to make here; raises the refusal of a stretch's."""
+        if activity is not step.action or step.name not in self._attempted:
+            return self._fast
+        if (refusal := self._attempted.pop(step.name)) is not None:
+            raise refusal
+        return False
 
-def _read(raw: RawValue | None, activity: Activity) -> Any:
+    async def _run_on_queue(
+        self, step: Step[Any, Any], activity: Activity, args: Sequence[Any], **options: Any
+    ) -> Any:
+        raw = await workflow.execute_activity(
+            activity_name(activity),
+            args=args,
+            result_type=RawValue,
+            task_queue=None if self._own_queue else step.queue,
+            start_to_close_timeout=step.attempt,
+            **options,
+        )
+        return read_reply(raw, activity)
+
+
+async def _attempt_locally(
+    step: Step[Any, Any], activity: Activity, args: Sequence[Any], summary: str
+) -> Any:
+    raw = await workflow.execute_local_activity(
+        activity_name(activity),
+        args=args,
+        result_type=RawValue,
+        start_to_close_timeout=min(SHORT, step.attempt),
+        retry_policy=ONCE,
+        summary=summary,
+    )
+    return read_reply(raw, activity)
+
+
+def read_reply(raw: RawValue | None, activity: Activity) -> Any:
     """The reply. UnreadableReply if it is none that the activity gives.
 
     The SDK would read it while it hands over the workflow's task, and fail that for ever.

@@ -20,12 +20,14 @@ from saga.activity_execution import ActivityExecutor
 from saga.answers import SHORTLY, Answers
 from saga.compensation import Compensator
 from saga.definition import SagaDefinition
-from saga.earlier_runs import ContinueAsNew, EarlierRuns
+from saga.earlier_runs import ContinueAsNew, EarlierRuns, has_earlier_run_by
 from saga.messages import Call, FailureCause, FailureKind, Outcome, Role, cause_of, is_rejection
 from saga.progress import FORWARD as GOING_FORWARD
 from saga.progress import Progress
 from saga.retriable_calls import LoadResolutions, OnBlocked, RetriableCalls
 from saga.step import FORWARD, Step, StepKind
+from saga.stretch.execution import StretchExecutor
+from saga.stretch.planning import Steps, find_stretches
 from saga.view import SagaState, SagaView, StepState
 
 C = TypeVar("C")
@@ -48,6 +50,8 @@ class Executor:
     before its end.
     `fast_path`: try each activity where the workflow runs first. `own_queue`: run those that are
     not on the workflow's queue, and not on their step's. `earlier_runs`: the saga has run before.
+    `stretch`: attempt consecutive steps by one activity first (`saga.stretch`), where the workflow
+    runs or on its queue; so its workers have all activities, and the StretchPlugin.
     These must come from the workflow's input.
     `searchable`: the workflow is found by `SagaState` and `SagaStep`, which the namespace must know
     (`saga.lint.check_search_attributes`): where it does not, Temporal fails all its tasks.
@@ -66,6 +70,7 @@ class Executor:
         continue_as_new: ContinueAsNew | None = None,
         fast_path: bool = False,
         own_queue: bool = False,
+        stretch: bool = False,
         earlier_runs: EarlierRuns | None = None,
         searchable: bool = False,
     ) -> None:
@@ -80,6 +85,8 @@ class Executor:
         )
         self._activities = ActivityExecutor(fast_path, self._progress.flush, own_queue=own_queue)
         later = earlier_runs is not None
+        stretches = find_stretches(definition) if stretch and not later else {}
+        self._stretches = StretchExecutor(self.view.saga_id, stretches, fast_path)
         self._calls = RetriableCalls(
             self._activities, self._progress, on_blocked, load_resolutions, later
         )
@@ -125,6 +132,7 @@ class Executor:
             if not self._undoable:
                 # An earlier run of this saga, or of this task, went past the pivot. So must we.
                 self._committed, self._runs.landed = True, True
+                self._stretches.replies.clear()
                 self._abortion = self._runs.undo = None
                 self._progress.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
@@ -148,6 +156,8 @@ class Executor:
         if self._abortion is not None:
             raise asyncio.CancelledError  # an abort that `forward` swallowed
         step, command = self._plan[step.for_generation(generation).name]
+        if step.name in self._stretches.replies:
+            return cast("R", self._stretches.replies[step.name])
         if self._runs.landed and step.kind is StepKind.READ:
             self._progress.mark(step, StepState.SKIPPED)
             return cast("R", None)
@@ -216,6 +226,7 @@ class Executor:
 
     async def _run_steps(self) -> None:
         for steps in self._definition.stages:
+            await self._attempt_stretch(self._stretches.stretches.get(steps[0].name, ()))
             if len(steps) == 1:
                 await self._run_each(*steps)
             else:
@@ -226,6 +237,34 @@ class Executor:
         while step.for_generation(generation).name in self._plan:
             await self.step(step, generation=generation)
             generation += 1
+
+    async def _attempt_stretch(self, steps: Steps) -> None:
+        """Have one activity attempt these steps; `step` goes on from what came of them.
+
+        All count as begun before it is asked for. Those that it says it has not reached do not.
+        An operator's word of an earlier run is heeded step by step only.
+        """
+        if not steps or self._committed or has_earlier_run_by(f"no-stretch-from-{steps[0].name}"):
+            return
+        before = len(self._compensator.begun)
+        self._compensator.begun += [step.name for step in steps]
+        self._progress.mark(steps[0], StepState.RUNNING)
+        try:
+            commands = [self._plan[step.name][1] for step in steps]
+            reply = await self._stretches.attempt(steps, commands)
+        except (asyncio.CancelledError, FailureError) as error:
+            self._progress.mark(steps[0], StepState.FAILED, "cancelled")
+            raise asyncio.CancelledError from error
+        if reply is not None:
+            reached = len(reply.clean) + (reply.unclean is not None)
+            del self._compensator.begun[before + reached :]
+            self._progress.show_stretch(reply)
+            if reply.unclean is not None:
+                self._activities.take_up(reply.unclean.step, reply.unclean.refusal)
+        if self._abortion is not None:  # whether the pivot has landed is for its fence to say
+            raise asyncio.CancelledError
+        done = (step.kind for step in steps if step.name in self._stretches.replies)
+        self._committed = StepKind.PIVOT in done
 
     async def _try(self, forward: Forward, deadline: timedelta | None) -> FailureCause | None:
         """Run the forward path once: None if it completed, else why it must be undone."""

@@ -1,12 +1,14 @@
 """Keeps a saga's view, its search attributes and its page in the Temporal Web UI up to date."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from saga.step import Step, activity_name
+from saga.stretch.messages import StretchReply
 from saga.view import SagaState, SagaView, StepState, StepView, WaitView
 
 SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
@@ -54,6 +56,24 @@ class Progress:
         resumes = state in RESUMPTIONS and not self.is_only_waiting()
         if self.view.state is SagaState.WAITING and resumes:
             self.enter(SagaState.RUNNING)
+        self._publish()
+
+    def show_stretch(self, reply: StretchReply) -> None:
+        """What a stretch has done, by its own clock; where it ended is not done yet."""
+        at = datetime.fromisoformat(reply.began)
+        for attempt in reply.clean:
+            view = self._views[attempt.step]
+            view.state, view.started_at = StepState.DONE, at.isoformat()
+            at += timedelta(seconds=attempt.seconds)
+            view.finished_at = at.isoformat()
+            self._upsert_own(SAGA_STEP.value_set(attempt.step))
+        if (unclean := reply.unclean) is not None:
+            view = self._views[unclean.step]
+            view.state, view.error, view.started_at = (
+                StepState.FAILED,
+                unclean.error,
+                at.isoformat(),
+            )
         self._publish()
 
     def is_only_waiting(self) -> bool:

@@ -31,12 +31,12 @@ class Saga(Executor):
     async def cancel(self, code: str, detail: str) -> bool:
         """Undo the saga if that is still possible. Returns when it is certain to be undone, or not.
 
-        If the saga may have gone past the pivot in an earlier run, only the pivot's fence knows.
+        If the saga may have gone past the pivot, in an earlier run or in a stretch that is under
+        way, only the pivot's fence knows.
         """
+        untracked = self._untracked or self._stretches.active
         accepted = self.request_cancel(code, detail)
-        if accepted and may_have_untracked_effects(
-            self._untracked, "ask-the-fence-before-a-cancel"
-        ):
+        if accepted and may_have_untracked_effects(untracked, "ask-the-fence-before-a-cancel"):
             await workflow.wait_condition(lambda: self._undoable is not None)
             return bool(self._undoable)
         return accepted

@@ -13,16 +13,19 @@ from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
 
 from tests.saga import environment
-from tests.saga.toy import FAST
+from tests.saga.toy import FAST, STRETCH
 
 SERVER = str(Path(sys.executable).parent / "temporal-test-server")
 SUGGESTED = "limit.historyCount.suggestContinueAsNew=40"  # events; 4,096 by default
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 
 
-@pytest.fixture(params=["", FAST], ids=["regular", "fast"], autouse=True)
+PATHS = {"regular": "", "fast": FAST, "stretch": STRETCH, "fast-stretch": FAST + STRETCH}
+
+
+@pytest.fixture(params=list(PATHS.values()), ids=list(PATHS), autouse=True)
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What holds of a saga holds with the fast path and without it."""
+    """What holds of a saga holds with the fast path and without it, in a stretch or not."""
     monkeypatch.setattr(environment, "PATH", request.param)
     return str(request.param)
 

@@ -9,6 +9,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from saga.stretch.worker import StretchPlugin
 from tests.saga.toy import QUEUE, Script, Toy, ToySaga
 
 # Nothing is cached, so each task and query of a saga begins with its imports, which take 50 ms and
@@ -19,7 +20,7 @@ GUARDS = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(*ONCE)
 )
 ALL_GUARDS = SandboxedWorkflowRunner()
-PATH = ""  # or FAST; each test runs with both
+PATH = ""  # or FAST, STRETCH, or both; each test runs with all
 Handle = WorkflowHandle[ToySaga, str]
 
 
@@ -43,6 +44,7 @@ async def toy(
         workflows=[ToySaga],
         activities=Toy(script).all(),
         max_cached_workflows=cached,
+        plugins=[StretchPlugin()],
         workflow_runner=runner,
     )
     async with worker:

@@ -29,7 +29,7 @@ from saga import (
 )
 
 QUEUE = "toy"
-FAST = "fast "  # before a style
+FAST, STRETCH = "fast ", "stretch "  # before a style, one or both
 LATER, UNDO = "later ", "undo "  # before that: a later life of the saga, and one to be undone
 REJECT, FAIL, FINAL, HOLD, EMPTY = "reject", "fail", "final", "hold", "empty"
 
@@ -177,6 +177,7 @@ class ToySaga:
     def __init__(self, style: str) -> None:
         self._input = style
         fast, style = style.startswith(FAST), style.removeprefix(FAST)
+        stretch, style = style.startswith(STRETCH), style.removeprefix(STRETCH)
         later = _later(style)
         style = style.removeprefix(LATER).removeprefix(UNDO)
         self._saga = Saga(
@@ -186,6 +187,7 @@ class ToySaga:
             load_resolutions=self._recall,
             continue_as_new=self._renew,
             fast_path=fast,
+            stretch=stretch,
             earlier_runs=later,
             searchable=True,
         )
@@ -229,7 +231,7 @@ class ToySaga:
         return words
 
     def _renew(self, later: EarlierRuns) -> NoReturn:
-        path = FAST if self._input.startswith(FAST) else ""
+        path = "".join(word for word in (FAST, STRETCH) if word in self._input)
         workflow.continue_as_new(path + (UNDO if later.undo else LATER) + self._style)
 
     async def _notify(self, notice: BlockedStepEvent) -> None:

@@ -24,8 +24,9 @@ from saga import (
     Step,
     StepKind,
 )
+from saga.stretch.worker import StretchPlugin
 from tests.saga import environment
-from tests.saga.toy import LAST, ONE, PIVOT, QUEUE, Script, Toy
+from tests.saga.toy import FAST, LAST, ONE, PIVOT, QUEUE, STRETCH, Script, Toy
 
 WITHIN = timedelta(days=2)
 
@@ -47,6 +48,7 @@ class Wish:
 
     style: str = ""
     fast: bool = False
+    stretch: bool = False
     later: EarlierRuns | None = None
 
 
@@ -95,6 +97,7 @@ class WaitingSaga:
             wish,
             continue_as_new=self._renew,
             fast_path=wish.fast,
+            stretch=wish.stretch,
             earlier_runs=wish.later,
             searchable=True,
         )
@@ -160,8 +163,9 @@ async def asking(
         activities=Toy(script).all(),
         max_cached_workflows=cached,
         workflow_runner=environment.GUARDS,
+        plugins=[StretchPlugin()],
     )
-    wish = Wish(style, bool(environment.PATH), later)
+    wish = Wish(style, FAST in environment.PATH, STRETCH in environment.PATH, later)
     async with worker:
         yield await client.start_workflow(
             WaitingSaga.run, wish, id=f"asking-{uuid4()}", task_queue=QUEUE

@@ -1,0 +1,66 @@
+"""What is asked of the activity that attempts a stretch, and what it answers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from saga.messages import rejection
+
+STRETCH = "saga.stretch"  # the activity's name
+
+
+@dataclass(frozen=True)
+class PlannedAttempt:
+    """An attempt to be made: at which step, by which activity, and for how many seconds at most."""
+
+    step: str
+    activity: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What the activity is asked for, within so many seconds; then the command of each attempt."""
+
+    saga_id: str
+    attempts: list[PlannedAttempt]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CleanAttempt:
+    """One that has answered, after so many seconds."""
+
+    step: str
+    activity: str
+    seconds: float
+    reply: Any
+
+
+@dataclass(frozen=True)
+class UncleanAttempt:
+    """The one at which the stretch ended: refused with this `code`, or its outcome is unknown."""
+
+    step: str
+    activity: str
+    seconds: float
+    error: str
+    code: str | None = None
+
+    @property
+    def refusal(self) -> ApplicationError | None:
+        """As the activity has raised it."""
+        return None if self.code is None else rejection(self.code, self.error)
+
+
+@dataclass(frozen=True)
+class StretchReply:
+    """What the activity answers with. It began at `began`, by the worker's clock (ISO 8601).
+
+    Steps that are not in it were not begun.
+    """
+
+    began: str
+    clean: list[CleanAttempt]
+    unclean: UncleanAttempt | None = None
