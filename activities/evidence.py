@@ -18,6 +18,7 @@ from activities.executions import Execution, Status
 from contracts.names import order_of
 from contracts.orders import BY_HAND, CreateOrder
 from contracts.workflow_io import PLACING, SagaInput, SagaType, find_saga_type
+from saga.stretch.history import LOCAL, read_stretches
 
 C = TypeVar("C", CreateOrder, SagaInput)
 STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
@@ -26,7 +27,6 @@ BROKEN_OFF = {
     EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT,
 }
-LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
 
 
 class Unreadable(Exception):
@@ -91,14 +91,14 @@ async def went_past_the_pivot(execution: Execution) -> bool:
     kind = find_saga_type(execution.workflow_type)
     pivot = kind.pivot if kind else ""
     history = await _history(execution)
-    if pivot in set(_find_completed(history)) or await _started_as_landed(execution, history):
+    if await _shows(execution, history, pivot) or await _started_as_landed(execution, history):
         return True
     original = history.events[0].workflow_execution_started_event_attributes
     run_id = original.original_execution_run_id
     if not run_id or run_id == execution.run_id:
         return False
     try:
-        return pivot in set(_find_completed(await _history(execution, run_id)))
+        return await _shows(execution, await _history(execution, run_id), pivot)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
@@ -108,8 +108,8 @@ async def went_past_the_pivot(execution: Execution) -> bool:
 async def may_have_landed_unseen(execution: Execution) -> bool:
     """Whether this run, which does not show that its pivot was done, may have done it all the same.
 
-    It was asked for and did not answer; or, on the fast path, a task of the workflow was broken off
-    with all that it did.
+    It was asked for and did not answer, by itself or in a stretch; or, on the fast path, a task of
+    the workflow was broken off with all that it did.
     """
     kind, history = find_saga_type(execution.workflow_type), await _history(execution)
     asked = {
@@ -119,6 +119,9 @@ async def may_have_landed_unseen(execution: Execution) -> bool:
     }
     if kind is not None and kind.pivot in asked:
         return True
+    for stretch in await read_stretches(history.events, execution.converter):
+        if stretch.activities is None or (kind and kind.pivot in stretch.activities):
+            return True
     happened = [event.event_type for event in history.events]
     tasks = [record for record in happened if record in {STARTED, COMPLETED, *BROKEN_OFF}]
     was_broken_off = tasks[-1:] == [STARTED] or not BROKEN_OFF.isdisjoint(tasks)
@@ -189,6 +192,14 @@ async def _history(execution: Execution, run_id: str | None = None) -> WorkflowH
         execution.id, run_id=run_id or execution.run_id
     )
     return await handle.fetch_history()
+
+
+async def _shows(execution: Execution, history: WorkflowHistory, activity: str) -> bool:
+    """Whether the activity was completed, by itself or in a stretch."""
+    stretches = await read_stretches(history.events, execution.converter)
+    replies = [stretch.reply for stretch in stretches if stretch.reply]
+    clean = {attempt.activity for reply in replies for attempt in reply.clean}
+    return activity in clean or activity in set(_find_completed(history))
 
 
 def _find_completed(history: WorkflowHistory) -> Iterator[str]:

@@ -29,6 +29,8 @@ class SagaInput(Message):
     Sagas from before there was one do not.
     `own_queue`: regular activities go to the workflow's own queue, whose workers have them all, so
     that the one which has the workflow may take them at once (docs/adr/0122-own-queue.md).
+    `stretch`: one activity attempts consecutive steps first, on the fast path or on the workflow's
+    own queue; so its workers have the activities of all steps (docs/adr/0152-stretches.md).
     `earlier_life`: the saga has lived before under this id, so there may be effects of it, and
     words of operators, of which this workflow's history does not tell
     (docs/adr/0143-later-lives.md).
@@ -40,6 +42,7 @@ class SagaInput(Message):
     order_id: Name
     fast_path: bool = False
     own_queue: bool = False
+    stretch: bool = False
     earlier_life: bool = False
     undo: Undo | None = None
     landed: bool = False

@@ -15,6 +15,7 @@ from activities.payments import PaymentActivities
 from activities.users import UserActivities
 from contracts.names import AUDITS, Queue
 from saga.participant.activity_errors import ServiceErrors
+from saga.stretch.worker import StretchPlugin
 from services.composition import Services
 from workers.saga_metrics import Measures
 from workers.workflow_runner import runner_for
@@ -103,6 +104,7 @@ def worker_for(client: Client, queue: Queue, services: Services, **options: Any)
             *(activity for one in queues for activity in activities_of(one, services)),
             *housekeeping,
         ],
+        "plugins": [StretchPlugin()],
         **_defaults(client),
     }
     return Worker(client, **(defaults | options))

@@ -56,6 +56,7 @@ class OrderSaga:
             continue_as_new=self._renew,
             fast_path=order.fast_path,
             own_queue=order.own_queue,
+            stretch=order.stretch,
             earlier_runs=_later(order),
             searchable=True,
         )

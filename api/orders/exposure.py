@@ -233,7 +233,7 @@ async def _cost(client: Client, kind: str, outcome: str, sagas: Sequence[Executi
         with suppress(NotFound):  # its retention is over
             async with translate_errors():
                 handle = client.get_workflow_handle(saga.id, run_id=saga.run_id)
-                tried.append(sum((await count_attempts(handle)).values()))
+                tried.append(sum((await count_attempts(client, handle)).values()))
     return SagaCost(
         saga=kind,
         outcome=outcome,

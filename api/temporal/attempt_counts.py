@@ -7,18 +7,25 @@ from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import WorkflowHandle
+from temporalio.client import Client, WorkflowHandle
 
-LOCAL = "core_local_activity"  # the SDK's marker of an attempt on the fast path
+from saga.stretch.history import LOCAL, read_stretches
+from saga.stretch.messages import STRETCH
 
 
 async def count_attempts(
-    handle: WorkflowHandle[Any, Any], waiting: Iterable[PendingActivityInfo] = ()
+    client: Client, handle: WorkflowHandle[Any, Any], waiting: Iterable[PendingActivityInfo] = ()
 ) -> Counter[str]:
-    """Attempts by activity name; `waiting` are those of an open workflow that have not ended."""
+    """Attempts by activity name; `waiting` are those of an open workflow that have not ended.
+
+    Of those in a stretch, what its reply tells of.
+    """
     found: Counter[str] = Counter()
     scheduled: dict[int, str] = {}
-    async for event in handle.fetch_history_events():
+    events = [event async for event in handle.fetch_history_events()]
+    for stretch in await read_stretches(events, client.data_converter):
+        found.update(stretch.activities or () if stretch.reply else ())
+    for event in events:
         found.update(_local(event))
         if event.HasField("activity_task_scheduled_event_attributes"):
             name = event.activity_task_scheduled_event_attributes.activity_type.name
@@ -28,6 +35,7 @@ async def count_attempts(
             found[scheduled[started.scheduled_event_id]] += started.attempt
     for pending in waiting:
         found[pending.activity_type.name] += pending.attempt
+    del found[STRETCH]
     return found
 
 

@@ -54,7 +54,7 @@ async def observe_saga(client: Client, saga_id: str) -> ObservedSaga:
             raise NotFound("unknown_order", UNKNOWN_ORDER)
         trouble = await diagnose(execution, None)
         waiting = execution.described.pending_activities if execution.described else ()
-        attempts = await count_attempts(client.get_workflow_handle(saga_id), waiting)
+        attempts = await count_attempts(client, client.get_workflow_handle(saga_id), waiting)
     view = await _ask_view(client, saga_id, trouble)
     told = trouble if trouble and trouble.kind is not Kind.BLOCKED else None
     return ObservedSaga(saga_id, view, attempts, await _list_retried(execution), told)

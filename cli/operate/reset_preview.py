@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from temporalio.client import WorkflowHistory
 
     from saga import Step
+    from saga.stretch.history import RecordedStretch
 
 REFUSED = "is refused"
 ANSWERS = {
@@ -50,14 +51,14 @@ def reset_preview(
 ) -> None:
     """Show what a reset would do, and do nothing."""
     with report_errors():
-        history = asyncio.run(_history(which))
+        history, stretches = asyncio.run(_history(which))
         point = reset_point(history, to)
         records = Api.at(url).get(f"/v1/sagas/{history.workflow_id}/records")
     known, undone = (
         {record["step"]: record["state"] for record in records if record["op"] == op}
         for op in ("action", "compensation")
     )
-    again = list(steps_again(history, point, known, undone))
+    again = list(steps_again(history, point, known, undone, stretches))
     if as_json:
         typer.echo(
             json.dumps({"event_id": point, "steps": [vars(effect) for effect in again]}, indent=2)
@@ -66,10 +67,15 @@ def reset_preview(
         _print(history, point, again)
 
 
-async def _history(which: str) -> "WorkflowHistory":
-    from cli.operate.histories import histories  # noqa: PLC0415 - heavy
+async def _history(which: str) -> "tuple[WorkflowHistory, Sequence[RecordedStretch]]":
+    """A saga's history, and the stretches in it as far as they can be read here."""
+    from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: PLC0415 - heavy
 
-    return (await anext(histories(which))).history
+    from cli.operate.histories import histories  # noqa: PLC0415 - heavy
+    from saga.stretch.history import read_stretches  # noqa: PLC0415 - heavy
+
+    history = (await anext(histories(which))).history
+    return history, await read_stretches(history.events, pydantic_data_converter)
 
 
 def reset_point(history: "WorkflowHistory", to: str) -> int:
@@ -93,11 +99,13 @@ def steps_again(
     point: int,
     known: Mapping[str, str],
     undone: Mapping[str, str] | None = None,
+    stretches: "Sequence[RecordedStretch]" = (),
 ) -> Iterator[Again]:
     """The steps that would run from the point on, in order, and what would come of them.
 
     Those that this history never reached are among them: the saga goes on past where it was ended.
-    `known` has the states of the actions on record, by step; `undone` those of compensations.
+    `known` has the states of the actions on record, by step; `undone` those of compensations;
+    `stretches` are those of the history.
     """
     from saga.step import activity_name  # noqa: PLC0415 - heavy
     from workflows.sagas import SAGAS  # noqa: PLC0415 - heavy
@@ -106,6 +114,9 @@ def steps_again(
     kind = find_saga_type(started.workflow_type.name)
     steps = list(SAGAS[kind].definition) if kind else []
     ended = set(_find_ended_before(history, point))
+    for stretch in stretches:
+        if stretch.reply is not None and stretch.ended < point:
+            ended |= {attempt.activity for attempt in stretch.reply.clean}
     back = {
         activity_name(each) for step in steps for each in (step.fence, step.compensation) if each
     }

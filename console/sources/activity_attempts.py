@@ -7,7 +7,7 @@ known by number, and by the last error. Attempts on the fast path are entries of
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -19,7 +19,8 @@ from temporalio.client import Client
 from temporalio.converter import PayloadCodec
 
 from activities.executions import describe
-from api.temporal.attempt_counts import LOCAL
+from saga.stretch.history import LOCAL, read_stretches
+from saga.stretch.messages import CleanAttempt, StretchReply, UncleanAttempt
 
 RUNS = {
     PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
@@ -70,7 +71,9 @@ async def read_tries(client: Client, saga_id: str) -> list[Try]:
     handle = client.get_workflow_handle(saga_id)
     codec = client.data_converter.payload_codec
     found: dict[int, Try] = {}
-    async for event in handle.fetch_history_events():
+    events = [event async for event in handle.fetch_history_events()]
+    stretches = await read_stretches(events, client.data_converter)
+    for event in events:
         for failure in _failures(event):
             await unseal(failure, codec)
         for number, told in _of_event(event, found):
@@ -80,7 +83,13 @@ async def read_tries(client: Client, saga_id: str) -> list[Try]:
     for activity in waiting:
         await unseal(activity.last_failure, codec)
     pending = {activity.activity_type.name for activity in waiting}
-    ended = [row for row in found.values() if row.ended]
+    parts = [
+        part
+        for stretch in stretches
+        if stretch.reply is not None
+        for part in _of_stretch(found.pop(stretch.asked), stretch.reply)
+    ]
+    ended = [*parts, *(row for row in found.values() if row.ended)]
     left = [
         replace(row, result=Result.FAILED, error=row.error or "called off")
         for row in found.values()
@@ -172,6 +181,20 @@ def _of_marker(event: HistoryEvent) -> Try:
         ended=ended,
         error=_message(marker.failure) if failed else None,
     )
+
+
+def _of_stretch(whole: Try, reply: StretchReply) -> Iterator[Try]:
+    """Each attempt that a stretch has made, by its clock."""
+    begun = datetime.fromisoformat(reply.began)
+    attempts: list[CleanAttempt | UncleanAttempt] = [*reply.clean]
+    attempts += [reply.unclean] if reply.unclean else []
+    for attempt in attempts:
+        ended = begun + timedelta(seconds=attempt.seconds)
+        error = attempt.error if isinstance(attempt, UncleanAttempt) else None
+        result = Result.FAILED if error else Result.DONE
+        made = replace(whole, activity=attempt.activity, result=result, error=error)
+        yield replace(made, began=begun, ended=ended)
+        begun = ended
 
 
 def _of_pending(it: PendingActivityInfo) -> Try:
