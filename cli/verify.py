@@ -34,6 +34,8 @@ class WhichPath(StrEnum):
 
     REGULAR = "regular"
     FAST = "fast"
+    STRETCH = "stretch"
+    QUEUED_STRETCH = "queued-stretch"
 
 
 def verify(
@@ -47,7 +49,7 @@ def verify(
     shard: Annotated[str, typer.Option(help="Run the i-th of n parts only")] = "1/1",
     only: Annotated[str, typer.Option(help="Only schedules whose name contains this")] = "",
     path: Annotated[
-        WhichPath | None, typer.Option(help="On this path only; on both if not said")
+        WhichPath | None, typer.Option(help="On this path only; on all if not said")
     ] = None,
     topology: Annotated[
         Topology, typer.Option(help="Where the services are; `services`: called over HTTP")

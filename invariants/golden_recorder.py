@@ -19,6 +19,7 @@ from invariants.environment import OrderWorld
 from invariants.golden_scenarios import Scenario
 from invariants.subjects.place_order import PLACE_ORDER
 from invariants.subjects.return_order import RETURN_ORDER
+from invariants.subjects.stretch import with_stretch
 from saga import SagaDefinition
 from saga.verify.faults import WorkerMode
 from saga.verify.run import Run
@@ -104,6 +105,8 @@ def _subject(scenario: Scenario) -> Subject:
         order, argument = case.order.model_copy(update=method), case.argument
         if isinstance(argument, PlaceOrderInput):
             argument = argument.model_copy(update=method)
+        if scenario.stretch:
+            argument = with_stretch(argument)
         return replace(case, order=order, argument=argument)
 
     return replace(plain, make=make)

@@ -45,8 +45,8 @@ class Scenario:
 
     `method` is the payment method, if another than the usual one. `open_at` cuts the recording
     before the first Update of this name: the saga is still open there. `audited`: the order's saga
-    is terminated and then carried on by an audit, instead of what a schedule says. `fast` and
-    `remote` are how the order is placed, and where the services are.
+    is terminated and then carried on by an audit, instead of what a schedule says. `fast`,
+    `stretch` and `remote` are how the order is placed, and where the services are.
     """
 
     name: str
@@ -56,12 +56,14 @@ class Scenario:
     open_at: str = ""
     audited: bool = False
     fast: bool = False
+    stretch: bool = False
     remote: bool = False
 
     @property
     def file(self) -> str:
         """Without its suffix."""
         path = "fast" if self.fast else "queues"
+        path += "-stretch" if self.stretch else ""
         return f"{self.saga}-{self.name}-{path}{'-services' if self.remote else ''}"
 
     @property
@@ -214,8 +216,22 @@ OVER_HTTP = {
 }
 
 
+# What is recorded with steps attempted together first, too: each way to leave a stretch.
+IN_STRETCHES = {
+    *("confirmed", "confirmed-after-a-retry", "confirmed-after-a-lost-reply"),
+    *("pivot-down-for-an-hour", "rejected-account-closed", "rejected-declined"),
+    *("rejected-at-the-pivot", "timed-out-no-stock-service", "blocked-commit-resolved-by-retry"),
+    *("cancelled-by-customer-before-create", "cancelled-by-customer-after-charge"),
+    *("cancel-of-the-customer-too-late", "blocked-refund", "reset-confirmed"),
+    *("returned", "refund-refused"),
+}
+
+
 def list_scenarios() -> list[Scenario]:
-    """All, each on the fast path and by the queues, some with the services over HTTP."""
+    """All, each on the fast path and by the queues.
+
+    Some with steps attempted together first, and some with the services over HTTP.
+    """
     scenarios = [
         *(
             *_yield_confirmed_placements(),
@@ -234,6 +250,7 @@ def list_scenarios() -> list[Scenario]:
     ]
     return [
         *both,
+        *(replace(scenario, stretch=True) for scenario in both if scenario.name in IN_STRETCHES),
         *(replace(scenario, remote=True) for scenario in both if scenario.name in OVER_HTTP),
     ]
 

@@ -17,6 +17,7 @@ from invariants.stock_and_money import (
     words_are_on_record,
 )
 from invariants.subjects.extension import OrderExtension
+from invariants.subjects.stretch import with_stretch
 from saga.verify.subject import Subject
 from services.order.aggregate import CLOSING
 from workflows.place_order import CREATE
@@ -90,6 +91,7 @@ PLACE_ORDER = Subject(
     cancel=CancelOrder(),
     resolves=True,
     fast_path=True,
+    stretch=with_stretch,
     status=status,
     completed=CONFIRMED,
     invariants=(

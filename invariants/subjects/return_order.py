@@ -18,6 +18,7 @@ from invariants.stock_and_money import (
     words_are_on_record,
 )
 from invariants.subjects.extension import OrderExtension
+from invariants.subjects.stretch import with_stretch
 from saga.participant import StepKey
 from saga.verify.subject import Subject
 
@@ -105,6 +106,7 @@ RETURN_ORDER = Subject(
     cancel=CancelOrder(),
     resolves=True,
     fast_path=True,
+    stretch=with_stretch,
     status=status,
     completed=RETURNED,
     invariants=(

@@ -11,6 +11,18 @@ class ExecutionPath(StrEnum):
 
     REGULAR = "regular"  # on their queues
     FAST = "fast"  # once where the workflow runs, before that
+    STRETCH = "stretch"  # consecutive steps by one activity first, on the fast path
+    QUEUED_STRETCH = "queued-stretch"  # the same on the workflow's queue: there is no fast path
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether there is a fast path."""
+        return self in {ExecutionPath.FAST, ExecutionPath.STRETCH}
+
+    @property
+    def is_stretch(self) -> bool:
+        """Whether consecutive steps are attempted together first."""
+        return self in {ExecutionPath.STRETCH, ExecutionPath.QUEUED_STRETCH}
 
 
 class WorkerMode(StrEnum):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -13,9 +13,10 @@ from temporalio.exceptions import TerminatedError
 from temporalio.service import RPCError
 
 from saga.step import activity_name
+from saga.stretch.planning import find_stretches
 from saga.verify.cases import Case, Ending
 from saga.verify.environment.environment import Environment
-from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule, WorkerMode
+from saga.verify.faults import Fault, InjectionPoint, Schedule, WorkerMode
 from saga.verify.injection import behaviours as attempts
 from saga.verify.injection.attempt import Behaviour
 from saga.verify.injection.rerun_behaviours import EARLIER
@@ -80,9 +81,7 @@ class Run:
 
     async def _violations(self) -> list[str]:
         state, environment = self._state, self._environment
-        case = await self._subject.make(
-            environment.world, state.schedule.path is ExecutionPath.FAST
-        )
+        case = await self._make_case()
         environment.injector.states[case.workflow_id] = state
         controller = self._subject.extension.controller(environment, self._subject, case, state)
         state.controller = controller
@@ -110,13 +109,23 @@ class Run:
             environment.injector.states.pop(case.workflow_id)
         return list(dict.fromkeys(found))
 
+    async def _make_case(self) -> Case:
+        path, stretch = self._state.schedule.path, self._subject.stretch
+        case = await self._subject.make(self._environment.world, path.is_fast)
+        if stretch is not None and path.is_stretch:
+            case = replace(case, argument=stretch(case.argument))
+        return case
+
     async def _end_and_judge(self, case: Case, when: str) -> list[str]:
         self._ended = await self._await_ending()
         return [f"{when}: {violation}" for violation in await self._judge(case, self._ended)]
 
     def _note_lost_tasks(self, case: Case) -> None:
-        # Calls side by side may have one task.
-        beside = sum(len(stage) - 1 for stage in self._subject.definition.stages)
+        # Calls side by side may have one task, and those of a stretch have.
+        together = [*self._subject.definition.stages]
+        if self._state.schedule.path.is_stretch:
+            together += find_stretches(self._subject.definition).values()
+        beside = sum(len(steps) - 1 for steps in together)
         if self._environment.lost_tasks.count[case.workflow_id] >= len(self._state.calls) - beside:
             for fault in self._state.schedule.faults:
                 if fault.kind is Kind.WORKER_LOST:

@@ -33,7 +33,8 @@ class Subject:
     none. `resolves`: whether it has the Update `resolve`, without which what is parked can only be
     tried again. `answers`, by waiting step: what its Update `answer` is given. `refusals`, by
     activity: changes the world so that its service refuses it. `queue` is the workflow's, if it is
-    not that of the first step.
+    not that of the first step. `stretch`: makes the argument that of a saga which attempts
+    consecutive steps together first (`saga.stretch`); None if it never does.
     """
 
     workflow: Any
@@ -46,6 +47,7 @@ class Subject:
     cancel: Any = None
     resolves: bool = False
     fast_path: bool = False
+    stretch: Callable[[Any], Any] | None = None
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     answers: Mapping[str, Callable[[Case], Any]] = field(default_factory=dict)
     queue: str = ""

@@ -9,14 +9,14 @@ from saga.verify import campaign, run
 from saga.verify.faults import WorkerMode
 from saga.verify.report import Report
 from saga.verify.schedules.plan import Plan
-from tests.verifier import mutants, mutants_of_lives
+from tests.verifier import mutants, mutants_of_lives, mutants_of_stretches
 from tests.verifier.conftest import GONE
 from tests.verifier.mutant import Mutant
 
 # Longer than the slowest of these runs takes; what a mutant leaves open is open for good.
 STUCK = 30.0
 
-MUTANTS = (*mutants.MUTANTS, *mutants_of_lives.MUTANTS)
+MUTANTS = (*mutants.MUTANTS, *mutants_of_lives.MUTANTS, *mutants_of_stretches.MUTANTS)
 
 VERIFYING = Path(__file__).parents[2] / "docs" / "verifying.md"
 
@@ -31,7 +31,8 @@ async def test_a_missing_safety_mechanism_is_found(
         schedule
         for schedule in plans[mutant.subject.name].singles()
         if schedule.name.startswith(mutant.schedule)
-        and (schedule.mode, schedule.path) == (WorkerMode.CACHED, mutant.path)
+        and schedule.path is mutant.path
+        and (schedule.mode is WorkerMode.CACHED or mutant.path.is_stretch)
     ]
 
     async def failures() -> Report:

@@ -23,6 +23,7 @@ from temporalio.testing import TimeSkipper, WorkflowEnvironment
 from temporalio.worker import Interceptor, Worker
 
 from saga.lint import SEARCH_ATTRIBUTES
+from saga.stretch.worker import StretchPlugin
 from saga.verify.faults import WorkerMode
 from saga.verify.injection.interceptor import Injector
 from saga.verify.injection.worker_crash import LostTasks, TaskLosingRunner
@@ -163,6 +164,7 @@ def worker_options(
         # Workflows run on the one thread that all else runs on: no hand-over to others, and no
         # task that fails because this machine was busy for 2 s. One that hangs, hangs the run.
         "debug_mode": True,
+        "plugins": [StretchPlugin()],
     }
 
 
@@ -170,7 +172,7 @@ def workers_of_workflows(
     home: str, lost_tasks: LostTasks, options: dict[str, Any], make: Callable[..., Any]
 ) -> Iterator[Any]:
     """Workers of workflows alone, in each other mode; `make` takes a queue and options."""
-    beside = options | {"no_remote_activities": True}  # only those of the fast path
+    beside = options | {"max_concurrent_activity_task_polls": 2}  # few come: of a stretch's saga
     for number in range(EVICTED_WORKERS):
         queue = queue_of(home, WorkerMode.EVICTED, number)
         yield make(task_queue=queue, **beside, max_cached_workflows=0)

@@ -6,7 +6,7 @@ from itertools import chain, cycle
 
 from saga import StepKind
 from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule, WorkerMode
-from saga.verify.groups import BY_CUSTOMER, CANCELS, ENDED, LATE, TASK_LOST
+from saga.verify.groups import BEFORE, BY_CUSTOMER, CANCELS, ENDED, LATE, TASK_LOST
 from saga.verify.injection.run_controller import RunController
 from saga.verify.kinds import Kind
 from saga.verify.recording import (
@@ -63,9 +63,10 @@ class Plan:
     def singles(self) -> list[Schedule]:
         """Every single fault at every call, in each way in which the saga may get there."""
         fast = self._plan_fast_path() if self._subject.fast_path else ()
+        stretches = self._plan_stretches() if self._subject.stretch else ()
         every = [
             schedule
-            for schedule in (*self._plan_regular_path(), *fast)
+            for schedule in (*self._plan_regular_path(), *fast, *stretches)
             if self._is_possible(schedule)
         ]
         return sorted(every, key=lambda one: one.faults[0].kind not in SLOW)  # they go first
@@ -132,6 +133,41 @@ class Plan:
             if kind in CANCELS and schedule.trigger:
                 expects = expects | CANCELLED
             yield replace(schedule, mode=mode, path=ExecutionPath.FAST, expects=expects)
+
+    def _plan_stretches(self) -> Iterator[Schedule]:
+        """Inside a stretch: at each call that one may make, and what of it the saga cannot know.
+
+        What comes after it, and what undoes it, is as without one.
+        """
+        paths = [ExecutionPath.QUEUED_STRETCH]
+        if self._subject.fast_path:
+            paths.append(ExecutionPath.STRETCH)
+        modes = cycle((WorkerMode.CACHED, WorkerMode.EVICTED))
+        for path in paths:
+            forward = chain(
+                self._plan_before_pivot(), self._plan_from_pivot(), self._plan_deadlines(())
+            )
+            again = chain(self._reruns.plan_terminations(), self._resets.plan_fast_path(()))
+            lost = self._reruns.plan_lost_tasks(()) if path.is_fast else ()
+            crashes = self._plan_worker_crashes(self.triggers())
+            for single in chain(forward, again, lost, crashes):
+                kinds = {fault.kind for fault in single.all}
+                cached = single.mode is WorkerMode.CACHED and kinds.isdisjoint(TASK_LOST)
+                mode = next(modes) if cached else single.mode
+                expects = single.expects | self._may_end_in_stretch(single, path)
+                yield replace(single, mode=mode, path=path, expects=expects)
+
+    def _may_end_in_stretch(self, single: Schedule, path: ExecutionPath) -> frozenset[str]:
+        """How else a saga may end. Its stretch goes on, to the pivot, where its workflow has ended,
+
+        is lost or hears of a cancel; and a cancel that comes before the pivot's effect is in time.
+        """
+        kinds = {fault.kind for fault in single.all}
+        hears = kinds & {*CANCELS} if not path.is_fast or single.mode is WorkerMode.LOST else set()
+        goes_on = hears or kinds & {*TASK_LOST, *ENDED}
+        in_time = hears & {*BEFORE} and single.faults[0].point in self._binding[:1]
+        ends = self._completed if goes_on else frozenset()
+        return ends | CANCELLED if in_time else ends
 
     def combinations(self, number: int, size: int, seed: int) -> list[Schedule]:
         """So many faults at once, at different points, if there are; a seed gives the same."""
