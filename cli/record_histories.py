@@ -82,6 +82,7 @@ def _about(recorded: "RecordedHistory") -> dict[str, Any]:
         "ending": scenario.ending,
         "story": scenario.description,
         "fast_path": scenario.fast,
+        "stretch": scenario.stretch,
         "services": "over HTTP" if scenario.remote else "in process",
         "events": len(recorded.history["events"]),
     }

@@ -27,7 +27,8 @@ AGAIN = (
     f"{ADVICE} If it is only in unreleased/, and nobody runs that code yet, record it anew: "
     "saga record"
 )
-PLACES = r"/(home|root|tmp|Users|usr)/|\.py\b|\d+@|127\."
+# A process is 4711@host; a note's key has its number and its run, as note#1@….
+PLACES = r"/(home|root|tmp|Users|usr)/|\.py\b|(?<!#)\b\d+@|127\."
 LOCAL = re.compile(rf"{PLACES}|sk_test|Bearer|eyJhbGci|@example")
 LINES = [item for path in archive.below(FOLDER) for item in archive.read(path)]
 SAID = {
