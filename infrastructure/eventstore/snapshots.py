@@ -53,11 +53,15 @@ class Snapshots:
         """The state's version, or 0, likewise: read the history behind it."""
         return func.coalesce(self._its(self._table.c.version), 0)
 
+    def is_due(self, before: int, now: int) -> bool:
+        """Whether the versions from `before` to `now` pass a multiple."""
+        return before // self._every != now // self._every
+
     async def take(
         self, tx: AsyncConnection, stream_id: str, before: int, now: int, state: Callable[[], Any]
     ) -> None:
-        """Write one if it is time: if the versions from `before` to `now` pass a multiple."""
-        if before // self._every == now // self._every:
+        """Write one if it is time."""
+        if not self.is_due(before, now):
             return
         values = {"schema": self._schema, "version": now, "state": state()}
         statement = insert(self._table).values(stream_id=stream_id, **values)

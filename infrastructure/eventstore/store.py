@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     CTE,
     BigInteger,
+    BindParameter,
     ColumnElement,
+    Integer,
     RowMapping,
     ScalarSelect,
     Table,
@@ -42,6 +44,7 @@ from infrastructure.eventstore.table import appending
 from infrastructure.eventstore.upcasters import UNCHANGED, Upcasters
 from infrastructure.postgres.notify import announce
 from saga.participant import Conflict
+from saga.participant.outbox import Session
 
 log = logging.getLogger(__name__)
 
@@ -88,16 +91,24 @@ class EventStore:
             tx, stream_id, len(written.all()), len(events), expected_version=expected_version
         )
 
-    def along(self) -> CTE:
+    def along(self, granted: CTE | None = None) -> CTE:
         """An append as a part of another statement; its events come as the parameters of `rows`.
 
-        Made once. Have the statement count the part's rows, and tell `appended`.
+        Made once. Have the statement count the part's rows, and tell `demand_all_written`. With
+        `granted`, which must ask for `is_at_expected_version`, all are written or the statement
+        fails, if that has a row; and none if it has not.
         """
-        return self._append.cte("appended")
+        append = self._append if granted is None else appending(self.table, granted)
+        return append.cte("appended")
+
+    def is_at_expected_version(self) -> ColumnElement[bool]:
+        """Whether the stream is where `rows` has it, when the statement begins."""
+        newest = self._newest(bindparam("its_stream", type_=Text))
+        return newest == bindparam("its_version", type_=Integer)
 
     def rows(
         self,
-        tx: AsyncConnection,
+        tx: Session,
         stream_id: str,
         events: Sequence[NewEvent],
         *,
@@ -142,8 +153,8 @@ class EventStore:
 
     async def version(self, tx: AsyncConnection, stream_id: str) -> int:
         """The version of the last event; 0 if there is none."""
-        newest = select(func.max(self.table.c.version)).where(self.table.c.stream_id == stream_id)
-        return (await tx.execute(newest)).scalar_one() or 0
+        found: int = (await tx.execute(select(self._newest(stream_id)))).scalar_one()
+        return found
 
     async def read(
         self, tx: AsyncConnection, stream_id: str, *, after: int = 0
@@ -218,6 +229,10 @@ class EventStore:
         began = select(func.min(row.transaction_id)).where(row.stream_id == stream_id)
         transaction = (await tx.execute(began)).scalar_one()
         return transaction is not None and transaction >> EPOCH_BITS < await current_epoch(tx)
+
+    def _newest(self, stream: str | BindParameter[str]) -> ScalarSelect[int]:
+        newest = select(func.coalesce(func.max(self.table.c.version), 0))
+        return newest.where(self.table.c.stream_id == stream).scalar_subquery()
 
     def _upcast(self, row: RowMapping) -> dict[str, Any]:
         return self._upcasters.lift(row["type"], row["schema_version"], row["data"])

@@ -1,6 +1,7 @@
 """The table of an event store, how rows are appended, and which transaction wrote them."""
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Column,
     ColumnElement,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     column,
+    exists,
     func,
     literal_column,
     select,
@@ -22,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.sql.dml import ReturningInsert
 
+COLUMNS = ("transaction_id", "stream_id", "version", "type", "schema_version", "data")
 # `xid8` as bigint: drivers and SQLAlchemy know that. Neither lives to see the 63rd bit.
 THIS_TRANSACTION = "pg_current_xact_id()::text::bigint"
 
@@ -49,11 +52,11 @@ def this_transaction() -> ColumnElement[int]:
     return literal_column(THIS_TRANSACTION, BigInteger)
 
 
-def appending(table: Table) -> ReturningInsert[tuple[int]]:
+def appending(table: Table, granted: CTE | None = None) -> ReturningInsert[tuple[int]]:
     """Insert any number of events, if the stream is at the expected version; their versions.
 
     One statement, which is compiled once. Of writers at one version, the unique constraint lets the
-    first one in; the others write nothing.
+    first one in; the others write nothing. With `granted` they fail, and it is none without a row.
     """
     stream, expected = bindparam("its_stream", type_=Text), bindparam("its_version", type_=Integer)
     newest = select(
@@ -73,10 +76,9 @@ def appending(table: Table) -> ReturningInsert[tuple[int]]:
         new.c.event["schema"].as_integer(),
         new.c.event["data"],
     ).select_from(new.join(head, head.c.version == expected))
-    columns = ["transaction_id", "stream_id", "version", "type", "schema_version", "data"]
-    return (
-        insert(table)
-        .from_select(columns, rows.order_by(new.c.number))
-        .on_conflict_do_nothing()
-        .returning(table.c.version)
-    )
+    append = insert(table)
+    if granted is None:
+        append = append.on_conflict_do_nothing()
+    else:
+        rows = rows.where(exists().select_from(granted))
+    return append.from_select(COLUMNS, rows.order_by(new.c.number)).returning(table.c.version)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Column,
     DateTime,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     column,
+    exists,
     func,
     insert,
     select,
@@ -33,6 +35,7 @@ from sqlalchemy.sql.expression import HasCTE
 
 from contracts.events.integration_events import DATA, DomainEvent
 from infrastructure.postgres.notify import announce
+from saga.participant.outbox import Session
 
 CHANNEL = "outbox"
 ROWS = "rows_to_publish"
@@ -83,6 +86,7 @@ class Outbox:
     """The outbox of one service. Every method works in the caller's transaction."""
 
     def __init__(self, table: Table) -> None:
+        self._table = table
         self._insert = _build_insertion(table)
 
     async def publish(self, tx: AsyncConnection, events: Sequence[DomainEvent]) -> None:
@@ -90,21 +94,23 @@ class Outbox:
         if events:
             await tx.execute(self._insert, self.rows(tx, events))
 
-    def along(self, statement: S) -> S:
+    def along(self, statement: S, granted: CTE | None = None) -> S:
         """The statement with the insertion as a part of it, which saves a round trip.
 
-        Made once; what is published comes with each execution, as the parameters of `rows`.
+        Made once; what is published comes with each execution, as the parameters of `rows`. Nothing
+        is, if there is no row in `granted`.
         """
-        return statement.add_cte(self._insert.cte("to_publish"))
+        insertion = self._insert if granted is None else _build_insertion(self._table, granted)
+        return statement.add_cte(insertion.cte("to_publish"))
 
-    def rows(self, tx: AsyncConnection, events: Sequence[DomainEvent]) -> dict[str, Any]:
+    def rows(self, tx: Session, events: Sequence[DomainEvent]) -> dict[str, Any]:
         """The parameters that have these published; none are fine, too."""
         if events:
             announce(tx, CHANNEL, "")
         return {ROWS: [_to_row(event) for event in events]}
 
 
-def _build_insertion(table: Table) -> Insert:
+def _build_insertion(table: Table, granted: CTE | None = None) -> Insert:
     """One statement for any number of rows: SQLAlchemy compiles it once, PostgreSQL plans it once.
 
     A list of VALUES would be another statement for each length, and is never kept.
@@ -112,9 +118,10 @@ def _build_insertion(table: Table) -> Insert:
     given = func.jsonb_to_recordset(bindparam(ROWS, type_=JSONB)).table_valued(
         column("type", Text), column("subject", Text), column("data", JSONB), name="given"
     )
-    return insert(table).from_select(
-        ["type", "subject", "data"], select(given.render_derived(with_types=True))
-    )
+    rows = select(given.render_derived(with_types=True))
+    if granted is not None:
+        rows = rows.where(exists().select_from(granted))
+    return insert(table).from_select(["type", "subject", "data"], rows)
 
 
 def _to_row(event: DomainEvent) -> dict[str, Any]:

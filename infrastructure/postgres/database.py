@@ -1,17 +1,21 @@
 """One database of one service: an engine, and transactions whose failures are translated."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import asyncpg
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from infrastructure.postgres.notify import NOTIFICATIONS, Notification, Notifier
 from infrastructure.postgres.slow_transactions import open_transaction
+from infrastructure.telemetry.sql import span_of
 from saga.participant import Unavailable
+from saga.participant.clean_action import Refused
+from saga.participant.driver_statement import DriverStatement
 
 # Each is shorter than the activities' start-to-close time-out, so that the database gives up
 # before Temporal starts another attempt. The last one frees the locks of a stopped process.
@@ -85,6 +89,10 @@ class Database:
         async with _translate_errors(), self._autocommit.connect() as connection:
             yield connection
 
+    def single(self) -> "Single":
+        """For one statement that was put together before, by the driver: `statement`, cheaper."""
+        return Single(self._engine, self._notifier)
+
     @asynccontextmanager
     async def hold_lock(self, *key: int, wait: bool = False) -> AsyncIterator[bool]:
         """Whether an advisory lock is ours, for the length of the block.
@@ -117,6 +125,40 @@ class Database:
         await self._engine.dispose()
 
 
+class Single:
+    """One statement, which is a transaction by itself. Then it notifies, if there was a row.
+
+    `info` is as a connection's: what is announced in it is announced with the statement.
+    """
+
+    def __init__(self, engine: AsyncEngine, notifier: Notifier) -> None:
+        self._engine = engine
+        self._notifier = notifier
+        self.info: dict[Any, Any] = {}
+
+    async def first(
+        self, statement: DriverStatement, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        """Its first row; None if it has none. Refused for an error that another try would get too.
+
+        Raises Unavailable as a transaction does: whether it was committed is unknown then.
+        """
+        arguments = statement.arguments(parameters)
+        async with _translate_errors(), self._engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            try:
+                with span_of(statement.text, self._engine.url.database):
+                    found = await driver.fetch(statement.text, *arguments)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if _read_sqlstate(error).startswith(TRANSIENT_SQLSTATES) or driver.is_closed():
+                    raise Unavailable(f"database: {type(error).__name__}: {error}") from error
+                raise Refused(type(error).__name__) from error
+        if not found:
+            return None
+        self._notifier.notify(self.info.get(NOTIFICATIONS, set()))
+        return statement.row(found[0])
+
+
 async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
     """Its answer; no for a lock that we waited for in vain.
 
@@ -125,7 +167,7 @@ async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
     try:
         return bool((await session.execute(text(statement))).scalar_one())
     except DBAPIError as error:
-        if _read_sqlstate(error) == LOCK_NOT_AVAILABLE:
+        if _read_sqlstate(error.orig) == LOCK_NOT_AVAILABLE:
             return False
         await session.invalidate()
         raise
@@ -156,9 +198,10 @@ def is_transient(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
-        return _read_sqlstate(error).startswith(TRANSIENT_SQLSTATES)
+        return _read_sqlstate(error.orig).startswith(TRANSIENT_SQLSTATES)
     return False
 
 
-def _read_sqlstate(error: DBAPIError) -> str:
-    return str(getattr(error.orig, "sqlstate", None) or "")
+def _read_sqlstate(error: BaseException | None) -> str:
+    """What the driver's error says of it."""
+    return str(getattr(error, "sqlstate", None) or "")

@@ -20,10 +20,11 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import Text
 
 from infrastructure.cancellation import not_cancelled
+from saga.participant.outbox import Session
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Notification(NamedTuple):
     key: str
 
 
-def announce(tx: AsyncConnection, channel: str, key: str) -> None:
+def announce(tx: Session, channel: str, key: str) -> None:
     """Tell the channel's listeners of this key when the transaction has committed."""
     tx.info.setdefault(NOTIFICATIONS, set()).add(Notification(channel, key))
 

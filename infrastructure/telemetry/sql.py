@@ -5,11 +5,13 @@ does not see the prepared statements that SQLAlchemy makes. Values are never rec
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
@@ -34,6 +36,33 @@ def summary(statement: str) -> str:
     return f"SELECT {found[1]}" if found else "SQL"
 
 
+@contextmanager
+def span_of(statement: str, database: str | None) -> Iterator[None]:
+    """The span of a statement that the driver runs without SQLAlchemy, for the block."""
+    if not trace.get_current_span().is_recording():
+        yield
+        return
+    span = _start_span(statement, database)
+    with trace.use_span(
+        span, end_on_exit=True, record_exception=False, set_status_on_exception=False
+    ):
+        try:
+            yield
+        except Exception as error:
+            span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+            raise
+
+
+def _start_span(statement: str, database: str | None) -> Span:
+    attributes = {
+        "db.system.name": "postgresql",
+        "db.namespace": database or "",
+        "db.query.text": statement,
+    }
+    tracer = trace.get_tracer(__name__)
+    return tracer.start_span(summary(statement), kind=SpanKind.CLIENT, attributes=attributes)
+
+
 def _before(
     connection: Connection,
     _cursor: Any,
@@ -44,15 +73,7 @@ def _before(
 ) -> None:
     if not trace.get_current_span().is_recording():
         return
-    attributes = {
-        "db.system.name": "postgresql",
-        "db.namespace": connection.engine.url.database or "",
-        "db.query.text": statement,
-    }
-    tracer = trace.get_tracer(__name__)
-    connection.info[SPAN] = tracer.start_span(
-        summary(statement), kind=SpanKind.CLIENT, attributes=attributes
-    )
+    connection.info[SPAN] = _start_span(statement, connection.engine.url.database)
 
 
 def _after(connection: Connection, *_: Any) -> None:

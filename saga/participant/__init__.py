@@ -4,6 +4,8 @@ This package uses the standard library alone: a step's key, what a service may a
 instead of a result, and the states of a barrier's rows. Its modules:
 
     barrier, barrier_table   the barrier in a service's own PostgreSQL; with them go
+    clean_action,
+    driver_statement         an action in one statement, by asyncpg itself, and
     digest, records          the digest of a command and the rows as messages: the extra `postgres`
     outbox, observer         what the service may give its barrier: events to publish, counters
     activity_errors          for activities: the key of a call, and which errors Temporal retries

@@ -21,11 +21,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, Never, TypeVar, overload
 
 from pydantic import BaseModel
-from sqlalchemy import CTE, Table, select
+from sqlalchemy import CTE, Select, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from saga.participant.barrier_table import REUSED, finishing, moving, of_claim, of_row
+from saga.participant.clean_action import CleanAction
 from saga.participant.errors import Compensated, KeyReused
 from saga.participant.key import StepKey
 from saga.participant.observer import BarrierEvent, Observer
@@ -76,7 +77,6 @@ class Barrier(Generic[E_contra]):
         self._outbox = outbox
         self._observer = observer
         self._moves: dict[object, ReturningInsert[tuple[str, Any]]] = {}
-        self._claiming = moving(table, State.STARTED, {}).cte("claim")
         finish = finishing(table)
         self._finish = finish if outbox is None else outbox.along(finish)
 
@@ -100,6 +100,10 @@ class Barrier(Generic[E_contra]):
             return stored
         reply = await effect()
         return await self.finish(tx, key, reply, events=events(reply))
+
+    def clean_action(self, statement: Select[Any], granted: CTE) -> CleanAction[E_contra]:
+        """An action as this one statement, with its events; see `saga.participant.clean_action`."""
+        return CleanAction(statement, granted, self._outbox)
 
     async def compensation(
         self,
@@ -139,15 +143,6 @@ class Barrier(Generic[E_contra]):
         """
         found = await self._upsert(tx, of_claim(key, digest, op), State.STARTED, {})
         return self.judge_claim(key, found, reply_type, op)
-
-    def claiming(self) -> CTE:
-        """An action's claim as a part of another statement, which saves a round trip.
-
-        Made once; which action comes with each execution, as the parameters of `of_claim`. Have
-        the statement answer the part's `state` and `reply`, and give them to `judge_claim`. All the
-        rest of it sees the database as it was before it waited for the row's lock.
-        """
-        return self._claiming
 
     def judge_claim(
         self, key: StepKey, found: tuple[str, Any], reply_type: type[R], op: Op = Op.ACTION

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Column,
+    ColumnElement,
     DateTime,
     MetaData,
     Table,
@@ -12,7 +14,10 @@ from sqlalchemy import (
     Update,
     bindparam,
     case,
+    exists,
     func,
+    literal,
+    select,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -21,6 +26,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from saga.participant.key import StepKey
 from saga.participant.states import Op, State
 
+ITS_REPLY = bindparam("its_reply", type_=JSONB)
 REUSED = "reused"  # answered instead of the state of a row that is another command's; never stored
 
 
@@ -77,8 +83,44 @@ def finishing(table: Table) -> Update:
     return (
         update(table)
         .where(row.saga_id == its["saga"], row.step == its["step"], row.op == its["op"])
-        .values(state=State.DONE, reply=bindparam("its_reply", type_=JSONB))
+        .values(state=State.DONE, reply=ITS_REPLY)
     )
+
+
+def claim_first(
+    table: Table,
+    when: ColumnElement[bool],
+    *,
+    state: State = State.DONE,
+    reply: ColumnElement[Any] = ITS_REPLY,
+) -> CTE:
+    """Insert an action's row, if there is none and if `when`: a row; else nothing, and no row.
+
+    Waits for whoever is inserting it. `when` tells of before that, and may not be true any more.
+    """
+    its = [bindparam(f"its_{name}", type_=Text) for name in ("saga", "step", "digest")]
+    row = select(*its, literal(Op.ACTION.value), literal(state.value), reply).where(when)
+    return (
+        insert(table)
+        .from_select(["saga_id", "step", "digest", "op", "state", "reply"], row)
+        .on_conflict_do_nothing()
+        .returning(table.c.step)
+        .cte("claim")
+    )
+
+
+def claim_begun(table: Table) -> CTE:
+    """Lock an action's row, if it has begun, and by this command; a row if so."""
+    row = table.c
+    its = (row.saga_id == bindparam("its_saga"), row.step == bindparam("its_step"))
+    begun = (row.op == Op.ACTION, row.state == State.STARTED, row.digest == bindparam("its_digest"))
+    return select(row.step).where(*its, *begun).with_for_update().cte("claim")
+
+
+def finish_begun(table: Table, granted: CTE) -> CTE:
+    """Store the reply of a row that `claim_begun` holds, if there is a row in `granted`; a row."""
+    finish = finishing(table).where(exists().select_from(granted))
+    return finish.returning(table.c.step).cte("finished")
 
 
 def of_row(key: StepKey, op: Op) -> dict[str, Any]:

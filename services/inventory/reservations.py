@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.barrier_records import Effects
 from contracts.inventory import Holding, Reservation, ReserveStock
 from contracts.names import workflow_id
 from saga.participant import Op, State, StepKey
+from saga.participant.barrier_table import ITS_REPLY
 from services.inventory.stock_movements import sums
 from services.inventory.tables import barrier
 
@@ -59,6 +60,18 @@ async def find_other_moves(
     statement = select(row.reply).where(row.saga_id == key.saga_id, *stands)
     found = await tx.execute(statement.with_for_update(read=True) if hold else statement)
     return [Reservation.model_validate(reply) for reply in found.scalars()]
+
+
+def are_held() -> ColumnElement[bool]:
+    """Whether another action of the step's saga has moved what its reply tells, in this order.
+
+    It is held as by `find_other_moves`.
+    """
+    row = barrier.c
+    its = (row.saga_id == bindparam("its_saga"), row.step != bindparam("its_step"))
+    stands = (row.op == Op.ACTION, row.state == State.DONE, row.reply == ITS_REPLY)
+    held = select(row.step).where(*its, *stands).with_for_update(read=True)
+    return exists().select_from(held.cte("reserved"))
 
 
 async def is_sold(tx: AsyncConnection, command: ReserveStock) -> bool:

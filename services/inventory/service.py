@@ -5,12 +5,13 @@ SKUs are locked in sorted order, so that two orders of the same products cannot 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from sqlalchemy import Executable, RowMapping, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from contracts.barrier_records import Effects, Epoch
+from contracts.barrier_records import Effects
 from contracts.events.integration_events import DomainEvent, EventType, ProductEvent, StockEvent
 from contracts.inventory import (
     AddStock,
@@ -24,26 +25,29 @@ from contracts.inventory import (
 from contracts.names import is_return_of
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.epochs import epoch_of
 from infrastructure.telemetry.barriers import count
 from saga.participant import Rejected, StepKey, Unavailable
 from saga.participant.barrier import Barrier
+from saga.participant.clean_action import CleanAction
 from saga.participant.digest import digest_of
-from saga.participant.records import StepRecord
 from services.inventory import reservations, stock_movements
 from services.inventory.stock_movements import AVAILABLE, RESERVED, SOLD, unknown
 from services.inventory.tables import barrier, outbox, products
+from services.participant import Participant
 
 SOLD_SOON = 1.0  # seconds; a confirmed order's stock is committed a moment after it is confirmed
 
 
-class Inventory:
+class Inventory(Participant):
     """Implements `contracts.inventory.InventoryService` on PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._outbox = Outbox(outbox)
         self._barrier = Barrier(barrier, self._outbox, observer=count)
+        in_one = partial(stock_movements.in_one_statement, self._barrier)
+        self._reserving = in_one(AVAILABLE, RESERVED)
+        self._committing = in_one(RESERVED, SOLD, reservations.are_held())
 
     async def create_product(self, product: NewProduct) -> Product:
         """Offer a product. Rejected `sku_exists` if the SKU is taken."""
@@ -103,7 +107,7 @@ class Inventory:
             if not await stock_movements.move(tx, command.lines, AVAILABLE, RESERVED):
                 raise await stock_movements.why_not(tx, command.lines)
 
-        return await self._once(key, command, move, EventType.INVENTORY_RESERVED)
+        return await self._once(key, command, move, EventType.INVENTORY_RESERVED, self._reserving)
 
     async def release(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Undo `reserve`: what it moved goes back to available. Rejected `stock_sold`."""
@@ -134,7 +138,7 @@ class Inventory:
                 raise Rejected("stock_not_held", detail)
             await stock_movements.must_move(tx, command.lines, RESERVED, SOLD)
 
-        return await self._once(key, command, move, EventType.INVENTORY_COMMITTED)
+        return await self._once(key, command, move, EventType.INVENTORY_COMMITTED, self._committing)
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
         """Move the order's sold pieces back to available. Unavailable while they are not sold yet.
@@ -164,33 +168,29 @@ class Inventory:
         async with self._database.statement() as tx:
             return await reservations.effects(tx, saga_ids)
 
-    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
-        """What is on record of a saga's steps here, oldest first."""
-        async with self._database.statement() as tx:
-            return await self._barrier.records(tx, saga_id)
-
-    async def epoch(self) -> Epoch:
-        """In which life of its database the service is."""
-        async with self._database.transaction() as tx:
-            return await epoch_of(tx)
-
     async def _once(
         self,
         key: StepKey,
         command: ReserveStock,
         move: Callable[[AsyncConnection], Awaitable[None]],
         event: EventType,
+        clean: CleanAction[DomainEvent] | None = None,
     ) -> Reservation:
         """Move the pieces as a step's action, and publish; a repetition gets the first reply."""
+        reply = Reservation(order_id=command.order_id, lines=command.lines)
+        digest, told = digest_of(ReserveStock, command), _build_stock_events(event)
+        if clean is not None:
+            single, its = self._database.single(), stock_movements.given(command.lines)
+            if await clean.attempt(single, key, digest, its, reply=reply, events=told(reply)):
+                return reply
 
         async def effect() -> Reservation:
             await move(tx)
-            return Reservation(order_id=command.order_id, lines=command.lines)
+            return reply
 
-        digest = digest_of(ReserveStock, command)
         async with self._database.transaction() as tx:
             return await self._barrier.action(
-                tx, key, Reservation, effect, digest=digest, events=_build_stock_events(event)
+                tx, key, Reservation, effect, digest=digest, events=told
             )
 
     async def _change(self, statement: Executable, event: EventType) -> Product | None:

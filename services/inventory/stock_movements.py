@@ -2,41 +2,73 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import BigInteger, Text, Update, bindparam, column, func, select, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.events.integration_events import DomainEvent
 from contracts.inventory import StockLine
 from saga.participant import NotFound, Rejected, Unavailable
-from services.inventory.tables import products
+from saga.participant.barrier import Barrier
+from saga.participant.barrier_table import claim_first
+from saga.participant.clean_action import CleanAction
+from services.inventory.tables import barrier, products
 
 AVAILABLE, RESERVED, SOLD = "available", "reserved", "sold"
 WAYS = ((AVAILABLE, RESERVED), (RESERVED, AVAILABLE), (RESERVED, SOLD), (SOLD, AVAILABLE))
 
 
-def _moving(source: str, target: str) -> Update:
+GIVEN = bindparam("given_lines", type_=JSONB)
+LINE = (
+    func.jsonb_to_recordset(GIVEN)
+    .table_valued(column("sku", Text), column("quantity", BigInteger), name="given")
+    .render_derived(with_types=True)
+)
+
+
+def _moving(source: str, target: str, granted: CTE | None = None) -> Update:
     """Move the pieces of all `given_lines` between two columns, where there are enough.
 
-    One statement for any number of lines, made once. Rows are locked in order of SKU first.
+    One statement for any number of lines, made once. Rows are locked in order of SKU first. With
+    `granted`, all of them or an error, if that has a row; and none if it has not.
     """
-    given = func.jsonb_to_recordset(bindparam("given_lines", type_=JSONB)).table_valued(
-        column("sku", Text), column("quantity", BigInteger), name="given"
-    )
-    line = given.render_derived(with_types=True)
-    held = (
-        select(products.c.sku, line.c.quantity)
-        .join(line, products.c.sku == line.c.sku)
-        .order_by(products.c.sku)
-        .with_for_update(of=products)
-        .cte("held")
-    )
+    lines = select(products.c.sku, LINE.c.quantity).join(LINE, products.c.sku == LINE.c.sku)
+    if granted is not None:
+        lines = lines.where(exists().select_from(granted))
+    held = lines.order_by(products.c.sku).with_for_update(of=products).cte("held")
     from_, to = products.c[source], products.c[target]
-    return (
-        update(products)
-        .where(products.c.sku == held.c.sku, from_ >= held.c.quantity)
-        .values({from_: from_ - held.c.quantity, to: to + held.c.quantity})
-    )
+    moved = {from_: from_ - held.c.quantity, to: to + held.c.quantity}
+    statement = update(products).where(products.c.sku == held.c.sku).values(moved)
+    return statement if granted is not None else statement.where(from_ >= held.c.quantity)
+
+
+def in_one_statement(
+    of: Barrier[DomainEvent], source: str, target: str, *when: ColumnElement[bool]
+) -> CleanAction[DomainEvent]:
+    """Move all `given_lines` as an action, if they are there and `when`. See `clean_action`.
+
+    Pieces that are taken meanwhile are missed by the table's constraint.
+    """
+    there = select(func.count()).select_from(products).join(LINE, products.c.sku == LINE.c.sku)
+    enough = there.where(products.c[source] >= LINE.c.quantity).scalar_subquery()
+    claim = claim_first(barrier, and_(enough == func.jsonb_array_length(GIVEN), *when))
+    moved = _moving(source, target, claim).cte("moved")
+    return of.clean_action(select(claim).add_cte(moved), claim)
 
 
 MOVING = {way: _moving(*way) for way in WAYS}
@@ -44,9 +76,14 @@ MOVING = {way: _moving(*way) for way in WAYS}
 
 async def move(tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str) -> bool:
     """Move the pieces; False if there are too few of a line, and the others must not stay moved."""
-    given = [{"sku": sku, "quantity": quantity} for sku, quantity in sums(lines).items()]
-    moved = await tx.execute(MOVING[source, target], {"given_lines": given})
-    return moved.rowcount == len(given)
+    its = given(lines)
+    moved = await tx.execute(MOVING[source, target], its)
+    return moved.rowcount == len(its["given_lines"])
+
+
+def given(lines: Sequence[StockLine]) -> dict[str, Any]:
+    """The parameter `given_lines`."""
+    return {"given_lines": [{"sku": sku, "quantity": n} for sku, n in sums(lines).items()]}
 
 
 def sums(lines: Sequence[StockLine]) -> Counter[str]:

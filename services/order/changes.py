@@ -5,7 +5,7 @@ What there is to decide is in `aggregate`, and who may ask in `service`.
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.base import Reason
@@ -14,49 +14,80 @@ from contracts.orders import Order, StepNote
 from infrastructure.eventstore.snapshots import Snapshots
 from infrastructure.eventstore.store import EventStore, NewEvent
 from infrastructure.messaging.outbox import Outbox
-from saga.participant import StepKey
+from infrastructure.postgres.database import Database
+from saga.participant import ServiceError, StepKey
 from saga.participant.barrier import Barrier
+from saga.participant.driver_statement import DriverStatement, Row
 from services.order import notes, read_model, sql
 from services.order.aggregate import OrderAggregate, ends_return
 from services.order.integration_events import to_integration_events
 from services.order.snapshots_and_upcasters import SNAPSHOT_SCHEMA, as_state, from_state
-from services.order.sql import HISTORY, REPLY, SNAPSHOT, STATE, WRITTEN
+from services.order.sql import HISTORY, SNAPSHOT, WRITTEN
 from services.order.tables import snapshots
 
 Decision = Callable[[OrderAggregate], Sequence[NewEvent]]
 
 
 class Changes:
-    """Changes orders in the caller's transaction."""
+    """Changes orders: `act` in a transaction of its own, all others in the caller's."""
 
     def __init__(
         self,
+        database: Database,
         barrier: Barrier[DomainEvent],
         events: EventStore,
         outbox: Outbox,
         *,
         snapshot_every: int,
     ) -> None:
+        self._database = database
         self._barrier = barrier
         self._events = events
         self._outbox = outbox
         self._snapshots = Snapshots(snapshots, schema=SNAPSHOT_SCHEMA, every=snapshot_every)
-        known = sql.select_history(events, self._snapshots)
-        self._loading = select(*known)
-        self._claiming = sql.claiming(barrier, known)
+        self._loading = select(*sql.select_history(events, self._snapshots))
+        self._reading = DriverStatement(self._loading)
         self._recording = outbox.along(sql.recording(events))
+        self._recording_as_action = sql.recording_as_action(barrier, events)
 
-    async def once(
-        self, tx: AsyncConnection, key: StepKey, digest: str, order_id: str, decide: Decision
+    async def act(
+        self, key: StepKey, digest: str, order_id: str, decide: Decision, *, new: bool = False
     ) -> Order:
-        """Change the order as a step's action; a repetition gets the first reply."""
-        its = sql.its(key, digest, order_id)
-        row = (await tx.execute(self._claiming, its)).mappings().one()
-        stored = self._barrier.judge_claim(key, (row[STATE], row[REPLY]), Order)
-        if stored is not None:
-            return stored
-        order = self._fold(order_id, row)
-        return await self._barrier.finish(tx, key, await self.record(tx, order, decide(order)))
+        """Change the order as a step's action; a repetition gets the first reply.
+
+        `new`: nobody has placed it yet, as far as one can tell.
+        """
+        order = OrderAggregate(order_id) if new else await self._read(order_id)
+        if done := await self._act_cleanly(key, digest, order, decide):
+            return done
+
+        async def effect() -> Order:
+            order = await self.load(tx, order_id)
+            return await self.record(tx, order, decide(order))
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(tx, key, Order, effect, digest=digest)
+
+    async def _act_cleanly(
+        self, key: StepKey, digest: str, order: OrderAggregate, decide: Decision
+    ) -> Order | None:
+        """None if the order does not stand as it is thought to, or a snapshot is due."""
+        try:
+            decided = decide(order)
+        except ServiceError:  # maybe since this has been done before
+            return None
+        single, (after, told) = self._database.single(), _fold_in(order, decided)
+        if self._snapshots.is_due(order.version, after.version):
+            return None
+        events = self._events.rows(single, order.id, decided, expected_version=order.version)
+        its, reply = events | read_model.state(after), read_model.reply_without_times(after)
+        recording = self._recording_as_action
+        row = await recording.attempt(single, key, digest, its, reply=reply, events=told)
+        return None if row is None else read_model.read_saved(row)
+
+    async def _read(self, order_id: str) -> OrderAggregate:
+        row = await self._database.single().first(self._reading, {"its_stream": order_id})
+        return OrderAggregate(order_id) if row is None else self._fold(order_id, row)
 
     async def load(self, tx: AsyncConnection, order_id: str) -> OrderAggregate:
         """The order as it stands."""
@@ -68,10 +99,7 @@ class Changes:
     ) -> Order:
         """Append the events, write the read model and publish, in one statement."""
         before = order.version
-        told: list[DomainEvent] = []
-        for event in decided:
-            order = order.apply(event.type, event.data)
-            told += to_integration_events(event, order)
+        order, told = _fold_in(order, decided)
         parameters = (
             self._events.rows(tx, order.id, decided, expected_version=before)
             | read_model.state(order)
@@ -109,6 +137,17 @@ class Changes:
         else:
             await self._events.append(tx, order.id, decided, expected_version=order.version)
 
-    def _fold(self, order_id: str, row: RowMapping) -> OrderAggregate:
+    def _fold(self, order_id: str, row: Row) -> OrderAggregate:
         behind = self._events.events_of(row[HISTORY])
         return from_state(order_id, row[SNAPSHOT]).after(behind)
+
+
+def _fold_in(
+    order: OrderAggregate, decided: Sequence[NewEvent]
+) -> tuple[OrderAggregate, list[DomainEvent]]:
+    """The order after these events, and what is published of them."""
+    told: list[DomainEvent] = []
+    for event in decided:
+        order = order.apply(event.type, event.data)
+        told += to_integration_events(event, order)
+    return order, told

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, bindparam, func, select, tuple_
+from sqlalchemy import CTE, ColumnElement, RowMapping, Text, bindparam, exists, func, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
@@ -13,28 +13,55 @@ from contracts.base import Money
 from contracts.opaque import moment, name, seal, unseal
 from contracts.orders import AcceptedOrder, Order, OrderFilter, OrderPage, OrderStatus
 from saga.participant import NotFound
+from saga.participant.barrier_table import ITS_REPLY
+from saga.participant.driver_statement import Row
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
 
 CHANGING = ("status", "reason", "version")
+ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 FIXED = ("id", "customer_id", "items", "total_minor", "currency", "fingerprint", "accepted_at")
 
 
-def saving(*returning: ColumnElement[Any]) -> ReturningInsert[Any]:
+def saving(*returning: ColumnElement[Any], granted: CTE | None = None) -> ReturningInsert[Any]:
     """The statement that writes an order's state over its row, or makes the row; made once.
 
-    It answers the row, and `returning`.
+    It answers the row, and `returning`. With `granted`, it does so if that has a row.
     """
     new = {key: bindparam(f"new_{key}", type_=_type(key)) for key in (*FIXED, *CHANGING)}
-    changed = {key: new[key] for key in CHANGING}
+    now = func.clock_timestamp() if granted is None else func.now()
+    changed: dict[str, Any] = {key: new[key] for key in CHANGING} | {"updated_at": now}
+    row = select(*new.values())
+    if granted is not None:
+        row = row.where(exists().select_from(granted))
     return (
         insert(orders)
-        .values(new)
-        .on_conflict_do_update(
-            index_elements=["id"], set_=changed | {"updated_at": func.clock_timestamp()}
-        )
+        .from_select(list(new), row)
+        .on_conflict_do_update(index_elements=["id"], set_=changed)
         .returning(*orders.c, *returning)
     )
+
+
+def reply_to_be() -> ColumnElement[Any]:
+    """The order that `saving` is going to answer, as the reply that a barrier stores.
+
+    Its times are known to the database: `saving` with `granted` makes them these.
+    """
+    its = select(orders.c.created_at).where(orders.c.id == bindparam("new_id", type_=Text))
+    created_at = func.coalesce(its.scalar_subquery(), func.now())
+    times = func.jsonb_build_object("created_at", _iso(created_at), "updated_at", _iso(func.now()))
+    return ITS_REPLY.concat(times)
+
+
+def reply_without_times(order: OrderAggregate) -> dict[str, Any]:
+    """The rest of `reply_to_be`."""
+    row = columns_of(order)
+    total = {"minor": row["total_minor"], "currency": row["currency"]}
+    return {name: row[name] for name in Order.model_fields if name in row} | {"total": total}
+
+
+def _iso(moment: ColumnElement[Any]) -> ColumnElement[str]:
+    return func.to_char(func.timezone("UTC", moment), ISO)
 
 
 def state(order: OrderAggregate) -> dict[str, Any]:
@@ -60,7 +87,7 @@ def columns_of(order: OrderAggregate) -> dict[str, Any]:
     return {name.removeprefix("new_"): value for name, value in state(order).items()}
 
 
-def read_saved(row: RowMapping) -> Order:
+def read_saved(row: Row) -> Order:
     """The order that `saving` answers."""
     return _to_order(row)
 
@@ -141,6 +168,6 @@ def _make_cursor(last: Order) -> str:
     return seal(last.created_at.isoformat(), last.id)
 
 
-def _to_order(row: RowMapping) -> Order:
+def _to_order(row: Row) -> Order:
     total = Money(minor=row["total_minor"], currency=row["currency"])
     return Order(total=total, **row)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from contracts.barrier_records import Epoch
 from contracts.base import Money, Reason
 from contracts.event_records import Position, PositionedEvent, RecordedEvent
 from contracts.names import ORDER_EVENTS
@@ -21,21 +20,20 @@ from contracts.orders import (
 from infrastructure.eventstore.store import EventStore
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.epochs import epoch_of
 from infrastructure.postgres.installation import installation_id
 from infrastructure.telemetry.barriers import count
 from saga.participant import StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.digest import digest_of
-from saga.participant.records import StepRecord
 from services.order import notes, read_model, statistics
 from services.order.aggregate import command_of
-from services.order.changes import Changes, Decision
+from services.order.changes import Changes
 from services.order.snapshots_and_upcasters import SNAPSHOT_EVERY, UPCASTERS
 from services.order.tables import barrier, events, installation, outbox
+from services.participant import Participant
 
 
-class Orders:
+class Orders(Participant):
     """Implements `contracts.orders.OrderService` on PostgreSQL."""
 
     def __init__(self, database: Database, *, snapshot_every: int = SNAPSHOT_EVERY) -> None:
@@ -44,14 +42,14 @@ class Orders:
         self._barrier = Barrier(barrier, publishing, observer=count)
         self._events = EventStore(events, channel=ORDER_EVENTS, upcasters=UPCASTERS)
         self._changes = Changes(
-            self._barrier, self._events, publishing, snapshot_every=snapshot_every
+            database, self._barrier, self._events, publishing, snapshot_every=snapshot_every
         )
 
     async def create(self, key: StepKey, command: CreateOrder) -> Order:
         """Record the order as pending."""
-        digest = digest_of(CreateOrder, command)
-        return await self._once(
-            key, digest, command.order_id, lambda order: order.place(command, key.saga_id)
+        digest, order_id = digest_of(CreateOrder, command), command.order_id
+        return await self._changes.act(
+            key, digest, order_id, lambda order: order.place(command, key.saga_id), new=True
         )
 
     async def close(
@@ -77,9 +75,9 @@ class Orders:
 
     async def confirm(self, key: StepKey, command: ConfirmOrder) -> Order:
         """Confirm a pending order. Rejected `not_pending` or `foreign_saga`."""
-        digest = digest_of(ConfirmOrder, command)
-        return await self._once(
-            key, digest, command.order_id, lambda order: order.confirm(key.saga_id)
+        digest, order_id = digest_of(ConfirmOrder, command), command.order_id
+        return await self._changes.act(
+            key, digest, order_id, lambda order: order.confirm(key.saga_id)
         )
 
     async def fence_confirm(self, key: StepKey) -> bool:
@@ -89,9 +87,9 @@ class Orders:
 
     async def begin_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record that the order is being returned. Rejected `not_returnable`."""
-        digest = digest_of(StartReturn, command)
-        return await self._once(
-            key, digest, command.order_id, lambda order: order.begin_return(key.saga_id)
+        digest, order_id = digest_of(StartReturn, command), command.order_id
+        return await self._changes.act(
+            key, digest, order_id, lambda order: order.begin_return(key.saga_id)
         )
 
     async def abandon_return(self, key: StepKey, command: StartReturn, reason: Reason) -> Reason:
@@ -102,9 +100,9 @@ class Orders:
 
     async def complete_return(self, key: StepKey, command: StartReturn) -> Order:
         """Record the order as returned. Rejected `not_returning`."""
-        digest = digest_of(StartReturn, command)
-        return await self._once(
-            key, digest, command.order_id, lambda order: order.complete_return(key.saga_id)
+        digest, order_id = digest_of(StartReturn, command), command.order_id
+        return await self._changes.act(
+            key, digest, order_id, lambda order: order.complete_return(key.saga_id)
         )
 
     async def note(self, key: StepKey, command: StepNote) -> StepNote:
@@ -184,16 +182,6 @@ class Orders:
         async with self._database.statement() as tx:
             return await self._events.newest(tx)
 
-    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
-        """What is on record of a saga's steps here, oldest first."""
-        async with self._database.statement() as tx:
-            return await self._barrier.records(tx, saga_id)
-
-    async def epoch(self) -> Epoch:
-        """In which life of its database the service is."""
-        async with self._database.transaction() as tx:
-            return await epoch_of(tx)
-
     async def is_from_a_backup(self, order_id: str) -> bool:
         """Whether the database was restored since the order was first recorded."""
         async with self._database.transaction() as tx:
@@ -203,7 +191,3 @@ class Orders:
         """The id of the installation that the orders belong to; it is restored with them."""
         async with self._database.transaction() as tx:
             return await installation_id(tx, installation)
-
-    async def _once(self, key: StepKey, digest: str, order_id: str, decide: Decision) -> Order:
-        async with self._database.transaction() as tx:
-            return await self._changes.once(tx, key, digest, order_id, decide)

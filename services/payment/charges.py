@@ -17,11 +17,6 @@ no transaction is open while a request runs. What makes that safe:
    take money: only the one that is stored is confirmed, and an intent confirms at most once.
 """
 
-from typing import Any
-
-from sqlalchemy import RowMapping, Select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from contracts.events.integration_events import DomainEvent
 from contracts.payments import ChargePayment, Payment, PaymentStatus
 from infrastructure.messaging.outbox import Outbox
@@ -29,7 +24,6 @@ from infrastructure.postgres.database import Database
 from infrastructure.postgres.installation import installation_id
 from saga.participant import Rejected, StepKey
 from saga.participant.barrier import Barrier
-from saga.participant.barrier_table import of_claim
 from saga.participant.digest import digest_of
 from services.payment import queries, sql
 from services.payment.provider.answers import Intent, IntentStatus
@@ -53,10 +47,9 @@ class Charges:
         self._provider = provider
         self._barrier = barrier
         self._outbox = outbox
-        claim = barrier.claiming()
-        self._beginning = sql.beginning(claim)
-        self._attaching = sql.attaching(claim)
-        self._capturing = sql.capturing(claim)
+        self._beginning = sql.begin_cleanly()
+        self._attaching = sql.attach_cleanly()
+        self._capturing = sql.capture_cleanly(barrier)
         self._has_name = False  # the installation, as far as this process knows
 
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
@@ -70,22 +63,26 @@ class Charges:
         if begun.payment.status == PaymentStatus.CAPTURED:
             return begun.payment
         try:
-            _must_have_succeeded(await self._confirm(key, command, begun))
+            intent = await self._confirm(key, command, begun)
+            _must_have_succeeded(intent)
         except Rejected as refusal:
             if (captured := await self._decline(key, command, refusal)) is not None:
                 return captured
             raise
-        return await self._capture(key, command)
+        return await self._capture(key, command, intent.id)
 
     async def _begin(self, key: StepKey, command: ChargePayment) -> sql.Begun:
         """The step's payment: captured if an earlier attempt did it, else to be gone on with."""
         await self._name_installation()
+        single, digest = self._database.single(), digest_of(ChargePayment, command)
+        first = sql.first(key, command)
+        if made := await self._beginning.attempt(single, key, digest, first):
+            return sql.read_begun(made, key, command)
         async with self._database.transaction() as tx:
-            stored, row = await self._claim(
-                tx, self._beginning, key, command, sql.first(key, command)
-            )
+            stored = await self._barrier.claim(tx, key, Payment, digest=digest)
             if stored is not None:
                 return sql.Begun(stored, None, "", "")
+            row = (await tx.execute(sql.BEGINNING, first)).mappings().one()
             return sql.read_begun(row, key, command)
 
     async def _name_installation(self) -> None:
@@ -122,39 +119,39 @@ class Charges:
             async with self._database.statement() as tx:
                 await sql.replace_create_key(tx, begun, following(begun.create_key))
             raise
-        its = sql.of_order(command.order_id) | {"new_intent": intent.id}
-        async with self._database.statement() as tx:
-            _, row = await self._claim(tx, self._attaching, key, command, its)
-        return str(row["intent_id"])
+        single, digest = self._database.single(), digest_of(ChargePayment, command)
+        its = {"its_order": command.order_id, "its_intent": intent.id}
+        if await self._attaching.attempt(single, key, digest, its):
+            return intent.id
+        async with self._database.transaction() as tx:
+            await self._barrier.claim(tx, key, Payment, digest=digest)
+            return await sql.attach_intent(tx, command.order_id, intent.id)
 
-    async def _capture(self, key: StepKey, command: ChargePayment) -> Payment:
+    async def _capture(self, key: StepKey, command: ChargePayment, intent_id: str) -> Payment:
         """Write the capture down.
 
         Raises Compensated if the step was undone meanwhile: the compensation knows the intent
         and deals with its money.
         """
-        async with self._database.transaction() as tx:
-            its = sql.of_order(command.order_id)
-            stored, row = await self._claim(tx, self._capturing, key, command, its)
-            if stored is not None:
-                return stored
-            captured = sql.payment_of(row)
-            return await self._barrier.finish(
-                tx, key, captured, events=build_payment_events(captured)
-            )
+        captured = Payment(
+            order_id=command.order_id,
+            status=PaymentStatus.CAPTURED,
+            amount=command.amount,
+            intent_id=intent_id,
+        )
+        single, digest = self._database.single(), digest_of(ChargePayment, command)
+        its = {"its_order": command.order_id, "its_intent": intent_id}
+        events = build_payment_events(captured)
+        if await self._capturing.attempt(single, key, digest, its, reply=captured, events=events):
+            return captured
 
-    async def _claim(
-        self,
-        tx: AsyncConnection,
-        statement: Select[Any],
-        key: StepKey,
-        command: ChargePayment,
-        its: dict[str, Any],
-    ) -> tuple[Payment | None, RowMapping]:
-        """Claim a charge by a statement that does more; the stored reply, if any, and the row."""
-        claim = of_claim(key, digest_of(ChargePayment, command))
-        row = (await tx.execute(statement, claim | its)).mappings().one()
-        return self._barrier.judge_claim(key, (row[sql.CLAIMED], row[sql.REPLY]), Payment), row
+        async def effect() -> Payment:
+            return await sql.capture(tx, command.order_id)
+
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(
+                tx, key, Payment, effect, digest=digest, events=build_payment_events
+            )
 
     async def _decline(
         self, key: StepKey, command: ChargePayment, refusal: Rejected

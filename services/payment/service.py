@@ -6,7 +6,6 @@ Each statement that only reads is here; how money moves is in `charges` and `ref
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.barrier_records import Epoch
 from contracts.base import Money
 from contracts.payments import (
     Captured,
@@ -19,11 +18,10 @@ from contracts.payments import (
 )
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.epochs import epoch_of
 from infrastructure.telemetry.barriers import count
 from saga.participant import NotFound, StepKey
 from saga.participant.barrier import Barrier
-from saga.participant.records import StepRecord
+from services.participant import Participant
 from services.payment import queries
 from services.payment.charges import Charges
 from services.payment.provider.client import Period, Provider
@@ -32,7 +30,7 @@ from services.payment.refunds import Refunds
 from services.payment.tables import barrier, outbox
 
 
-class Payments:
+class Payments(Participant):
     """Implements `contracts.payments.PaymentService` on PostgreSQL and a payment provider."""
 
     def __init__(self, database: Database, provider: Provider) -> None:
@@ -112,13 +110,3 @@ class Payments:
         """What the payments in this status amount to, by currency."""
         async with self._database.transaction() as tx:
             return await queries.totals(tx, status)
-
-    async def list_step_records(self, saga_id: str) -> list[StepRecord]:
-        """What is on record of a saga's steps here, oldest first."""
-        async with self._database.statement() as tx:
-            return await self._barrier.records(tx, saga_id)
-
-    async def epoch(self) -> Epoch:
-        """In which life of its database the service is."""
-        async with self._database.transaction() as tx:
-            return await epoch_of(tx)

@@ -5,29 +5,32 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    RowMapping,
-    ScalarSelect,
-    Select,
     Text,
     Update,
     and_,
     bindparam,
+    exists,
     func,
     literal,
+    null,
     select,
-    true,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.base import Money
+from contracts.events.integration_events import DomainEvent
 from contracts.payments import ChargePayment, Payment, PaymentStatus
 from saga.participant import Rejected, State, StepKey
+from saga.participant.barrier import Barrier
+from saga.participant.barrier_table import claim_begun, claim_first, finish_begun
+from saga.participant.clean_action import CleanAction
+from saga.participant.driver_statement import Row
 from services.payment.provider.idempotency_keys import provider_key
-from services.payment.tables import installation, payments
+from services.payment.tables import barrier, installation, payments
 
-CLAIMED, REPLY = "claimed", "claimed_reply"  # the claim's state and reply, beside a payment's row
+ITS_INTENT = bindparam("its_intent", type_=Text)
 FIRST = ("order_id", "saga_id", "step", "amount_minor", "currency", "payment_method")
 
 
@@ -48,47 +51,54 @@ class Begun(NamedTuple):
     confirm_key: str
 
 
-def beginning(claim: CTE) -> Select[Any]:
-    """Claim the step, and make its payment if absent; the parameters are `first`'s.
-
-    Answers the claim's state and reply, and the payment's row unless the claim was refused. Made
-    once, like all statements here.
-    """
+def _beginning(claim: CTE | None = None) -> Insert:
+    """Make the payment, whose parameters are `first`'s; not if the claim has no row."""
     values = [bindparam(f"first_{name}", type_=payments.c[name].type) for name in FIRST]
-    ours = select(installation.c.id).scalar_subquery()
-    made = (
-        insert(payments)
-        .from_select((*FIRST, "installation"), select(*values, ours).where(_is_allowed(claim)))
-        .on_conflict_do_update(
-            index_elements=["order_id"], set_={"updated_at": payments.c.updated_at}
-        )
-        .returning(*payments.c)
-        .cte("made")
+    row = select(*values, select(installation.c.id).scalar_subquery())
+    if claim is not None:
+        row = row.where(exists().select_from(claim))
+    return insert(payments).from_select((*FIRST, "installation"), row)
+
+
+# Made once, like all statements here. A payment that was there stays, and is answered.
+BEGINNING = (
+    _beginning()
+    .on_conflict_do_update(index_elements=["order_id"], set_={"updated_at": payments.c.updated_at})
+    .returning(*payments.c)
+)
+
+
+def begin_cleanly() -> CleanAction[DomainEvent]:
+    """Begin the step, and its payment, which nobody has. Answers the payment."""
+    none = ~exists().where(payments.c.order_id == bindparam("first_order_id", type_=Text))
+    claim = claim_first(barrier, none, state=State.STARTED, reply=null())
+    made = _beginning(claim).returning(*payments.c).cte("made")
+    return CleanAction(select(made), made)
+
+
+def attach_cleanly() -> CleanAction[DomainEvent]:
+    """Store the intent's id `its_intent` while the step goes on."""
+    attached = _change_begun(payments.c.intent_id.is_(None), intent_id=ITS_INTENT)
+    return CleanAction(select(attached), attached)
+
+
+def capture_cleanly(of: Barrier[DomainEvent]) -> CleanAction[DomainEvent]:
+    """Write down that the intent `its_intent` has captured, and end the step."""
+    row = payments.c
+    open_still = (row.status == PaymentStatus.CREATED, row.detail.is_(None))
+    captured = _change_begun(
+        row.intent_id == ITS_INTENT, *open_still, status=literal(PaymentStatus.CAPTURED.value)
     )
-    return _beside(claim, made)
+    finished = finish_begun(barrier, captured)
+    return of.clean_action(select(finished), finished)
 
 
-def attaching(claim: CTE) -> Select[Any]:
-    """Claim the step, and store the intent's id `new_intent`, once.
-
-    Money may move only through the intent of the payment that is answered.
-    """
-    new = bindparam("new_intent", type_=Text)
-    return _changing(claim, _is_allowed(claim), intent_id=func.coalesce(payments.c.intent_id, new))
-
-
-def capturing(claim: CTE) -> Select[Any]:
-    """Claim the step, and write down that its money is captured.
-
-    Not if that was done before: a later saga may have given it back since.
-    """
-    captured = literal(PaymentStatus.CAPTURED.value)
-    return _changing(claim, _state(claim) == State.STARTED, status=captured)
-
-
-def of_order(order_id: str) -> dict[str, str]:
-    """The parameter of `attaching` and `capturing`."""
-    return {"its_order": order_id}
+def _change_begun(*where: ColumnElement[bool], **values: ColumnElement[str]) -> CTE:
+    """Change the payment `its_order` of a step that has begun."""
+    claim = claim_begun(barrier)
+    its = (payments.c.order_id == bindparam("its_order", type_=Text), exists().select_from(claim))
+    change = update(payments).where(*its, *where).values(**values, updated_at=func.now())
+    return change.returning(payments.c.intent_id).cte("changed")
 
 
 def first(key: StepKey, command: ChargePayment) -> dict[str, Any]:
@@ -104,7 +114,7 @@ def first(key: StepKey, command: ChargePayment) -> dict[str, Any]:
     return {f"first_{name}": value for name, value in fixed.items()}
 
 
-def read_begun(row: RowMapping, key: StepKey, command: ChargePayment) -> Begun:
+def read_begun(row: Row, key: StepKey, command: ChargePayment) -> Begun:
     """The payment that `beginning` answers, and its keys at the provider.
 
     Rejected `order_has_payment` if the order has another one: by another step, or of another
@@ -138,6 +148,19 @@ def _moving(begun: Begun, name: str, old: str, new: str) -> Update:
     """A key that was never stored is the first one, which is all that an attempt can have used."""
     column = payments.c[name]
     return _change(begun.payment.order_id, **{name: new}).where(func.coalesce(column, old) == old)
+
+
+async def attach_intent(tx: AsyncConnection, order_id: str, intent_id: str) -> str:
+    """Store the intent's id, once; the stored one. Money may move only through that intent."""
+    stored = func.coalesce(payments.c.intent_id, intent_id)
+    found = await tx.execute(_change(order_id, intent_id=stored).returning(payments.c.intent_id))
+    return str(found.scalar_one())
+
+
+async def capture(tx: AsyncConnection, order_id: str) -> Payment:
+    """Write down that its money is captured."""
+    captured = _change(order_id, status=PaymentStatus.CAPTURED).returning(*payments.c)
+    return payment_of((await tx.execute(captured)).mappings().one())
 
 
 async def attach_refund_key(tx: AsyncConnection, order_id: str, first: str) -> str:
@@ -202,33 +225,7 @@ def _change(order_id: str, **values: str | ColumnElement[str] | None) -> Update:
     return update(payments).where(payments.c.order_id == order_id).values(changed)
 
 
-def _changing(claim: CTE, where: ColumnElement[bool], **values: ColumnElement[str]) -> Select[Any]:
-    changed = (
-        update(payments)
-        .where(payments.c.order_id == bindparam("its_order", type_=Text), where)
-        .values(**values, updated_at=func.now())
-        .returning(*payments.c)
-        .cte("changed")
-    )
-    return _beside(claim, changed)
-
-
-def _is_allowed(claim: CTE) -> ColumnElement[bool]:
-    """The claim was not refused; it waited for the row's lock before it could say so."""
-    return _state(claim).in_([State.STARTED, State.DONE])
-
-
-def _state(claim: CTE) -> ScalarSelect[str]:
-    return select(claim.c.state).scalar_subquery()
-
-
-def _beside(claim: CTE, row: CTE) -> Select[Any]:
-    columns = (item for item in row.c if item.name not in {"created_at", "updated_at"})
-    state, reply = claim.c.state.label(CLAIMED), claim.c.reply.label(REPLY)
-    return select(state, reply, *columns).select_from(claim.outerjoin(row, true()))
-
-
-def payment_of(row: RowMapping) -> Payment:
+def payment_of(row: Row) -> Payment:
     """A row as the service tells of it."""
     amount = Money(minor=row["amount_minor"], currency=row["currency"])
     return Payment(amount=amount, **row)

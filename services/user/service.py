@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import RowMapping, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events.integration_events import DomainEvent, EventType, UserEvent
@@ -11,6 +11,7 @@ from contracts.users import NewUser, User, ValidatedUser, ValidateUser
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
 from saga.participant import NotFound, Rejected, Unavailable
+from saga.participant.driver_statement import DriverStatement
 from services.user.personal_data import Personal, PersonalDataCipher, SubjectKey
 from services.user.tables import outbox, subject_keys, users
 
@@ -24,6 +25,8 @@ class Users:
         self._database = database
         self._outbox = Outbox(outbox)
         self._cipher = cipher or PersonalDataCipher()
+        active = select(users.c.active).where(users.c.id == bindparam("its_id"))
+        self._validating = DriverStatement(active)
 
     async def create(self, user: NewUser) -> User:
         """Open an account."""
@@ -72,8 +75,9 @@ class Users:
     async def validate(self, command: ValidateUser) -> ValidatedUser:
         """Rejected `user_inactive` or NotFound `unknown_user` if the customer may not order."""
         user_id = command.customer_id
-        async with self._database.statement() as tx:
-            row = await _read_row(tx, user_id, select(users.c.active))
+        row = await self._database.single().first(self._validating, {"its_id": user_id})
+        if row is None:
+            raise unknown(user_id)
         if not row["active"]:
             raise Rejected("user_inactive", f"user {user_id} is not active")
         return ValidatedUser(customer_id=user_id)
@@ -107,8 +111,13 @@ async def _read_row(tx: AsyncConnection, user_id: str, statement: Select[Any]) -
     found = await tx.execute(statement.where(users.c.id == user_id))
     row: RowMapping | None = found.mappings().one_or_none()
     if row is None:
-        raise NotFound("unknown_user", f"there is no user {user_id}")
+        raise unknown(user_id)
     return row
+
+
+def unknown(user_id: str) -> NotFound:
+    """The error for an account that is not there."""
+    return NotFound("unknown_user", f"there is no user {user_id}")
 
 
 def _to_user(row: RowMapping, personal: Personal, *, active: bool, erased: bool) -> User:

@@ -23,10 +23,16 @@ def payment_database_url(databases: DatabaseSettings) -> str:
     return databases.payment_database_url
 
 
+@pytest.fixture
+def several() -> bool:
+    """Whether no charge goes by statements that are a transaction each."""
+    return False
+
+
 @pytest_asyncio.fixture
-async def stack(payment_database_url: str, sandbox: Sandbox) -> AsyncIterator[Stack]:
+async def stack(payment_database_url: str, sandbox: Sandbox, several: bool) -> AsyncIterator[Stack]:
     """The service on a fresh database."""
-    made = Stack(payment_database_url, sandbox)
+    made = Stack(payment_database_url, sandbox, several=several)
     yield made
     await made.provider.close()
     await made.database.close()

@@ -7,7 +7,7 @@ and commit in the database, and around each request to the provider.
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -19,12 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.base import Money
 from contracts.payments import ChargePayment
-from infrastructure.postgres.database import Database
+from infrastructure.postgres.database import Single
 from infrastructure.settings import ProviderSettings
 from saga.participant import StepKey, Unavailable
+from saga.participant.driver_statement import DriverStatement
 from services.payment.provider.client import Provider
 from services.payment.service import Payments
 from tests.sandbox.process import Sandbox
+from tests.support.ways import WatchedDatabase, WatchedSingle
 
 R = TypeVar("R")
 _orders = itertools.count(1)
@@ -72,11 +74,11 @@ class Disturbance:
                 await visitor()
 
 
-class DisturbedDatabase(Database):
+class DisturbedDatabase(WatchedDatabase):
     """A database whose statements and commits are points."""
 
-    def __init__(self, url: str, disturbance: Disturbance) -> None:
-        super().__init__(url, pool_size=30)
+    def __init__(self, url: str, disturbance: Disturbance, *, several: bool) -> None:
+        super().__init__(url, several=several)
         self._disturbance = disturbance
         engine = self._engine.sync_engine
         event.listen(engine, "before_cursor_execute", self._statement)
@@ -96,12 +98,31 @@ class DisturbedDatabase(Database):
             yield tx
         await self._disturbance.pausing("after a single statement")
 
+    def single(self) -> Single:
+        return DisturbedSingle(self, self._disturbance)
+
     def _statement(self, *arguments: Any) -> None:
         self._disturbance.passing(f"before {arguments[2][:40]}")
 
     def in_transaction(self) -> int:
         """How many connections are in use."""
         return self._engine.sync_engine.pool.checkedout()  # type: ignore[attr-defined, no-any-return]
+
+
+class DisturbedSingle(WatchedSingle):
+    """A statement of the driver's, which is a transaction by itself."""
+
+    def __init__(self, database: WatchedDatabase, disturbance: Disturbance) -> None:
+        super().__init__(database)
+        self._disturbance = disturbance
+
+    async def first(
+        self, statement: DriverStatement, parameters: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
+        await self._disturbance.pausing("before an action's only statement")
+        row = await super().first(statement, parameters)
+        await self._disturbance.pausing("after an action's only statement")
+        return row
 
 
 class DisturbedTransport(httpx2.AsyncHTTPTransport):
@@ -125,10 +146,10 @@ class DisturbedTransport(httpx2.AsyncHTTPTransport):
 class Stack:
     """The payment service, its database, its provider, and what disturbs them."""
 
-    def __init__(self, url: str, sandbox: Sandbox) -> None:
+    def __init__(self, url: str, sandbox: Sandbox, *, several: bool = False) -> None:
         self.sandbox = sandbox
         self.disturbance = Disturbance()
-        self.database = DisturbedDatabase(url, self.disturbance)
+        self.database = DisturbedDatabase(url, self.disturbance, several=several)
         self.transport = DisturbedTransport(self.disturbance, self.database)
         self.provider = provider_at(sandbox, transport=self.transport)
         self.payments = Payments(self.database, self.provider)

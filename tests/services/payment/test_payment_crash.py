@@ -20,6 +20,12 @@ DECLINED = "pm_card_visa_chargeDeclined"
 DOWN = "pm_sandbox_down"
 
 
+@pytest.fixture(params=[False, True], ids=["clean", "in several statements"])
+def several(request: pytest.FixtureRequest) -> bool:
+    """Both ways."""
+    return bool(request.param)
+
+
 async def dies(
     stack: Stack, point: int, attempt: Callable[[], Awaitable[Payment]], *, between: bool = False
 ) -> bool:
@@ -49,7 +55,7 @@ async def dead_charges(stack: Stack, method: str) -> AsyncIterator[Order]:
     for point in count(1):
         key, command = an_order(method)
         if not await dies(stack, point, lambda: stack.payments.charge(key, command)):  # noqa: B023
-            assert point > 10, "the points were not found"
+            assert point > 7, "the points were not found"
             return
         yield key, command
 

@@ -19,6 +19,12 @@ from tests.services.payment.stack import Crash, Stack, an_order, die, until_answ
 METHODS = ["pm_card_visa", "pm_sandbox_reply_lost", "pm_card_visa_chargeDeclined"]
 
 
+@pytest.fixture(params=[False, True], ids=["clean", "in several statements"])
+def several(request: pytest.FixtureRequest) -> bool:
+    """Both ways."""
+    return bool(request.param)
+
+
 @pytest_asyncio.fixture
 async def other(payment_database_url: str, stack: Stack) -> AsyncIterator[Stack]:
     """The same service in another worker."""
