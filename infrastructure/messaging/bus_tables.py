@@ -15,11 +15,14 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
+    column,
     func,
     literal_column,
+    select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
 from infrastructure.eventstore.table import THIS_TRANSACTION
 
@@ -96,3 +99,22 @@ def bus_tables(metadata: MetaData) -> BusTables:
             Column("retry_at", DateTime(timezone=True), nullable=False),
         ),
     )
+
+
+def appending(events: Table) -> Insert:
+    """Append any number of events, in their order, that are not there; made once.
+
+    The parameters: `new_events` with the `lane` and the `event` of each, and `again`.
+    """
+    given = func.jsonb_array_elements(bindparam("new_events", type_=JSONB)).table_valued(
+        column("event", JSONB), with_ordinality="number", name="given"
+    )
+    new = given.render_derived()
+    rows = select(
+        new.c.event["lane"].as_integer(),
+        new.c.event["event"]["id"].astext,
+        bindparam("again", type_=BigInteger),
+        new.c.event["event"],
+    ).order_by(new.c.number)
+    columns = ["lane", "event_id", "again", "event"]
+    return insert(events).from_select(columns, rows).on_conflict_do_nothing()

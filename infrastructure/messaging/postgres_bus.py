@@ -33,7 +33,7 @@ from infrastructure.messaging.bus import (
     lane_of,
     pass_over,
 )
-from infrastructure.messaging.bus_tables import LAGS, BusTables
+from infrastructure.messaging.bus_tables import LAGS, BusTables, appending
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.notify import NotificationListener, announce
 from infrastructure.postgres.slow_transactions import may_take_long
@@ -72,21 +72,17 @@ class PostgresBus:
         self._events = tables.events
         self._positions = tables.positions
         self._notifications = notifications
+        self._append = appending(tables.events)
 
     async def publish(self, events: Sequence[CloudEvent], *, again: int = 0) -> Publication:
         """Append to the log, in one statement."""
         may_take_long("publishing")
         rows = [
-            {
-                "lane": lane_of(event.subject),
-                "event_id": event.id,
-                "again": again,
-                "event": event.model_dump(mode="json"),
-            }
+            {"lane": lane_of(event.subject), "event": event.model_dump(mode="json")}
             for event in events
         ]
         async with self._database.transaction() as tx:
-            await tx.execute(insert(self._events).values(rows).on_conflict_do_nothing())
+            await tx.execute(self._append, {"new_events": rows, "again": again})
             for lane in {str(row["lane"]) for row in rows}:
                 announce(tx, CHANNEL, lane)
         return Publication({event.id for event in events})

@@ -13,7 +13,8 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import BigInteger, RowMapping, any_, bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from contracts.events.cloudevents import CloudEvent, schema_uri, source_of
@@ -129,10 +130,13 @@ class Relay:
         return together
 
     async def _note(self, positions: Sequence[int]) -> None:
+        """One parameter, whatever their number, so that the statement is compiled once."""
         if positions:
-            done = update(self._outbox).where(self._outbox.c.position.in_(positions))
+            these = any_(bindparam("positions", type_=ARRAY(BigInteger)))
+            done = update(self._outbox).where(self._outbox.c.position == these)
+            noted = done.values(published_at=func.clock_timestamp())
             async with self._database.statement() as tx:
-                await tx.execute(done.values(published_at=func.clock_timestamp()))
+                await tx.execute(noted, {"positions": positions})
 
     def _envelope(self, row: RowMapping) -> CloudEvent:
         return CloudEvent(
