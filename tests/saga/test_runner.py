@@ -124,10 +124,10 @@ async def test_an_unknown_outcome_is_asked_for(skipping: WorkflowEnvironment, lo
 @pytest.mark.parametrize("style", ["timer", "swallows"])
 @pytest.mark.parametrize("way", ["update", "temporal"])
 async def test_a_cancel_in_a_timer_is_undone_even_if_the_saga_swallows_it(
-    skipping: WorkflowEnvironment, path: str, style: str, way: str
+    skipping_alone: WorkflowEnvironment, path: str, style: str, way: str
 ) -> None:
     script = Script()
-    async with toy(skipping.client, script, style) as handle:
+    async with toy(skipping_alone.client, script, style) as handle:
 
         async def one_is_done() -> bool:
             return script.log == ["one"]
