@@ -1,6 +1,6 @@
 """Becomes another program whose life is tied to its parent's. A script, run by `process.spawn`:
 
-    python -I -S tether.py PARENT_PID SIGNAL UID:GID|- PROGRAM [ARGUMENT…]
+    python -I -S pdeathsig_exec.py PARENT_PID SIGNAL UID:GID|- PROGRAM [ARGUMENT…]
 
 Why not `preexec_fn`: that forks a process with threads and runs Python in the copy, which is
 deprecated because it may deadlock. Why not Popen's `user=`: changing the user clears the tie, and

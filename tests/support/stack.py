@@ -17,19 +17,14 @@ from local_stack.secrets import signing_keys
 from local_stack.state import state_file as state
 from local_stack.state.state_file import ChildRecord, StackState
 from local_stack.state_dir import StateDir
-from local_stack.supervision import pdeathsig_exec
 from tests.support.ports import quiet_block
+from tests.support.shell import tie_to_this_process
 from tests.support.waiting import until
 
 SAGA = Path(sys.executable).parent / "saga"
 PORTS = (
     *("gateway", "api", "temporal", "temporal-ui", "codec", "provider", "postgres"),
     *("metrics-base", "health-base", "services-base"),
-)
-# A test run that is killed takes its stacks along.
-TIED = (
-    *(sys.executable, "-I", "-S", str(pdeathsig_exec.__file__)),
-    *(str(os.getpid()), str(int(signal.SIGTERM)), "-"),
 )
 BLOCK = 12  # room for the workers above their base
 SERVICES_BLOCK = 50  # … and for services and their instances, above the last of all bases
@@ -106,7 +101,15 @@ async def running_stack(
     stack = Stack(folder / ".saga", folder / "up.log")
     with stack.output.open("w") as output:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
-            [*TIED, str(SAGA), "up", "--no-durable", f"--workers={workers}", *flags, *options],
+            [
+                *tie_to_this_process(),
+                str(SAGA),
+                "up",
+                "--no-durable",
+                f"--workers={workers}",
+                *flags,
+                *options,
+            ],
             cwd=folder,
             stdout=output,
             stderr=subprocess.STDOUT,
