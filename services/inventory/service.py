@@ -180,7 +180,7 @@ class Inventory(Participant):
         reply = Reservation(order_id=command.order_id, lines=command.lines)
         digest, told = digest_of(ReserveStock, command), _build_stock_events(event)
         if clean is not None:
-            single, its = self._database.single(), stock_movements.given(command.lines)
+            single, its = self._database.single(), stock_movements.give_lines(command.lines)
             if await clean.attempt(single, key, digest, its, reply=reply, events=told(reply)):
                 return reply
 

@@ -76,12 +76,12 @@ MOVING = {way: _moving(*way) for way in WAYS}
 
 async def move(tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str) -> bool:
     """Move the pieces; False if there are too few of a line, and the others must not stay moved."""
-    its = given(lines)
+    its = give_lines(lines)
     moved = await tx.execute(MOVING[source, target], its)
     return moved.rowcount == len(its["given_lines"])
 
 
-def given(lines: Sequence[StockLine]) -> dict[str, Any]:
+def give_lines(lines: Sequence[StockLine]) -> dict[str, Any]:
     """The parameter `given_lines`."""
     return {"given_lines": [{"sku": sku, "quantity": n} for sku, n in sums(lines).items()]}
 
