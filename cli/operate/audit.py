@@ -16,7 +16,6 @@ from contracts.audits import AuditReport, AuditRequest, Bounds, sum_by_currency
 from contracts.base import Money
 from contracts.ledgers import NO_INTENT, Discrepancy, Outcome, Settled, WhyKept
 from contracts.names import AUDITS
-from saga import Resolving
 
 WITHIN = timedelta(minutes=30)
 USUAL = Bounds()
@@ -113,6 +112,8 @@ def _print_books(console: Console, report: AuditReport) -> None:
 
 def describe_books(report: AuditReport) -> Iterator[str]:
     """What is on record, what of it is not at the provider, and what people have answered for."""
+    from saga import Resolving  # noqa: PLC0415 - heavy
+
     books, confirmed = report.books, _sum(report.books.confirmed)
     yield f"captured {_sum(books.captured)} on record, confirmed orders cost {confirmed}"
     if gone := [found.amount for found in report.ledger if _is_gone(found)]:
