@@ -127,7 +127,7 @@ async def test_an_hour_without_inventory_is_got_over_by_its_runbook(
         await asyncio.sleep(outage - (monotonic() - began))
         await until(lambda: one_is_blocked(stack), within=120)
         said = await operator.paste([look])
-        assert "blocked, last at" in said
+        assert " is blocked: " in said
     await operator.paste(mend)
     found = Counter([await shop.status(item) for item in (*paid, *unpaid, *new)])
     print(f"inventory down for {outage:g} s; {dict(found)}; {operator.took:.1f} s of commands")
