@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.barrier_records import Effects
 from contracts.inventory import Holding, Reservation, ReserveStock
-from contracts.names import workflow_id
+from contracts.names import is_return_of, workflow_id
 from saga.participant import Op, State, StepKey
 from saga.participant.barrier_table import ITS_REPLY
 from services.inventory.stock_movements import sums
@@ -20,6 +20,7 @@ async def list_holdings(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Ho
     """What these sagas have reserved, and neither released nor sold; found by their ids.
 
     A reservation that was released is no longer `done`, and selling is a second action of a saga.
+    What a return has done is none: it puts back what was sold.
     """
     row = barrier.c
     age = func.extract("epoch", func.now() - row.created_at).label("seconds")
@@ -27,8 +28,10 @@ async def list_holdings(tx: AsyncConnection, saga_ids: Sequence[str]) -> list[Ho
     statement = select(row.saga_id, row.reply, age).where(row.saga_id.in_(saga_ids), *done)
     found: dict[str, list[tuple[int, float]]] = {}
     for saga in await tx.execute(statement):
-        lines = Reservation.model_validate(saga.reply).lines
-        pieces = sum(line.quantity for line in lines)
+        reservation = Reservation.model_validate(saga.reply)
+        if is_return_of(saga.saga_id, reservation.order_id):
+            continue
+        pieces = sum(line.quantity for line in reservation.lines)
         found.setdefault(saga.saga_id, []).append((pieces, float(saga.seconds)))
     return [
         Holding(saga_id=saga_id, pieces=taken[0][0], seconds=taken[0][1])

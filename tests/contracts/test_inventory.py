@@ -99,6 +99,7 @@ async def test_sold_pieces_come_back_and_not_before_they_are_sold(stock: Invento
     assert await held(stock) == (6, 0, 4)
     await stock.restock(key("restock", "return-ord_1"), wanted(A=4))
     assert await held(stock) == (10, 0, 0)
+    assert await stock.list_holdings(["order-ord_1", "return-ord_1"]) == []
 
 
 async def test_what_a_saga_holds_is_told_until_it_is_released_or_sold(

@@ -184,7 +184,7 @@ MUTANTS = (
     Mutant(
         "replies that can be read",
         activity_execution,
-        "_read",
+        "read_reply",
         read_as_it_comes,
         "reserve_inventory:inventory.reserve is completed by hand with garbage",
         "the workflow was open",

@@ -81,7 +81,7 @@ class FakeInventory:
         found = []
         for saga_id in saga_ids:
             taken = self._barrier.replies(saga_id)
-            if len(taken) == 1:
+            if len(taken) == 1 and not is_return_of(saga_id, taken[0].order_id):
                 pieces = sum(line.quantity for line in taken[0].lines)
                 found.append(Holding(saga_id=saga_id, pieces=pieces, seconds=0.0))
         return found
