@@ -41,7 +41,7 @@ def test_programs_get_json_and_people_a_page(tmp_path: Path) -> None:
     done = run(f"saga verify PlaceOrder {only}", tmp_path)
     (report,) = json.loads(done.stdout)
     assert (report["saga"], report["failures"]) == ("PlaceOrder", [])
-    assert report["paths"] == {"regular": 2, "fast": 1}
+    assert report["paths"] == {"regular": 2, "fast": 1, "stretch": 1, "queued-stretch": 1}
     struck = [(item["path"], item["activity"], item["runs"]) for item in report["coverage"]]
     assert struck == [("regular", "user.validate", 2), ("fast", "user.validate", 1)]
     page = (tmp_path / "report.html").read_text()
