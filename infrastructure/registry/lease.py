@@ -47,5 +47,8 @@ async def _keep(
         except ServiceError as error:
             log.warning("%s is not registered: %s", instance.name, error)
             await asyncio.sleep(AGAIN_AFTER)
+        except Exception:  # whatever befell one renewal: who gives up here is never called again
+            log.exception("%s is not registered", instance.name)
+            await asyncio.sleep(AGAIN_AFTER)
         else:
             await asyncio.sleep(every)

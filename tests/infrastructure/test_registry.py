@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest_asyncio
+from sqlalchemy.exc import InvalidRequestError
 
 from infrastructure.envoy.endpoints import EndpointFiles
 from infrastructure.postgres.database import Database
@@ -106,6 +107,24 @@ async def test_an_instance_is_listed_while_it_is_ready_and_not_after_it_stops(
         await registry.drop(ONE)  # as for a failed health check; it is well, so it comes back
         await until(is_listed)
     assert not await is_listed()
+
+
+async def test_whatever_befalls_one_renewal_the_next_one_comes(registry: PostgresRegistry) -> None:
+    """A database that dies has errors that are no service's: a pool's, a driver's."""
+    asked = 0
+
+    async def ready() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise InvalidRequestError("This connection is closed")
+
+    async def is_listed() -> bool:
+        return await listed(registry) == [ONE]
+
+    async with keep_registered(registry, ONE, ready):
+        await until(is_listed)
+    assert asked > 1
 
 
 async def test_who_fails_its_health_check_twice_is_dropped_and_nobody_else(
