@@ -14,7 +14,7 @@ from tests.verifier.conftest import GONE
 from tests.verifier.mutant import Mutant
 
 # Longer than the slowest of these runs takes; what a mutant leaves open is open for good.
-STUCK = 30.0
+STUCK = 60.0
 
 MUTANTS = (*mutants.MUTANTS, *mutants_of_lives.MUTANTS, *mutants_of_stretches.MUTANTS)
 
