@@ -6,7 +6,13 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InvalidatePoolError,
+    InvalidRequestError,
+    OperationalError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -183,7 +189,7 @@ def _replace_closed(_: Any, record: Any, __: Any) -> None:
 async def _translate_errors() -> AsyncIterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
+    except (DBAPIError, InvalidRequestError, PoolTimeoutError, OSError, TimeoutError) as error:
         if is_transient(error):
             raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
         raise
@@ -195,6 +201,8 @@ def is_transient(error: Exception) -> bool:
         return True
     if isinstance(error, InterfaceError):
         return True  # the driver's word for "connection is closed"
+    if isinstance(error, InvalidRequestError):  # the pool's word, when new ones were closed, too
+        return str(error) == "This connection is closed"
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True

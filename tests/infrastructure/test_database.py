@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import InvalidatePoolError
 
+from infrastructure.postgres import database as database_module
 from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
+from saga.participant import Unavailable
 from tests.support.waiting import until
 
 END_OTHERS = text(
@@ -62,6 +65,22 @@ async def test_connections_that_the_database_has_ended_are_replaced_unnoticed(
     after = await sessions(database, 5)
     assert len(after) == 5
     assert not after & before
+
+
+async def test_a_database_that_ends_new_connections_at_once_is_unavailable(
+    databases: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that dies while it is connected to: the pool gives up, with an error of its own."""
+
+    def find_closed(*_: Any) -> None:
+        raise InvalidatePoolError
+
+    monkeypatch.setattr(database_module, "_replace_closed", find_closed)
+    opened = Database(databases.user_database_url)
+    with pytest.raises(Unavailable):
+        async with opened.statement() as tx:
+            await tx.execute(text("SELECT 1"))
+    await opened.close()
 
 
 async def test_a_single_statement_leaves_no_transaction_open(database: Database) -> None:
