@@ -41,7 +41,7 @@ from tests.support.gates import BEFORE
 from tests.support.tokens import verifier
 from tests.support.waiting import until
 from tests.support.world import World
-from tests.workflows.test_audit import audited
+from tests.workflows.test_audit import audited, terminated_at
 from tests.workflows.test_blocked import blocked_refund, is_blocked
 
 TASK = timedelta(seconds=1)  # of a workflow whose tasks fail
@@ -249,10 +249,8 @@ async def test_a_terminated_order_is_finished_by_the_command_that_is_told(
 ) -> None:
     """On the fast path all is one task, which is not completed: event 4 is where it broke off."""
     world.fast_path = fast_path
-    order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
+    order_id, sku, gate = await terminated_at(world, "payment.charge", BEFORE)
     world.fast_path = True
-    await world.handle(order_id).terminate("by mistake")
-    world.gates.remove(workflow_id(order_id))
     told = await trouble(world, workflow_id(order_id))
     assert told["kind"] == "ended"
     await temporal(world, f"{told['way_out'].partition(' …')[0]} mistake")

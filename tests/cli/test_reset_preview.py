@@ -7,6 +7,7 @@ from contracts.names import workflow_id
 from saga.participant import Op
 from tests.support.gates import BEFORE
 from tests.support.world import World
+from tests.workflows.test_audit import terminated_at
 from tests.workflows.test_temporal_cli import reset_ended
 
 FIRST = ["charge_payment", "confirm_order", "commit_inventory"]
@@ -30,10 +31,8 @@ def new(again: list[Again]) -> list[str]:
 @pytest.mark.parametrize("fast_path", [True, False], ids=["in-its-first-task", "later"])
 async def test_what_runs_for_the_first_time_is_counted(world: World, *, fast_path: bool) -> None:
     world.fast_path = fast_path
-    order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
+    order_id, sku, gate = await terminated_at(world, "payment.charge", BEFORE)
     world.fast_path = True
-    await world.handle(order_id).terminate("by mistake")
-    world.gates.remove(workflow_id(order_id))
     again = await previewed(world, order_id)
     assert new(again) == FIRST
     assert {effect.step: effect.answer for effect in again}["reserve_inventory"] == (
