@@ -107,17 +107,21 @@ async def test_an_hour_without_inventory_is_got_over_by_its_runbook(
     look, *mend = shell_blocks(PAGE)
     operator = Operator(stack)
     before = await shop.pieces()
-    unpaid = await asyncio.gather(*(shop.place("pm_sandbox_down") for _ in range(UNPAID)))
     paid = await asyncio.gather(*(shop.place("pm_sandbox_slow") for _ in range(PAID)))
-    for order_id in (*unpaid, paid[-1]):
+    await shop.at(paid[-1], "charge_payment")
+    unpaid = await asyncio.gather(*(shop.place("pm_sandbox_down") for _ in range(UNPAID)))
+    for order_id in unpaid:
         await shop.at(order_id, "charge_payment")
     async with AsyncExitStack() as calamity:
-        with frozen(stack, "worker-1"):
-            new = await asyncio.gather(*(shop.place() for _ in range(NEW)))
-            await calamity.enter_async_context(down(stack, "inventory-1"))
-            began = monotonic()
-        for order_id in unpaid[1:]:
-            await shop.cancel(order_id)
+        # Cancelled at once, since a charge soon gives up; and while the provider keeps quiet, so
+        # that none gets as far as to release its stock before the inventory is down.
+        with frozen(stack, "provider"):
+            for order_id in unpaid[1:]:
+                await shop.cancel(order_id)
+            with frozen(stack, "worker-1"):
+                new = await asyncio.gather(*(shop.place() for _ in range(NEW)))
+                await calamity.enter_async_context(down(stack, "inventory-1"))
+                began = monotonic()
         await until(lambda: admission_is_slower(stack), within=30)
         await until(lambda: alerted(stack), within=30)
         said = await operator.paste([look])
