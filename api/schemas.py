@@ -146,13 +146,6 @@ class OrderEventOut(RecordedEvent):
         return cls(id=str(event.position), order_id=event.stream_id, **own)
 
 
-class OrderList(BaseModel):
-    """A page of orders, newest first; pass `next_cursor` as `cursor` for the next."""
-
-    items: list[OrderOut]
-    next_cursor: str | None
-
-
 class StepOut(BaseModel):
     """A step, or its compensation. `attempts` counts how often its activity was started.
 

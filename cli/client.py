@@ -81,6 +81,11 @@ class Api:
         given = {name: value for name, value in query.items() if value is not None}
         return self._call("GET", path, params=given)
 
+    def get_items(self, path: str, **query: Any) -> list[Any]:
+        """What is in a list, as far as one answer tells it."""
+        found: list[Any] = self.get(path, **query)["items"]
+        return found
+
     def post(
         self, path: str, body: Any = None, *, key: str | None = None, wait: int | None = None
     ) -> Any:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import Backend, backend
 from api.http.openapi import errors
+from api.lists import ProductList
 from api.routes.orders import find_order
 from api.schemas import AddStockBody, NewProductBody, NewUserBody
 from api.security.authentication import Me
@@ -56,9 +57,9 @@ async def create_product(body: NewProductBody, deps: Deps, response: Response) -
 
 
 @router.get("/products", tags=["products"])
-async def list_products(deps: Deps) -> list[Product]:
+async def list_products(deps: Deps) -> ProductList:
     """All products, by SKU."""
-    return await deps.services.inventory.list_products()
+    return ProductList(items=await deps.services.inventory.list_products())
 
 
 @router.get("/products/{sku}", tags=["products"], responses=errors(404))

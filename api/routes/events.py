@@ -17,6 +17,7 @@ from api.http.problem_details import Problem, overload_problem
 from api.http.query_parameters import IN_DIGITS
 from api.http.request_limits import EVENT_STREAM, JSON
 from api.http.sse import EventStream
+from api.lists import EventList, OrderEventList
 from api.orders.live_events import count_unknown, is_on_record
 from api.routes.orders import find_order
 from api.schemas import OrderEventOut
@@ -32,6 +33,7 @@ router = APIRouter(prefix="/v1", route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
 FIELDS = set(RecordedEvent.model_fields)
 RETRY = 1000  # milliseconds after which a client comes back
+POSITION = r"^[0-9]{1,19}-[0-9]{1,19}$"
 SEEN = "The id of the last event that you saw: only later ones"
 
 
@@ -52,7 +54,7 @@ Live = Annotated[bool, Depends(live)]
 @router.get(
     "/orders/{order_id}/events",
     responses=STREAM | errors(404, 422),
-    response_model=list[RecordedEvent],
+    response_model=OrderEventList,
     tags=["orders"],
 )
 async def order_events(
@@ -63,7 +65,7 @@ async def order_events(
     seen: Annotated[
         str, Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,9}$", description=SEEN)
     ] = "0",
-) -> Sequence[RecordedEvent] | Response:
+) -> OrderEventList | Response:
     """What happened to the order, oldest first. Operators see all of it.
 
     With `Accept: text/event-stream`, that, and then each event when it happens. An event's id is
@@ -80,28 +82,33 @@ async def order_events(
     try:
         events = await deps.services.orders.history(order_id, after=after)
     except NotFound:  # accepted, but nothing recorded yet
-        return []
-    return [event_for(me, event) for event in events]
+        events = []
+    return OrderEventList(items=[event_for(me, event) for event in events])
 
 
 @router.get(
     "/events",
     responses=STREAM | errors(422),
-    response_model=list[OrderEventOut],
+    response_model=EventList,
     tags=["events"],
 )
 async def all_events(
+    *,
     me: Me,
     deps: Deps,
     live: Live,
     seen: Annotated[
         str | None,
-        Header(alias="Last-Event-ID", pattern=r"^[0-9]{1,19}-[0-9]{1,19}$", description=SEEN),
+        Header(alias="Last-Event-ID", pattern=POSITION, description=SEEN),
     ] = None,
     limit: Annotated[
         int, Query(ge=1, le=200, description="Of a stream: no bound"), IN_DIGITS
     ] = 100,
-) -> Sequence[OrderEventOut] | Response:
+    cursor: Annotated[
+        str | None,
+        Query(pattern=POSITION, description="`next_cursor` of the page before; as `Last-Event-ID`"),
+    ] = None,
+) -> EventList | Response:
     """Events of all orders, in one order that keeps each order's own; oldest first.
 
     With `Accept: text/event-stream`, each when it happens, and before that those behind
@@ -109,14 +116,16 @@ async def all_events(
     """
     async with deps.broadcaster.turn if live else nullcontext():
         newest = await deps.services.orders.newest_event()
-        after = Position.parse(seen) if seen else newest if live else BEGINNING
+        asked = seen or cursor
+        after = Position.parse(asked) if asked else newest if live else BEGINNING
         if after != newest and not await is_on_record(deps.services.orders, after):
             raise unknown_event(str(after), str(after.resume_after_restore(newest)))
     if live:
         frames = _frames_of_all(deps.broadcaster.subscribe_to_all(after), after)
         return EventStream(frames, until=me.until)
     events = await deps.services.orders.all_events(after, limit)
-    return [OrderEventOut.of(event) for event in events]
+    further = str(events[-1].position) if len(events) == limit else None
+    return EventList(items=[OrderEventOut.of(event) for event in events], next_cursor=further)
 
 
 def unknown_event(seen: str, resume: str) -> Problem:

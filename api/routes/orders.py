@@ -13,7 +13,8 @@ from api.http.openapi_responses import LISTED, NOT_MODIFIED, PLACED
 from api.http.prefer import preferred_wait, wait_for
 from api.http.problem_details import RETRY_AFTER, Problem
 from api.http.query_parameters import IN_DIGITS
-from api.schemas import CancelBody, OrderList, OrderOut, PlaceOrderBody
+from api.lists import OrderList
+from api.schemas import CancelBody, OrderOut, PlaceOrderBody
 from api.security.authentication import Caller, Me, Scope, insufficient_scope
 from api.security.authorization import AuthorizedRoute, RequiredScope
 from api.security.redaction import order_for
@@ -102,7 +103,7 @@ async def list_orders(
     The header Link leads to the next page, if there is one.
     """
     if customer_id is not None and not me.may_see(customer_id):
-        return OrderList(items=[], next_cursor=None)
+        return OrderList(items=[])
     only = OrderFilter(
         status=status,
         customer_id=me.customer or customer_id,

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from api.dependencies import Backend, backend
 from api.http.openapi import errors
 from api.http.query_parameters import IN_DIGITS
+from api.lists import RecordList, SagaList
 from api.orders.exposure import Exposure
 from api.orders.exposure import exposure as look
 from api.routes.order_saga import saga_out
@@ -16,7 +17,6 @@ from api.schemas import ResolveBody, SagaOut, ServiceRecord
 from api.security.authentication import Me
 from api.security.authorization import AuthorizedRoute
 from api.story.attention import list_attention
-from api.temporal.saga_listing import SagaFound
 from contracts.names import STEP_RECORDERS
 from contracts.workflow_io import type_of
 from saga import Resolution, SagaState
@@ -62,7 +62,7 @@ async def list_sagas(
         Query(ge=0, le=86400, description="Seconds after which an open saga is late"),
         IN_DIGITS,
     ] = 60,
-) -> list[SagaFound]:
+) -> SagaList:
     """Sagas in a state, the blocked ones unless another is asked for.
 
     With `attention`, whatever their state, those that are stuck: blocked, paused, with an input
@@ -70,8 +70,9 @@ async def list_sagas(
     Each tells since when, and what is at stake; most money comes first.
     """
     if attention:
-        return await list_attention(deps.services, deps.sagas, timedelta(seconds=late), limit)
-    return await deps.sagas.in_state(state, limit)
+        since = timedelta(seconds=late)
+        return SagaList(items=await list_attention(deps.services, deps.sagas, since, limit))
+    return SagaList(items=await deps.sagas.in_state(state, limit))
 
 
 @router.get("/{saga_id}", responses=errors(404))
@@ -87,7 +88,7 @@ async def saga_records(
     saga_id: str,
     deps: Deps,
     only: Annotated[Recorder | None, Query(alias="service")] = None,
-) -> list[ServiceRecord]:
+) -> RecordList:
     """What the services have on record of a saga, whatever Temporal knows of it. May be empty.
 
     All are asked, and 503 is the answer if one is down; `service` asks just one.
@@ -98,7 +99,7 @@ async def saga_records(
         if only in {None, name}
         for record in await service.list_step_records(saga_id)
     ]
-    return sorted(found, key=lambda it: it.recorded_at)
+    return RecordList(items=sorted(found, key=lambda it: it.recorded_at))
 
 
 @router.post("/{saga_id}/steps/{step}/resolve", status_code=202, responses=errors(404, 409, 422))

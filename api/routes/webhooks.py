@@ -12,6 +12,7 @@ from api.dependencies import Backend, backend
 from api.http.openapi import errors
 from api.http.problem_details import Problem, field_error, validation_problem
 from api.http.query_parameters import IN_DIGITS
+from api.lists import DeliveryList, WebhookList
 from api.schemas import Body, example
 from api.security.authentication import Caller, Me, insufficient_scope
 from api.security.authorization import AuthorizedRoute, RequiredScope
@@ -74,9 +75,9 @@ async def create_webhook(
 
 
 @router.get("")
-async def list_webhooks(me: Me, hooks: Hooks) -> list[Webhook]:
+async def list_webhooks(me: Me, hooks: Hooks) -> WebhookList:
     """A customer's own, newest first; for others, the newest of all."""
-    return await hooks.of_customer(me.customer)
+    return WebhookList(items=await hooks.of_customer(me.customer))
 
 
 @router.get(ONE, responses=errors(404))
@@ -114,10 +115,10 @@ async def list_deliveries(
     hooks: Hooks,
     state: DeliveryState | None = None,
     limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 20,
-) -> list[Delivery]:
+) -> DeliveryList:
     """Its newest deliveries, and how their last attempts went. They are kept for 30 days."""
     await find(webhook_id, me, hooks)
-    return await hooks.deliveries(webhook_id, state, limit)
+    return DeliveryList(items=await hooks.deliveries(webhook_id, state, limit))
 
 
 @router.post(

@@ -57,7 +57,7 @@ class OrderDetails:
 def read_order_details(api: Api, order_id: str) -> OrderDetails:
     """Read it. ApiError if there is no such order, or if the order service is down."""
     order = api.get(f"/v1/orders/{order_id}")
-    events: list[Json] = api.get(f"/v1/orders/{order_id}/events")
+    events: list[Json] = api.get_items(f"/v1/orders/{order_id}/events")
     types = [event["type"] for event in events]
     sagas: list[SagaDetails] = []
     silent: dict[str, None] = {}
@@ -77,12 +77,12 @@ def _view(api: Api, saga_id: str) -> tuple[Json | None, bool]:
 
 def _records(api: Api, path: str) -> tuple[list[Json], list[str]]:
     """What is on record, and who does not answer: then each is asked alone."""
-    found, down = unless_down(partial(api.get, path))
+    found, down = unless_down(partial(api.get_items, path))
     if not down:
         return found, []
     found, silent = [], []
     for service in STEP_RECORDERS:
-        records, down = unless_down(partial(api.get, path, service=service))
+        records, down = unless_down(partial(api.get_items, path, service=service))
         found += records or []
         silent += [service] if down else []
     return found, silent

@@ -53,7 +53,7 @@ def reset_preview(
     with report_errors():
         history, stretches = asyncio.run(_history(which))
         point = reset_point(history, to)
-        records = Api.at(url).get(f"/v1/sagas/{history.workflow_id}/records")
+        records = Api.at(url).get_items(f"/v1/sagas/{history.workflow_id}/records")
     known, undone = (
         {record["step"]: record["state"] for record in records if record["op"] == op}
         for op in ("action", "compensation")

@@ -49,7 +49,8 @@ def list_stuck_sagas(
     """
     with report_errors():
         asked = {"attention": True, "late": min(older, LATEST), "limit": MOST}
-        rows = [_row(found) for found in Api.at(url, patience=PATIENCE).get("/v1/sagas", **asked)]
+        listed = Api.at(url, patience=PATIENCE).get_items("/v1/sagas", **asked)
+        rows = [_row(found) for found in listed]
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
     else:

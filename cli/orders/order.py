@@ -74,7 +74,7 @@ def show(
     with _errors():
         api = Api.at(url)
         if at is not None:
-            _print(past(api.get(f"/v1/orders/{order_id}/events"), order_id, at), as_json)
+            _print(past(api.get_items(f"/v1/orders/{order_id}/events"), order_id, at), as_json)
             return
         order = api.get(f"/v1/orders/{order_id}")
         order["saga"] = api.get(f"/v1/orders/{order_id}/saga")

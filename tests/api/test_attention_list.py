@@ -20,7 +20,7 @@ async def listed(world: World, saga_id: str, kind: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     async def is_there() -> bool:
-        rows = await world.rest("/v1/sagas?attention=true&late=0&limit=500")
+        rows = await world.rest_items("/v1/sagas?attention=true&late=0&limit=500")
         found.update({row["saga_id"]: row for row in rows}.get(saga_id, {}))
         return bool(found) and found["trouble"]["kind"] == kind
 
@@ -29,7 +29,7 @@ async def listed(world: World, saga_id: str, kind: str) -> dict[str, Any]:
 
 
 async def blocked_events(world: World, order_id: str) -> list[dict[str, Any]]:
-    events = await world.rest(f"/v1/orders/{order_id}/events")
+    events = await world.rest_items(f"/v1/orders/{order_id}/events")
     return [event for event in events if event["type"] == "StepBlocked"]
 
 

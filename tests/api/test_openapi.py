@@ -15,6 +15,7 @@ from tests.support.world import World
 
 REFRESH = f"{SNAPSHOT.name} is not the code's document: run `make openapi` and commit it"
 Document = dict[str, Any]
+LISTED = {"items", "next_cursor"}
 Change = Callable[[Document], Any]
 
 
@@ -49,6 +50,31 @@ def test_every_operation_is_named_and_says_how_it_may_fail(found: Document) -> N
                 shared = found["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
                 assert list(shared["content"]) == ["application/problem+json"]
     assert "ValidationError" not in found["components"]["schemas"]
+
+
+def answers_of(found: Document) -> dict[str, Document]:
+    """The schema of each operation's answer in JSON, by operation id."""
+    schemas = found["components"]["schemas"]
+    given = {}
+    for name, operation in operations(found).items():
+        content = operation["responses"].get("200", {}).get("content", {})
+        schema = content.get("application/json", {}).get("schema", {})
+        given[name] = schemas[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+    return given
+
+
+def test_all_lists_are_of_one_shape(found: Document) -> None:
+    answers = answers_of(found)
+    assert [name for name, schema in answers.items() if schema.get("type") == "array"] == []
+    lists = {
+        name: schema
+        for name, schema in answers.items()
+        if {*schema.get("properties", ())} == LISTED
+    }
+    assert lists.keys() >= {"list_orders", "list_products", "all_events", "list_deliveries"}
+    assert all({*schema["required"]} == LISTED for schema in lists.values())
+    named = {name for name in answers if name.startswith("list_") or name.endswith("_events")}
+    assert named <= lists.keys()
 
 
 def test_two_functions_of_one_name_are_refused_at_start() -> None:

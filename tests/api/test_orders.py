@@ -84,10 +84,11 @@ async def test_an_accepted_order_is_visible_before_its_first_step(world: World) 
     accepted = (await post(world, key, await body_of(world, sku))).json()
     await gate.wait_reached()
     assert await world.rest(f"/v1/orders/{order_id}") == accepted
-    assert await world.rest(f"/v1/orders/{order_id}/events") == []
+    assert await world.rest_items(f"/v1/orders/{order_id}/events") == []
     await gate.open()
     await world.settled(order_id, sku, "confirmed")
-    types = [subject["type"] for subject in await world.rest(f"/v1/orders/{order_id}/events")]
+    events = await world.rest_items(f"/v1/orders/{order_id}/events")
+    types = [event["type"] for event in events]
     assert types == ["OrderPlaced", "ItemAdded", "OrderConfirmed"]
 
 

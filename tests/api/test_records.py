@@ -5,7 +5,7 @@ from tests.support.world import World
 
 
 async def records(world: World, order_id: str) -> list[tuple[str, str, str, str]]:
-    found = await world.rest(f"/v1/sagas/{workflow_id(order_id)}/records")
+    found = await world.rest_items(f"/v1/sagas/{workflow_id(order_id)}/records")
     return [(row["service"], row["step"], row["op"], row["state"]) for row in found]
 
 
@@ -36,4 +36,4 @@ async def test_a_rejected_order_shows_what_was_undone_and_what_is_refused_for_go
 
 
 async def test_a_saga_that_never_was_has_no_records(world: World) -> None:
-    assert await world.rest("/v1/sagas/order-ord_nope/records") == []
+    assert await world.rest_items("/v1/sagas/order-ord_nope/records") == []

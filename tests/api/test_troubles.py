@@ -74,7 +74,7 @@ async def trouble(world: World, saga_id: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     async def named() -> bool:
-        for saga in await world.rest("/v1/sagas?attention=true&late=86400"):
+        for saga in await world.rest_items("/v1/sagas?attention=true&late=86400"):
             if saga["saga_id"] == saga_id:
                 found.update(saga["trouble"])
         return bool(found)
@@ -274,7 +274,7 @@ async def test_healed_orders_hide_no_trouble_behind_them_however_few_are_asked_f
     await temporal(world, f"{ended['way_out'].partition(' …')[0]} mistake")
     await gate.open()
     await world.settled(order_id, sku, "confirmed")
-    (first,) = await world.rest("/v1/sagas?attention=true&late=86400&limit=1")
+    (first,) = await world.rest_items("/v1/sagas?attention=true&late=86400&limit=1")
     assert first["saga_id"] != workflow_id(order_id)
     await temporal(world, told["way_out"])
 

@@ -46,18 +46,18 @@ class Answering(Api):
         self._answers: dict[str, Any] = {
             "/v1/orders/ord_1": ORDER,
             "/v1/orders/ord_1/story": STORY,
-            "/v1/orders/ord_1/events": events,
+            "/v1/orders/ord_1/events": {"items": events},
             "/v1/sagas/order-ord_1": saga,
-            "/v1/sagas/order-ord_1/records": [RECORD],
+            "/v1/sagas/order-ord_1/records": {"items": [RECORD]},
             "/v1/sagas/return-ord_1": 404,
-            "/v1/sagas/return-ord_1/records": [],
+            "/v1/sagas/return-ord_1/records": {"items": []},
             "/v1/sagas/return-ord_1-2": RETURN,
-            "/v1/sagas/return-ord_1-2/records": [BEGUN],
+            "/v1/sagas/return-ord_1-2/records": {"items": [BEGUN]},
         }
 
     def add_record(self, record: dict[str, Any]) -> None:
         """Have it on record, too."""
-        self._answers["/v1/sagas/order-ord_1/records"] = [RECORD, record]
+        self._answers["/v1/sagas/order-ord_1/records"] = {"items": [RECORD, record]}
 
     def get(self, path: str, **query: Any) -> Any:
         answer = self._answers[path]

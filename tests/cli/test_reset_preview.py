@@ -16,7 +16,7 @@ FIRST = ["charge_payment", "confirm_order", "commit_inventory"]
 async def previewed(world: World, order_id: str) -> list[Again]:
     """What `saga reset-preview` makes of the history and of what is on record."""
     history = await world.handle(order_id).fetch_history()
-    records = await world.rest(f"/v1/sagas/{workflow_id(order_id)}/records")
+    records = await world.rest_items(f"/v1/sagas/{workflow_id(order_id)}/records")
     known, undone = (
         {row["step"]: row["state"] for row in records if row["op"] == op}
         for op in (Op.ACTION, Op.COMPENSATION)

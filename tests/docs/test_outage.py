@@ -155,7 +155,7 @@ async def one_is_blocked(stack: Stack) -> bool:
     """Whether a step has used up its patience by now, as operators find it."""
     async with client(stack) as http:
         found = await http.get("/v1/sagas", params={"state": "blocked"})
-    return found.is_success and bool(found.json())
+    return found.is_success and bool(found.json()["items"])
 
 
 async def metric(stack: Stack, name: str) -> float:

@@ -48,7 +48,7 @@ async def ended(world: World, order: Order, attempt: int = 1) -> WorkflowExecuti
 
 async def types(world: World, order: Order) -> list[str]:
     """The events of the order, from its confirmation on."""
-    events = await world.rest(f"/v1/orders/{order.id}/events")
+    events = await world.rest_items(f"/v1/orders/{order.id}/events")
     names = [event["type"] for event in events]
     return names[names.index("OrderConfirmed") + 1 :]
 

@@ -188,6 +188,11 @@ class World:
         """What GET answers."""
         return (await self.http.get(path)).raise_for_status().json()
 
+    async def rest_items(self, path: str) -> list[Any]:
+        """What is in the list that GET answers."""
+        found: list[Any] = (await self.rest(path))["items"]
+        return found
+
 
 @asynccontextmanager
 async def running_provider(directory: Path) -> AsyncIterator[Provider]:

@@ -55,7 +55,7 @@ async def begun(world: World) -> tuple[str, str, Gate]:
 async def troubles(world: World) -> dict[str, Any]:
     return {
         subject["saga_id"]: subject
-        for subject in await world.rest("/v1/sagas?attention=true&late=0")
+        for subject in await world.rest_items("/v1/sagas?attention=true&late=0")
     }
 
 

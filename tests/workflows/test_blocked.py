@@ -45,7 +45,7 @@ async def test_a_blocked_order_shows_everywhere_while_the_rest_is_undone(world: 
     await until(stock_is_back)  # past the blocked refund
 
     async def listed() -> bool:
-        found = await world.rest("/v1/sagas?state=blocked")
+        found = await world.rest_items("/v1/sagas?state=blocked")
         return workflow_id(order_id) in {row["saga_id"] for row in found}
 
     await until(listed)
@@ -93,7 +93,7 @@ async def test_who_resolved_what_and_why_is_in_the_orders_history(world: World) 
     word = {"action": "mark_done", "evidence": "refunded by hand, bank slip 12"}
     assert await resolve(world, order_id, "charge_payment", **word) == 202
     await world.handle(order_id).result()
-    events = await world.rest(f"/v1/orders/{order_id}/events")
+    events = await world.rest_items(f"/v1/orders/{order_id}/events")
     assert [event["type"] for event in events][-3:] == [
         "StepBlocked",
         "StepUnblocked",

@@ -1,7 +1,5 @@
 """What an operator said stays on record and binds nobody else, whatever it was said of."""
 
-from typing import Any
-
 from contracts.names import return_id, workflow_id
 from saga import rejection
 from tests.support.returns import RETURN_EVENTS, ask, confirmed, ended, is_returned, types
@@ -20,7 +18,7 @@ async def resolve(world: World, saga_id: str, step: str) -> int:
 
 async def until_blocked(world: World, saga_id: str) -> None:
     async def listed() -> bool:
-        found = await world.rest("/v1/sagas?state=blocked")
+        found = await world.rest_items("/v1/sagas?state=blocked")
         return saga_id in {row["saga_id"] for row in found}
 
     await until(listed)
@@ -51,7 +49,7 @@ async def test_a_word_on_an_order_that_was_never_recorded_is_on_its_record(world
     await until_blocked(world, saga_id)
     assert await resolve(world, saga_id, "create_order") == 202
     await world.handle(order_id).result()
-    events: list[dict[str, Any]] = await world.rest(f"/v1/orders/{order_id}/events")
+    events = await world.rest_items(f"/v1/orders/{order_id}/events")
     assert [event["type"] for event in events] == ["StepBlocked", "StepUnblocked"]
     told = {"step": "create_order", "role": "compensation", "saga_id": saga_id}
     assert events[-1]["data"].items() >= (told | {"who": OPERATOR} | WORD).items()
