@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, Field
 
+from api.http.problem_codes import FieldCode, ProblemCode
 from api.http.problem_details import MEDIA_TYPE
 
 ANY = (400, 406, 408, 413, 414, 431, 500, 503)  # whatever is asked
@@ -50,7 +51,7 @@ DESCRIPTION = (
 class Fault(BaseModel):
     """One faulty field: `pointer` into the body, or the name of a `parameter` and where it is."""
 
-    code: str
+    code: FieldCode
     detail: str
     pointer: str | None = Field(default=None, examples=["/items/0/quantity"])
     parameter: str | None = None
@@ -64,7 +65,7 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
-    code: str
+    code: ProblemCode
     request_id: str | None
     errors: list[Fault] | None = None
 

@@ -6,6 +6,7 @@
 `parameter` where it is not in the body.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -18,10 +19,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 from starlette.types import Scope
 
+from api.http.problem_codes import CODES, OF_FRAMEWORK, FieldCode, field_code_of
 from contracts.base import MAX_NAME, storable, unfit
 from contracts.opaque import invalid_token
-from saga.participant import Conflict, NotFound, Rejected, ServiceError, Unavailable
+from saga.participant import NotFound, ServiceError, Unavailable
 
+log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = 1  # seconds; what is down here is restarted in about that
 # Tokens that are handed out to be given back as they are: a wrong one is 400 whatever its form.
@@ -65,7 +68,7 @@ def demand_fit(what: str, text: str, most: int) -> None:
         raise Problem(422, "unfit_text", f"{what} {why}")
 
 
-def field_error(pointer: str, code: str, detail: str) -> dict[str, str]:
+def field_error(pointer: str, code: FieldCode, detail: str) -> dict[str, str]:
     """One faulty field, by JSON pointer into the body."""
     return {"pointer": pointer, "code": code, "detail": detail}
 
@@ -109,17 +112,20 @@ async def _on_service_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def of_service_error(error: ServiceError) -> Problem:
-    """What a service's answer means to a caller of the API."""
+    """What a service's answer means to a caller of the API.
+
+    Its code is one that callers were told of; anything else is a step's, and here a bug of ours.
+    """
+    if error.code not in CODES:
+        log.error("a service refuses by %s, which no route tells: %s", error.code, error.detail)
+        return _name_bug()
     if isinstance(error, Unavailable):
         wait = str(round(error.retry_after or RETRY_AFTER) or RETRY_AFTER)
         detail = "a part that this needs is not available; try again with the same request"
         return Problem(503, error.code, detail, headers={"Retry-After": wait})
     if isinstance(error, NotFound):
         return Problem(404, error.code, error.detail)
-    status = STATUS_OF_CODE.get(error.code, 409)
-    if not isinstance(error, (Rejected, Conflict)):
-        status = 500
-    return Problem(status, error.code, error.detail)
+    return Problem(STATUS_OF_CODE.get(error.code, 409), error.code, error.detail)
 
 
 async def _on_validation(request: Request, error: Exception) -> JSONResponse:
@@ -132,7 +138,7 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
 
 def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
     where, *path = fault["loc"]
-    told = {"code": fault["type"], "detail": fault["msg"]}
+    told = {"code": field_code_of(fault["type"]), "detail": fault["msg"]}
     if where == "body":
         return {"pointer": "".join(f"/{_escape(part)}" for part in path)} | told
     return {"parameter": ".".join(str(part) for part in path), "in": str(where)} | told
@@ -145,7 +151,7 @@ def _escape(part: object) -> str:
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+    code = OF_FRAMEWORK.get(error.status_code, "refused")
     problem = Problem(error.status_code, code, str(error.detail), headers=error.headers)
     if error.status_code == 405:
         problem.headers = {"Allow": ", ".join(sorted(_methods(request)))}
@@ -163,5 +169,8 @@ def _methods(request: Request) -> set[str]:
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:
-    detail = "an unexpected error; tell the operator the request_id"
-    return answer(request.scope, Problem(500, "internal_error", detail))
+    return answer(request.scope, _name_bug())
+
+
+def _name_bug() -> Problem:
+    return Problem(500, "internal_error", "an unexpected error; tell the operator the request_id")

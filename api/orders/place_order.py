@@ -145,7 +145,7 @@ class OrderPlacement:
         try:
             await self._users.get(customer_id)
         except NotFound as error:
-            return [field_error("/customer_id", error.code, error.detail)]
+            return [field_error("/customer_id", "unknown_user", error.detail)]
         return []
 
 

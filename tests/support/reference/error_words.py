@@ -47,7 +47,7 @@ REQUESTS: dict[str, str] = {
     "request after `Retry-After`.",
     "precondition_failed": "The order has changed since the version of `If-Match`. Read it again.",
     "rate_limited": "Too many requests of this caller. Wait for `Retry-After`.",
-    "refused": "The gateway refuses the request; `detail` says why.",
+    "refused": "The request is refused; `detail` says why.",
     "request_timeout": f"Headers or body took longer than {HEAD_TIMEOUT.total_seconds():g} s to "
     "arrive. Send the request again.",
     "retry_only": "This step takes `retry` only: nobody but the service knows the answer.",
@@ -83,14 +83,22 @@ REQUESTS: dict[str, str] = {
 
 # Of one field of the body: `code` within `errors`.
 FIELDS: dict[str, str] = {
+    "invalid": "The value is none that is taken here; `detail` says why.",
+    "missing": "The field must be there.",
     "mixed_currencies": "All items of an order must have one currency.",
+    "not_one_of": "The value is none of those that there are; see OpenAPI.",
+    "out_of_range": "The number is too small or too large.",
     "repeated_sku": "Give each SKU once, with the sum of its quantities.",
     "total_changed": "The prices make another sum than `expected_total`. Show the new one and ask "
     "again.",
+    "unknown_field": "There is no such field; it may be misspelt.",
     "unknown_sku": "There is no such product.",
     "unknown_user": "There is no such customer.",
     "url_not_usable": "The webhook's URL must be https, and public unless settings allow its "
     "network.",
+    "wrong_form": "The text does not have the form of such a value; see OpenAPI.",
+    "wrong_length": "The text or the list is too short or too long.",
+    "wrong_type": "The value is of another type of JSON.",
 }
 
 # Why an order ended as it did: `reason.code` of the order.

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from api.http import problem_codes
 from api.http.problem_details import STATUS_OF_CODE
 from api.temporal.saga_gateway import REFUSALS
 from api.temporal.troubles import CODES
@@ -20,8 +21,6 @@ from tests.support.reference.markdown import code, table
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/reference/errors.md"
 BEGIN, END = "<!-- made by `make reference` -->\n", "<!-- end -->\n"
-# What the framework answers by itself, named by the phrase of its status.
-OF_FRAMEWORK = {"not_found": 404, "method_not_allowed": 405}
 # Made of a cause or a step's name, or of an operator's; no call has them as a literal.
 COMPUTED = {"cancelled_by_customer", "cancelled_by_operator", "cancelled_by_audit", "…_timed_out"}
 
@@ -39,6 +38,8 @@ def tables() -> str:
     api, gateway, services = of_api(), of_gateway(), of_services()
     declines = {each.decline.decline_code for each in METHODS.values() if each.decline}
     known = {*api, *gateway, *services}
+    _agree("codes of problems", {*problem_codes.CODES}, {*REQUESTS})
+    _agree("codes of fields", {*problem_codes.FIELD_CODES}, {*FIELDS})
     _agree("codes", known | of_fields(), {*REQUESTS, *FIELDS, *REASONS, *STEPS} - COMPUTED)
     told = "The card was declined; this is the word of the bank."
     reasons = {**REASONS, **dict.fromkeys(declines, told)}
@@ -49,7 +50,7 @@ def tables() -> str:
                 {request: services[request] for request in REQUESTS if request in services} | api,
                 gateway,
             ),
-            "## Codes of a field\n\nIn `errors`, beside those of the schema such as `missing`:\n",
+            "## Codes of a field\n\nIn `errors`:\n",
             _words(FIELDS),
             "## Reasons of an order\n\n`reason.code` of an order that has ended:\n",
             _words(reasons),
@@ -83,7 +84,8 @@ def _agree(what: str, declared: set[str], told: set[str]) -> None:
 
 def of_api() -> Statuses:
     """The codes with which the API refuses by itself; not those of the console's pages."""
-    found: Statuses = {name: {status} for name, status in OF_FRAMEWORK.items()}
+    found: Statuses = {name: {status} for status, name in problem_codes.OF_FRAMEWORK.items()}
+    found["refused"] = set()
     for call in _calls("api", {"Problem"}):
         _add(found, call, 0, 1)
     for refusal in (*REFUSALS.values(), *CODES.values()):
@@ -124,7 +126,12 @@ def of_fields() -> set[str]:
         _constant(call.args[1]) for call in _calls("saga", {"FailureCause"}) if len(call.args) > 1
     }
     of_causes = {name for name in causes if isinstance(name, str)} - COMPUTED
-    return {name for name in names if isinstance(name, str)} | of_causes
+    of_schemas = {
+        *problem_codes.OF_VALIDATOR.values(),
+        *problem_codes.OF_ENDING.values(),
+        "invalid",
+    }
+    return {name for name in names if isinstance(name, str)} | of_causes | of_schemas
 
 
 def _calls(folder: str, names: Iterable[str]) -> Iterator[ast.Call]:
