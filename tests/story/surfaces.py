@@ -1,0 +1,143 @@
+"""All that people are told of one order, by every place that tells of it, at one moment."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from typing import Any
+from unittest.mock import patch
+
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.service import RPCError
+from typer.testing import CliRunner
+
+from cli.client import Api
+from cli.main import app
+from console.dependencies import ConsoleBackend
+from console.order_details import read_order_details
+from console.pages.order import PARTS, _view
+from console.settings import Settings
+from console.templating import part
+from contracts.names import order_of
+from tests.support.telling import backend_of
+from tests.support.tokens import bearer
+from tests.support.wire import serve
+from tests.support.world import World, api_app
+
+METADATA = "__temporal_workflow_metadata"
+WIDE = "400"  # columns of a terminal, so that no table is cut
+PATIENCE = 60.0  # seconds for an answer
+INLINE = {"b", "code", "time"}
+AT_ONCE_LATE = 0  # seconds after which an open saga is in the list
+
+
+@dataclass(frozen=True)
+class Told:
+    """The API's answers, what the commands print, the console's page, and Temporal's details.
+
+    `details` are the current details by saga, of those that tell any.
+    """
+
+    order: dict[str, Any]
+    story: dict[str, Any]
+    saga: dict[str, Any]
+    attention: list[dict[str, Any]]
+    explained: str
+    shown: str
+    stuck: str
+    page: str
+    summary: str
+    details: dict[str, str]
+
+
+class Surfaces:
+    """Asks all of them."""
+
+    def __init__(self, world: World, port: int) -> None:
+        self._world = world
+        token = bearer()["Authorization"].removeprefix("Bearer ")
+        self.api = Api(f"http://127.0.0.1:{port}", token, patience=PATIENCE)
+
+    async def read(self, order_id: str, saga_ids: list[str]) -> Told:
+        """All that is told of the order now."""
+        rest = self._world.rest
+        listed = await rest(f"/v1/sagas?attention=true&late={AT_ONCE_LATE}&limit=500")
+        return Told(
+            order=await rest(f"/v1/orders/{order_id}"),
+            story=await rest(f"/v1/orders/{order_id}/story"),
+            saga=await rest(f"/v1/orders/{order_id}/saga"),
+            attention=[row for row in listed if order_of(row["saga_id"]) == order_id],
+            explained=await self._run("explain", order_id),
+            shown=await self._run("order", "show", order_id),
+            stuck=await self._run("stuck", "--older-than", str(AT_ONCE_LATE)),
+            page=await self._render(order_id),
+            summary=await self._summary(saga_ids[0]),
+            details={saga_id: await self._details(saga_id) for saga_id in saga_ids},
+        )
+
+    async def _run(self, *arguments: str) -> str:
+        """What a command prints."""
+        runner = CliRunner(env={"COLUMNS": WIDE, "NO_COLOR": "1"})
+        with patch.object(Api, "at", staticmethod(lambda *_, **__: self.api)):
+            ran = await asyncio.to_thread(runner.invoke, app, list(arguments))
+        assert ran.exit_code in {0, 1}, ran.output
+        assert ran.exception is None or isinstance(ran.exception, SystemExit), ran.exception
+        return str(ran.stdout)
+
+    async def _render(self, order_id: str) -> str:
+        deps = ConsoleBackend.extend(backend_of(self._world), Settings())
+        case = await read_order_details(order_id, deps)
+        return "\n".join(
+            part("order_parts.html", f"{name}_part", case, _view(case, deps)) for name in PARTS
+        )
+
+    async def _summary(self, saga_id: str) -> str:
+        described = await self._world.client.get_workflow_handle(saga_id).describe()
+        return await described.static_summary() or ""
+
+    async def _details(self, saga_id: str) -> str:
+        """Empty if no worker can tell: its code fails, or it never began."""
+        handle = self._world.client.get_workflow_handle(saga_id)
+        try:
+            told = await handle.query(METADATA, result_type=WorkflowMetadata)
+        except (RPCError, ValueError):  # a status that is newer than the SDK
+            return ""
+        return str(told.current_details)
+
+
+@asynccontextmanager
+async def open_surfaces(world: World) -> AsyncIterator[Surfaces]:
+    """The API behind a socket, for the commands."""
+    async with serve(api_app(world.client, world.services)) as served:
+        surfaces = Surfaces(world, served.port)
+        try:
+            yield surfaces
+        finally:
+            surfaces.api._http.close()
+
+
+class _Reader(HTMLParser):
+    """Collects what is read in one go: a paragraph, a cell, a badge."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = [""]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in INLINE:
+            self.pieces.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in INLINE:
+            self.pieces.append("")
+
+    def handle_data(self, data: str) -> None:
+        self.pieces[-1] += data
+
+
+def read_texts(page: str) -> list[str]:
+    """The pieces of text of a page, as they are read."""
+    reader = _Reader()
+    reader.feed(page)
+    return [" ".join(piece.split()) for piece in reader.pieces if piece.strip()]
