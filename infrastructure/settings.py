@@ -3,6 +3,7 @@
 Temporal's own settings are not here: `temporalio.envconfig` reads `TEMPORAL_*` and profiles.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,32 @@ from contracts.names import SERVICES
 from infrastructure.http.ssrf_safe_client import Network, networks
 from infrastructure.security.key_ring import FixedKeys, KeyFile, KeyRing, Keys
 
+HOST = re.compile(r"(\[[\w.:]+\]|[\w.-]+)(?::(\d+))?")
+
 
 def with_driver(url: str) -> str:
-    """The URL as SQLAlchemy wants it; `postgres://` and `postgresql://` are welcome too."""
+    """The URL as SQLAlchemy wants it; `postgres://` and `postgresql://` are welcome too.
+
+    So are several hosts, as libpq has them: `postgresql://role:password@a:5432,b:5432/database`.
+    """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
         raise ValueError("must look like postgresql://role:password@host:port/database")
-    return f"postgresql+asyncpg://{rest}"
+    return f"postgresql+asyncpg://{_move_hosts(rest)}"
+
+
+def _move_hosts(rest: str) -> str:
+    """Several hosts go to the query; one stays where it is."""
+    place, slash, path = rest.partition("/")
+    role, at, hosts = place.rpartition("@")
+    if "," not in hosts:
+        return rest
+    found = [HOST.fullmatch(host) for host in hosts.split(",")]
+    if not all(found):
+        raise ValueError("several hosts must look like a:5432,b:5432")
+    names, ports = zip(*(match.groups("5432") for match in found if match), strict=True)
+    both = f"host={','.join(name.strip('[]') for name in names)}&port={','.join(ports)}"
+    return f"{role}{at}{slash or '/'}{path}{'&' if '?' in path else '?'}{both}"
 
 
 DatabaseUrl = Annotated[str, AfterValidator(with_driver)]

@@ -5,72 +5,43 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import asyncpg
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
-    InvalidatePoolError,
     InvalidRequestError,
     OperationalError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from infrastructure.postgres.notify import NOTIFICATIONS, Notification, Notifier
+from infrastructure.postgres.primary import READ_ONLY, PrimaryPool
 from infrastructure.postgres.slow_transactions import open_transaction
 from infrastructure.telemetry.sql import span_of
 from saga.participant import Unavailable
 from saga.participant.clean_action import Refused
 from saga.participant.driver_statement import DriverStatement
 
-# Each is shorter than the activities' start-to-close time-out, so that the database gives up
-# before Temporal starts another attempt. The last one frees the locks of a stopped process.
-SERVER_SETTINGS = {
-    "application_name": "order-saga",
-    "lock_timeout": "3s",
-    "statement_timeout": "4s",
-    "idle_in_transaction_session_timeout": "8s",
-}
-CONNECT_TIMEOUT = 3.0
-CONNECT_ARGS = {"server_settings": SERVER_SETTINGS, "timeout": CONNECT_TIMEOUT}
 LOCK_HELD = 30.0  # seconds; longer than a healthy holder is between two statements
 _IDLE = "set_config('idle_session_timeout', '{}', false)"
 POOL_SIZE = 10  # and as many again when these are in use
 
 # Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
-# intervention; and lock_not_available.
+# intervention; and lock_not_available, an idle transaction's end, a server that is no primary.
 LOCK_NOT_AVAILABLE = "55P03"
-TRANSIENT_SQLSTATES = ("08", "40", "53", "57", LOCK_NOT_AVAILABLE, "25P03")
+TRANSIENT_SQLSTATES = ("08", "40", "53", "57", LOCK_NOT_AVAILABLE, "25P03", READ_ONLY)
 
 
 class Database:
-    """A lazily connected pool; making one opens nothing.
-
-    A connection that the database has closed is replaced before it is used. Its end is in our hands
-    then, so no question need be sent, which would cost three round trips a transaction.
-    """
+    """A lazily connected pool; making one opens nothing."""
 
     def __init__(self, url: str, *, pool_size: int = POOL_SIZE) -> None:
-        self._engine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_timeout=CONNECT_TIMEOUT,
-            connect_args=CONNECT_ARGS,
-            hide_parameters=True,  # an error would quote them: customers' data
-        )
-        event.listen(self._engine.sync_engine, "checkout", _replace_closed)
+        self._pool = PrimaryPool(url, pool_size=pool_size, max_overflow=pool_size)
+        self._engine = self._pool.engine
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._notifier = Notifier(
-            create_async_engine(
-                url,
-                pool_size=1,
-                max_overflow=0,
-                pool_timeout=CONNECT_TIMEOUT,
-                connect_args=CONNECT_ARGS,
-                isolation_level="AUTOCOMMIT",
-            )
-        )
+        few = PrimaryPool(url, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT")
+        self._notifier = Notifier(few.engine)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -97,7 +68,7 @@ class Database:
 
     def single(self) -> "Single":
         """For one statement that was put together before, by the driver: `statement`, cheaper."""
-        return Single(self._engine, self._notifier)
+        return Single(self._pool, self._notifier)
 
     @asynccontextmanager
     async def hold_lock(self, *key: int, wait: bool = False) -> AsyncIterator[bool]:
@@ -137,8 +108,8 @@ class Single:
     `info` is as a connection's: what is announced in it is announced with the statement.
     """
 
-    def __init__(self, engine: AsyncEngine, notifier: Notifier) -> None:
-        self._engine = engine
+    def __init__(self, pool: PrimaryPool, notifier: Notifier) -> None:
+        self._pool = pool
         self._notifier = notifier
         self.info: dict[Any, Any] = {}
 
@@ -150,13 +121,16 @@ class Single:
         Raises Unavailable as a transaction does: whether it was committed is unknown then.
         """
         arguments = statement.arguments(parameters)
-        async with _translate_errors(), self._engine.connect() as connection:
+        engine = self._pool.engine
+        async with _translate_errors(), engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             try:
-                with span_of(statement.text, self._engine.url.database):
+                with span_of(statement.text, engine.url.database):
                     found = await driver.fetch(statement.text, *arguments)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if _read_sqlstate(error).startswith(TRANSIENT_SQLSTATES) or driver.is_closed():
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                if self._pool.give_up(error):
+                    await connection.invalidate(error)
+                if _is_transient_of_driver(error) or driver.is_closed():
                     raise Unavailable(f"database: {type(error).__name__}: {error}") from error
                 raise Refused(type(error).__name__) from error
         if not found:
@@ -177,12 +151,6 @@ async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
             return False
         await session.invalidate()
         raise
-
-
-def _replace_closed(_: Any, record: Any, __: Any) -> None:
-    """Have the pool connect anew if the database has ended this connection; older ones, too."""
-    if record.driver_connection.is_closed():
-        raise InvalidatePoolError
 
 
 @asynccontextmanager
@@ -208,6 +176,11 @@ def is_transient(error: Exception) -> bool:
             return True
         return _read_sqlstate(error.orig).startswith(TRANSIENT_SQLSTATES)
     return False
+
+
+def _is_transient_of_driver(error: Exception) -> bool:
+    """The same for an error that SQLAlchemy has not seen."""
+    return isinstance(error, TimeoutError) or _read_sqlstate(error).startswith(TRANSIENT_SQLSTATES)
 
 
 def _read_sqlstate(error: BaseException | None) -> str:

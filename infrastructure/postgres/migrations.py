@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from infrastructure.postgres.database import Database
+from infrastructure.postgres.primary import PrimaryConnector
 from saga.participant import Unavailable
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,11 @@ LOCK_TIMEOUT = "2s"
 TRIES = 30
 PAUSE = 1.0  # seconds
 LOCK_NOT_AVAILABLE = "55P03"
+# A transaction that has an id is written down when it ends, so the log must take that.
+READ_STATE = text(
+    "SELECT version_num, CASE WHEN current_setting('transaction_read_only')::bool THEN false"
+    " ELSE pg_current_xact_id() IS NOT NULL END FROM alembic_version"
+)
 
 
 def config_for(migrations: Path, url: str) -> Config:
@@ -58,14 +64,18 @@ async def upgrade(migrations: Path, url: str) -> None:
 async def check(database: Database, migrations: Path) -> None:
     """Unavailable unless the database has all migrations that this code knows, or more.
 
-    More is well: a release only adds to a schema, so the one before it goes on working.
+    More is well: a release only adds to a schema, so the one before it goes on working. It must
+    take writes, too: a commit is made, though of nothing.
     """
     newest, *older = _list_revisions(migrations)
     try:
         async with database.transaction() as tx:
-            found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+            row = (await tx.execute(READ_STATE)).one_or_none()
     except ProgrammingError:  # there is no such table
-        found = None
+        row = None
+    found, takes_writes = row or (None, True)
+    if not takes_writes:
+        raise Unavailable("the database is read-only: it is a standby, or was demoted")
     if found is None or found in older:
         detail = f"schema is {found or 'missing'}, not {newest}: run saga-migrate"
         raise Unavailable(detail)
@@ -85,7 +95,10 @@ def run_env(metadata: MetaData) -> None:
 
 
 async def _migrate(url: str, metadata: MetaData) -> None:
-    engine = create_async_engine(url, poolclass=NullPool)
+    connect = PrimaryConnector(bounded=False).connect
+    engine = create_async_engine(
+        url, poolclass=NullPool, connect_args={"async_creator_fn": connect}
+    )
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_run, metadata)

@@ -24,6 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import Text
 
 from infrastructure.cancellation import not_cancelled
+from infrastructure.postgres.primary import connect_to_primary
+from saga.participant import Unavailable
 from saga.participant.outbox import Session
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,8 @@ NOTIFY = text("SELECT pg_notify(channel, key) FROM unnest(:channels, :keys) AS i
 NOTIFY = NOTIFY.bindparams(
     bindparam("channels", type_=ARRAY(Text)), bindparam("keys", type_=ARRAY(Text))
 )
-CONNECT_TIMEOUT = 3.0
 RECONNECT = 0.5
+HEARTBEAT = 5.0  # seconds; a silent server is noticed so much later, and COMMAND_TIMEOUT
 GATHER = 0.05  # seconds that notifications are gathered: a process sends 20 times a second at most
 
 
@@ -85,6 +87,13 @@ class Notifier:
                 log.warning("%s notifications are lost: %s", len(notifications), error)
 
 
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
 class Subscription:
     """What wakes one listener. Make it before you look, so that nothing falls in between."""
 
@@ -97,10 +106,7 @@ class Subscription:
 
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - both outcomes are usual
         """Wait until woken since the last wait, `timeout` seconds at most. Look either way."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                await self._woken.wait()
-        woken = self._woken.is_set()
+        woken = await _is_set_within(self._woken, timeout)
         self._woken.clear()
         return woken
 
@@ -109,7 +115,7 @@ class NotificationListener:
     """Listens to one channel by one connection, for all subscriptions of this process."""
 
     def __init__(self, url: str, channel: str) -> None:
-        self._url = url.replace("+asyncpg", "")
+        self._url = url
         self._channel = channel
         self._subscriptions: dict[str | None, set[Subscription]] = defaultdict(set)
 
@@ -140,20 +146,24 @@ class NotificationListener:
         while not_cancelled():
             try:
                 await self._listen()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("not listening to %s, trying again: %s", self._channel, error)
             await asyncio.sleep(RECONNECT)
 
     async def _listen(self) -> None:
-        """Until the connection ends. Wakes everybody first: notifications may have been missed."""
+        """Until the connection ends, or its server keeps silent or takes no writes any more.
+
+        Wakes everybody first: notifications may have been missed.
+        """
         lost = asyncio.Event()
-        connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT)
+        connection = await connect_to_primary(self._url)
         try:
             connection.add_termination_listener(lambda _: lost.set())
             await connection.add_listener(self._channel, self._on_notification)
             for key in list(self._subscriptions):
                 self._wake(key)
-            await lost.wait()
+            while not await _is_set_within(lost, HEARTBEAT):
+                await connection.fetchval("SELECT 1")
         finally:
             connection.terminate()
 

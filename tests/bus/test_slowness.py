@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from contracts.events.cloudevents import CloudEvent
 from infrastructure.http.ssrf_safe_client import PublicHttp
-from infrastructure.postgres import database as databases_of
+from infrastructure.postgres import primary
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.slow_transactions import SlowInTransaction
 from infrastructure.settings import DatabaseSettings
@@ -33,7 +33,7 @@ IDLE = 0.3  # seconds after which the database ends an idle transaction here; 8 
 def impatient() -> Iterator[None]:
     """The database ends transactions that are idle for a moment."""
     limit = {"idle_in_transaction_session_timeout": f"{IDLE:g}s"}
-    with patch.dict(databases_of.SERVER_SETTINGS, limit):
+    with patch.dict(primary.SERVER_SETTINGS, limit):
         yield
 
 

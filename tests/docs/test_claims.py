@@ -14,7 +14,7 @@ from cli.main import app
 from contracts.names import SEARCH_ATTRIBUTES
 from infrastructure.envoy.settings import PREFIX, GatewaySettings
 from infrastructure.http.circuit_breaker import Limits
-from infrastructure.postgres.database import SERVER_SETTINGS
+from infrastructure.postgres.primary import SERVER_SETTINGS
 from infrastructure.security.access_tokens import MAX_LEEWAY
 from infrastructure.security.jwks import MAX_AGE, MIN_INTERVAL
 from infrastructure.settings import ProviderSettings

@@ -10,8 +10,8 @@ import pytest_asyncio
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import InvalidatePoolError
 
-from infrastructure.postgres import database as database_module
 from infrastructure.postgres.database import Database
+from infrastructure.postgres.primary import PrimaryPool
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Unavailable
 from tests.support.waiting import until
@@ -75,7 +75,7 @@ async def test_a_database_that_ends_new_connections_at_once_is_unavailable(
     def find_closed(*_: Any) -> None:
         raise InvalidatePoolError
 
-    monkeypatch.setattr(database_module, "_replace_closed", find_closed)
+    monkeypatch.setattr(PrimaryPool, "_replace_lost", find_closed)
     opened = Database(databases.user_database_url)
     with pytest.raises(Unavailable):
         async with opened.statement() as tx:

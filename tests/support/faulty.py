@@ -1,4 +1,4 @@
-"""A way to a server that can be cut, and that tells how often somebody tried it meanwhile."""
+"""A way to a server that can be cut or silenced, and that tells how often it was tried."""
 
 import asyncio
 import time
@@ -14,7 +14,9 @@ class FaultyWay:
     target: int
     port: int = 0
     tried: list[float] = field(default_factory=list)  # when; of time.monotonic
+    accepted: int = 0  # connections
     _cut: bool = False
+    _speaks: asyncio.Event = field(default_factory=asyncio.Event)
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def cut(self) -> None:
@@ -23,9 +25,14 @@ class FaultyWay:
         for writer in self._open:
             writer.transport.abort()
 
+    def silence(self) -> None:
+        """Accept connections, and keep them, but let nothing through from now on."""
+        self._speaks.clear()
+
     def mend(self) -> None:
         """Let requests through again."""
         self._cut = False
+        self._speaks.set()
 
     def tried_since(self, moment: float) -> int:
         """How many requests were hung up on since then."""
@@ -34,6 +41,7 @@ class FaultyWay:
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection from a client."""
         self._open.add(writer)
+        self.accepted += 1
         try:
             if self._cut:
                 if await reader.read(1):
@@ -42,28 +50,29 @@ class FaultyWay:
                 return
             there, back = await asyncio.open_connection("127.0.0.1", self.target)
             self._open.add(back)
-            await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
             self._open.discard(back)
         finally:
             self._open.discard(writer)
             writer.close()
 
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    except ConnectionError:
-        pass  # cut, or hung up on: the other side hears of it next
-    finally:
-        writer.close()
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                await self._speaks.wait()
+                writer.write(data)
+                await writer.drain()
+        except ConnectionError:
+            pass  # cut, or hung up on: the other side hears of it next
+        finally:
+            writer.close()
 
 
 @asynccontextmanager
 async def faulty_way(target: int) -> AsyncIterator[FaultyWay]:
     """A way to this port of this machine."""
     way = FaultyWay(target)
+    way.mend()
     connections: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

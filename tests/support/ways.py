@@ -49,7 +49,7 @@ class WatchedSingle(Single):
     """Of a watched database."""
 
     def __init__(self, database: WatchedDatabase) -> None:
-        super().__init__(database._engine, database._notifier)
+        super().__init__(database._pool, database._notifier)
         self._database = database
 
     async def first(

@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from contracts.webhooks import DeliveryState
 from infrastructure.messaging.postgres_bus import open_postgres_bus
-from infrastructure.postgres import database as databases_of
+from infrastructure.postgres import primary
 from infrastructure.settings import DatabaseSettings
 from services.event.deliveries import CONSUMER
 from services.event.tables import bus
@@ -37,7 +37,7 @@ async def test_ten_webhooks_are_begun_by_a_slow_temporal(
         hooks = [await sending.webhooks.register(mine, receiver.url, []) for _ in range(HOOKS)]
         consumer = starting(sending.client, sending.database, sending.deliveries)
         with (
-            patch.dict(databases_of.SERVER_SETTINGS, limit),
+            patch.dict(primary.SERVER_SETTINGS, limit),
             patch.object(Client, "start_workflow", slowly),
         ):
             async with open_postgres_bus(databases.event_database_url, bus) as opened:
