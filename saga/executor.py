@@ -256,8 +256,7 @@ class Executor:
             self._progress.mark(steps[0], StepState.FAILED, "cancelled")
             raise asyncio.CancelledError from error
         if reply is not None:
-            reached = len(reply.clean) + (reply.unclean is not None)
-            del self._compensator.begun[before + reached :]
+            del self._compensator.begun[before + len(reply.attempts) :]
             self._progress.show_stretch(reply)
             if reply.unclean is not None:
                 self._activities.take_up(reply.unclean.step, reply.unclean.refusal)

@@ -69,11 +69,8 @@ class Progress:
             self._upsert_own(SAGA_STEP.value_set(attempt.step))
         if (unclean := reply.unclean) is not None:
             view = self._views[unclean.step]
-            view.state, view.error, view.started_at = (
-                StepState.FAILED,
-                unclean.error,
-                at.isoformat(),
-            )
+            view.state, view.error = StepState.FAILED, unclean.error
+            view.started_at = at.isoformat()
         self._publish()
 
     def is_only_waiting(self) -> bool:

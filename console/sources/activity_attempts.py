@@ -20,7 +20,7 @@ from temporalio.converter import PayloadCodec
 
 from activities.executions import describe
 from saga.stretch.history import LOCAL, read_stretches
-from saga.stretch.messages import CleanAttempt, StretchReply, UncleanAttempt
+from saga.stretch.messages import StretchReply, UncleanAttempt
 
 RUNS = {
     PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
@@ -186,9 +186,7 @@ def _of_marker(event: HistoryEvent) -> Try:
 def _of_stretch(whole: Try, reply: StretchReply) -> Iterator[Try]:
     """Each attempt that a stretch has made, by its clock."""
     begun = datetime.fromisoformat(reply.began)
-    attempts: list[CleanAttempt | UncleanAttempt] = [*reply.clean]
-    attempts += [reply.unclean] if reply.unclean else []
-    for attempt in attempts:
+    for attempt in reply.attempts:
         ended = begun + timedelta(seconds=attempt.seconds)
         error = attempt.error if isinstance(attempt, UncleanAttempt) else None
         result = Result.FAILED if error else Result.DONE

@@ -80,16 +80,22 @@ class StretchExecutor:
         return raw
 
 
-def _read_stretch(raw: RawValue | None, steps: Steps) -> StretchReply:
-    """What came of a stretch of these steps. UnreadableReply if it does not say that of them."""
+def decode_stretch(raw: RawValue | None) -> StretchReply:
+    """What the activity has answered. UnreadableReply if it is no word of a stretch."""
     converter = workflow.payload_converter()
     try:
         payload = raw.payload if raw else converter.to_payload(None)
         reply: StretchReply = converter.from_payload(payload, StretchReply)
         datetime.fromisoformat(reply.began)
-        made = [attempt.step for attempt in (*reply.clean, reply.unclean) if attempt]
     except Exception as error:  # whatever a converter raises
         raise UnreadableReply(STRETCH, error) from error
+    return reply
+
+
+def _read_stretch(raw: RawValue | None, steps: Steps) -> StretchReply:
+    """What came of a stretch of these steps. UnreadableReply if it does not say that of them."""
+    converter, reply = workflow.payload_converter(), decode_stretch(raw)
+    made = [attempt.step for attempt in reply.attempts]
     if made != [step.name for step in steps][: len(made)]:
         raise UnreadableReply(STRETCH, f"it is of {made}")
     clean = [

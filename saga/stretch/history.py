@@ -75,10 +75,7 @@ def is_local_stretch(event: HistoryEvent) -> bool:
 
 
 def _list_begun(reply: StretchReply | None) -> Sequence[str] | None:
-    if reply is None:
-        return None
-    clean = [attempt.activity for attempt in reply.clean]
-    return [*clean, reply.unclean.activity] if reply.unclean else clean
+    return None if reply is None else [attempt.activity for attempt in reply.attempts]
 
 
 async def _decode(converter: DataConverter, payloads: Sequence[Payload], wanted: Any) -> Any:

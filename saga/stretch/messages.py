@@ -64,3 +64,8 @@ class StretchReply:
     began: str
     clean: list[CleanAttempt]
     unclean: UncleanAttempt | None = None
+
+    @property
+    def attempts(self) -> list[CleanAttempt | UncleanAttempt]:
+        """All that it has made, in order."""
+        return [*self.clean, *([self.unclean] if self.unclean else [])]

@@ -46,7 +46,8 @@ class StretchPlugin(SimplePlugin):
         """Add the activity, and what runs it."""
         config = super().configure_worker(config)
         activities: Sequence[Callable[..., Any]] = config.get("activities") or ()
-        given = (*config["client"].config()["interceptors"], *(config.get("interceptors") or ()))
+        client = config["client"].config(active_config=True)  # with what its plugins have brought
+        given = (*client["interceptors"], *(config.get("interceptors") or ()))
         interceptors = [each for each in given if isinstance(each, Interceptor)]
         config["activities"] = [*activities, attempt_stretch]
         last = StretchInterceptor(activities, interceptors)

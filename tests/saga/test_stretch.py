@@ -6,8 +6,10 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
+import temporalio.client
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
+from temporalio.plugin import SimplePlugin
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -142,6 +144,36 @@ async def test_of_a_stretch_that_tells_nothing_any_step_may_have_taken_effect(
     assert script.log == ["fence", "undo two", "undo one"]
 
 
+async def test_a_saga_waits_on_the_fast_path_for_a_worker_that_makes_stretches(
+    skipping: WorkflowEnvironment, path: str
+) -> None:
+    """Its worker lacks them, as one that is replaced after the API."""
+    if FAST not in path:
+        pytest.skip("on a queue it goes on without")
+    script = Script()
+    options: dict[str, Any] = {
+        "task_queue": QUEUE,
+        "workflows": [ToySaga],
+        "activities": Toy(script).all(),
+        "workflow_runner": GUARDS,
+    }
+    handle = await skipping.client.start_workflow(
+        ToySaga.run, path, id=f"toy-{uuid4()}", task_queue=QUEUE
+    )
+
+    async def has_failed() -> bool:
+        history = await handle.fetch_history()
+        failed = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+        return any(event.event_type == failed for event in history.events)
+
+    async with Worker(skipping.client, **options):
+        await until(has_failed)
+    assert script.log == []
+    async with Worker(skipping.client, **options, plugins=[StretchPlugin()]):
+        assert await handle.result() == "completed"
+    assert script.log == ALL
+
+
 async def test_a_saga_that_is_reset_goes_step_by_step(world: World, path: str) -> None:
     """What operators said of a step in an earlier run is asked for before each; replays are not."""
     script = Script()
@@ -274,6 +306,22 @@ async def slow(call: Call, command: str) -> str:
     await RELEASED.wait()
     DONE.append(call.step)
     return "late"
+
+
+class PassingOfTheClient(Passing, temporalio.client.Interceptor):
+    """The same, of a client."""
+
+
+async def test_each_step_passes_what_a_plugin_of_the_client_has_brought(
+    world: World, path: str
+) -> None:
+    """As traces are."""
+    plugin = SimplePlugin("passing", interceptors=[PassingOfTheClient()])
+    client = await temporalio.client.Client.connect(world.address, plugins=[plugin])
+    PASSED.clear()
+    async with toy(client, Script()) as handle:
+        assert await handle.result() == "completed"
+    assert [STRETCH, *(f"toy.{name}" for name in ALL)] == PASSED
 
 
 DONE: list[str] = []
