@@ -62,7 +62,8 @@ class Surfaces:
     async def read(self, order_id: str, saga_ids: list[str]) -> Told:
         """All that is told of the order now."""
         rest = self._world.rest
-        listed = await rest(f"/v1/sagas?attention=true&late={AT_ONCE_LATE}&limit=500")
+        path = f"/v1/sagas?attention=true&late={AT_ONCE_LATE}&limit=500"
+        listed = await self._world.rest_items(path)
         return Told(
             order=await rest(f"/v1/orders/{order_id}"),
             story=await rest(f"/v1/orders/{order_id}/story"),
