@@ -76,6 +76,10 @@ class Api:
         url = api_url(given, state_dir)
         return cls(url, api_token(url, state_dir, os.environ), patience=patience)
 
+    def close(self) -> None:
+        """Let go of its connections."""
+        self._http.close()
+
     def get(self, path: str, **query: Any) -> Any:
         """GET, without the parameters that are None."""
         given = {name: value for name, value in query.items() if value is not None}

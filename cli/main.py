@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from cli.bench import bench
 from cli.demo import demo
+from cli.drill.app import app as drill
 from cli.events.app import app as events
 from cli.graph import graph
 from cli.health import describe_health
@@ -187,6 +188,7 @@ app.command(rich_help_panel=OPERATE)(trace)
 app.command(rich_help_panel=OPERATE)(services)
 app.add_typer(events, name="events", rich_help_panel=OPERATE)
 app.add_typer(keys, name="keys", rich_help_panel=OPERATE)
+app.add_typer(drill, name="drill", rich_help_panel=OPERATE)
 app.command(rich_help_panel=PROVE)(verify)
 app.command(rich_help_panel=PROVE)(bench)
 app.command(rich_help_panel=DEVELOP)(graph)

@@ -139,6 +139,14 @@ async def order_fault(request: Request) -> Response:
     return await _execute(request, faults.PARAMETERS, faults.order)
 
 
+@router.delete("/faults")
+async def forget_faults(request: Request) -> dict[str, bool]:
+    """Forget what was ordered for one `order`; not Stripe's."""
+    with _store(request).transaction() as tx:
+        faults.forget(tx, _query(request, {"order"}))
+    return {"deleted": True}
+
+
 @router.get("/ledger")
 async def get_ledger(request: Request) -> dict[str, Any]:
     """Where the money is; not Stripe's. `order` asks for one order, by its metadata."""

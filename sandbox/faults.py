@@ -8,6 +8,9 @@ A fault meets the next requests of one operation, of one order if it names one:
     rate_limit   429 with Retry-After
     lock_timeout 429: the object is in use by another request
     key_in_use   409: the key is in use by another request
+    no_balance   400: the account's balance does not cover it; kept under the request's key
+
+`DELETE /faults` forgets those of an order that have not met a request yet.
 """
 
 import sqlite3
@@ -30,6 +33,7 @@ ANSWERS = {
     "plain_500": Answer(500, FAILED.body(), kept=False),
     "rate_limit": Answer(429, BUSY.body(), headers={"Retry-After": "1"}, kept=False),
     "lock_timeout": Answer(429, HELD.body(), kept=False),
+    "no_balance": Answer(400, Fault.poor().body()),
     "key_in_use": Answer(409, Fault.key_in_use("of the fault").body(), kept=False),
 }
 Operation = Callable[[sqlite3.Connection, Params], Answer]
@@ -45,6 +49,11 @@ def order(tx: sqlite3.Connection, params: Params) -> Answer:
     )
     tx.execute("INSERT INTO faults (operation, kind, for_order, times) VALUES (?, ?, ?, ?)", row)
     return Answer(200, dict(zip(("operation", "kind", "order", "times"), row, strict=True)))
+
+
+def forget(tx: sqlite3.Connection, params: Params) -> None:
+    """No request of this order meets a fault any more that was ordered for it."""
+    tx.execute("DELETE FROM faults WHERE for_order = ?", (params.require("order"),))
 
 
 def meeting(operation: str, run: Operation, intent_id: str | None = None) -> Operation:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
@@ -12,10 +12,13 @@ from rich.console import Console
 from cli.operate.batch import AsJson
 from cli.operate.errors import report_errors
 from cli.operate.temporal import connect
-from contracts.audits import AuditReport, AuditRequest, Bounds, sum_by_currency
+from contracts.audits import AuditReport, AuditRequest, Bounds, MoneyByHand, sum_by_currency
 from contracts.base import Money
 from contracts.ledgers import NO_INTENT, Discrepancy, Outcome, Settled, WhyKept
 from contracts.names import AUDITS
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
 
 WITHIN = timedelta(minutes=30)
 USUAL = Bounds()
@@ -53,7 +56,7 @@ def audit(
         bounds=Bounds(repairs=repairs, refunds=refunds, minor=minor),
     )
     with report_errors():
-        report = asyncio.run(_run_audit(request))
+        report = asyncio.run(_connect_and_run(request))
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -61,8 +64,12 @@ def audit(
     raise typer.Exit(0 if is_clean(report) else 1)
 
 
-async def _run_audit(request: AuditRequest) -> AuditReport:
-    client = await connect()
+async def _connect_and_run(request: AuditRequest) -> AuditReport:
+    return await run_audit(await connect(), request)
+
+
+async def run_audit(client: "Client", request: AuditRequest) -> AuditReport:
+    """Have the workers make an audit, and wait for what it found."""
     report: AuditReport = await client.execute_workflow(
         "AuditOrders",
         request,
@@ -112,21 +119,25 @@ def _print_books(console: Console, report: AuditReport) -> None:
 
 def describe_books(report: AuditReport) -> Iterator[str]:
     """What is on record, what of it is not at the provider, and what people have answered for."""
-    from saga import Resolving  # noqa: PLC0415 - heavy
-
     books, confirmed = report.books, _sum(report.books.confirmed)
     yield f"captured {_sum(books.captured)} on record, confirmed orders cost {confirmed}"
     if gone := [found.amount for found in report.ledger if _is_gone(found)]:
         yield f"{_sum(sum_by_currency(gone))} of that is not at the provider, see above"
     if books.by_hand:
         yield f"{_sum(books.by_hand)} of that was settled by hand:"
-    for money in books.named:
-        said = "kept" if money.action == Resolving.SKIP else "said to be back by other means"
-        who = f"as {money.who} says: {money.evidence}"
-        yield f"  {money.order_id}: {money.amount.format()} is {said}, {who}"
+    yield from (f"  {describe_named(money)}" for money in books.named)
     yield f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved"
     if books.reserved_by_hand:
         yield f"{books.reserved_by_hand} pieces of them were settled by hand"
+
+
+def describe_named(money: MoneyByHand) -> str:
+    """What somebody has answered for, and how."""
+    from saga import Resolving  # noqa: PLC0415 - heavy
+
+    said = "kept" if money.action == Resolving.SKIP else "said to be back by other means"
+    who = f"as {money.who} says: {money.evidence}"
+    return f"{money.order_id}: {money.amount.format()} is {said}, {who}"
 
 
 def _is_gone(found: Discrepancy) -> bool:

@@ -215,7 +215,9 @@ async def test_a_refused_refund_is_resolved_by_its_runbook(stack: Stack, shop: S
     await shop.becomes(order_id, "blocked")
     await listed(stack, order_id)
     before = await shop.pieces()
-    paste(stack, RUNBOOKS / "blocked.md", ORDER_ID=order_id)
+    names = {"SAGA_ID": f"order-{order_id}", "STEP": "charge_payment"}
+    paste(stack, RUNBOOKS / "blocked.md", ORDER_ID=order_id, **names)
+    await shop.becomes(order_id, "cancelled")
     assert await shop.pieces() == before  # the stock was back while the refund was blocked
     assert "no saga is stuck" in shell(stack, "saga stuck || true")
 

@@ -71,6 +71,27 @@ async def test_what_is_not_kept_is_not_replayed(
     assert done.status_code == 200
 
 
+async def test_a_refund_that_the_balance_does_not_cover_is_refused_until_that_is_forgotten(
+    sandbox: Sandbox,
+) -> None:
+    order, other = order_id(), order_id()
+    intent = await captured(sandbox, order)
+    for each in (order, other):
+        await sandbox.fault("refund", "no_balance", each, times=9)
+    for attempt in range(2):
+        refused = await sandbox.post(REFUNDS, f"{order}/{attempt}", payment_intent=intent["id"])
+        assert refused.json()["error"]["code"] == "balance_insufficient"
+    forgotten = await sandbox.client.delete("/faults", params={"order": order})
+    assert forgotten.status_code == 200
+    replayed = await sandbox.post(REFUNDS, f"{order}/0", payment_intent=intent["id"])
+    assert replayed.status_code == 400  # as is kept under its key
+    done = await sandbox.post(REFUNDS, f"{order}/2", payment_intent=intent["id"])
+    assert done.status_code == 200
+    theirs = await captured(sandbox, other)
+    still = await sandbox.post(REFUNDS, f"{other}/0", payment_intent=theirs["id"])
+    assert still.status_code == 400
+
+
 async def test_a_key_is_forgotten_after_a_day(sandbox: Sandbox) -> None:
     order = order_id()
     intent = await captured(sandbox, order)

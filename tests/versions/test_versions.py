@@ -190,7 +190,7 @@ async def is_on(versions: Versions, order_id: str, build_id: str) -> bool:
 
 async def sees_the_api(versions: Versions) -> bool:
     try:
-        await versions.deployment.unversioned_workers()
+        await versions.deployment.refuse_working_api()
     except NoVersion:
         return True
     return False

@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio.api.deployment.v1 import RoutingConfig, WorkerDeploymentInfo
 from temporalio.api.enums.v1 import TaskQueueType, WorkerVersioningMode
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     DescribeWorkerDeploymentRequest,
@@ -111,11 +111,25 @@ class Deployment:
         await self.ramp(UNVERSIONED, 0)
 
     async def unversioned_workers(self) -> bool:
-        """Whether workers without a version are there, which would take what no version does.
+        """Whether workers without a version are there, which would take what no version does."""
+        return any(
+            worker.deployment_options.worker_versioning_mode != VERSIONED
+            for worker in await self._list_workers()
+        )
 
-        NoVersion if an API is among them: it begins all orders that it accepts with its own code,
-        whatever version they are to go to.
+    async def refuse_working_api(self) -> None:
+        """NoVersion if an API works, too: it begins all orders with its own code.
+
+        That is so whatever version they are to go to.
         """
+        if any(worker.identity == API for worker in await self._list_workers()):
+            raise NoVersion(
+                "the API has a worker of its own, and begins orders with its own code: start it "
+                "without --work, or the stack by saga up --separate"
+            )
+
+    async def _list_workers(self) -> list[PollerInfo]:
+        """Those of orders that are there now."""
         answer = await self.client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
                 namespace=self.client.namespace,
@@ -124,17 +138,9 @@ class Deployment:
             )
         )
         late = datetime.now(UTC) - GONE
-        there = [
+        return [
             poller for poller in answer.pollers if poller.last_access_time.ToDatetime(UTC) > late
         ]
-        if any(worker.identity == API for worker in there):
-            raise NoVersion(
-                "the API has a worker of its own, and begins orders with its own code: start it "
-                "without --work, or the stack by saga up --separate"
-            )
-        return any(
-            worker.deployment_options.worker_versioning_mode != VERSIONED for worker in there
-        )
 
     def label(self, build_id: str) -> str:
         """The version as visibility has it, in `TemporalWorkerDeploymentVersion`."""

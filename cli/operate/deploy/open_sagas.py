@@ -64,21 +64,23 @@ async def move(deployment: Deployment, from_build: str, to_build: str) -> Sequen
     found = []
     async for item in replay_open(deployment.client, open_of(deployment, from_build)):
         if item.difference is None:
-            await _pin(deployment, item.workflow_id, to_build)
+            await pin(deployment, item.workflow_id, to_build)
         found.append(Moved(item.workflow_id, item.difference))
     return found
 
 
-async def _pin(deployment: Deployment, saga_id: str, build_id: str) -> None:
+async def pin(deployment: Deployment, saga_id: str, build_id: str) -> None:
+    """Have the workers of a version go on with a saga; of "", whoever takes what none has begun."""
     version = WorkerDeploymentVersion(deployment_name=deployment.name, build_id=build_id)
     pinned = VersioningOverride.PinnedOverride(behavior=PINNED, version=version)
+    override = (
+        VersioningOverride(pinned=pinned) if build_id else VersioningOverride(auto_upgrade=True)
+    )
     await deployment.client.workflow_service.update_workflow_execution_options(
         UpdateWorkflowExecutionOptionsRequest(
             namespace=deployment.client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=saga_id),
-            workflow_execution_options=WorkflowExecutionOptions(
-                versioning_override=VersioningOverride(pinned=pinned)
-            ),
+            workflow_execution_options=WorkflowExecutionOptions(versioning_override=override),
             update_mask={"paths": ["versioning_override"]},  # type: ignore[arg-type] # protobuf takes it
         )
     )

@@ -39,6 +39,7 @@ async def promote(deployment: Deployment, build_id: str, pace: Pace, say: Say) -
     if routing.current == build_id:
         say(f"{describe_workers(build_id)} take all new orders already")
         return True
+    await deployment.refuse_working_api()
     others = await deployment.unversioned_workers()
     if not routing.current and not others:
         await deployment.set_current(build_id)

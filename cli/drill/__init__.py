@@ -1,0 +1,1 @@
+"""`saga drill`: makes the incidents of the runbooks on the local stack, for people to practise."""
