@@ -1,12 +1,11 @@
 """What callers send and get. Requests refuse unknown fields, so that a typo is not ignored."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.temporal.troubles import Trouble
-from contracts.base import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku
+from contracts.base import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku, ToldTime
 from contracts.event_records import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
 from contracts.orders import Order, OrderLine, OrderStatus
@@ -118,8 +117,8 @@ class OrderOut(BaseModel):
     total: Money
     reason: Reason | None
     version: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: ToldTime
+    updated_at: ToldTime
     links: dict[str, str]
 
     @classmethod
@@ -192,3 +191,4 @@ class ServiceRecord(StepRecord):
     """What one service has on record of a step."""
 
     service: str
+    recorded_at: ToldTime

@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
 # Decimal places of an amount, where ISO 4217 says that there are not two.
@@ -74,6 +83,19 @@ def _in_calendar(moment: datetime) -> datetime:
 # A moment that every time zone and database can express.
 Moment = Annotated[
     AwareDatetime, BeforeValidator(_demand_written_out), AfterValidator(_in_calendar)
+]
+
+
+def format_time(moment: datetime) -> str:
+    """As the API tells it: in UTC, to the microsecond, such as 2026-01-31T12:00:00.250000Z."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+# A moment in an answer; all are told in one form, which also sorts as text.
+ToldTime = Annotated[
+    datetime,
+    PlainSerializer(format_time, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 
 

@@ -1,9 +1,8 @@
 """What an event store tells of its events."""
 
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from contracts.base import Message
+from contracts.base import Message, ToldTime
 from contracts.opaque import invalid_token, number
 
 
@@ -13,7 +12,7 @@ class RecordedEvent(Message):
     version: int
     type: str
     data: dict[str, Any]
-    recorded_at: datetime
+    recorded_at: ToldTime
 
 
 EPOCH_BITS = 44  # of `Position.transaction` are the transaction's id; above them is the epoch

@@ -1,11 +1,10 @@
 """The user service's language. Personal data lives behind it and nowhere else."""
 
-from datetime import datetime
 from typing import Protocol
 
 from pydantic import Field
 
-from contracts.base import Message, Name
+from contracts.base import Message, Name, ToldTime
 
 # Regular expressions differ in what white space is: controls and U+FEFF are named, so that a
 # client's JSON Schema and we agree.
@@ -26,7 +25,7 @@ class User(Message):
     name: str
     email: str
     active: bool
-    created_at: datetime
+    created_at: ToldTime
     erased: bool = Field(default=False, description="The person is forgotten; so are these fields")
 
 

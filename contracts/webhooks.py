@@ -1,13 +1,12 @@
 """Webhooks: what customers register, and what becomes of each event that is sent to them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Protocol
 
 from pydantic import Field
 
-from contracts.base import Message
+from contracts.base import Message, ToldTime
 
 QUEUE = "webhooks"  # the task queue of deliveries
 WORKFLOW = "DeliverWebhook"
@@ -43,7 +42,7 @@ class Webhook(Message):
     event_types: tuple[WebhookEvent, ...]
     state: Literal["enabled", "disabled"]
     disabled_reason: str | None
-    created_at: datetime
+    created_at: ToldTime
 
 
 class WebhookWithSecret(Webhook):
@@ -67,8 +66,8 @@ class Delivery(Message):
     attempts: int
     last_status: int | None = Field(description="What the last attempt was answered, if it was")
     last_error: str | None
-    created_at: datetime
-    attempted_at: datetime | None
+    created_at: ToldTime
+    attempted_at: ToldTime | None
 
 
 class DeliveryRun(Message):

@@ -1,5 +1,6 @@
 """`/v1/orders/{order_id}/saga`: look into the saga that carries an order."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -15,8 +16,9 @@ from api.security.redaction import saga_for
 from api.story.facts import read_facts
 from api.story.order_story import OrderStory, tell_story
 from api.temporal.observed_saga import ObservedSaga
+from contracts.base import format_time
 from contracts.names import workflow_id
-from saga import SagaView, StepView
+from saga import SagaView, StepView, WaitView
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], route_class=AuthorizedRoute)
 Deps = Annotated[Backend, Depends(backend)]
@@ -63,13 +65,23 @@ def _step(step: StepView, saga: ObservedSaga, *, undoing: bool) -> StepOut:
         kind=step.kind,
         state=step.state,
         attempts=saga.attempts.get(step.action, 0),
-        started_at=step.started_at,
-        finished_at=step.finished_at,
+        started_at=_format(step.started_at),
+        finished_at=_format(step.finished_at),
         error=step.error or saga.why_retried(step.action),
         role=step.role,
         words=list_resolutions(step, undoing=undoing),
-        waiting=step.waiting,
+        waiting=step.waiting and _format_wait(step.waiting),
     )
+
+
+def _format(moment: str | None) -> str | None:
+    """The workflow's word for a moment, as the API tells it."""
+    return format_time(datetime.fromisoformat(moment)) if moment else None
+
+
+def _format_wait(wait: WaitView) -> WaitView:
+    moments = (format_time(datetime.fromisoformat(each)) for each in (wait.since, wait.until))
+    return WaitView(wait.what, *moments)
 
 
 def _compensation(step: StepView, saga: ObservedSaga) -> CompensationOut:

@@ -9,7 +9,7 @@ from datetime import datetime
 from api.orders.resolutions import role_of
 from api.story.facts import OrderFacts
 from api.temporal.observed_saga import ObservedSaga
-from contracts.base import Message
+from contracts.base import Message, ToldTime
 from contracts.event_records import RecordedEvent
 from contracts.names import workflow_id
 from contracts.orders import RETURN_ABANDONED
@@ -27,7 +27,7 @@ class BlockedStep(Message):
     step: str
     role: str | None
     why: str
-    since: datetime
+    since: ToldTime
 
 
 def list_blocked(facts: OrderFacts) -> list[BlockedStep]:

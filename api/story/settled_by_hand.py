@@ -1,11 +1,10 @@
 """What operators have settled by a word: what it means, who said so, and on what evidence."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from api.story.facts import OrderFacts
 from api.story.step_words import does, undoes
-from contracts.base import Message
+from contracts.base import Message, ToldTime
 from contracts.names import workflow_id
 from contracts.orders import BY_HAND, Order
 from contracts.payments import MONEY_STEPS
@@ -26,7 +25,7 @@ class SettledByHand(Message):
     means: str
     who: str
     evidence: str
-    recorded_at: datetime
+    recorded_at: ToldTime
 
     @property
     def is_about_money(self) -> bool:

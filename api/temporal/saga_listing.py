@@ -1,10 +1,8 @@
 """A saga in a list, as Temporal's visibility knows it, which lags a little."""
 
-from datetime import datetime
-
 from activities.executions import Execution
 from api.temporal.troubles import Trouble
-from contracts.base import Message, Money
+from contracts.base import Message, Money, ToldTime
 
 IS_OPEN = "CloseTime IS NULL"
 
@@ -26,7 +24,7 @@ class SagaFound(Message):
     type: str
     state: str
     step: str | None
-    started_at: datetime
+    started_at: ToldTime
     trouble: Trouble | None = None
     stake: Stake | None = None
 

@@ -1,9 +1,8 @@
 """What can be wrong with a saga, and the command that helps."""
 
-from datetime import datetime
 from enum import StrEnum
 
-from contracts.base import Message
+from contracts.base import Message, ToldTime
 from saga.participant import Rejected
 
 
@@ -55,7 +54,7 @@ class Trouble(Message):
     kind: Kind
     why: str
     way_out: str
-    since: datetime
+    since: ToldTime
 
 
 class InTrouble(Rejected):

@@ -10,6 +10,7 @@ from cli.client import ApiError
 
 def past(events: list[dict[str, Any]], order_id: str, at: str) -> dict[str, Any]:
     """The order at a version or a moment. ApiError if it was not recorded by then."""
+    from contracts.base import format_time  # noqa: PLC0415 - heavy
     from contracts.event_records import RecordedEvent  # noqa: PLC0415 - heavy
     from services.order.aggregate import OrderAggregate  # noqa: PLC0415 - heavy
 
@@ -26,8 +27,8 @@ def past(events: list[dict[str, Any]], order_id: str, at: str) -> dict[str, Any]
         "total": order.total.model_dump(mode="json"),
         "reason": order.reason.model_dump(mode="json") if order.reason else None,
         "version": order.version,
-        "created_at": known[0].recorded_at.isoformat(),
-        "updated_at": known[-1].recorded_at.isoformat(),
+        "created_at": format_time(order.accepted_at or known[0].recorded_at),
+        "updated_at": format_time(known[-1].recorded_at),
     }
 
 

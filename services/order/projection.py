@@ -5,6 +5,7 @@ change of that order. Readers see every order all the time.
 """
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, delete, exists, func, select, text, union
@@ -79,7 +80,10 @@ class OrderProjection:
 def differences(
     order_id: str, row: RowMapping | None, history: Sequence[RecordedEvent]
 ) -> list[Difference]:
-    """Column by column; when a row was last written is not a matter of the events."""
+    """Column by column; when a row was last written is not a matter of the events.
+
+    Rows of an earlier release tell as `created_at` when the order was recorded, and may go on so.
+    """
     fold = _fold(order_id, history)
     if row is None and fold is None:  # there are but notes of an order that was never recorded
         return []
@@ -89,6 +93,7 @@ def differences(
         Difference(order_id, column, row[column], value)
         for column, value in fold.items()
         if row[column] != value
+        and not (column == "created_at" and row[column] == _find_recorded_at(history))
     ]
 
 
@@ -96,8 +101,11 @@ def _fold(order_id: str, history: Sequence[RecordedEvent]) -> dict[str, Any] | N
     order = OrderAggregate.from_history(order_id, history)
     if not order.placed:
         return None
-    placed = next(event for event in history if event.type == "OrderPlaced")
-    return columns_of(order) | {"created_at": placed.recorded_at}
+    return columns_of(order) | {"created_at": order.accepted_at or _find_recorded_at(history)}
+
+
+def _find_recorded_at(history: Sequence[RecordedEvent]) -> datetime:
+    return next(event.recorded_at for event in history if event.type == "OrderPlaced")
 
 
 async def _row(tx: AsyncConnection, order_id: str, *, lock: bool = False) -> RowMapping | None:

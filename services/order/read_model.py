@@ -31,12 +31,13 @@ def saving(*returning: ColumnElement[Any], granted: CTE | None = None) -> Return
     new = {key: bindparam(f"new_{key}", type_=_type(key)) for key in (*FIXED, *CHANGING)}
     now = func.clock_timestamp() if granted is None else func.now()
     changed: dict[str, Any] = {key: new[key] for key in CHANGING} | {"updated_at": now}
-    row = select(*new.values())
+    created_at = _created_at(new["accepted_at"])
+    row = select(*new.values(), created_at)
     if granted is not None:
         row = row.where(exists().select_from(granted))
     return (
         insert(orders)
-        .from_select(list(new), row)
+        .from_select([*new, "created_at"], row)
         .on_conflict_do_update(index_elements=["id"], set_=changed)
         .returning(*orders.c, *returning)
     )
@@ -48,7 +49,8 @@ def reply_to_be() -> ColumnElement[Any]:
     Its times are known to the database: `saving` with `granted` makes them these.
     """
     its = select(orders.c.created_at).where(orders.c.id == bindparam("new_id", type_=Text))
-    created_at = func.coalesce(its.scalar_subquery(), func.now())
+    accepted_at = bindparam("new_accepted_at", type_=_type("accepted_at"))
+    created_at = func.coalesce(its.scalar_subquery(), _created_at(accepted_at))
     times = func.jsonb_build_object("created_at", _iso(created_at), "updated_at", _iso(func.now()))
     return ITS_REPLY.concat(times)
 
@@ -58,6 +60,11 @@ def reply_without_times(order: OrderAggregate) -> dict[str, Any]:
     row = columns_of(order)
     total = {"minor": row["total_minor"], "currency": row["currency"]}
     return {name: row[name] for name in Order.model_fields if name in row} | {"total": total}
+
+
+def _created_at(accepted_at: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The moment that its caller was told; of an order that nobody accepted, that of its record."""
+    return func.coalesce(accepted_at, func.now())
 
 
 def _iso(moment: ColumnElement[Any]) -> ColumnElement[str]:

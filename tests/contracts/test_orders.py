@@ -1,6 +1,6 @@
 """The order service's contract."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -32,8 +32,13 @@ def command(order_id: str = "ord_1", customer: str = "usr_1") -> CreateOrder:
         total=TOTAL,
         payment_method="pm_card_visa",
         fingerprint="f",
-        accepted_at=ACCEPTED_AT,
     )
+
+
+def accepted(order_id: str, *, seconds: int = 0) -> CreateOrder:
+    """One that a caller was told of."""
+    moment = ACCEPTED_AT + timedelta(seconds=seconds)
+    return command(order_id).model_copy(update={"accepted_at": moment})
 
 
 def key(step: str, saga: str = "order-ord_1") -> StepKey:
@@ -131,10 +136,20 @@ async def test_a_blocked_step_shows(orders: OrderService) -> None:
 
 
 async def test_what_was_accepted_is_told_as_it_was(orders: OrderService) -> None:
-    await orders.close(key(CREATE), command(), OrderStatus.TIMED_OUT, WHY)
-    accepted = await orders.get_accepted_order("ord_1")
-    assert (accepted.fingerprint, accepted.order.status) == ("f", OrderStatus.PENDING)
-    assert (accepted.order.version, accepted.order.created_at) == (0, ACCEPTED_AT)
+    closed = await orders.close(key(CREATE), accepted("ord_1"), OrderStatus.TIMED_OUT, WHY)
+    told = await orders.get_accepted_order("ord_1")
+    assert (told.fingerprint, told.order.status) == ("f", OrderStatus.PENDING)
+    assert (told.order.version, told.order.created_at) == (0, ACCEPTED_AT)
+    assert closed.created_at == (await orders.get("ord_1")).created_at == ACCEPTED_AT
+    confirmed = await orders.create(key(CREATE, "order-ord_2"), accepted("ord_2"))
+    assert confirmed.created_at == (await orders.get("ord_2")).created_at == ACCEPTED_AT
+
+
+async def test_orders_are_listed_by_when_they_were_accepted(orders: OrderService) -> None:
+    for name, seconds in (("ord_1", 2), ("ord_2", 0), ("ord_3", 1)):
+        await orders.create(key(CREATE, f"order-{name}"), accepted(name, seconds=seconds))
+    found = await orders.page(OrderFilter(), limit=9, cursor=None)
+    assert [order.id for order in found.items] == ["ord_1", "ord_3", "ord_2"]
 
 
 async def test_pages_follow_each_other(orders: OrderService) -> None:

@@ -203,7 +203,8 @@ class FakeOrders:
 
     def _all(self) -> list[Order]:
         placed = [order_id for order_id in self._events if self._fold(order_id).placed]
-        return [self._order(order_id) for order_id in placed]
+        found = [self._order(order_id) for order_id in placed]
+        return sorted(found, key=lambda order: (order.created_at, order.id))
 
     def _fold(self, order_id: str) -> OrderAggregate:
         return OrderAggregate.from_history(order_id, self._events.get(order_id, ()))
@@ -221,7 +222,7 @@ class FakeOrders:
             total=folded.total,
             reason=folded.reason,
             version=folded.version,
-            created_at=placed.recorded_at,
+            created_at=folded.accepted_at or placed.recorded_at,
             updated_at=events[-1].recorded_at,
         )
 
