@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.bench import bench
+from cli.cost.command import show_cost
 from cli.demo import demo
 from cli.drill.app import app as drill
 from cli.events.app import app as events
@@ -193,6 +194,7 @@ app.command(rich_help_panel=PROVE)(verify)
 app.command(rich_help_panel=PROVE)(bench)
 app.command(rich_help_panel=DEVELOP)(graph)
 app.command(rich_help_panel=DEVELOP)(record)
+app.command("cost", rich_help_panel=DEVELOP)(show_cost)
 app.command(rich_help_panel=DEVELOP)(worker)
 
 

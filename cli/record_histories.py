@@ -29,6 +29,9 @@ def record(
     folder: Annotated[Path, typer.Argument(help="Where they go")] = UNRELEASED,
     *,
     only: Annotated[str, typer.Option(help="Only those whose name contains this")] = "",
+    times: Annotated[
+        int, typer.Option(min=1, help="Run each so often, and keep the shortest history")
+    ] = 1,
 ) -> None:
     """Record golden histories anew: each ending of each saga, in each way of running it."""
     from invariants.golden_recorder import BrokenScenario  # noqa: PLC0415 - heavy
@@ -39,7 +42,7 @@ def record(
         raise typer.BadParameter(f"no history is called like {only}")
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)  # faults are what we make
     try:
-        recorded = asyncio.run(_record(chosen))
+        recorded = asyncio.run(_record(chosen, times))
     except BrokenScenario as error:
         typer.secho(f"nothing was written: {error}", fg="red", err=True)
         raise typer.Exit(1) from error
@@ -47,7 +50,7 @@ def record(
     typer.echo(f"{len(recorded)} recorded into {folder}")
 
 
-async def _record(chosen: "Sequence[Scenario]") -> "list[RecordedHistory]":
+async def _record(chosen: "Sequence[Scenario]", times: int) -> "list[RecordedHistory]":
     """With the services in this process, then over HTTP."""
     from invariants import golden_recorder  # noqa: PLC0415 - heavy
     from invariants.environment import running_order_world  # noqa: PLC0415 - heavy
@@ -59,7 +62,8 @@ async def _record(chosen: "Sequence[Scenario]") -> "list[RecordedHistory]":
             for remote in (False, True):
                 these = [scenario for scenario in chosen if scenario.remote is remote]
                 async with running_order_world(settings, remote=remote) as world:
-                    found += [item async for item in golden_recorder.record(world, these, advance)]
+                    recording = golden_recorder.record(world, these, advance, times=times)
+                    found += [history async for history in recording]
     return found
 
 

@@ -223,7 +223,7 @@ IN_STRETCHES = {
     *("rejected-at-the-pivot", "timed-out-no-stock-service", "blocked-commit-resolved-by-retry"),
     *("cancelled-by-customer-before-create", "cancelled-by-customer-after-charge"),
     *("cancel-of-the-customer-too-late", "blocked-refund", "reset-confirmed"),
-    *("returned", "refund-refused"),
+    *("returned", "refund-refused", "cancelled-by-customer", "timed-out"),
 }
 
 

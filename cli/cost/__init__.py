@@ -1,0 +1,1 @@
+"""`saga cost`: what each ending of each saga costs, counted in histories."""
