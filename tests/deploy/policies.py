@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from api.routes.health import PATIENCE
 from api.server import SERVING
 from contracts.names import SERVICES, Queue
 from services.server_process import GRACE
-from tests.deploy import reach
+from tests.deploy import connections, network, placing, reach
 from tests.deploy.rendered import Faults, Object, component, named, of_kind, pods
 from workers.registration import GRACEFUL_SHUTDOWN
 from workers.webhooks import GRACEFUL
@@ -24,6 +25,10 @@ FINISHES = {
     "codec": 15,
 }
 TO_END = 10
+# Seconds. Who is only slow is not helped by being killed: its successor starts on the same busy
+# node, and a start costs more than requests do. Unready, it is sent nothing meanwhile.
+SILENT, ONE_ANSWER, TO_START = 120, 10, 300
+DELETE = "argocd.argoproj.io/hook-delete-policy"
 TEMPORAL_CREDENTIALS = {"apiKey", "cert", "key", "ca"}  # KEDA's names of them
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "projected", "secret"}
 Policy = Callable[[list[Object]], Faults]
@@ -97,6 +102,29 @@ def probed(objects: list[Object]) -> Faults:
                     yield f"{deployment['metadata']['name']} has no {probe} of /health/{path}"
 
 
+def patient(objects: list[Object]) -> Faults:
+    """Nobody is killed who is slow; nobody is sent requests who has not answered three times."""
+    for deployment in of_kind(objects, "Deployment"):
+        name = deployment["metadata"]["name"]
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        live, start, ready = (container.get(f"{kind}Probe", {}) for kind in _PROBES)
+        if _lasts(live) < SILENT or live.get("timeoutSeconds", 1) < ONE_ANSWER:
+            yield f"{name} is killed for being slow"
+        if _lasts(start) < TO_START:
+            yield f"{name} is killed for starting slowly"
+        if ready.get("timeoutSeconds", 1) <= PATIENCE or _lasts(ready) > SILENT / 4:
+            yield f"{name} is asked whether it is ready with too little patience, or too much"
+
+
+_PROBES = ("liveness", "startup", "readiness")
+
+
+def _lasts(probe: Object) -> int:
+    """Seconds until a probe that fails has its effect."""
+    found: int = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+    return found
+
+
 def stops_in_peace(objects: list[Object]) -> Faults:
     """Killed only after it has drained, has finished what it had begun, and has ended."""
     for deployment in of_kind(objects, "Deployment"):
@@ -162,22 +190,22 @@ def pinned(objects: list[Object]) -> Faults:
 
 
 def migrated_first(objects: list[Object]) -> Faults:
-    """A Job for each database and Temporal, before the rollout; old pods outlast its beginning."""
+    """A Job for each database and Temporal, each time anew; old pods outlast a new one's start."""
     jobs = named(objects, "Job")
     for name in (*SERVICES, "event", "temporal"):
         notes = jobs.get(f"migrate-{name}", {}).get("metadata", {}).get("annotations", {})
-        if notes.get("argocd.argoproj.io/hook") != "PreSync":
-            yield f"{name} is not migrated before the rollout"
+        if (notes.get(placing.HOOK), notes.get(DELETE)) != ("Sync", "BeforeHookCreation"):
+            yield f"{name} is not migrated anew by each rollout"
     for resource in of_kind(objects, "Deployment"):
         if resource["spec"].get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable") != 0:
             yield f"{resource['metadata']['name']} goes before its successor is ready"
 
 
 POLICIES: tuple[Policy, ...] = (
-    *(not_root, restricted, no_token, bounded, probed, stops_in_peace, drains, spread),
-    *(scaled_by_load, pinned, migrated_first),
-    *(reach.denied_by_default, reach.own_database_only, reach.called_by_those_who_may),
-    *(reach.nothing_else_outside, reach.secrets_by_reference, reach.own_secrets_only),
+    *(not_root, restricted, no_token, bounded, probed, patient, stops_in_peace, drains, spread),
+    *(pinned, migrated_first, placing.in_namespace, placing.in_waves),
+    *(network.blocks_are_sound, connections.only_these, reach.denied_by_default),
+    *(reach.secrets_by_reference, reach.own_secrets_only),
     *(reach.keys_closed_to_others, reach.mounts_are_there),
 )
 

@@ -1,19 +1,10 @@
 """Rules of who reaches whom, and who is given which secret. Each tells who breaks it, and how."""
 
-import ipaddress
 from collections.abc import Iterator
 
-from contracts.names import SERVICES, Queue
+from contracts.names import SERVICES
 from tests.deploy.rendered import Faults, Object, component, named, of_kind, pods
 
-CALLERS = {"api", *(f"worker-{queue}" for queue in Queue)}
-OUTSIDE = {
-    "api",
-    "payment",
-    "webhooks",
-    "codec",
-}  # they speak to addresses that are not ours to know
-PRIVATE = ("10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "127.0.0.1", "100.64.0.1")
 DATABASE_OF = {service: f"{service}-database" for service in (*SERVICES, "event")}
 PRIVATE_KEYS = {"service-key", "payload-keys", "user-keys"}  # of which no other account may read
 COMMON = {"database-ca", "temporal-tls", "temporal"}
@@ -41,37 +32,6 @@ def denied_by_default(objects: list[Object]) -> Faults:
             yield f"{who} has no policy of its own"
 
 
-def own_database_only(objects: list[Object]) -> Faults:
-    """A service reaches its own, API and webhooks that of events, the relay all, workers none."""
-    policies = named(objects, "NetworkPolicy")
-    for who, pod in pods(objects):
-        name = who.partition(" ")[2]
-        reached = set(databases(policies.get(name, {})))
-        own = {name.removeprefix("migrate-")}
-        if name == "migrate-temporal":
-            own = set()
-        elif component(pod) in {"api", "webhooks"}:
-            own = {"event"}
-        elif component(pod) in {"worker", "codec"}:
-            own = set()
-        elif component(pod) == "relay":
-            own = {*SERVICES, "event"}
-        if reached != own:
-            yield f"{who} reaches {sorted(reached)}"
-
-
-def databases(policy: Object) -> Iterator[str]:
-    """Whose databases a policy leads to; `any` for a rule of no peer that is open at 5432."""
-    for rule in policy.get("spec", {}).get("egress", []):
-        ports = [item.get("port") for item in rule.get("ports", [])]
-        for peer in rule.get("to", []):
-            labels = peer.get("podSelector", {}).get("matchLabels", {})
-            if "order-saga-database" in labels:
-                yield labels["order-saga-database"]
-        if not rule.get("to") and (not ports or 5432 in ports):
-            yield "any"
-
-
 def secrets_by_reference(objects: list[Object]) -> Faults:
     """No Secret in the manifests, and no password in a value."""
     for resource in of_kind(objects, "Secret"):
@@ -82,58 +42,6 @@ def secrets_by_reference(objects: list[Object]) -> Faults:
                 secret = variable["name"].endswith(("_DATABASE_URL", "_KEY", "API_KEY"))
                 if secret and not str(variable.get("value", "/run/")).startswith("/run/"):
                     yield f"{who}: {variable['name']} is written out"
-
-
-def called_by_those_who_may(objects: list[Object]) -> Faults:
-    """Services are called by the API and by workers, the API by the gateway, all others by nobody.
-
-    Prometheus reads everybody's metrics.
-    """
-    for name, policy in named(objects, "NetworkPolicy").items():
-        found = set(_callers(policy, objects))
-        wanted = CALLERS if name in SERVICES else {"gateway"} if name in {"api", "codec"} else set()
-        if found != wanted:
-            yield f"{name} is called by {sorted(found)}"
-
-
-def _callers(policy: Object, objects: list[Object]) -> Iterator[str]:
-    """Names of programs, `gateway`, and `any`; Prometheus is left out."""
-    for rule in policy["spec"].get("ingress", []):
-        for peer in rule.get("from", [{}]):
-            pods_ = peer.get("podSelector", {}).get("matchLabels", {})
-            spaces = peer.get("namespaceSelector", {}).get("matchLabels", {})
-            if spaces == {"order-saga-monitoring": "true"}:
-                continue
-            if spaces == {"order-saga-gateway": "true"}:
-                yield "gateway"
-            else:
-                yield from _of_labels(pods_, objects) if pods_ else ["any"]
-
-
-def _of_labels(wanted: dict[str, str], objects: list[Object]) -> Iterator[str]:
-    for who, pod in pods(objects):
-        if wanted.items() <= pod["metadata"]["labels"].items():
-            yield who.partition(" ")[2]
-
-
-def nothing_else_outside(objects: list[Object]) -> Faults:
-    """Few speak to addresses outside, by TLS alone; webhooks to none that is private."""
-    for name, policy in named(objects, "NetworkPolicy").items():
-        for rule in policy["spec"].get("egress", []):
-            blocks = [item["ipBlock"] for item in rule.get("to", []) if "ipBlock" in item]
-            if rule.get("to") and not blocks:
-                continue
-            if name not in OUTSIDE or rule.get("ports") != [{"port": 443}]:
-                yield f"{name} reaches anybody"
-            if name == "webhooks" and not all(map(_spares_private, blocks or [{}])):
-                yield "webhooks reach addresses inside"
-
-
-def _spares_private(block: Object) -> bool:
-    cidr = ipaddress.ip_network(block.get("cidr", "0.0.0.0/0"))
-    spared = [ipaddress.ip_network(item) for item in block.get("except", [])]
-    inside = ("::1", "fc00::1", "fe80::1", "::ffff:10.0.0.1") if cidr.version == 6 else PRIVATE
-    return all(any(ipaddress.ip_address(item) in one for one in spared) for item in inside)
 
 
 def own_secrets_only(objects: list[Object]) -> Faults:

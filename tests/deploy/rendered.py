@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,10 +15,10 @@ Object = dict[str, Any]
 Faults = Iterator[str]
 
 
-def render(overlay: str) -> list[Object]:
-    """All objects of an overlay, by the kubectl of the lock file."""
+def render(overlay: str, folder: Path = FOLDER) -> list[Object]:
+    """All objects of an overlay in a folder, by the kubectl of the lock file."""
     said = subprocess.run(
-        [PROGRAMS / "kubectl", "kustomize", FOLDER / overlay],
+        [PROGRAMS / "kubectl", "kustomize", folder / overlay],
         capture_output=True,
         text=True,
         check=False,

@@ -124,6 +124,14 @@ def test_workers_can_be_scaled(services: Services) -> None:
         assert queue in worker["command"]
 
 
+def test_nobody_is_told_to_find_others_at_itself(services: Services) -> None:
+    """Of two Temporals, each would take the other for itself."""
+    for name, has in services.items():
+        for variable, value in (has.get("environment") or {}).items():
+            announced = "BROADCAST" in variable or "ADVERTISE" in variable
+            assert not (announced and str(value).startswith("127.")), (name, variable)
+
+
 def test_ports_are_published_on_loopback_alone(services: Services) -> None:
     for name, has in services.items():
         for port in has.get("ports", []):

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.deploy import placing
 from tests.deploy.composed import PROGRAMS, ROOT
 from tests.deploy.rendered import Object, named, of_kind, pods
 
@@ -131,21 +132,29 @@ def _wanted(pod: Object) -> list[tuple[str, str, bool]]:
 
 
 def test_migrations_are_applied_and_awaited_before_the_rest(followed: Followed) -> None:
-    """By the labels that the commands choose them by."""
+    """By the labels that the commands choose them by; before them, all that they need."""
     spoken = [record for record in followed.said if record[0] in NO_CLUSTER]
-    assert [item[0] for item in spoken] == ["delete", "apply", "wait", "apply"]
-    jobs = {resource["metadata"]["name"] for resource in of_kind(followed.rendered, "Job")}
-    for argv in spoken[:3]:
-        label = argv[argv.index("-l") + 1]
-        name, _, value = label.partition("=")
-        chosen = [
-            resource
-            for resource in followed.rendered
-            if resource["metadata"].get("labels", {}).get(name) == value
-        ]
-        assert {scenario["metadata"]["name"] for scenario in chosen} == jobs
-        assert {scenario["kind"] for scenario in chosen} == {"Job"}
-    assert spoken[3] == ["apply", "-f", "all.yaml"]
+    assert [item[0] for item in spoken] == ["apply", "apply", "delete", "apply", "wait", "apply"]
+    space, needed, *of_jobs, everything = spoken
+    assert space == ["apply", "-f", "deploy/kubernetes/base/namespace.yaml"]
+    jobs = of_kind(followed.rendered, "Job")
+    assert all(_choose(followed, argv) == jobs for argv in of_jobs)
+    there = _choose(followed, needed)
+    assert set(placing.in_waves([*there, *jobs])) == set()  # which looks up what they need
+    assert {item["kind"] for item in there} == {
+        *("Namespace", "ServiceAccount", "ConfigMap", "NetworkPolicy")
+    }
+    assert everything == ["apply", "-f", "all.yaml"]
+
+
+def _choose(followed: Followed, argv: list[str]) -> list[Object]:
+    """What a command chooses by its label."""
+    name, _, value = argv[argv.index("-l") + 1].partition("=")
+    return [
+        resource
+        for resource in followed.rendered
+        if resource["metadata"].get("labels", {}).get(name) == value
+    ]
 
 
 def test_what_the_page_calls_is_there() -> None:
