@@ -163,7 +163,7 @@ class NotificationListener:
             for key in list(self._subscriptions):
                 self._wake(key)
             while not await _is_set_within(lost, HEARTBEAT):
-                await connection.fetchval("SELECT 1")
+                await connection.execute(f'LISTEN "{self._channel}"')  # is the server there?
         finally:
             connection.terminate()
 
