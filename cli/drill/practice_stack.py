@@ -169,7 +169,7 @@ class PracticeStack:
 
     def find_trouble(self, order_id: str) -> list[str]:
         """What `saga stuck` says of an order's sagas: a line each."""
-        rows = self.api.get("/v1/sagas", attention=True, late=LATEST, limit=500)
+        rows = self.api.get_items("/v1/sagas", attention=True, late=LATEST, limit=500)
         return [
             f"{row['saga_id']} is {row['trouble']['kind']}"
             for row in rows
