@@ -23,7 +23,7 @@ from infrastructure.settings import with_driver
 from local_stack.ports import free_port
 from local_stack.postgres.databases import HOST
 from local_stack.postgres.server import Postgres
-from services.migrate import migrations_of
+from services.schema import migrations_of
 
 WORKS = ("append", "read", "relay")
 Found = Mapping[str, Mapping[str, Spread]]  # by work and subject: events a second

@@ -7,17 +7,12 @@ USER_DATABASE_URL, so that a job need reach no database but its own.
 import argparse
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from contracts.names import DATABASES
 from infrastructure.postgres.migrations import upgrade
 from infrastructure.registry.postgres import MIGRATIONS as REGISTRY
 from infrastructure.settings import AnyDatabaseSettings, DatabaseSettings, RegistrySettings
-
-
-def migrations_of(service: str) -> Path:
-    """The folder of a service's Alembic history."""
-    return Path(__file__).parent / service / "migrations"
+from services.schema import migrations_of
 
 
 async def migrate(settings: DatabaseSettings) -> None:

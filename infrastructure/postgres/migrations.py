@@ -2,18 +2,15 @@
 
 import asyncio
 import logging
-from functools import cache
 from pathlib import Path
 
 from alembic import command, context
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from infrastructure.postgres.database import Database
 from infrastructure.postgres.primary import PrimaryConnector
 from saga.participant import Unavailable
 
@@ -25,11 +22,6 @@ LOCK_TIMEOUT = "2s"
 TRIES = 30
 PAUSE = 1.0  # seconds
 LOCK_NOT_AVAILABLE = "55P03"
-# A transaction that has an id is written down when it ends, so the log must take that.
-READ_STATE = text(
-    "SELECT version_num, CASE WHEN current_setting('transaction_read_only')::bool THEN false"
-    " ELSE pg_current_xact_id() IS NOT NULL END FROM alembic_version"
-)
 
 
 def config_for(migrations: Path, url: str) -> Config:
@@ -59,34 +51,6 @@ async def upgrade(migrations: Path, url: str) -> None:
             await asyncio.sleep(PAUSE)
         else:
             return
-
-
-async def check(database: Database, migrations: Path) -> None:
-    """Unavailable unless the database has all migrations that this code knows, or more.
-
-    More is well: a release only adds to a schema, so the one before it goes on working. It must
-    take writes, too: a commit is made, though of nothing.
-    """
-    newest, *older = _list_revisions(migrations)
-    try:
-        async with database.transaction() as tx:
-            row = (await tx.execute(READ_STATE)).one_or_none()
-    except ProgrammingError:  # there is no such table
-        row = None
-    found, takes_writes = row or (None, True)
-    if not takes_writes:
-        raise Unavailable("the database is read-only: it is a standby, or was demoted")
-    if found is None or found in older:
-        detail = f"schema is {found or 'missing'}, not {newest}: run saga-migrate"
-        raise Unavailable(detail)
-
-
-@cache
-def _list_revisions(migrations: Path) -> tuple[str, ...]:
-    """Newest first. They come with the code, so they are read once."""
-    return tuple(
-        revision.revision for revision in ScriptDirectory(str(migrations)).walk_revisions()
-    )
 
 
 def run_env(metadata: MetaData) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -52,6 +51,11 @@ def tracing(service: str, settings: TelemetrySettings, make: Make) -> Iterator[N
 
 def _make_processors(name: str, settings: TelemetrySettings) -> Iterator[SpanProcessor]:
     if settings.exports:
+        # Slow to load, and not used where spans go to files or nowhere.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
+            OTLPSpanExporter,
+        )
+
         sent = OTLPSpanExporter()
         yield BatchSpanProcessor(DiscreetExporter(sent) if settings.discreet else sent)
     if settings.saga_spans is not None:

@@ -6,9 +6,8 @@ from functools import partial
 
 from contracts.inventory import InventoryService
 from infrastructure.postgres.database import POOL_SIZE, Database
-from infrastructure.postgres.migrations import check
 from services.inventory.service import Inventory
-from services.migrate import migrations_of
+from services.schema import check_schema
 from services.service_handle import ServiceHandle
 
 
@@ -19,8 +18,6 @@ async def open_service(
     """The service on this database; it connects when first needed, and closes at the end."""
     database = Database(url, pool_size=pool_size)
     try:
-        yield ServiceHandle(
-            Inventory(database), partial(check, database, migrations_of("inventory"))
-        )
+        yield ServiceHandle(Inventory(database), partial(check_schema, database, "inventory"))
     finally:
         await database.close()

@@ -6,9 +6,8 @@ from functools import partial
 
 from contracts.orders import OrderService
 from infrastructure.postgres.database import POOL_SIZE, Database
-from infrastructure.postgres.migrations import check
-from services.migrate import migrations_of
 from services.order.service import Orders
+from services.schema import check_schema
 from services.service_handle import ServiceHandle
 
 
@@ -19,6 +18,6 @@ async def open_service(
     """The service on this database; it connects when first needed, and closes at the end."""
     database = Database(url, pool_size=pool_size)
     try:
-        yield ServiceHandle(Orders(database), partial(check, database, migrations_of("order")))
+        yield ServiceHandle(Orders(database), partial(check_schema, database, "order"))
     finally:
         await database.close()

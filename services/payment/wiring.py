@@ -7,11 +7,10 @@ from functools import partial
 from contracts.payments import PaymentService
 from infrastructure.http.circuit_breaker import Breaker, Observer, ignore_state
 from infrastructure.postgres.database import POOL_SIZE, Database
-from infrastructure.postgres.migrations import check
 from infrastructure.settings import ProviderSettings
-from services.migrate import migrations_of
 from services.payment.provider.client import Provider
 from services.payment.service import Payments
+from services.schema import check_schema
 from services.service_handle import ServiceHandle
 
 PROVIDER = "payment_provider"  # the name of its breaker
@@ -32,7 +31,7 @@ async def open_service(
     database = Database(url, pool_size=pool_size)
     provider = Provider(settings, breaker=Breaker(PROVIDER, observe=observe))
     try:
-        ready = partial(check, database, migrations_of("payment"))
+        ready = partial(check_schema, database, "payment")
         yield ServiceHandle(Payments(database, provider), ready)
     finally:
         await provider.close()

@@ -6,9 +6,8 @@ from functools import partial
 
 from contracts.users import UserService
 from infrastructure.postgres.database import POOL_SIZE, Database
-from infrastructure.postgres.migrations import check
 from infrastructure.security.key_ring import Keys
-from services.migrate import migrations_of
+from services.schema import check_schema
 from services.service_handle import ServiceHandle
 from services.user.personal_data import PersonalDataCipher
 from services.user.service import Users
@@ -26,7 +25,7 @@ async def open_service(
     try:
         yield ServiceHandle(
             Users(database, PersonalDataCipher.under(keys)),
-            partial(check, database, migrations_of("user")),
+            partial(check_schema, database, "user"),
         )
     finally:
         await database.close()

@@ -1,4 +1,4 @@
-"""A command loads what it needs: what is slow to load, only the commands that use it."""
+"""Programs and commands load what they need: what is slow to load, only those that use it."""
 
 import subprocess
 import sys
@@ -6,15 +6,49 @@ import sys
 import pytest
 
 SLOW = {"asyncpg", "fastapi", "sqlalchemy", "temporalio", "uvicorn"}
+HEAVY = {
+    "alembic",
+    "fastapi",
+    "opentelemetry.exporter.otlp",
+    "sqlalchemy",
+    "stripe",
+    "temporalio",
+    "typer",
+}
+SERVICE = {"fastapi", "sqlalchemy"}
+# Each program of a stack, and what of these it loads.
+PROGRAMS = {
+    "console.__main__": {"fastapi", "sqlalchemy", "stripe", "temporalio"},
+    "workers.__main__": {"fastapi", "sqlalchemy", "stripe", "temporalio"},
+    "workers.webhooks": {"fastapi", "sqlalchemy", "temporalio"},
+    "relay.__main__": SERVICE,
+    "services.inventory.__main__": SERVICE,
+    "services.payment.__main__": SERVICE | {"stripe"},
+    "services.envoy_discovery": {"sqlalchemy"},
+    "services.migrate": {"alembic", "sqlalchemy"},
+    "infrastructure.codec_server.__main__": {"fastapi", "sqlalchemy", "temporalio"},  # for traces
+    "local_stack.temporal.search_attributes": {"temporalio"},
+    "sandbox.__main__": {"fastapi"},
+}
+
+
+def loaded_by(module: str) -> set[str]:
+    """The names of all modules that a fresh interpreter has loaded after this one."""
+    asked = f"import sys, {module}; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
 
 
 @pytest.mark.parametrize("module", ["cli.main", "saga.participant"])
 def test_nothing_slow_is_loaded_by_all(module: str) -> None:
-    asked = f"import sys, {module}; print(*sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
-    loaded = set(ran.stdout.split())
+    loaded = loaded_by(module)
     assert module in loaded
     assert loaded & SLOW == set()
+
+
+@pytest.mark.parametrize("module", PROGRAMS)
+def test_a_program_loads_only_what_it_uses(module: str) -> None:
+    assert loaded_by(module) & HEAVY == PROGRAMS[module]
 
 
 def test_the_engines_public_names_are_loaded_when_they_are_asked_for() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,14 +11,13 @@ from sqlalchemy import Integer, literal_column, make_url, select, text
 
 from infrastructure.postgres import notify, primary
 from infrastructure.postgres.database import Database
-from infrastructure.postgres.migrations import check
 from infrastructure.postgres.notify import Notification, NotificationListener
 from infrastructure.settings import DatabaseSettings, with_driver
 from saga.participant import Unavailable
 from saga.participant.driver_statement import DriverStatement
+from services.schema import check_schema
 from tests.support.faulty import FaultyWay, faulty_way
 
-MIGRATIONS = Path(primary.__file__).parents[2] / "services" / "user" / "migrations"
 READ_ONLY = "ALTER DATABASE {} SET default_transaction_read_only = {}"
 MINE = text("SELECT pg_backend_pid()")
 WRITE = text("CREATE TEMPORARY TABLE IF NOT EXISTS written (number int)")
@@ -138,17 +136,17 @@ async def test_a_database_that_takes_no_writes_is_unavailable_and_not_ready(url:
     name = make_url(url).database
     plain = url.replace("+asyncpg", "")
     async with opened(url) as connected_before:
-        await check(connected_before, MIGRATIONS)
+        await check_schema(connected_before, "user")
         operator = await asyncpg.connect(plain)
         try:
             await operator.execute(READ_ONLY.format(name, "on"))
             async with opened(url) as database:
                 with pytest.raises(Unavailable, match="no host takes writes"):
-                    await check(database, MIGRATIONS)
+                    await check_schema(database, "user")
             async with connected_before.transaction() as tx:
                 await tx.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
             with pytest.raises(Unavailable, match="read-only"):
-                await check(connected_before, MIGRATIONS)
+                await check_schema(connected_before, "user")
         finally:
             await operator.execute("SET default_transaction_read_only = off")
             await operator.execute(READ_ONLY.format(name, "off"))

@@ -3,6 +3,7 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -10,7 +11,7 @@ from sqlalchemy.pool import NullPool
 from contracts.names import DATABASES
 from infrastructure.postgres.migrations import upgrade
 from infrastructure.settings import DatabaseSettings
-from services.migrate import migrations_of
+from services.schema import list_revisions, migrations_of
 from tests.support.databases import metadata_of
 
 
@@ -33,3 +34,9 @@ async def test_migrated_tables_are_the_declared_ones(
 @pytest.mark.parametrize("service", DATABASES)
 async def test_migrating_again_changes_nothing(databases: DatabaseSettings, service: str) -> None:
     await upgrade(migrations_of(service), getattr(databases, f"{service}_database_url"))
+
+
+@pytest.mark.parametrize("service", DATABASES)
+def test_revisions_are_told_from_the_names_of_their_files(service: str) -> None:
+    history = ScriptDirectory(str(migrations_of(service))).walk_revisions()
+    assert list_revisions(service) == tuple(revision.revision for revision in history)
