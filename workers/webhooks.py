@@ -32,6 +32,7 @@ from infrastructure.temporal.client import connect
 from infrastructure.temporal.program import run_and_end
 from saga.participant.activity_errors import ServiceErrors
 from services.event.deliveries import CONSUMER, Deliveries
+from services.event.interest import WebhookInterest
 from services.event.pending import PendingDeliveries
 from services.event.tables import inbox
 from services.event.wiring import open_bus
@@ -130,7 +131,8 @@ async def _work(
         consumer = starting(client, database, deliveries)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(watch_deliveries(client, PendingDeliveries(database)))
-            await bus.consume(CONSUMER, consumer.deliver, consumer.bury_malformed)
+            interest = WebhookInterest(database)
+            await bus.consume(CONSUMER, consumer.deliver, consumer.bury_malformed, interest)
 
 
 async def _connect_patiently(traced: Sequence[Plugin]) -> Client:

@@ -6,7 +6,7 @@ lane; a lane is worked on by one consumer of a subscription at a time, and lanes
 
 import logging
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -45,6 +45,19 @@ async def pass_over(event_id: str, what: Any, error: str) -> None:
     log.error("the bus holds %s, which is no event: %s", event_id, error)
 
 
+class Interest(Protocol):
+    """What a consumer that is there for few events tells a carrier, which may make use of it.
+
+    `deliver` must be right without: a carrier may hand out all, one by one, as soon as they come.
+    """
+
+    async def gather(self) -> None:
+        """Wait for as long as events may gather before a lane is looked at."""
+
+    async def select(self, events: Sequence[CloudEvent]) -> Collection[str]:
+        """The ids of those that are to be delivered. Asked after they were read, each time."""
+
+
 class Bus(Protocol):
     """Takes events from relays and gives them to subscriptions."""
 
@@ -57,7 +70,11 @@ class Bus(Protocol):
         """
 
     async def consume(
-        self, subscription: str, deliver: Deliver, malformed: Malformed = pass_over
+        self,
+        subscription: str,
+        deliver: Deliver,
+        malformed: Malformed = pass_over,
+        interest: Interest | None = None,
     ) -> None:
         """Deliver all events, from the oldest that is kept, until cancelled.
 

@@ -24,6 +24,7 @@ from infrastructure.messaging.bus import (
     LANES,
     TURN,
     Deliver,
+    Interest,
     Lag,
     Malformed,
     Publication,
@@ -102,7 +103,11 @@ class NatsBus:
         return publication
 
     async def consume(
-        self, subscription: str, deliver: Deliver, malformed: Malformed = pass_over
+        self,
+        subscription: str,
+        deliver: Deliver,
+        malformed: Malformed = pass_over,
+        interest: Interest | None = None,
     ) -> None:
         """Work on all lanes side by side; the server gives each event to one process."""
         async with asyncio.TaskGroup() as tasks:

@@ -12,9 +12,7 @@ import logging
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
-from pydantic import ValidationError
 from sqlalchemy import BigInteger, RowMapping, delete, func, literal_column, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import ProgrammingError
@@ -25,8 +23,8 @@ from infrastructure.cancellation import not_cancelled
 from infrastructure.eventstore.epochs import HORIZON, current_epoch
 from infrastructure.messaging.bus import (
     LANES,
-    TURN,
     Deliver,
+    Interest,
     Lag,
     Malformed,
     Publication,
@@ -34,6 +32,7 @@ from infrastructure.messaging.bus import (
     pass_over,
 )
 from infrastructure.messaging.bus_tables import LAGS, BusTables, appending
+from infrastructure.messaging.lane_turn import Hands, Turn, take_turn
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.notify import NotificationListener, announce
 from infrastructure.postgres.slow_transactions import may_take_long
@@ -45,21 +44,6 @@ CHANNEL = "bus"
 BATCH = 50
 POLL = 1.0
 LOCKS = 0x0B05  # a space of advisory locks
-
-
-class _Turn(NamedTuple):
-    """What a turn of a lane came to: how far it is, how many were done, and if it must pause."""
-
-    reached: Position
-    done: int
-    pause: float | None
-
-
-class _Hands(NamedTuple):
-    """Who takes events, and what is none."""
-
-    deliver: Deliver
-    malformed: Malformed
 
 
 class PostgresBus:
@@ -88,10 +72,14 @@ class PostgresBus:
         return Publication({event.id for event in events})
 
     async def consume(
-        self, subscription: str, deliver: Deliver, malformed: Malformed = pass_over
+        self,
+        subscription: str,
+        deliver: Deliver,
+        malformed: Malformed = pass_over,
+        interest: Interest | None = None,
     ) -> None:
         """Work on all lanes side by side, as far as nobody else holds them."""
-        hands = _Hands(deliver, malformed)
+        hands = Hands(deliver, malformed, interest)
         async with asyncio.TaskGroup() as tasks:
             for lane in range(LANES):
                 tasks.create_task(self._work(subscription, lane, hands))
@@ -113,11 +101,15 @@ class PostgresBus:
     async def close(self) -> None:
         """Nothing is ours: the database is closed by who made it."""
 
-    async def _work(self, subscription: str, lane: int, hands: _Hands) -> None:
+    async def _work(self, subscription: str, lane: int, hands: Hands) -> None:
         queue = False
+        rest: float | None = POLL
         with self._notifications.subscribe(str(lane)) as changes:
             while not_cancelled():
-                rest: float | None = POLL
+                if rest != 0 and hands.interest is not None:
+                    await hands.interest.gather()
+                    await changes.wait(0)  # of what has come so far, nothing more need be told
+                rest = POLL
                 try:
                     rest = await self._turn(subscription, lane, hands, queue=queue)
                 except Unavailable as error:
@@ -131,7 +123,7 @@ class PostgresBus:
                     queue = woken and rest is None
 
     async def _turn(
-        self, subscription: str, lane: int, hands: _Hands, *, queue: bool
+        self, subscription: str, lane: int, hands: Hands, *, queue: bool
     ) -> float | None:
         """Deliver what is next, for a moment; then the seconds to rest. None: another has it."""
         key = (LOCKS, _lock_number(subscription, lane))
@@ -141,12 +133,17 @@ class PostgresBus:
             after = await self._position(subscription, lane)
             if after is None:
                 return POLL
-            turn = await self._deliver(await self._next(lane, after), after, hands)
+            rows = await self._next(lane, after)
+            turn = await take_turn(rows, after, hands)
             if turn.done or turn.pause is not None:
                 await self._record_position(subscription, lane, turn)
         if turn.pause is not None:
             return min(POLL, turn.pause)
-        return 0.0 if turn.done else POLL
+        # Who lets events gather looks again when there are more; others look at once.
+        again = turn.done and (
+            hands.interest is None or len(rows) == BATCH or turn.done < len(rows)
+        )
+        return 0.0 if again else POLL
 
     async def _position(self, subscription: str, lane: int) -> Position | None:
         """Where to go on, unless the lane is pausing. Who comes anew goes on from the beginning."""
@@ -159,7 +156,7 @@ class PostgresBus:
         if found is None:
             # It is known before it gets anything: what it has not passed is kept for it, though it
             # ends before it can note how far it is.
-            await self._record_position(subscription, lane, _Turn(BEGINNING, 0, None))
+            await self._record_position(subscription, lane, Turn(BEGINNING, 0, None))
             return BEGINNING
         return None if found.pause else Position(found.transaction_id, found.position)
 
@@ -176,19 +173,7 @@ class PostgresBus:
         async with self._database.statement() as tx:
             return (await tx.execute(statement)).mappings().all()
 
-    async def _deliver(self, rows: Sequence[RowMapping], after: Position, hands: _Hands) -> _Turn:
-        ends = asyncio.get_running_loop().time() + TURN
-        reached, done = after, 0
-        for row in rows:
-            pause = await _hand_out(row, hands)
-            if pause is not None:
-                return _Turn(reached, done, pause)
-            reached, done = Position(row["transaction_id"], row["position"]), done + 1
-            if asyncio.get_running_loop().time() > ends:
-                break
-        return _Turn(reached, done, None)
-
-    async def _record_position(self, subscription: str, lane: int, turn: _Turn) -> None:
+    async def _record_position(self, subscription: str, lane: int, turn: Turn) -> None:
         """Note it. One who had been stopped, and held the lane no more, puts nobody back."""
         pause = text("clock_timestamp() + make_interval(secs => :pause)")
         row = self._positions.c
@@ -203,14 +188,6 @@ class PostgresBus:
                     where=tuple_(row.transaction_id, row.position) <= tuple_(*turn.reached),
                 )
             )
-
-
-async def _hand_out(row: RowMapping, hands: _Hands) -> float | None:
-    try:
-        event = CloudEvent.model_validate(row["event"])
-    except ValidationError as error:
-        return await hands.malformed(row["event_id"], row["event"], str(error))
-    return await hands.deliver(event)
 
 
 def _lock_number(subscription: str, lane: int) -> int:
