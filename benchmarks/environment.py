@@ -33,7 +33,7 @@ from local_stack.supervision.process import run_to_end
 from local_stack.supervision.supervisor import Supervisor
 from local_stack.temporal import server as temporal
 
-PEERS = ("dbos", "naive")
+PEERS = ("dbos", "dbos_own", "naive")  # databases of their own
 TEMPORAL = "temporal"
 ROW = 60
 ATTEMPTS = 200

@@ -92,7 +92,7 @@ def show(results: "Results", out: Path) -> None:
     console = _wide()
     for table in (tables.peers(results), tables.costs(results)):
         console.print(table)
-    console.print(tables.goals(list(judge(results.subjects))))
+    console.print(tables.goals(list(judge(results.subjects, results.turns))))
     for path in (out / "bench.json", *plot.write(results, out)):
         console.print(str(path))
 

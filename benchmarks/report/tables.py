@@ -27,7 +27,7 @@ def peers(results: Results) -> Table:
     return table
 
 
-COLUMNS = ("program", "temporal", "postgres", "provider", "relay", "harness")
+COLUMNS = ("program", "temporal", "postgres", "provider", "relay", "webhooks", "harness")
 
 
 def costs(results: Results) -> Table:
@@ -92,12 +92,13 @@ def _by_column(by_process: Mapping[str, float]) -> dict[str, float]:
 def goals(judged: Sequence[GoalResult]) -> Table:
     """Each goal, what was measured, and whether it is met."""
     table = Table(title="goals")
-    for name in ("goal", "asked", "measured", ""):
+    for name in ("goal", "asked", "measured", "by round", ""):
         table.add_column(name, no_wrap=name != "goal")
     words = {True: "[green]met[/]", False: "[red]not met[/]", None: "[yellow]not measured[/]"}
     for goal in judged:
         value = "" if goal.value is None else f"{goal.value:.3g}"
-        table.add_row(goal.name, goal.goal, value, words[goal.met])
+        rounds = "" if goal.rounds is None else f"{goal.rounds.low:.3g} to {goal.rounds.high:.3g}"
+        table.add_row(goal.name, goal.goal, value, rounds, words[goal.met])
     return table
 
 

@@ -10,7 +10,7 @@ import httpx2
 from benchmarks.data import table_growth
 from benchmarks.data.bulk_data import fill_databases, suffix_of
 from benchmarks.data.orders import LINES, Shop
-from benchmarks.environment import PEERS, BenchEnvironment
+from benchmarks.environment import BenchEnvironment
 from benchmarks.programs.worker_settings import ON_QUEUES, ONLY_ON_QUEUES, SETTINGS
 from benchmarks.subjects.rest import GetSubject, PostSubject, PostUntilEndedSubject, http_to
 from benchmarks.subjects.socket_subjects import Line, SocketSubject, lines
@@ -38,7 +38,8 @@ TABLE = (
     Entry(
         "peers", "default", "PlaceOrder, regular activities, default settings", "default", "saga"
     ),
-    Entry("peers", "dbos", "the six steps on DBOS", "dbos", "saga"),
+    Entry("peers", "dbos", "the six steps on DBOS, by our services", "dbos", "saga"),
+    Entry("peers", "dbos_own", "the six steps on DBOS, with SQL of their own", "dbos-own", "saga"),
     Entry("peers", "naive", "the six steps, state saved after each, no resume", "naive", "saga"),
     Entry("peers", "empty", "an empty workflow", "product", "empty"),
     Entry("peers", "noop_regular", "a workflow of 6 regular no-ops", "product", "regular"),
@@ -71,6 +72,11 @@ TABLE = (
 REST = {"rest_wait": "peers", "rest_post": "rest", "rest_get": "rest"}
 
 
+EVENTS = ("relay", "webhooks")  # what our services' events cost, whoever called the services
+OWN_SQL = ("postgres", "provider")
+SERVICES = (*OWN_SQL, *EVENTS)
+
+
 class Program(NamedTuple):
     """A module of `benchmarks.programs`, and how it is started."""
 
@@ -78,7 +84,7 @@ class Program(NamedTuple):
     processes: int
     arguments: tuple[str, ...]
     environment: Callable[[BenchEnvironment], dict[str, str]]
-    servers: tuple[str, ...] = ("temporal", "postgres", "provider", "relay")
+    servers: tuple[str, ...] = ("temporal", *SERVICES)
 
 
 NAMESPACES = {
@@ -120,14 +126,11 @@ PROGRAMS = {
         PROCESSES,
         ("--settings", "default"),
         BenchEnvironment.default_temporal,
-        ("default-temporal", "postgres", "provider", "relay"),
+        ("default-temporal", *SERVICES),
     ),
-    **{
-        peer: Program(
-            f"{peer}_saga", PROCESSES, (), _database(peer), ("postgres", "provider", "relay")
-        )
-        for peer in PEERS
-    },
+    "dbos": Program("dbos_saga", PROCESSES, (), _database("dbos"), SERVICES),
+    "dbos-own": Program("dbos_own_sql", PROCESSES, (), _database("dbos_own"), OWN_SQL),
+    "naive": Program("naive_saga", PROCESSES, (), _database("naive"), SERVICES),
 }
 
 

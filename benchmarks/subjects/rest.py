@@ -16,7 +16,7 @@ from local_stack.secrets import signing_keys
 
 WAIT = 30
 POLL = 0.1
-PROCESSES = ("api", "worker", "relay", "temporal", "postgres", "provider")
+PROCESSES = ("api", "worker", "relay", "webhooks", "temporal", "postgres", "provider")
 LIFETIME = timedelta(hours=12)
 
 
