@@ -72,8 +72,11 @@ async def make_namespace(days: int, within: float = PATIENCE) -> None:
         await asyncio.sleep(POLL)
 
 
-async def register(client: Client) -> None:
-    """Add those that are missing. ValueError if one is there with another type."""
+async def register(client: Client, within: float = PATIENCE) -> None:
+    """Add those that are missing, and wait until the server takes them, which may keep a list.
+
+    ValueError if one is there with another type. TimeoutError says what is not known yet.
+    """
     service = client.operator_service
     present = await service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
@@ -90,6 +93,23 @@ async def register(client: Client) -> None:
         except RPCError as error:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:
                 raise
+        await _wait_until_known(client, within)
+
+
+async def _wait_until_known(client: Client, within: float) -> None:
+    """A query that names an attribute is refused for as long as a start that has it is."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            await client.count_workflows(" AND ".join(f"{name} = ''" for name in SEARCH_ATTRIBUTES))
+        except RPCError as error:
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"Temporal does not know what was registered: {error}"
+                ) from error
+        else:
+            return
+        await asyncio.sleep(POLL)
 
 
 async def set_up(days: int | None) -> str | None:
