@@ -52,6 +52,9 @@ def trace(
     console = Console()
     for item in drawn:
         console.print(_table(item, console.width))
+        for row in item:
+            if row.span.error:
+                console.print(Text(f"{row.label}: {row.span.error}", style="red"))
 
 
 def _traces(layout: StateDir, workflows: set[str]) -> list[list[KeptSpan]]:

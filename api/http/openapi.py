@@ -158,7 +158,10 @@ def _error(status: int) -> dict[str, Any]:
     error: dict[str, Any] = {
         "description": ERRORS[status][1],
         "content": {MEDIA_TYPE: {"schema": schema}},
-        "headers": {"X-Request-Id": header("The `request_id` of the problem")},
+        "headers": {
+            "X-Request-Id": header("The `request_id` of the problem"),
+            "traceparent": header("Its trace (W3C), if there is one; of every answer"),
+        },
     }
     if status == 503:
         later = header("Seconds; then send the same request again", type="integer")

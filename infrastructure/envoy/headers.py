@@ -32,7 +32,6 @@ _PREFIXES = (
     "true-client-ip",
     "remote-",
     "proxy-",
-    "baggage",
 )
 
 

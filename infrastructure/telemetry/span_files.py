@@ -7,6 +7,7 @@ twice as much. Whoever reads them takes a line that is not whole for the end.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -17,8 +18,21 @@ MAX_BYTES = 32 * 1024 * 1024
 SUFFIX = ".jsonl"
 
 
+# What ends a call without a failure: it was called off, or somebody had begun the same.
+NO_FAILURES = ("CancelledError", "WorkflowAlreadyStartedError")
+Attributes = Mapping[str, str | int | float | bool | Sequence[str]]
+
+
+class KeptLog(BaseModel, frozen=True):
+    """What was said during a span, such as an exception; nanoseconds since 1970."""
+
+    name: str
+    at: int
+    attributes: Attributes = {}
+
+
 class KeptSpan(BaseModel, frozen=True):
-    """One span. Times in nanoseconds since 1970; ids in hexadecimal."""
+    """One span. Times in nanoseconds since 1970; ids in hexadecimal. `error`: what it failed of."""
 
     trace_id: str
     span_id: str
@@ -29,7 +43,9 @@ class KeptSpan(BaseModel, frozen=True):
     start: int
     end: int
     failed: bool = False
-    attributes: Mapping[str, str | int | float | bool | Sequence[str]] = {}
+    error: str | None = None
+    attributes: Attributes = {}
+    logs: Sequence[KeptLog] = ()
 
 
 class FileExporter(SpanExporter):
@@ -44,7 +60,8 @@ class FileExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Write them down; a full disk costs the spans, and nothing else."""
         lines = "".join(
-            f"{_to_kept_span(span, self._service).model_dump_json()}\n" for span in spans
+            f"{_to_kept_span(span, self._service).model_dump_json(exclude_defaults=True)}\n"
+            for span in spans
         )
         try:
             with self._path.open("a", encoding="utf-8") as file:
@@ -90,6 +107,27 @@ def _to_kept_span(span: ReadableSpan, service: str) -> KeptSpan:
         kind=span.kind.name.lower(),
         start=span.start_time or 0,
         end=span.end_time or 0,
-        failed=span.status.status_code is StatusCode.ERROR,
-        attributes=json.loads(json.dumps(dict(span.attributes or {}))),
+        failed=_has_failed(span),
+        error=_find_error(span) if _has_failed(span) else None,
+        attributes=_attributes(span.attributes),
+        logs=[
+            KeptLog(name=event.name, at=event.timestamp, attributes=_attributes(event.attributes))
+            for event in span.events
+        ],
     )
+
+
+def _attributes(given: Mapping[str, Any] | None) -> Attributes:
+    found: Attributes = json.loads(json.dumps(dict(given or {})))
+    return found
+
+
+def _has_failed(span: ReadableSpan) -> bool:
+    failed = span.status.status_code is StatusCode.ERROR
+    return failed and not (span.status.description or "").startswith(NO_FAILURES)
+
+
+def _find_error(span: ReadableSpan) -> str | None:
+    """Its status' words, or those of its last exception; where neither is told, None."""
+    said = [str((event.attributes or {}).get("exception.message", "")) for event in span.events]
+    return span.status.description or next((words for words in reversed(said) if words), None)

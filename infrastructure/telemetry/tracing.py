@@ -12,7 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from infrastructure.telemetry import sql
+from infrastructure.telemetry import baggage, sql
 from infrastructure.telemetry.redaction import DiscreetExporter
 from infrastructure.telemetry.settings import TelemetrySettings
 from infrastructure.telemetry.span_files import FileExporter
@@ -40,6 +40,7 @@ def tracing(service: str, settings: TelemetrySettings, make: Make) -> Iterator[N
     name = settings.otel_service_name or service
     processors = list(_make_processors(name, settings))
     trace.set_tracer_provider(make(Resource.create({"service.name": name}), processors))
+    baggage.install()
     sql.instrument()
     HTTPX2ClientInstrumentor().instrument()
     try:
@@ -60,4 +61,5 @@ def _make_processors(name: str, settings: TelemetrySettings) -> Iterator[SpanPro
         yield BatchSpanProcessor(DiscreetExporter(sent) if settings.discreet else sent)
     if settings.saga_spans is not None:
         kept = FileExporter(settings.saga_spans, name)
-        yield BatchSpanProcessor(kept, schedule_delay_millis=LOCAL_DELAY)
+        told = DiscreetExporter(kept) if settings.discreet else kept
+        yield BatchSpanProcessor(told, schedule_delay_millis=LOCAL_DELAY)

@@ -124,6 +124,7 @@ async def test_a_confirmed_order_is_one_trace(stack: Stack, http: httpx2.AsyncCl
     trace = await traced(stack, order)
     assert status == "confirmed"
     check(trace, FORWARD)
+    assert [(span.name, span.error) for span in trace.spans if span.failed] == []
     charge = trace.one("RunActivity:payment.charge")
     asked = [
         span for span in trace.spans if span.parent_id == charge.span_id and span.name == "POST"
@@ -151,6 +152,25 @@ async def test_a_callers_trace_goes_on(stack: Stack, http: httpx2.AsyncClient) -
     assert {span.trace_id for span in trace.spans} == {TRACE}
     (first,) = [span for span in trace.spans if span.parent_id == CALLER]
     assert first.service == "gateway"
+
+
+async def test_every_answer_has_the_trace_of_its_request(
+    stack: Stack, http: httpx2.AsyncClient
+) -> None:
+    sent = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+    order, _ = await placed(http, "pm_card_visa")
+    stream = sent | {"Accept": "text/event-stream", "Last-Event-ID": "0"}
+    async with httpx2.AsyncClient(base_url=stack.api, headers=stack.bearer()) as api:
+        answers = [await api.get("/v1/orders", headers=sent)]
+        answers += [await api.get("/nowhere", headers=sent)]
+        answers += [await api.get("/v1/orders/ord_nope", headers=sent)]
+        answers += [await api.post("/v1/orders", content=b"{", headers=sent)]
+        answers += [await api.get("/v1/orders", headers=sent | {"Authorization": "no"})]
+        async with api.stream("GET", f"/v1/orders/{order}/events", headers=stream) as live:
+            answers.append(live)
+    assert [answer.status_code for answer in answers] == [200, 404, 404, 415, 401, 200]
+    traces = {answer.headers["traceparent"].split("-")[1] for answer in answers}
+    assert traces == {TRACE}
 
 
 async def test_what_is_not_sampled_is_not_kept(stack: Stack, http: httpx2.AsyncClient) -> None:
