@@ -7,6 +7,7 @@ from pathlib import Path
 import jsonschema
 import kubernetes_validate
 import pytest
+import yaml
 
 from contracts.names import SERVICES, Queue
 from tests.deploy import crds, placing, rule
@@ -126,15 +127,45 @@ def test_local_needs_nothing_but_kubernetes(rendered: dict[str, list[Object]]) -
     assert not [item for item in rendered["local"] if item["apiVersion"].startswith(NOT_KUBERNETES)]
 
 
+SCALE_BY_CPU = "  - ../../components/scale-by-cpu\n"
+
+
+def copy_overlay(folder: Path) -> Path:
+    """All manifests, there to be changed; of the copied `production`, the kustomization."""
+    for name in ("kubernetes", "grafana"):
+        shutil.copytree(ROOT / "deploy" / name, folder / name)
+    return folder / "kubernetes/overlays/production/kustomization.yaml"
+
+
+def test_what_differs_from_place_to_place_is_in_one(tmp_path: Path) -> None:
+    """Each value is used, and nothing but the image is left of the example's."""
+    values = copy_overlay(tmp_path).with_name("values.yaml")
+    document = yaml.safe_load(values.read_text())
+    document["data"] = {name: f"{name}.yours" for name in document["data"]}
+    values.write_text(yaml.safe_dump(document))
+    objects = render("production", tmp_path / "kubernetes/overlays")
+    text = yaml.safe_dump_all(objects).replace("registry.example.com", "")
+    assert "example" not in text
+    assert {name for name in document["data"] if f"{name}.yours" not in text} == set()
+    assert "values" not in named(objects, "ConfigMap")
+
+
+def test_encryption_can_be_left_out(tmp_path: Path) -> None:
+    """With the names of its listener, as the overlay says."""
+    overlay = copy_overlay(tmp_path)
+    text = overlay.read_text().partition("  # Of the component encryption")[0]
+    lines = [line for line in text.splitlines() if "components/encryption" not in line]
+    overlay.write_text("\n".join(lines))
+    assert "codec" not in named(
+        render("production", tmp_path / "kubernetes/overlays"), "Deployment"
+    )
+
+
 def test_workers_are_scaled_without_keda(tmp_path: Path) -> None:
     """By the component `scale-by-cpu`, in a copy of the overlay as its user makes it."""
-    for name in ("kubernetes", "grafana"):
-        shutil.copytree(ROOT / "deploy" / name, tmp_path / name)
-    overlay = tmp_path / "kubernetes/overlays/production"
-    text = (overlay / "kustomization.yaml").read_text()
-    addition = "components:\n  - ../../components/scale-by-cpu\n"
-    text = text.replace("components:\n", addition).partition("# KEDA asks")[0]
-    (overlay / "kustomization.yaml").write_text(text)
+    overlay = copy_overlay(tmp_path)
+    text = overlay.read_text()
+    overlay.write_text(text.replace("components:\n", f"components:\n{SCALE_BY_CPU}"))
     objects = render("production", tmp_path / "kubernetes/overlays")
     assert not [item for item in objects if item["apiVersion"].startswith("keda.sh/")]
     assert list(placing.in_namespace(objects)) == []
