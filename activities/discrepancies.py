@@ -20,7 +20,7 @@ from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
 from contracts.names import workflow_id
 from contracts.order_statistics import Intervention
 from contracts.orders import BY_HAND, RETURN_ABANDONED, Order, OrderService, OrderStatus
-from contracts.payments import MONEY_STEPS, Kept, PaymentService, PaymentStatus
+from contracts.payments import HOLDING_STATUSES, MONEY_STEPS, Kept, PaymentService, PaymentStatus
 from saga.participant import NotFound
 
 MOST = 10_000  # words that are looked at, the newest: far more than people say
@@ -147,14 +147,14 @@ class AnswersByHand:
         self._payments = payments
 
     async def list_money(self) -> list[MoneyByHand]:
-        """Captured, by the payments' records, for orders that ended without it; newest first."""
+        """Taken, or perhaps, for orders that ended without it; newest first."""
         said = await self._read_newest(MONEY_STEPS)
         found: list[MoneyByHand] = []
         for ids in _split(said):
             stand = await self._orders.statuses(ids)
             for payment in await self._payments.of_orders(ids):
                 status, word = stand.get(payment.order_id), said[payment.order_id]
-                if payment.status is PaymentStatus.CAPTURED and _has_no_money(status):
+                if payment.status in HOLDING_STATUSES and _has_no_money(status):
                     found.append(
                         MoneyByHand(
                             order_id=payment.order_id,
@@ -162,6 +162,7 @@ class AnswersByHand:
                             action=word.action,
                             who=word.who,
                             evidence=word.evidence,
+                            recorded=_is_captured(payment.status),
                         )
                     )
         return found

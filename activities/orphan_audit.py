@@ -192,7 +192,7 @@ class AuditActivities:
             confirmed=await self._orders.totals(OrderStatus.CONFIRMED),
             open=[total for totals in unsettled for total in totals],
             reserved=sum(product.reserved for product in products),
-            by_hand=tuple(sum_by_currency([money.amount for money in by_hand])),
+            by_hand=tuple(sum_by_currency([each.amount for each in by_hand if each.recorded])),
             named=tuple(by_hand[:NAMED]),
             reserved_by_hand=await self._by_hand.count_pieces(),
         )

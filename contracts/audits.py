@@ -43,9 +43,11 @@ class AuditRequest(Message):
 
 
 class MoneyByHand(Message):
-    """Money that is on record as captured for an order that is to have none, and why it may be.
+    """Money that was taken for an order that is to have none, and why it may be.
 
-    An operator said that it went back by other means, or that it is kept.
+    An operator said that it went back by other means, or that it is kept. `recorded`: our own
+    record says that it was captured; else the order was undone before the charge was answered, and
+    only the provider knows.
     """
 
     order_id: str
@@ -53,14 +55,16 @@ class MoneyByHand(Message):
     action: str
     who: str
     evidence: str
+    recorded: bool = True
 
 
 class Books(Message):
     """Money and stock, by the services that answer for them.
 
     When nothing is open, what is captured is what confirmed orders cost, and what operators have
-    answered for (`by_hand`, of which `named` are the newest); nothing is reserved but the pieces
-    that they have answered for. `unread`: they could not be asked, so the rest tells nothing.
+    answered for (`by_hand`); nothing is reserved but the pieces that they have answered for.
+    `named` is the newest money that they have answered for, on record or not. `unread`: they could
+    not be asked, so the rest tells nothing.
     """
 
     captured: list[Money]

@@ -54,8 +54,7 @@ def start(name: Name, state_dir: StateFolder = STATE_DIR) -> None:
         drill = _find(name)
         made = await drill.make(stack)
         record.write(stack.state_dir, made)
-        if drill.listed:
-            await stack.until_listed(made.order_id)
+        await stack.until_listed(made.order_id, late=drill.late)
         return drill, made
 
     drill, made = _run(state_dir, act)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from cli.drill.incident import Incident
-from cli.drill.practice_stack import PracticeStack
+from cli.drill.practice_stack import NEVER_LATE, PracticeStack
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Drill:
     `happens` may tell what is wrong; `seen` is only what an operator would notice first, with
     `{order_id}` for the order. `make` makes it. `ends` are the statuses that its order may come to;
     none if no order is meant. `by_hand`: its money stays where it is, and a person has said why.
-    `put_back` ends it for whoever gives up. `listed`: `saga stuck` shows it at once.
+    `put_back` ends it for whoever gives up. `late` is the age in seconds from which
+    `saga stuck` is to show it, where its age is all that is wrong.
     """
 
     name: str
@@ -38,5 +39,5 @@ class Drill:
     put_back: Callable[[PracticeStack, Incident], Awaitable[None]]
     ends: frozenset[str] = frozenset()
     by_hand: bool = False
-    listed: bool = True
+    late: int = NEVER_LATE
     look: Callable[[PracticeStack, Incident], Awaitable[list[Finding]]] = find_nothing

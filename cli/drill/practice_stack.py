@@ -27,7 +27,7 @@ COST = PRICE["minor"] * QUANTITY  # minor units of an order
 WITHIN = 180.0  # seconds for what the stack does by itself, on however slow a machine
 POLL = 0.1
 SILENCE = 10.0  # seconds after which the provider counts as down
-LATEST = 86400  # seconds: so that no saga counts as stuck for its age alone
+NEVER_LATE = 86400  # seconds: so that no saga counts as stuck for its age alone
 DATABASES = (database_variable("order"), database_variable("inventory"))
 PLACES = ("TEMPORAL_ADDRESS", "PAYMENT_PROVIDER_URL", *DATABASES)
 
@@ -167,20 +167,22 @@ class PracticeStack:
 
         await self.until(so, "a reservation")
 
-    def find_trouble(self, order_id: str) -> list[str]:
-        """What `saga stuck` says of an order's sagas: a line each."""
-        rows = self.api.get_items("/v1/sagas", attention=True, late=LATEST, limit=500)
+    def find_trouble(self, order_id: str, *, late: int = NEVER_LATE) -> list[str]:
+        """What `saga stuck --older-than` so late says of an order's sagas: a line each."""
+        rows = self.api.get_items("/v1/sagas", attention=True, late=late, limit=500)
         return [
             f"{row['saga_id']} is {row['trouble']['kind']}"
             for row in rows
             if order_of(row["saga_id"]) == order_id
         ]
 
-    async def until_listed(self, order_id: str, *, listed: bool = True) -> None:
+    async def until_listed(
+        self, order_id: str, *, listed: bool = True, late: int = NEVER_LATE
+    ) -> None:
         """Until `saga stuck` shows a saga of this order, or none any more."""
 
         async def so() -> bool:
-            return bool(self.find_trouble(order_id)) == listed
+            return bool(self.find_trouble(order_id, late=late)) == listed
 
         await self.until(so, "`saga stuck`")
 

@@ -2,9 +2,8 @@
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from cli.drill.incident import Incident
@@ -15,17 +14,16 @@ GRACE = 5.0  # seconds
 
 def start_process(module: str, *arguments: str, environ: Mapping[str, str], log: Path) -> Identity:
     """A module of ours as a process that goes on after this one."""
-    argv: Sequence[str] = (sys.executable, "-m", module, *arguments)
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own module
-            argv,
-            env={**os.environ, **environ},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    return identify(process.pid)
+    argv = (sys.executable, "-m", module, *arguments)
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    output = (
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    )
+    env = {**os.environ, **environ}
+    pid = os.posix_spawn(sys.executable, argv, env, file_actions=output, setpgroup=0)
+    return identify(pid)
 
 
 def end_process(made: Incident) -> None:

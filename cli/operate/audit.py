@@ -125,6 +125,8 @@ def describe_books(report: AuditReport) -> Iterator[str]:
         yield f"{_sum(sum_by_currency(gone))} of that is not at the provider, see above"
     if books.by_hand:
         yield f"{_sum(books.by_hand)} of that was settled by hand:"
+    elif books.named:
+        yield "settled by hand:"
     yield from (f"  {describe_named(money)}" for money in books.named)
     yield f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved"
     if books.reserved_by_hand:
@@ -137,7 +139,8 @@ def describe_named(money: MoneyByHand) -> str:
 
     said = "kept" if money.action == Resolving.SKIP else "said to be back by other means"
     who = f"as {money.who} says: {money.evidence}"
-    return f"{money.order_id}: {money.amount.format()} is {said}, {who}"
+    aside = "" if money.recorded else " (not on record as captured)"
+    return f"{money.order_id}: {money.amount.format()}{aside} is {said}, {who}"
 
 
 def _is_gone(found: Discrepancy) -> bool:
