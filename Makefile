@@ -11,7 +11,8 @@ LONG := -o faulthandler_timeout=7200
 .venv/.installed: requirements.lock pyproject.toml saga/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; say make PYTHON=/path/to/a/newer/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@echo "installing $$(grep -c == requirements.lock) packages, once; this takes some minutes"
+	$(BIN)/python -m pip install --progress-bar on --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e saga -e .
 	touch $@
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx2
 import typer
 
+from cli.exit_codes import exit_code_of
 from infrastructure.security.jwks import is_loopback
 from local_stack.secrets import signing_keys
 from local_stack.state import state_file
@@ -165,4 +166,4 @@ def _error(answer: httpx2.Response) -> ApiError:
 def fail(error: ApiError) -> typer.Exit:
     """Print the error for people; raise what this returns."""
     typer.secho(str(error), fg="red", err=True)
-    return typer.Exit(1)
+    return typer.Exit(exit_code_of(error.status, error.code))

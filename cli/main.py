@@ -19,11 +19,12 @@ from cli.cost.command import show_cost
 from cli.demo import demo
 from cli.drill.app import app as drill
 from cli.events.app import app as events
+from cli.exit_codes import ExitCode
 from cli.graph import graph
 from cli.health import describe_health
 from cli.operate.app import install
 from cli.operate.user import app as user
-from cli.orders import order
+from cli.orders import order, product
 from cli.output import mark
 from cli.record_histories import record
 from cli.security.keys import app as keys
@@ -43,8 +44,6 @@ from local_stack.options import ExternalServices, Options, Ports, Topology, pars
 from local_stack.programs import Programs
 from local_stack.reporter import LastingConsole, Reporter
 from local_stack.state_dir import find_state_dir
-
-DEGRADED = 3
 
 app = typer.Typer(
     help="A durable order saga on Temporal: its local stack, and orders on it.",
@@ -157,7 +156,7 @@ def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
             console.print(stack_status.children_table(found))
         for line in describe_health(found["urls"].get("api")):
             console.print(f"[yellow]{escape(line)}[/]")
-    raise typer.Exit(0 if found["up"] else DEGRADED)
+    raise typer.Exit(ExitCode.DONE if found["up"] else ExitCode.DEGRADED)
 
 
 @app.command(rich_help_panel=START)
@@ -183,6 +182,7 @@ app.command(rich_help_panel=START)(demo)
 app.command(rich_help_panel=START)(token)
 app.command("secrets", rich_help_panel=START)(make_secrets)
 app.add_typer(order.app, name="order", rich_help_panel=ORDERS)
+app.add_typer(product.app, name="product", rich_help_panel=ORDERS)
 app.add_typer(user, name="user", rich_help_panel=ORDERS)
 install(app, OPERATE)
 app.command(rich_help_panel=OPERATE)(trace)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from saga.verify.report import Report, Struck
     from saga.verify.subject import Subject
 
+WIDE = 500
 SAGAS = [kind.name for kind in SAGA_TYPES]
 
 
@@ -142,11 +143,11 @@ def _tell(reports: "list[Report]", *, as_json: bool) -> None:
     if as_json:
         typer.echo(to_json(reports))
         return
-    console = Console(soft_wrap=True, highlight=False)
+    console = make_console()
     for report in reports:
         for path, struck in report.coverage.items():
             if struck:
-                console.print(_table(f"{report.subject}, {path} path", struck))
+                console.print(make_table(f"{report.subject}, {path} path", struck))
         for failure in report.failures:
             console.print(escape(report.story(failure)))
         paths = ", ".join(f"{number} {path}" for path, number in report.paths.items())
@@ -160,7 +161,13 @@ def _tell(reports: "list[Report]", *, as_json: bool) -> None:
         console.print(f"[bold]{number} {part} in {seconds:.0f} s[/]")
 
 
-def _table(where: str, struck: "Counter[Struck]") -> Table:
+def make_console() -> Console:
+    """Piped, as wide as the matrix wants: 80 columns would cut its numbers off."""
+    console = Console(soft_wrap=True, highlight=False)
+    return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=WIDE)
+
+
+def make_table(where: str, struck: "Counter[Struck]") -> Table:
     """Numbers in the head, so that it fits on a terminal; the caption says what they stand for."""
     from saga.verify.report import matrix  # noqa: PLC0415 - heavy
 

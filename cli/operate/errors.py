@@ -1,4 +1,4 @@
-"""What goes wrong in an operator's command, told in words, with exit code 1."""
+"""What goes wrong in an operator's command, told in words, with an exit code for what it was."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -7,6 +7,7 @@ import pytest
 
 from cli.demo.balance import Books, Shelf
 from cli.demo.scenarios import Meddling, Story
+from cli.exit_codes import ExitCode
 from tests.support.stack import Stack
 
 
@@ -43,7 +44,7 @@ async def test_the_demo_by_url_alone_leaves_out_what_needs_the_local_stack(stack
 
 async def test_the_demo_without_an_api_says_what_to_do(stack: Stack) -> None:
     done = stack.saga("demo", "--url", "http://127.0.0.1:1")
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.NO_ANSWER
     assert "saga up" in done.stderr
 
 

@@ -8,6 +8,7 @@ import httpx2
 import pytest_asyncio
 from temporalio.client import Client
 
+from cli.exit_codes import ExitCode
 from contracts.names import workflow_id
 from tests.support.stack import SAGA, Stack, until_healed
 
@@ -83,7 +84,7 @@ async def test_cancel_in_flight(stack: Stack, seeded: dict[str, str]) -> None:
 async def test_cancel_too_late_is_an_error_in_words(stack: Stack, seeded: dict[str, str]) -> None:
     order = place(stack, seeded, "--wait")
     done = stack.saga("order", "cancel", order["id"])
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.REFUSED
     assert "too_late_to_cancel" in done.stderr
 
 
@@ -101,7 +102,7 @@ async def test_return_of_an_order_that_is_not_confirmed_is_an_error_in_words(
 ) -> None:
     order = place(stack, seeded, "--wait", "--payment-method", "pm_card_visa_chargeDeclined")
     done = stack.saga("order", "return", order["id"], "--wait")
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.REFUSED
     assert "not_returnable" in done.stderr
 
 
@@ -116,7 +117,7 @@ async def test_with_saga_token_a_customer_sees_its_own_orders_only(
     assert order["id"] in stack.saga("order", "list", token=mine).stdout
     assert order["id"] not in stack.saga("order", "list", token=another).stdout
     refused = stack.saga("order", "show", order["id"], token=another)
-    assert (refused.returncode, "unknown_order" in refused.stderr) == (1, True)
+    assert (refused.returncode, "unknown_order" in refused.stderr) == (4, True)
 
 
 async def test_an_order_is_watched_to_its_end(stack: Stack, seeded: dict[str, str]) -> None:
@@ -130,7 +131,7 @@ async def test_an_order_is_watched_to_its_end(stack: Stack, seeded: dict[str, st
     mine = stack.saga("token", "--customer", seeded["customer"]).stdout.strip()
     assert "OrderConfirmed" in stack.saga("order", "watch", order["id"], token=mine).stdout
     refused = stack.saga("order", "watch", token=mine)
-    assert (refused.returncode, "insufficient_scope" in refused.stderr) == (1, True)
+    assert (refused.returncode, "insufficient_scope" in refused.stderr) == (4, True)
 
 
 async def test_watching_goes_on_when_the_api_was_killed(
@@ -154,14 +155,14 @@ async def test_watching_goes_on_when_the_api_was_killed(
 
 async def test_a_token_of_another_issuer_is_told_so(stack: Stack) -> None:
     done = stack.saga("order", "list", token="of.somebody.else")
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.REFUSED
     assert "invalid_token" in done.stderr
     assert "SAGA_TOKEN" in done.stderr
 
 
 async def test_errors_name_the_field(stack: Stack, seeded: dict[str, str]) -> None:
     done = stack.saga("order", "place", "NOPE=1", "--customer", seeded["customer"])
-    assert done.returncode == 1
+    assert done.returncode == ExitCode.REFUSED
     assert "/items/0/sku" in done.stderr
 
 
