@@ -51,7 +51,7 @@ def place(
 ) -> None:
     """Place an order."""
     quantities = _quantities(items)
-    with _errors():
+    with report_api_errors():
         api = Api.at(url)
         asked = LONG if wait else None
         order = api.place(customer, quantities, payment_method, key=key, wait=asked)
@@ -72,7 +72,7 @@ def show(
     url: Url = None,
 ) -> None:
     """Show an order and its saga, or the order as it was."""
-    with _errors():
+    with report_api_errors():
         api = Api.at(url)
         if at is not None:
             _print(past(api.get_items(f"/v1/orders/{order_id}/events"), order_id, at), as_json)
@@ -91,7 +91,7 @@ def watch(
     url: Url = None,
 ) -> None:
     """Show what happens to an order as it happens, until it has ended; or to all, for ever."""
-    with _errors():
+    with report_api_errors():
         watching.watch(order_id, url, as_json=as_json, beyond=beyond)
 
 
@@ -106,7 +106,7 @@ def list_orders(
     url: Url = None,
 ) -> None:
     """List orders, newest first."""
-    with _errors():
+    with report_api_errors():
         page = Api.at(url).get(
             "/v1/orders", status=status, customer_id=customer, limit=limit, cursor=cursor
         )
@@ -128,7 +128,7 @@ def cancel(
     url: Url = None,
 ) -> None:
     """Cancel an order, if it is not too late."""
-    with _errors():
+    with report_api_errors():
         api = Api.at(url)
         order = api.post(f"/v1/orders/{order_id}/cancel", {"reason": reason} if reason else {})
         if wait:
@@ -145,7 +145,7 @@ def return_order(
     url: Url = None,
 ) -> None:
     """Return a confirmed order: the money and the goods go back."""
-    with _errors():
+    with report_api_errors():
         api = Api.at(url)
         order = api.post(f"/v1/orders/{order_id}/return")
         if wait and order["status"] != "returned":
@@ -215,7 +215,8 @@ def _item(text: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def report_api_errors() -> Iterator[None]:
+    """Print what the API says is wrong, and exit."""
     try:
         yield
     except ApiError as error:

@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from cli.client import Api
-from cli.operate.errors import report_errors
-from cli.orders.order import AsJson, Url, money
+from cli.orders.order import AsJson, Url, money, report_api_errors
 
 app = typer.Typer(help="List, show and offer products, and add stock.", no_args_is_help=True)
 console = Console()
@@ -20,7 +19,7 @@ Pieces = Annotated[int, typer.Argument(min=1, max=1000, help="So many pieces")]
 @app.command("list")
 def list_products(*, as_json: AsJson = False, url: Url = None) -> None:
     """List all products with their stock."""
-    with report_errors():
+    with report_api_errors():
         page = Api.at(url).get("/v1/products")
     if as_json:
         typer.echo(json.dumps(page))
@@ -31,7 +30,7 @@ def list_products(*, as_json: AsJson = False, url: Url = None) -> None:
 @app.command()
 def show(sku: Sku, *, as_json: AsJson = False, url: Url = None) -> None:
     """Show a product with its stock."""
-    with report_errors():
+    with report_api_errors():
         product = Api.at(url).get(f"/v1/products/{sku}")
     _print(product, as_json=as_json)
 
@@ -50,7 +49,7 @@ def add(
     """Offer a product."""
     price = {"minor": minor, "currency": currency}
     body = {"sku": sku, "name": name, "price": price, "stock": stock}
-    with report_errors():
+    with report_api_errors():
         product = Api.at(url).post("/v1/products", body)
     _print(product, as_json=as_json)
 
@@ -58,7 +57,7 @@ def add(
 @app.command("stock")
 def add_stock(sku: Sku, quantity: Pieces, *, as_json: AsJson = False, url: Url = None) -> None:
     """Put pieces on the shelf: added to what is there, each time."""
-    with report_errors():
+    with report_api_errors():
         product = Api.at(url).post(f"/v1/products/{sku}/stock", {"quantity": quantity})
     _print(product, as_json=as_json)
 
