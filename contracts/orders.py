@@ -224,6 +224,11 @@ class OrderService(Protocol):
     async def all_events(self, after: Position, limit: int) -> list[PositionedEvent]:
         """The next events of all orders behind this position, oldest first."""
 
+    async def list_newest_events(
+        self, before: Position | None, limit: int
+    ) -> list[PositionedEvent]:
+        """The last events of all orders, or the last before this position; newest first."""
+
     async def newest_event(self) -> Position:
         """Behind everything that `all_events` shows now."""
 

@@ -29,6 +29,22 @@ class User(Message):
     erased: bool = Field(default=False, description="The person is forgotten; so are these fields")
 
 
+class Account(Message):
+    """An account without the person: what a list may show of it."""
+
+    id: str
+    active: bool
+    created_at: datetime
+    erased: bool
+
+
+class AccountPage(Message):
+    """Accounts, newest first; `next_cursor` continues the list, if there is more."""
+
+    items: tuple[Account, ...]
+    next_cursor: str | None
+
+
 class ValidateUser(Message):
     """Ask whether this customer may order."""
 
@@ -49,6 +65,9 @@ class UserService(Protocol):
 
     async def get(self, user_id: str) -> User:
         """Read an account. NotFound if there is none."""
+
+    async def list_accounts(self, *, limit: int, cursor: str | None) -> AccountPage:
+        """A page of accounts, newest first, and of no personal data. Rejected `invalid_cursor`."""
 
     async def deactivate(self, user_id: str) -> User:
         """Close an account for new orders; repeating it changes nothing. NotFound if none."""

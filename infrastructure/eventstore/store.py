@@ -25,6 +25,7 @@ from sqlalchemy import (
     Integer,
     RowMapping,
     ScalarSelect,
+    Select,
     Table,
     Text,
     bindparam,
@@ -195,17 +196,21 @@ class EventStore:
 
         An event shows when no transaction that began before its own is at work in the server.
         """
-        row = self.table.c
-        statement = (
-            select(self.table)
-            .where(tuple_(row.transaction_id, row.position) > tuple_(*after))
-            .where(row.transaction_id < literal_column(HORIZON, BigInteger))
-            .order_by(row.transaction_id, row.position)
-            .limit(limit)
-        )
-        return [
-            self._to_positioned_event(found) for found in (await tx.execute(statement)).mappings()
-        ]
+        row, statement = self.table.c, self._select_showing()
+        later = statement.where(tuple_(row.transaction_id, row.position) > tuple_(*after))
+        rows = await tx.execute(later.order_by(row.transaction_id, row.position).limit(limit))
+        return [self._to_positioned_event(found) for found in rows.mappings()]
+
+    async def read_newest(
+        self, tx: AsyncConnection, *, before: Position | None = None, limit: int
+    ) -> list[PositionedEvent]:
+        """The last events that `read_all` shows now, or the last before one; newest first."""
+        row, statement = self.table.c, self._select_showing()
+        if before is not None:
+            statement = statement.where(tuple_(row.transaction_id, row.position) < tuple_(*before))
+        newest = statement.order_by(row.transaction_id.desc(), row.position.desc())
+        rows = await tx.execute(newest.limit(limit))
+        return [self._to_positioned_event(found) for found in rows.mappings()]
 
     async def newest(self, tx: AsyncConnection) -> Position:
         """Behind everything that `read_all` shows now; BEGINNING if that is nothing.
@@ -213,15 +218,8 @@ class EventStore:
         Begins the epoch of a database that was restored; without it, old events may not show.
         """
         await current_epoch(tx)
-        row = self.table.c
-        statement = (
-            select(row.transaction_id, row.position)
-            .where(row.transaction_id < literal_column(HORIZON, BigInteger))
-            .order_by(row.transaction_id.desc(), row.position.desc())
-            .limit(1)
-        )
-        found = (await tx.execute(statement)).first()
-        return Position(*found) if found else BEGINNING
+        found = await self.read_newest(tx, limit=1)
+        return found[0].position if found else BEGINNING
 
     async def is_from_a_backup(self, tx: AsyncConnection, stream_id: str) -> bool:
         """Whether the database was restored since this stream began, so that it may lack events."""
@@ -229,6 +227,10 @@ class EventStore:
         began = select(func.min(row.transaction_id)).where(row.stream_id == stream_id)
         transaction = (await tx.execute(began)).scalar_one()
         return transaction is not None and transaction >> EPOCH_BITS < await current_epoch(tx)
+
+    def _select_showing(self) -> Select[Any]:
+        own = self.table.c.transaction_id
+        return select(self.table).where(own < literal_column(HORIZON, BigInteger))
 
     def _newest(self, stream: str | BindParameter[str]) -> ScalarSelect[int]:
         newest = select(func.coalesce(func.max(self.table.c.version), 0))

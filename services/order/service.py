@@ -177,6 +177,13 @@ class Orders(Participant):
         async with self._database.statement() as tx:
             return await self._events.read_all(tx, after=after, limit=limit)
 
+    async def list_newest_events(
+        self, before: Position | None, limit: int
+    ) -> list[PositionedEvent]:
+        """The last events of all orders, or the last before this one; newest first."""
+        async with self._database.statement() as tx:
+            return await self._events.read_newest(tx, before=before, limit=limit)
+
     async def newest_event(self) -> Position:
         """Behind everything that `all_events` shows now."""
         async with self._database.statement() as tx:

@@ -7,11 +7,12 @@ from sqlalchemy import RowMapping, Select, bindparam, delete, func, insert, sele
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from contracts.events.integration_events import DomainEvent, EventType, UserEvent
-from contracts.users import NewUser, User, ValidatedUser, ValidateUser
+from contracts.users import AccountPage, NewUser, User, ValidatedUser, ValidateUser
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
 from saga.participant import NotFound, Rejected, Unavailable
 from saga.participant.driver_statement import DriverStatement
+from services.user import accounts
 from services.user.personal_data import Personal, PersonalDataCipher, SubjectKey
 from services.user.tables import outbox, subject_keys, users
 
@@ -46,6 +47,11 @@ class Users:
         """Read an account. NotFound if there is none."""
         async with self._database.statement() as tx:
             return self._user(await _read_row(tx, user_id, _select_accounts()))
+
+    async def list_accounts(self, *, limit: int, cursor: str | None) -> AccountPage:
+        """A page of accounts, newest first, and of no personal data. Rejected `invalid_cursor`."""
+        async with self._database.statement() as tx:
+            return await accounts.page(tx, limit=limit, cursor=cursor)
 
     async def deactivate(self, user_id: str) -> User:
         """Close an account for new orders; repeating it changes nothing. NotFound if none."""

@@ -1,6 +1,6 @@
 """The user database. It needs no barrier: validating has no effect."""
 
-from sqlalchemy import Boolean, Column, DateTime, LargeBinary, MetaData, Table, Text, func
+from sqlalchemy import Boolean, Column, DateTime, Index, LargeBinary, MetaData, Table, Text, func
 
 from infrastructure.messaging.outbox import outbox_table, set_aside_table
 
@@ -17,6 +17,7 @@ users = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("sealed", LargeBinary),
     Column("erased_at", DateTime(timezone=True)),
+    Index("users_newest", "created_at", "id"),
 )
 
 # Kept out of backups that live long: what is in them is read by these keys alone. `key_id` names

@@ -57,3 +57,19 @@ async def test_an_unknown_customer_is_not_found(users: UserService) -> None:
         with pytest.raises(NotFound) as refused:
             await asking
         assert refused.value.code == "unknown_user"
+
+
+async def test_accounts_are_listed_newest_first_and_by_pages(users: UserService) -> None:
+    ada, bob, eve = [await users.create(ADA) for _ in range(3)]
+    await users.erase(bob.id)
+    first = await users.list_accounts(limit=2, cursor=None)
+    assert [(row.id, row.active, row.erased) for row in first.items] == [
+        (eve.id, True, False),
+        (bob.id, False, True),
+    ]
+    assert first.items[0].created_at == eve.created_at
+    last = await users.list_accounts(limit=2, cursor=first.next_cursor)
+    assert ([row.id for row in last.items], last.next_cursor) == ([ada.id], None)
+    with pytest.raises(Rejected) as refused:
+        await users.list_accounts(limit=2, cursor="never handed out")
+    assert refused.value.code == "invalid_cursor"

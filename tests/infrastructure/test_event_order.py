@@ -177,3 +177,20 @@ def test_a_position_survives_being_written_down() -> None:
     for wrong in ("", "12", "a-b", "1-2-3"):
         with pytest.raises(Rejected, match="as it was given"):
             Position.parse(wrong)
+
+
+async def test_all_events_are_read_backwards_too(database: Database) -> None:
+    for stream in STREAMS[:5]:
+        async with database.transaction() as tx:
+            new = [NewEvent("Happened", {}), NewEvent("HappenedAgain", {})]
+            await STORE.append(tx, stream, new, expected_version=0)
+    read: list[PositionedEvent] = []
+    async with database.transaction() as tx:
+        forwards = await STORE.read_all(tx, limit=100)
+        while found := await STORE.read_newest(
+            tx, before=read[-1].position if read else None, limit=3
+        ):
+            read += found
+        assert await STORE.newest(tx) == forwards[-1].position
+    assert read == forwards[::-1]
+    assert len(read) == 10

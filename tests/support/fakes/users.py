@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from contracts.users import NewUser, User, ValidatedUser, ValidateUser
+from contracts.opaque import invalid_token
+from contracts.users import Account, AccountPage, NewUser, User, ValidatedUser, ValidateUser
 from saga.participant import NotFound, Rejected
 
 
@@ -24,6 +25,18 @@ class FakeUsers:
         if user_id not in self._users:
             raise NotFound("unknown_user", f"there is no user {user_id}")
         return self._users[user_id]
+
+    async def list_accounts(self, *, limit: int, cursor: str | None) -> AccountPage:
+        newest = [*reversed(self._users.values())]
+        if cursor is not None:
+            ids = [user.id for user in newest]
+            if cursor not in ids:
+                raise invalid_token()
+            newest = newest[ids.index(cursor) + 1 :]
+        fields = set(Account.model_fields)
+        items = tuple(Account(**user.model_dump(include=fields)) for user in newest[:limit])
+        more = len(newest) > limit
+        return AccountPage(items=items, next_cursor=items[-1].id if more else None)
 
     async def deactivate(self, user_id: str) -> User:
         closed = (await self.get(user_id)).model_copy(update={"active": False})
