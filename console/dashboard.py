@@ -6,7 +6,7 @@ All who look on share one look of each kind, which is made anew when it is too o
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from api.temporal.saga_gateway import OrderSagas
+from console.templating import part, words
 from contracts.base import Money
 from contracts.names import order_of
 from contracts.order_statistics import OrderFlow
@@ -23,8 +24,8 @@ from saga.participant import Unavailable
 from services.composition import Services
 
 SLOT, SLOTS = 10, 60  # seconds, and how many of them: ten minutes
-FLOW_AGE, STAKES_AGE, BLOCKED_AGE = 0.9, 5.0, 3.0  # seconds
-MOST_BLOCKED = 100
+FLOW_AGE, STAKES_AGE, BLOCKED_AGE, TROUBLE_AGE = 0.9, 5.0, 3.0, 5.0  # seconds
+MOST_BLOCKED = MOST_TROUBLES = 100
 BRIEFLY = 1.0  # seconds: the list of orders does not wait longer for it
 HEIGHT = 36  # of a sparkline, in its own units
 BAR, GAP = 4, 1
@@ -62,6 +63,19 @@ class Figures:
 
     flow: OrderFlow
     stakes: Stakes | None  # None while a service that knows them is not available
+
+    @property
+    def window(self) -> str:
+        """What the small charts show."""
+        return f"the last {SLOT * SLOTS // 60} minutes, a bar for each {SLOT} s"
+
+    @property
+    def legend(self) -> Mapping[str, str]:
+        """Which statuses each colour of `outcomes` stands for."""
+        return {
+            group: ", ".join(words(status) for status in OrderStatus if status in statuses)
+            for group, statuses in GROUPS.items()
+        }
 
     @property
     def per_minute(self) -> int:
@@ -156,6 +170,7 @@ class Board:
         self._flow = Shared(lambda: services.orders.flow(SLOT, SLOTS), FLOW_AGE)
         self._stakes = Shared(self._look, STAKES_AGE)
         self._blocked = Shared(self._find_blocked, BLOCKED_AGE)
+        self._troubles = Shared(self._count_troubles, TROUBLE_AGE)
 
     async def figures(self) -> Figures:
         """As they are, or were a moment ago. Unavailable if orders cannot be read."""
@@ -168,6 +183,21 @@ class Board:
     async def blocked_orders(self) -> Set[str]:
         """Orders one of whose sagas is blocked, be they confirmed; none if nobody tells."""
         return await self._blocked.get()
+
+    async def count_attention(self) -> int | None:
+        """How many sagas need a person, MOST_TROUBLES at most; None if nobody tells."""
+        return await self._troubles.get()
+
+    async def attention_part(self) -> dict[str, str]:
+        """The number in the navigation, for the stream of a page."""
+        return {"attention": part("words.html", "attention_count", await self.count_attention())}
+
+    async def _count_troubles(self) -> int | None:
+        try:
+            async with asyncio.timeout(BRIEFLY):
+                return len(await self._sagas.in_trouble(None, MOST_TROUBLES))
+        except (Unavailable, TimeoutError):
+            return None
 
     async def _find_blocked(self) -> Set[str]:
         try:

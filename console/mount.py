@@ -5,7 +5,22 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from console.pages import attention, order, orders, reports, resolve_step, services, sign_in
+from console.error_pages import install_error_pages
+from console.pages import (
+    attention,
+    customers,
+    demo_orders,
+    events,
+    order,
+    orders,
+    reports,
+    resolve_step,
+    services,
+    sign_in,
+    stock,
+    unknown,
+    webhooks,
+)
 from console.security import csrf
 from console.templating import HERE
 
@@ -13,8 +28,13 @@ PAGES = (
     sign_in.router,
     orders.router,
     order.router,
+    demo_orders.router,
     attention.router,
     resolve_step.router,
+    stock.router,
+    customers.router,
+    events.router,
+    webhooks.router,
     services.router,
     reports.router,
 )
@@ -45,3 +65,5 @@ def install(app: FastAPI) -> None:
     for router in PAGES:
         app.include_router(router)
     app.mount(f"{csrf.PATH}/assets", Assets(directory=HERE / "static"), name="console_assets")
+    app.include_router(unknown.router)
+    install_error_pages(app)

@@ -12,8 +12,10 @@ from starlette.responses import RedirectResponse
 from starlette.types import Receive, Scope, Send
 
 from api.http.problem_details import Problem, of_service_error
+from api.http.request_limits import EVENT_STREAM
 from api.security.authentication import Caller
 from api.security.authorization import AuthorizedRoute, authorize
+from console.dependencies import ConsoleBackend
 from console.security import csrf
 from console.templating import page
 from saga.participant import ServiceError
@@ -60,6 +62,7 @@ class ConsoleRoute(AuthorizedRoute):
             try:
                 if request.method == "POST":
                     request.state.form = await _form(request)
+                await _count_attention(request)
                 return await endpoint(request)
             except Problem as problem:
                 return problem_page(request, problem)
@@ -93,6 +96,14 @@ def problem_page(request: Request, problem: Problem) -> Response:
     for name, value in (problem.headers or {}).items():
         answer.headers[name] = value
     return answer
+
+
+async def _count_attention(request: Request) -> None:
+    """How many sagas need a person, for the navigation of the page that is made now."""
+    backend = request.app.state.backend
+    is_page = EVENT_STREAM not in request.headers.get("accept", "")
+    if is_page and "session" in request.scope and isinstance(backend, ConsoleBackend):
+        request.state.attention = await backend.board.count_attention()
 
 
 async def _form(request: Request) -> dict[str, str]:

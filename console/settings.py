@@ -14,7 +14,8 @@ class Settings:
     `trace_url` and `payment_url` are templates: `{order_id}`, `{saga_id}` and `{intent_id}` are
     filled in. `reports` are folders of pages and pictures. `metrics` are URLs where workers,
     services and discovery are read by Prometheus, each as `name=URL`. `envoy` is
-    the admin of the Envoy between services: an http URL or the path of a socket.
+    the admin of the Envoy between services: an http URL or the path of a socket. `demo_orders` says
+    whether an empty list of orders offers to place some.
     """
 
     trace_url: str = ""
@@ -22,6 +23,7 @@ class Settings:
     reports: tuple[Path, ...] = ()
     metrics: tuple[str, ...] = ()
     envoy: str = ""
+    demo_orders: bool = False
 
 
 class ConsoleSettings(BaseSettings):
@@ -48,6 +50,10 @@ class ConsoleSettings(BaseSettings):
         description="The admin interface of the Envoy between services: an http URL, or the path "
         "of a socket",
     )
+    console_demo_orders: bool = Field(
+        default=False,
+        description="Whether an empty list of orders offers to place some, for trying things out",
+    )
 
 
 def from_environment() -> Settings:
@@ -59,4 +65,5 @@ def from_environment() -> Settings:
         reports=tuple(Path(word) for word in given.console_reports.split()),
         metrics=tuple(given.console_metrics.split()),
         envoy=given.console_envoy,
+        demo_orders=given.console_demo_orders,
     )

@@ -40,6 +40,7 @@ def page(request: Request, name: str, *, status: int = 200, **context: Any) -> H
         "session": request.scope.get("session"),
         "theme": chosen if chosen in THEMES else "",
         "path": request.url.path,
+        "attention": getattr(request.state, "attention", None),
         "live": None,
     }
     html = templates().get_template(name).render(**{**usual, **context})

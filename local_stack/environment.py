@@ -72,6 +72,8 @@ def of_console(options: Options, layout: StateDir, env: Mapping[str, str]) -> di
         ours = {"CONSOLE_ENVOY": str(layout.path / SOCKET)} if options.gateway else {}
     metrics = (f"{name}=http://{HOST}:{port}/metrics" for name, port in places)
     ours["CONSOLE_METRICS"] = " ".join(metrics)
+    sandbox = env["PAYMENT_PROVIDER_URL"] == f"http://{HOST}:{ports.provider}"
+    ours["CONSOLE_DEMO_ORDERS"] = str(sandbox).lower()  # where no money moves
     return ours | {name: value for name, value in env.items() if name in ours}
 
 

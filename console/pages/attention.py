@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.dependencies import Backend, backend
 from api.story.attention import list_attention
 from api.temporal.troubles import Kind
+from console.dependencies import ConsoleBackend, ConsoleDeps
 from console.live_updates import Parts, acquire_stream, answer_live, every, stream_updates
 from console.order_details import OrderDetails, read_details_of_saga
 from console.saga_diagram import Node, Picture
@@ -56,10 +57,14 @@ async def attention(request: Request, me: SignedIn, deps: Deps) -> Response:
 
 
 @router.get("/live", dependencies=[Depends(acquire_stream)])
-async def attention_stream(me: SignedIn, deps: Deps) -> Response:
+async def attention_stream(me: SignedIn, deps: ConsoleDeps) -> Response:
     """The page's stream."""
-    frames = stream_updates(partial(_parts, deps), every(PAUSE))
+    frames = stream_updates(partial(_all_parts, deps), every(PAUSE))
     return answer_live(frames, until=me.caller.until)
+
+
+async def _all_parts(deps: ConsoleBackend) -> Parts:
+    return {**await _parts(deps), **await deps.board.attention_part()}
 
 
 async def _parts(deps: Backend) -> Parts:

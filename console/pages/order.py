@@ -47,7 +47,8 @@ async def _frames(case: OrderDetails, deps: ConsoleBackend) -> AsyncIterator[byt
     async def look() -> Parts:
         last[0] = await read_order_details(case.order.id, deps)
         view = _view(last[0], deps)
-        return {name: part(TEMPLATE, f"{name}_part", last[0], view) for name in PARTS}
+        parts = {name: part(TEMPLATE, f"{name}_part", last[0], view) for name in PARTS}
+        return {**parts, **await deps.board.attention_part()}
 
     def pause() -> float:
         return OPEN if last[0].is_open or last[0].silent else CLOSED

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
+from api.story.status_words import STATUS_WORDS
 from console.dependencies import ConsoleBackend, ConsoleDeps
 from console.live_updates import Parts, acquire_stream, answer_live, stream_updates, wake_on_events
 from console.security import csrf
@@ -62,6 +63,8 @@ async def live_orders(request: Request, shown: Which, me: SignedIn, deps: Consol
         "orders.html",
         shown=shown,
         statuses=list(OrderStatus),
+        meanings=STATUS_WORDS,
+        demo_orders=deps.console.demo_orders,
         orders=found.items,
         older=shown.link(cursor=found.next_cursor) if found.next_cursor else "",
         figures=await deps.board.figures(),
@@ -88,6 +91,7 @@ async def _parts(shown: Shown, deps: ConsoleBackend) -> Parts:
     return {
         "figures": part(PARTS, "figures_part", await deps.board.figures()),
         "orders": {row.id: part(PARTS, "row", row, blocked) for row in found.items},
+        **await deps.board.attention_part(),
     }
 
 

@@ -38,7 +38,8 @@ async def services_stream(me: SignedIn, deps: ConsoleDeps) -> Response:
 
 async def _parts(deps: ConsoleBackend) -> Parts:
     seen = await _look(deps)
-    return {name: part(TEMPLATE, f"{name}_part", seen) for name in PARTS}
+    parts = {name: part(TEMPLATE, f"{name}_part", seen) for name in PARTS}
+    return {**parts, **await deps.board.attention_part()}
 
 
 async def _look(deps: ConsoleBackend) -> dict[str, Any]:

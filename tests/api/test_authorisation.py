@@ -89,10 +89,20 @@ GET  /console/attention                        401  403         403         403 
 GET  /console/attention/live                   401  403         403         403         406
 GET  /console/sagas/{saga_id}/steps/{step}/resolve 401 403      403         403         409/409/404
 POST /console/sagas/{saga_id}/steps/{step}/resolve 401 403      403         403         422
+POST /console/demo-orders                      401  403         403         403         409
+GET  /console/stock                            401  403         403         403         200
+GET  /console/stock/live                       401  403         403         403         406
+GET  /console/customers                        401  403         403         403         200
+GET  /console/customers/{user_id}              401  403         403         403         200/200/404
+GET  /console/events                           401  403         403         403         200
+GET  /console/events/live                      401  403         403         403         406
+GET  /console/webhooks                         401  403         403         403         200
+GET  /console/webhooks/{webhook_id}            401  403         403         403         200/200/404
 GET  /console/services                         401  403         403         403         200
 GET  /console/services/live                    401  403         403         403         406
 GET  /console/reports                          401  403         403         403         200
 GET  /console/reports/{folder}/{name}          401  403         403         403         404
+GET  /console/{path:path}                      401  403         403         403         404
 POST /console/sign-out                         401  403         403         403         303
 GET  /                                         404  404         404         404         404
 GET  /console/sign-in                          200  200         200         200         200
@@ -172,7 +182,7 @@ class Case:
         webhook = self.webhooks[thing]
         if method == "DELETE" and thing != "missing":  # each request needs one of its own
             webhook = await self.webhook(thing)
-        path = path.format(
+        path = path.replace("{path:path}", "nope").format(
             order_id=self.orders[thing],
             user_id=self.users[thing],
             saga_id=self.sagas[thing],

@@ -22,6 +22,7 @@ SAFE: Mapping[str, str] = {
     **{f"{service}_DATABASE_URL": _BY_URL for service in map(str.upper, SERVICES)},
     "API_AUTH_LEEWAY": "clocks of a cluster are kept",
     "API_AUTH_MAX_TOKEN_BYTES": "as large as issuers make them",
+    "CONSOLE_DEMO_ORDERS": "it is off: orders are real",
     "CONSOLE_REPORTS": "there are none in the image",
     "API_HANDBOOK": "there is none in the image",
     "CONSOLE_METRICS": "pods come and go; Prometheus finds them",

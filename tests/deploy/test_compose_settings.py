@@ -16,6 +16,7 @@ GRAFANA = ROOT / "deploy/compose/grafana"
 LEFT: dict[str, str] = {
     **dict.fromkeys(("API_AUTH_LEEWAY", "API_AUTH_MAX_TOKEN_BYTES"), "bounds"),
     **dict.fromkeys(("FAST_PATH", "MOST_OPEN_SAGAS", "PAYMENT_PROVIDER_TIMEOUT"), "tuning"),
+    "CONSOLE_DEMO_ORDERS": "it is off, as where orders are real",
     **dict.fromkeys(("CONSOLE_REPORTS", "CONSOLE_ENVOY", "API_HANDBOOK"), "the image has none"),
     **dict.fromkeys(
         (f"{service}_DATABASE_URL" for service in map(str.upper, SERVICES)),

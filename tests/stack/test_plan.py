@@ -223,6 +223,12 @@ def test_the_api_knows_where_its_console_looks(tmp_path: Path) -> None:
     assert given["CONSOLE_ENVOY"] == "http://envoy.example"
 
 
+def test_demo_orders_are_offered_beside_the_sandbox_only(tmp_path: Path) -> None:
+    assert child(plan_for(tmp_path, {}), "api").env["CONSOLE_DEMO_ORDERS"] == "true"
+    real = {"PAYMENT_PROVIDER_URL": "https://provider.example", "PAYMENT_PROVIDER_KEY": "sk_1"}
+    assert child(plan_for(tmp_path, real), "api").env["CONSOLE_DEMO_ORDERS"] == "false"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_has_its_own_database_and_can_mint_no_token(tmp_path: Path, service: str) -> None:
     env = child(split_plan(tmp_path, {}), f"{service}-1").env
