@@ -125,7 +125,11 @@ EXPECTED = {f"{method} {path}": cells for method, path, *cells in ROWS}
 OF_AN_ORDER = [  # by whoever has it
     route for route, (_, owner, *_) in EXPECTED.items() if "{order_id}" in route and owner != "403"
 ]
-OF_A_WEBHOOK = [item for item in EXPECTED if "{webhook_id}" in item]
+OF_A_WEBHOOK = [
+    route
+    for route, (_, owner, *_) in EXPECTED.items()
+    if "{webhook_id}" in route and owner != "403"
+]
 
 
 @dataclass(frozen=True)
