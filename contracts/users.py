@@ -34,7 +34,7 @@ class Account(Message):
 
     id: str
     active: bool
-    created_at: datetime
+    created_at: ToldTime
     erased: bool
 
 
