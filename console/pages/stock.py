@@ -33,14 +33,14 @@ class Shown(NamedTuple):
         return PATH + to + (f"?{urlencode(given)}" if given else "")
 
 
-def shown(
+def read_query(
     q: Annotated[str, Query(max_length=200)] = "", after: Annotated[str, Query(max_length=200)] = ""
 ) -> Shown:
     """The dependency: what the URL says."""
     return Shown(q.strip(), after)
 
 
-Which = Annotated[Shown, Depends(shown)]
+Which = Annotated[Shown, Depends(read_query)]
 
 
 @router.get("")
