@@ -1,7 +1,8 @@
 """What tests share: one PostgreSQL and empty databases for each test."""
 
+import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 import pytest_asyncio
@@ -38,6 +39,17 @@ async def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Asy
     databases = await server.databases()
     async with running_world(tmp_path_factory.mktemp("world"), databases) as running:
         yield running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded to find the tests stays: no look for garbage among it, then or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
