@@ -13,6 +13,9 @@ from tests.support.layout import (
     find_names,
     is_bare_participle,
 )
+from tests.support.scheduling import LONGEST, TOGETHER
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_crowded_folder_is_found(tmp_path: Path) -> None:
@@ -58,3 +61,8 @@ def test_a_long_readme_is_found(tmp_path: Path) -> None:
     assert list(find_long_readme(tmp_path)) == []
     (tmp_path / "README.md").write_text("line\n" * (MOST_LINES + 1))
     assert len(list(find_long_readme(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("unit", [*LONGEST, *TOGETHER])
+def test_what_is_scheduled_by_name_is_there(unit: str) -> None:
+    assert (ROOT / unit).exists()
