@@ -26,6 +26,7 @@ LONGEST = (
     "tests/fuzz/test_fuzz.py",
     # and all others
     "tests/cli",
+    "tests/docs/test_drills.py",
     "tests/docs/test_rollout.py",
     "tests/docs/test_operating.py",
     "tests/workflows/test_ledger_audit.py",
