@@ -23,8 +23,9 @@ class SagaTrouble(Message):
 class OrderStory(Message):
     """How an order stands (`says`), and what happens `next`, in sentences and in parts.
 
-    `blocked` and `troubles` are what needs a person, `settled` what operators have answered for,
-    and `not_answering` those who did not: what they would know is not told.
+    `needs_attention`: a person of ours must do something. `blocked` and `troubles` are what is
+    wrong with its sagas, `settled` what operators have answered for, and `not_answering` those who
+    did not: what they would know is not told.
     """
 
     order_id: str
@@ -37,11 +38,7 @@ class OrderStory(Message):
     settled: Sequence[SettledByHand]
     troubles: Sequence[SagaTrouble]
     not_answering: Sequence[str]
-
-    @property
-    def needs_attention(self) -> bool:
-        """Whether it waits for a person of ours."""
-        return bool(self.blocked or self.troubles)
+    needs_attention: bool
 
 
 def tell_story(facts: OrderFacts) -> OrderStory:
@@ -49,6 +46,12 @@ def tell_story(facts: OrderFacts) -> OrderStory:
     settled = list_settled(facts)
     money, stock = tell_money(facts, settled), tell_stock(facts)
     standing = Standing(facts, list_blocked(facts), settled, money, stock)
+    troubles = [
+        SagaTrouble(saga_id=each.saga.saga_id, trouble=each.saga.trouble)
+        for each in facts.sagas
+        if each.saga.trouble is not None
+    ]
+    wrong = standing.blocked or troubles or standing.is_adrift or standing.contradicts_status
     return OrderStory(
         order_id=facts.order.id,
         status=facts.order.status,
@@ -58,10 +61,7 @@ def tell_story(facts: OrderFacts) -> OrderStory:
         stock=stock,
         blocked=standing.blocked,
         settled=settled,
-        troubles=[
-            SagaTrouble(saga_id=each.saga.saga_id, trouble=each.saga.trouble)
-            for each in facts.sagas
-            if each.saga.trouble is not None
-        ],
+        troubles=troubles,
         not_answering=list(facts.silent),
+        needs_attention=bool(wrong),
     )

@@ -12,6 +12,8 @@ from api.story.stock import StockStory
 from contracts.orders import OrderStatus
 from saga import WaitView
 
+ENDS = {"create_order", "confirm_order"}  # the steps that end an order, by undoing or by action
+MARKING = {"mark_returned"}  # the step that records a return whose money and goods are back
 NOT_BACK = {MoneyState.HELD, MoneyState.PERHAPS_HELD}
 
 
@@ -35,9 +37,34 @@ class Standing:
         if status.is_open or held is None:
             return False
         if status is OrderStatus.CONFIRMED:
-            return held.minor < self.facts.order.total.minor and not self.facts.is_returning
+            gone = held.minor < self.facts.order.total.minor
+            return gone and not self.facts.is_returning and not self._was_answered(MARKING)
         stock = self.stock.pieces if not self.settled else 0
         return self.money.state in NOT_BACK or bool(stock)
+
+    @property
+    def is_being_returned(self) -> bool:
+        """Whether a return of it has begun, so that its money and its goods are about to move."""
+        return self.facts.order.status is OrderStatus.CONFIRMED and self.facts.is_returning
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all is as the order's status has it, by nobody's word."""
+        return not (self.contradicts_status or self.settled or self.is_being_returned)
+
+    @property
+    def is_adrift(self) -> bool:
+        """Whether it is open on record, nothing carries it on, and nobody has answered for that."""
+        if not self.facts.order.status.is_open or TEMPORAL in self.facts.silent:
+            return False
+        placing = find_placing(self.facts)
+        if placing is not None and placing.has_ended:
+            return not self._was_answered(ENDS)
+        return not is_carried(placing)
+
+    def _was_answered(self, steps: set[str]) -> bool:
+        """Whether an operator has answered for one of these steps."""
+        return any(each.step in steps for each in self.settled)
 
 
 def tell_standing(standing: Standing) -> str:
@@ -49,15 +76,18 @@ def _tell_standing(standing: Standing) -> Iterator[str]:
     facts, order = standing.facts, standing.facts.order
     placing = find_placing(facts)
     words = STATUS_WORDS[order.status]
-    if order.status.is_open and (placing is None or placing.saga.trouble is not None):
+    if order.status.is_open and not is_carried(placing):
         yield _tell_not_carried(facts, placing)
-    elif not order.status.is_open and (standing.contradicts_status or standing.settled):
+        yield from (each.describe() for each in standing.settled)
+    elif standing.is_plain or order.status.is_open:
+        yield words.means
+    else:
         yield words.bare
+        if standing.is_being_returned:
+            yield "It is being returned."
         yield from (each.describe() for each in standing.settled)
         if standing.contradicts_status:
             yield f"All the same, {standing.money.says} {standing.stock.says}"
-    else:
-        yield words.means
     yield from _tell_sagas(standing, placing)
 
 
@@ -80,6 +110,8 @@ def _tell_not_carried(facts: OrderFacts, placing: TitledSaga | None) -> str:
         return f"{on_record}, and nothing carries it on: {placing.saga.trouble.why}."
     if TEMPORAL in facts.silent:
         return f"{on_record}; whether it goes on is not known, as no worker answers."
+    if placing is not None:
+        return f"{on_record}, and its saga has ended."
     return f"{on_record}, and nothing carries it on: Temporal has no workflow of it."
 
 
@@ -89,10 +121,10 @@ def tell_next(standing: Standing) -> str:
     for each in facts.sagas:
         if each.saga.trouble is not None:
             return f"It needs you: {each.saga.trouble.way_out}"
-    if order.status.is_open and find_placing(facts) is None:
-        if TEMPORAL in facts.silent:
-            return "See that Temporal and its workers run: what is open goes on by itself then."
+    if standing.is_adrift:
         return "It needs you: have it carried on by saga audit"
+    if order.status.is_open and find_placing(facts) is None:
+        return "See that Temporal and its workers run: what is open goes on by itself then."
     for step in standing.blocked:
         words = STATUS_WORDS[OrderStatus.BLOCKED].advice
         return words.format(step=step.step, saga=step.saga_id)
@@ -106,7 +138,9 @@ def _tell_rest(standing: Standing) -> str:
     order = standing.facts.order
     if standing.contradicts_status:
         return "It needs you: saga audit says what it does about that; see docs/runbooks/ledger.md"
-    if standing.settled and not order.status.is_open:
+    if standing.is_being_returned:
+        return "Nothing to do: its return is at work, and ends by itself."
+    if standing.settled and not (order.status.is_open and is_carried(find_placing(standing.facts))):
         return "Nothing to do, if what was settled by hand is true."
     return STATUS_WORDS[order.status].advice.format(id=order.id)
 
@@ -124,6 +158,11 @@ def _tell_going_on(facts: OrderFacts) -> str:
 def find_placing(facts: OrderFacts) -> TitledSaga | None:
     """The saga that places the order, if Temporal tells of it."""
     return next((each for each in facts.sagas if each.title == PLACING), None)
+
+
+def is_carried(placing: TitledSaga | None) -> bool:
+    """Whether a saga is there that carries the order on, and nothing is wrong with it."""
+    return placing is not None and placing.saga.trouble is None and not placing.has_ended
 
 
 def _find_wait(each: TitledSaga) -> WaitView | None:

@@ -12,6 +12,7 @@ from api.temporal.histories import has_done, reset_points, unreadable
 from api.temporal.troubles import NEVER_BEGUN, NO_ORDER, READ_IT, RESET, WAYS_OUT, Kind, Trouble
 from contracts.names import order_of
 
+OFTEN = 2  # attempts of a workflow's task; one or two may fail for a deploy, or a worker's end
 BAD_ENDS = {Status.TERMINATED, Status.TIMED_OUT, Status.FAILED}
 
 
@@ -21,6 +22,7 @@ async def diagnose(saga: Execution, late: timedelta | None) -> Trouble | None:
         return await _diagnose_closed(saga)
     if saga.status is Status.RUNNING:
         trouble = await _diagnose_unreadable(saga) or _diagnose_attributes(saga)
+        trouble = trouble or await _diagnose_code(saga) or _diagnose_paused_activity(saga)
         return trouble or await _diagnose_slow(saga, late)
     if not saga.is_open:
         return None
@@ -49,6 +51,28 @@ def _diagnose_attributes(saga: Execution) -> Trouble | None:
     return None
 
 
+async def _diagnose_code(saga: Execution) -> Trouble | None:
+    """The trouble, if its workflow's task fails again and again, before the attribute says so."""
+    if saga.described is None or saga.described.pending_workflow_task.attempt <= OFTEN:
+        return None
+    last = (await _history(saga)).events[-1]
+    if not last.HasField("workflow_task_failed_event_attributes"):
+        return None
+    why = last.workflow_task_failed_event_attributes.failure.message
+    said = f"the workflow's own code fails: {why}"
+    return name_trouble(saga, Kind.PROBLEM, said, _untaken_since(saga))
+
+
+def _diagnose_paused_activity(saga: Execution) -> Trouble | None:
+    for pending in saga.described.pending_activities if saga.described else ():
+        if pending.paused:
+            why = f"somebody has paused its activity {pending.activity_type.name}"
+            since = pending.pause_info.pause_time.ToDatetime(UTC)
+            words = f"--activity-id {pending.activity_id}"
+            return name_trouble(saga, Kind.PAUSED_ACTIVITY, why, since, words=words)
+    return None
+
+
 def _attributes(saga: Execution) -> dict[str, Any]:
     return {pair.key.name: pair.value for pair in saga.search_attributes}
 
@@ -58,7 +82,8 @@ async def _diagnose_slow(saga: Execution, late: timedelta | None) -> Trouble | N
         return None
     async for retried in list_retried(saga):
         since = await _asked_at(saga, retried.activity_id)
-        return name_trouble(saga, Kind.RETRYING, retried.describe(), since)
+        kind = Kind.HELD_BACK if retried.is_held_back else Kind.RETRYING
+        return name_trouble(saga, kind, retried.describe(), since)
     if _attributes(saga).get("SagaState") != "waiting":
         return name_trouble(saga, Kind.SLOW, "open for long")
     if (since := _untaken_since(saga)) is None or since > datetime.now(UTC) - late:
@@ -120,9 +145,14 @@ async def _history(saga: Execution) -> WorkflowHistory:
     return await handle.fetch_history(rpc_timeout=RPC_TIMEOUT)
 
 
-def name_trouble(saga: Execution, kind: Kind, why: str, since: datetime | None = None) -> Trouble:
-    """A trouble of this saga, with what usually helps; since its start if no time is given."""
+def name_trouble(
+    saga: Execution, kind: Kind, why: str, since: datetime | None = None, *, words: str = ""
+) -> Trouble:
+    """A trouble of this saga, with what usually helps; since its start if no time is given.
+
+    `words`: those of the command that helps which are known only here.
+    """
     order_id = order_of(saga.id)
-    words = f"saga explain {order_id} says which word helps"
+    words = words or f"saga explain {order_id} says which word helps"
     way_out = WAYS_OUT[kind].format(saga=saga.id, order=order_id, words=words)
     return Trouble(kind=kind, why=why, way_out=way_out, since=since or saga.start_time)

@@ -6,20 +6,26 @@ from dataclasses import dataclass
 from temporalio.exceptions import ApplicationError
 
 from activities.executions import Execution
+from saga.messages import is_held_back
 
 
 @dataclass(frozen=True)
 class RetriedActivity:
-    """An activity that has failed so often since it was asked for, and its last error."""
+    """An activity that has failed so often since it was asked for, and its last error.
+
+    `is_held_back`: an open circuit breaker keeps it from who does not answer.
+    """
 
     name: str
     failures: int
     error: str
     activity_id: str
+    is_held_back: bool = False
 
     def describe(self) -> str:
         """In a sentence."""
-        return f"{self.name} has failed {self.failures} times: {self.error}"
+        times = "once" if self.failures == 1 else f"{self.failures} times"
+        return f"{self.name} has failed {times}: {self.error}"
 
 
 async def list_retried(saga: Execution) -> AsyncIterator[RetriedActivity]:
@@ -32,6 +38,7 @@ async def list_retried(saga: Execution) -> AsyncIterator[RetriedActivity]:
                 failures=pending.attempt - 1,
                 error=explain_failure(error),
                 activity_id=pending.activity_id,
+                is_held_back=is_held_back(error),
             )
 
 

@@ -88,6 +88,7 @@ def _queries(late: timedelta | None) -> list[str]:
         f"{OPEN} AND SagaState = 'blocked'",
         f"{OPEN} AND ExecutionStatus != 'Running'",
         f"{OPEN} AND TemporalReportedProblems IS NOT NULL",
+        f"{OPEN} AND TemporalPauseInfo IS NOT NULL",
         f"{OPEN} AND SagaState IS NULL AND StartTime < '{fresh}'",
         f"{TYPES} AND ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')",
     ]

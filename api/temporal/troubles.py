@@ -11,11 +11,13 @@ class Kind(StrEnum):
 
     BLOCKED = "blocked"
     PAUSED = "paused"
+    PAUSED_ACTIVITY = "paused_activity"
     UNREADABLE = "undecodable_input"
     PROBLEM = "problem"
     ENDED = "ended"
     UNKNOWN = "unknown_status"
     RETRYING = "retrying"
+    HELD_BACK = "held_back"
     SLOW = "slow"
 
 
@@ -24,10 +26,14 @@ CODES = {Kind.PAUSED: "saga_paused", Kind.UNREADABLE: "undecodable_input"}
 WAYS_OUT = {
     Kind.BLOCKED: "fix the cause, then: {words}; see docs/runbooks/blocked.md",
     Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}; see docs/operating.md",
+    Kind.PAUSED_ACTIVITY: "let it go on: temporal activity unpause -w {saga} {words}; see "
+    "docs/operating.md",
     Kind.PROBLEM: "its code fails: deploy what fixes it, after saga replay {saga}; "
     "see docs/runbooks/deploy.md",
     Kind.UNKNOWN: "look at temporal workflow describe -w {saga}",
     Kind.RETRYING: "fix what it waits for; it goes on by itself",
+    Kind.HELD_BACK: "fix what does not answer, see docs/runbooks/outage.md; it is asked again by "
+    "itself",
     Kind.SLOW: "look at saga explain {order}",
 }
 RESET = (

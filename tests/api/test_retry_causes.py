@@ -47,7 +47,7 @@ async def test_why_a_step_is_retried_is_told_by_the_api_the_list_and_the_story(
 
     await until(is_told, within=20)
     rows = {saga.id: said for saga, said in await find_stuck(world.client, late=timedelta(0))}
-    assert rows[workflow_id(order_id)].why.endswith(f"times: {WHY}")
+    assert rows[workflow_id(order_id)].why.endswith(f": {WHY}")
     headers = bearer(user, Scope.CUSTOMER)
     shown = await world.http.get(f"/v1/orders/{order_id}/saga", headers=headers)
     assert (shown.status_code, WHY in shown.text) == (200, False)

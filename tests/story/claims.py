@@ -83,6 +83,10 @@ GRAMMAR: tuple[tuple[str, Claims], ...] = (
         r"It is (?P<status>\w+) on record, and nothing carries it on: .+\.",
         ((About.STATUS, "status"), (About.NOT_CARRIED, ""), (About.PERSON, "")),
     ),
+    (
+        r"It is (?P<status>\w+) on record, and its saga has ended\.",
+        ((About.STATUS, "status"), (About.NOT_CARRIED, "")),
+    ),
     (r"It needs you: .+", IT_NEEDS_YOU),
     (
         r"It waits for you: saga resolve (?P<step>\w+) \S+ --action retry, when the cause is "
@@ -97,6 +101,11 @@ GRAMMAR: tuple[tuple[str, Claims], ...] = (
     (
         r"Nothing to do: it is binding\.",
         ((About.NOTHING_TO_DO, ""), (About.STATUS, "=confirmed")),
+    ),
+    (r"It is being returned\.", ((About.UNDER_RETURN, ""),)),
+    (
+        r"Nothing to do: its return is at work, and ends by itself\.",
+        ((About.NOTHING_TO_DO, ""), (About.GOES_ON, ""), (About.UNDER_RETURN, "")),
     ),
     (r"It can be returned: saga return \S+", ((About.RETURNABLE, ""),)),
     (

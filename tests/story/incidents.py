@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from temporalio.exceptions import ApplicationError
 
+from api.temporal.troubles import Kind
 from contracts.names import workflow_id
 from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until
@@ -28,12 +29,16 @@ class Made:
 
 @dataclass(frozen=True)
 class Incident:
-    """How it is made, the order's status then, and whether a person must act."""
+    """How it is made, the order's status then, and whether a person must act.
+
+    `kind`: as what one of its sagas is in the list of trouble, if it is.
+    """
 
     name: str
     make: Callable[[World], Awaitable[Made]]
     status: str
     person: bool = False
+    kind: Kind | None = None
 
 
 async def confirm(world: World) -> Made:
@@ -190,5 +195,10 @@ INCIDENTS = (
     Incident("at work after the charge", stand("payment.charge", AFTER), "pending"),
     Incident("confirmed and not sold yet", stand("inventory.commit", BEFORE), "confirmed"),
     Incident("being undone", undo, "pending"),
-    Incident("refund retried while the provider is down", keep_refund_waiting, "pending"),
+    Incident(
+        "refund retried while the provider is down",
+        keep_refund_waiting,
+        "pending",
+        kind=Kind.RETRYING,
+    ),
 )
