@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from infrastructure.registry.registry import Registered
-from infrastructure.settings import RegistrySettings, with_driver
 from local_stack.errors import StackError
 from local_stack.program_settings import REGISTRY
 from local_stack.state import state_file
@@ -44,6 +43,8 @@ def services(
 
 def _url(state_dir: Path) -> str:
     """Where the registry is. StackError if there is none."""
+    from infrastructure.settings import RegistrySettings, with_driver  # noqa: PLC0415 - heavy
+
     stack = state_file.running(state_dir)
     here = stack.environment.get(REGISTRY) if stack else None
     if url := here or RegistrySettings().registry_database_url:

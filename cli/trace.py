@@ -5,7 +5,7 @@ Reads what the processes of the local stack have written down; needs no server, 
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,12 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.names import workflow_id
-from infrastructure.envoy.access_log_spans import of_log
-from infrastructure.telemetry.span_files import KeptSpan, of_workflows, read
-from infrastructure.telemetry.waterfall import Row, rows
 from local_stack.envoy import ACCESS_LOG
 from local_stack.errors import StackError
 from local_stack.state_dir import StateDir, find_state_dir
+
+if TYPE_CHECKING:
+    from infrastructure.telemetry.span_files import KeptSpan
+    from infrastructure.telemetry.waterfall import Row
 
 NARROWEST, WIDEST = 10, 60  # of a bar
 NAMES = 0.55  # of the terminal's width, at most
@@ -33,6 +34,8 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs")] = False,
 ) -> None:
     """Show where an order's time went: every request, step and statement, in one picture."""
+    from infrastructure.telemetry.waterfall import rows  # noqa: PLC0415 - heavy
+
     layout = StateDir(find_state_dir(state_dir))
     traces = _traces(layout, {workflow_id(order)})
     if not traces:
@@ -57,15 +60,18 @@ def trace(
                 console.print(Text(f"{row.label}: {row.span.error}", style="red"))
 
 
-def _traces(layout: StateDir, workflows: set[str]) -> list[list[KeptSpan]]:
+def _traces(layout: StateDir, workflows: set[str]) -> list[list["KeptSpan"]]:
     """The traces that started these workflows, the first first."""
+    from infrastructure.envoy.access_log_spans import of_log  # noqa: PLC0415 - heavy
+    from infrastructure.telemetry.span_files import of_workflows, read  # noqa: PLC0415 - heavy
+
     kept = [*read(layout.spans), *of_log(layout.log(ACCESS_LOG))]
     wanted = of_workflows(kept, workflows)
     found = [[span for span in kept if span.trace_id == name] for name in wanted]
     return sorted(found, key=lambda spans: min(span.start for span in spans))
 
 
-def _table(found: list[Row], width: int) -> Table:
+def _table(found: list["Row"], width: int) -> Table:
     whole = max(row.offset + row.length for row in found)
     title = f"trace {found[0].span.trace_id}, {whole / 1e6:.1f} ms, {len(found)} spans"
     table = Table(title=title, box=None, pad_edge=False, title_justify="left")
@@ -83,11 +89,11 @@ def _table(found: list[Row], width: int) -> Table:
     return table
 
 
-def _name(row: Row) -> str:
+def _name(row: "Row") -> str:
     return "  " * row.depth + row.label
 
 
-def _bar(row: Row, whole: int, width: int) -> Text:
+def _bar(row: "Row", whole: int, width: int) -> Text:
     before = min(width - 1, int(width * row.offset / (whole or 1)))
     length = max(1, min(width - before, round(width * row.length / (whole or 1))))
     return Text(" " * before + "█" * length, style="red" if row.span.failed else "cyan")

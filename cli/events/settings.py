@@ -2,23 +2,30 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contracts.names import SERVICES
-from infrastructure.settings import EventSettings, with_driver
 from local_stack.errors import StackError
 from local_stack.state import state_file
 from local_stack.state_dir import find_state_dir
+
+if TYPE_CHECKING:
+    from infrastructure.settings import EventSettings
 
 STATE_DIR = Path(".saga")
 
 
 def order_database(state_dir: Path = STATE_DIR) -> str:
     """The URL of the order database. StackError if nothing says where it is."""
+    from infrastructure.settings import with_driver  # noqa: PLC0415 - heavy
+
     return with_driver(_value("ORDER_DATABASE_URL", state_dir))
 
 
 def service_databases(state_dir: Path = STATE_DIR) -> dict[str, str]:
     """The URLs of the services' databases that are known here. StackError if there is none."""
+    from infrastructure.settings import with_driver  # noqa: PLC0415 - heavy
+
     known = _read_environment(state_dir)
     names = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
     urls = {each: with_driver(known[name]) for each, name in names.items() if known.get(name)}
@@ -27,8 +34,10 @@ def service_databases(state_dir: Path = STATE_DIR) -> dict[str, str]:
     return urls
 
 
-def event_settings(state_dir: Path = STATE_DIR) -> EventSettings:
+def event_settings(state_dir: Path = STATE_DIR) -> "EventSettings":
     """The event database and the bus. StackError if nothing says where they are."""
+    from infrastructure.settings import EventSettings  # noqa: PLC0415 - heavy
+
     found = {"event_database_url": _value("EVENT_DATABASE_URL", state_dir)}
     if bus := _read_environment(state_dir).get("EVENT_BUS_URL"):
         found["event_bus_url"] = bus

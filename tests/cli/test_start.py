@@ -5,7 +5,15 @@ import sys
 
 import pytest
 
-SLOW = {"asyncpg", "fastapi", "sqlalchemy", "temporalio", "uvicorn"}
+SLOW = {
+    "asyncpg",
+    "fastapi",
+    "opentelemetry.sdk",
+    "pydantic_settings",
+    "sqlalchemy",
+    "temporalio",
+    "uvicorn",
+}
 HEAVY = {
     "alembic",
     "fastapi",
