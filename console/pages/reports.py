@@ -57,7 +57,7 @@ def one_report(folder: int, name: str, me: SignedIn, deps: ConsoleDeps) -> Respo
         if (item.folder, item.path.name) == (folder, name):
             headers = dict(csrf.HEADERS) | {"Content-Security-Policy": ALONE}
             return FileResponse(item.path, headers=headers, media_type=KINDS[item.path.suffix])
-    raise NotFound("unknown_report", "there is no such report")
+    raise NotFound("not_found", "there is no such report")
 
 
 def _list_newest(folders: Iterable[Path]) -> list[Report]:

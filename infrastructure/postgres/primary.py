@@ -100,7 +100,11 @@ def _is_away(error: Exception) -> bool:
 
 
 async def _check_timeouts(connection: Any) -> None:
-    found = dict(await connection.fetch(READ_TIMEOUTS, [*TIMEOUTS]))
+    try:
+        found = dict(await connection.fetch(READ_TIMEOUTS, [*TIMEOUTS]))
+    except BaseException:  # or called off: nobody else knows of it yet
+        connection.terminate()
+        raise
     missing = [name for name, most in TIMEOUTS.items() if not 0 < found.get(name, 0) <= 1000 * most]
     if missing:
         connection.terminate()

@@ -56,7 +56,8 @@ def test_the_api_tells_for_what_it_waits() -> None:
     observed = ObservedSaga("trip-1", VIEW, {}, {}, None)
     (step,) = describe_saga(observed, {}).model_dump(mode="json")["steps"]
     assert step["state"] == "waiting"
-    assert step["waiting"] == {"what": WAIT.what, "since": WAIT.since, "until": WAIT.until}
+    since, until = f"{WAIT.since}.000000Z", f"{WAIT.until}.000000Z"
+    assert step["waiting"] == {"what": WAIT.what, "since": since, "until": until}
 
 
 def test_the_console_shows_for_what_it_waits() -> None:

@@ -31,6 +31,8 @@ def test_each_alert_has_a_page_that_names_it_and_no_page_names_another() -> None
     told = {}
     for page in RUNBOOKS.glob("[a-z]*.md"):
         line = page.read_text().split("**Alert:** ", 1)[1].split("\n", 1)[0]
+        if line.startswith("none; "):  # it is found by what it says then
+            continue
         told[page] = set(NAMED.findall(line))
         assert told[page], f"{page.name} is for no alert"
     expected: dict[object, set[str]] = {}
