@@ -24,7 +24,6 @@ dead = typer.Typer(help="Events that a consumer could not handle.", no_args_is_h
 app.add_typer(dead, name="dead")
 app.add_typer(aside, name="aside")
 app.add_typer(subscriptions, name="subscriptions")
-console = Console()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 SHOWN = 20
@@ -47,7 +46,7 @@ def rebuild(
         typer.echo(json.dumps([_to_row(finding) for finding in wrong]))
         return
     orders = len({finding.order_id for finding in wrong})
-    console.print(f"{projection} is what the events say; {orders} were corrected")
+    Console().print(f"{projection} is what the events say; {orders} were corrected")
 
 
 @app.command()
@@ -57,13 +56,13 @@ def check(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([_to_row(finding) for finding in wrong]))
     for order in [] if as_json else wrong[:SHOWN]:
-        console.print(
+        Console().print(
             f"{order.order_id} {order.column}: {order.row!r}, but by its events {order.fold!r}"
         )
     if wrong and not as_json:
-        console.print(f"{len(wrong)} differences; `saga events rebuild orders` corrects them")
+        Console().print(f"{len(wrong)} differences; `saga events rebuild orders` corrects them")
     elif not as_json:
-        console.print("orders is what the events say")
+        Console().print("orders is what the events say")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -76,7 +75,7 @@ def republish(
     Consumers do nothing for what they have handled.
     """
     again = asyncio.run(_republish(since.replace(tzinfo=since.tzinfo or UTC)))
-    console.print(f"{again} published anew")
+    Console().print(f"{again} published anew")
 
 
 @dead.command("list")
@@ -92,7 +91,7 @@ def list_dead(as_json: AsJson = False) -> None:
         table.add_row(
             str(letter.id), letter.consumer, *what, f"{letter.died_at:%Y-%m-%d %H:%M}", letter.error
         )
-    console.print(table if letters else "no event is dead")
+    Console().print(table if letters else "no event is dead")
 
 
 @dead.command()
@@ -101,7 +100,7 @@ def replay(
 ) -> None:
     """Publish them anew; consumers that had handled them do nothing."""
     replayed = asyncio.run(_replay(letter))
-    console.print(f"{replayed} published anew")
+    Console().print(f"{replayed} published anew")
 
 
 async def _go_through(projection: Projection, *, mend: bool, quiet: bool) -> "list[Difference]":

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 aside = typer.Typer(help="Events that a relay could not publish.", no_args_is_help=True)
 subscriptions = typer.Typer(help="Who consumes events, and how far.", no_args_is_help=True)
-console = Console()
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs")]
 
@@ -34,7 +33,7 @@ def list_aside(as_json: AsJson = False) -> None:
         table.add_row(
             each.service, str(each.position), each.type, each.subject, when, each.error[:200]
         )
-    console.print(table if found else "no event is set aside")
+    Console().print(table if found else "no event is set aside")
 
 
 @aside.command()
@@ -43,7 +42,7 @@ def publish(
     position: Annotated[int | None, typer.Argument(help="This one, or all")] = None,
 ) -> None:
     """Have them published again; the relay sets aside anew what still cannot be."""
-    console.print(f"{asyncio.run(_publish(service, position))} put back")
+    Console().print(f"{asyncio.run(_publish(service, position))} put back")
 
 
 @subscriptions.command("list")
@@ -56,14 +55,14 @@ def list_subscriptions(as_json: AsJson = False) -> None:
     table = Table("subscription", "events waiting", "oldest")
     for each in lags:
         table.add_row(each.subscription, str(each.waiting), f"{each.seconds:.0f} s")
-    console.print(table if lags else "nobody has consumed an event")
+    Console().print(table if lags else "nobody has consumed an event")
 
 
 @subscriptions.command()
 def forget(subscription: Annotated[str, typer.Argument(help="Its name")]) -> None:
     """Let go of one that is gone for ever: nothing is kept for it any more."""
     known = asyncio.run(_forget(subscription))
-    console.print(f"{subscription} is forgotten" if known else f"there is no {subscription}")
+    Console().print(f"{subscription} is forgotten" if known else f"there is no {subscription}")
     raise typer.Exit(0 if known else 1)
 
 

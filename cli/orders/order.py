@@ -16,7 +16,6 @@ from cli.orders.order_as_of import past
 from contracts.base import format_money
 
 app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
-console = Console()
 
 Url = Annotated[
     str | None, typer.Option("--url", envvar="SAGA_URL", help="An API; else the local stack's")
@@ -113,6 +112,7 @@ def list_orders(
     if as_json:
         typer.echo(json.dumps(page))
         return
+    console = Console()
     console.print(make_table(page["items"], console.width))
     if page["next_cursor"]:
         console.print(f"more: saga order list --cursor {page['next_cursor']}", soft_wrap=True)
@@ -227,13 +227,15 @@ def _print(order: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(order))
         return
+    console = Console()
     console.print(f"[bold]{order['id']}[/] {add_style(order['status'])} {money(order['total'])}")
     if order["reason"]:
         console.print(f"  {order['reason']['code']}: {order['reason']['detail']}")
     for item in order["items"]:
         console.print(f"  {item['quantity']} x {item['sku']} at {money(item['unit_price'])}")
     if saga := order.get("saga"):
-        table = Table("step", "kind", "state", "attempts", "error")
+        whole = [Column(name, no_wrap=True) for name in ("step", "kind", "state")]
+        table = Table(*whole, "attempts", "error")
         for step in saga["steps"]:
             columns = (step["name"], step["kind"], step["state"], str(step["attempts"]))
             table.add_row(*columns, step["error"] or "")

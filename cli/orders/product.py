@@ -11,7 +11,6 @@ from cli.client import Api
 from cli.orders.order import AsJson, Url, money, report_api_errors
 
 app = typer.Typer(help="List, show and offer products, and add stock.", no_args_is_help=True)
-console = Console()
 Sku = Annotated[str, typer.Argument(help="The product's SKU")]
 Pieces = Annotated[int, typer.Argument(min=1, max=1000, help="So many pieces")]
 
@@ -24,7 +23,7 @@ def list_products(*, as_json: AsJson = False, url: Url = None) -> None:
     if as_json:
         typer.echo(json.dumps(page))
     else:
-        console.print(make_table(page["items"]))
+        Console().print(make_table(page["items"]))
 
 
 @app.command()
@@ -66,7 +65,7 @@ def _print(product: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(product))
     else:
-        console.print(make_table([product]))
+        Console().print(make_table([product]))
 
 
 def make_table(products: list[dict[str, Any]]) -> Table:

@@ -14,8 +14,6 @@ ENDS = {"OrderConfirmed", "OrderRejected", "OrderCancelled", "OrderTimedOut", "O
 TOLD = ("step", "action", "who", "evidence", "blocked", "sku", "quantity", "code", "detail")
 PAUSE = 1.0  # seconds before it asks again
 
-console = Console()
-
 
 def watch(order_id: str | None, url: str | None, *, as_json: bool, beyond: bool) -> None:
     """Print events until the order has ended, or for ever. ApiError."""
@@ -24,7 +22,7 @@ def watch(order_id: str | None, url: str | None, *, as_json: bool, beyond: bool)
         if as_json:
             typer.echo(json.dumps(event))
         else:
-            console.print(_line(event), soft_wrap=True, highlight=False, markup=False)
+            Console().print(_line(event), soft_wrap=True, highlight=False, markup=False)
         if order_id and not beyond and event["type"] in ENDS:
             return
 

@@ -50,7 +50,10 @@ async def test_a_customer_is_shown_no_evidence_no_operator_and_no_raw_error(worl
         answers = [await world.http.get(path, headers=headers) for path in paths]
         told[who] = "".join(answer.text for answer in answers)
         events, saga = (answer.json() for answer in answers)
-        shapes[who] = [event["type"] for event in events], [step["state"] for step in saga["steps"]]
+        shapes[who] = (
+            [event["type"] for event in events["items"]],
+            [step["state"] for step in saga["steps"]],
+        )
         assert ("temporal_ui" in saga["links"]) is (who == "operator")
     for secret in (SECRET, EVIDENCE, "operator-of-the-tests"):
         assert secret in told["operator"]

@@ -1,9 +1,13 @@
 """Programs and commands load what they need: what is slow to load, only those that use it."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import cli
 
 SLOW = {
     "asyncpg",
@@ -63,3 +67,12 @@ def test_the_engines_public_names_are_loaded_when_they_are_asked_for() -> None:
     asked = "import saga, sys; assert 'saga.public' not in sys.modules; print(saga.Saga.__name__)"
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert ran.stdout == "Saga\n"
+
+
+def test_no_command_measures_the_terminal_while_it_is_loaded() -> None:
+    """A console of Rich keeps the width that it had when it was made."""
+    for path in Path(cli.__file__).parent.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            calls = ast.walk(node) if isinstance(node, ast.Assign) else ()
+            made = {ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)}
+            assert "Console" not in made, path

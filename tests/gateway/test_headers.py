@@ -17,7 +17,7 @@ IDENTITY = (
     *("X-Auth-Request-User", "X-Authenticated-Userid", "X-User-Id", "X-Userinfo", "X-Remote-User"),
     *("Remote-User", "X-Customer-Id", "X-Client-IP", "True-Client-IP", "X-Consumer-Username"),
     *("X-Gateway-Caller", "X-Gateway-Issuer", "X-Jwt-Payload", "X-Original-URL", "X-Rewrite-URL"),
-    *("X-HTTP-Method-Override", "X-Envoy-Original-Path", "X-Envoy-Retry-On", "Baggage"),
+    *("X-HTTP-Method-Override", "X-Envoy-Original-Path", "X-Envoy-Retry-On"),
     *("X-Envoy-Upstream-Rq-Timeout-Ms", "X-Envoy-Internal", "X-Envoy-Decorator-Operation"),
 )
 HOP_BY_HOP = {
