@@ -88,12 +88,13 @@ class Run:
         controller.handle = await self._start(case)
         operator = asyncio.create_task(operate(state))
         try:
-            found = await self._end_and_judge(case, "at the end")
+            self._ended = await self._await_ending()
+            late = bool(state.bodies)  # some may land while it is judged, between two questions
+            found = await self._judge_as(case, "at the end")
             self._note_lost_tasks(case)
-            if state.bodies:
+            if late or state.bodies:
                 await state.wait_until_landed()
-                landed = await self._judge(case, self._ended)
-                found += [f"when all has landed: {violation}" for violation in landed]
+                found += await self._judge_as(case, "when all has landed")
             for fault in state.schedule.faults:
                 found += await self._after(case, fault)
             if controller.judges_at_last:
@@ -116,8 +117,7 @@ class Run:
             case = replace(case, argument=stretch(case.argument))
         return case
 
-    async def _end_and_judge(self, case: Case, when: str) -> list[str]:
-        self._ended = await self._await_ending()
+    async def _judge_as(self, case: Case, when: str) -> list[str]:
         return [f"{when}: {violation}" for violation in await self._judge(case, self._ended)]
 
     def _note_lost_tasks(self, case: Case) -> None:
@@ -200,9 +200,10 @@ class Run:
                 self._environment.client, controller.handle, fault.point.activity
             )
             state.fire(fault)
-            return await self._end_and_judge(case, "after the reset")
+            self._ended = await self._await_ending()
+            return await self._judge_as(case, "after the reset")
         if again := await controller.strike_after(fault):
-            return [f"{again}: {violation}" for violation in await self._judge(case, self._ended)]
+            return await self._judge_as(case, again)
         return []
 
 
