@@ -85,6 +85,8 @@ class Run:
         environment.injector.states[case.workflow_id] = state
         controller = self._subject.extension.controller(environment, self._subject, case, state)
         state.controller = controller
+        # A fault may strike before the start is answered.
+        controller.handle = environment.client.get_workflow_handle(case.workflow_id)
         controller.handle = await self._start(case)
         operator = asyncio.create_task(operate(state))
         try:
