@@ -26,8 +26,7 @@ WRITE = text("CREATE TEMPORARY TABLE IF NOT EXISTS written (number int)")
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is waited for in seconds elsewhere; never short for a server that is well."""
-    monkeypatch.setattr(primary, "CONNECT_TIMEOUT", 1.0)
-    monkeypatch.setattr(primary, "COMMAND_TIMEOUT", 1.0)
+    monkeypatch.setattr(primary, "COMMAND_TIMEOUT", 3.0)
     monkeypatch.setattr(notify, "HEARTBEAT", 0.1)
 
 
