@@ -6,7 +6,9 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from contracts.names import ORDER_EVENTS
+from contracts.webhooks import WebhookService
 from infrastructure.postgres.notify import NotificationListener
+from services.event.wiring import open_webhooks
 from tests.support.browser import Visit, launch_browser, visit
 from tests.support.wire import serve
 from tests.support.world import World, api_app
@@ -17,6 +19,14 @@ async def browser() -> AsyncIterator[Browser]:
     """Chromium."""
     async with launch_browser() as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module")
+async def hooks(world: World) -> AsyncIterator[WebhookService]:
+    """The world's webhooks."""
+    async with open_webhooks(world.databases.event_database_url) as found:
+        assert found is not None
+        yield found
 
 
 @pytest_asyncio.fixture(scope="module")

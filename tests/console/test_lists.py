@@ -13,17 +13,9 @@ from console.settings import Settings
 from contracts.inventory import Product
 from contracts.orders import OrderFilter
 from contracts.webhooks import WebhookService
-from services.event.wiring import open_webhooks
 from tests.console.test_sign_in import HERE, form_key, opened, sign_in, token
 from tests.support.waiting import until
 from tests.support.world import World, api_app
-
-
-@pytest_asyncio.fixture(scope="module")
-async def hooks(world: World) -> AsyncIterator[WebhookService]:
-    async with open_webhooks(world.databases.event_database_url) as found:
-        assert found is not None
-        yield found
 
 
 @pytest_asyncio.fixture(scope="module")

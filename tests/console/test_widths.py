@@ -8,7 +8,6 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from contracts.webhooks import WebhookService
-from services.event.wiring import open_webhooks
 from tests.console.cut_content import find_cut_content
 from tests.console.test_pages import serious
 from tests.support.browser import visit
@@ -18,13 +17,6 @@ from tests.workflows.test_blocked import blocked_refund
 
 pytestmark = pytest.mark.console
 WIDTHS = (1280, 390)
-
-
-@pytest_asyncio.fixture(scope="module")
-async def hooks(world: World) -> AsyncIterator[WebhookService]:
-    async with open_webhooks(world.databases.event_database_url) as found:
-        assert found is not None
-        yield found
 
 
 @pytest_asyncio.fixture(scope="module")
