@@ -166,3 +166,19 @@ def test_one_path_may_be_asked_for_and_all_are_else() -> None:
     assert campaign.select(every, VerifyOptions()) == every
     for schedule in every:
         assert campaign.select(every, VerifyOptions(path=schedule.path)) == [schedule]
+
+
+async def test_a_run_that_knows_of_a_cancel_is_not_held_until_a_second_one_comes(
+    verified: OrderWorld,
+) -> None:
+    """Temporal tells a run of one cancel only, however often it is asked."""
+    schedule = Schedule(
+        (
+            Fault(InjectionPoint("refund_payment", "payment.give_back"), Kind.CANCEL_BEFORE),
+            Fault(InjectionPoint("restock", "inventory.restock"), Kind.TASK_LOST_CANCEL),
+        ),
+        path=ExecutionPath.STRETCH,
+    )
+    (result,) = await campaign.verify(verified, RETURN_ORDER, [schedule])
+    assert not result.violations, result.diary
+    assert not result.unreached

@@ -36,6 +36,7 @@ class LostTasks:
         self.count: Counter[str] = Counter()
         self._lost: set[Decision] = set()
         self._to_lose: dict[str, tuple[CancelSource | None, int]] = {}
+        self._cancelled: set[str] = set()  # runs that know of a cancel by Temporal
 
     def lose_until(self, workflow_id: str, until: CancelSource | None, number: int = 1) -> None:
         """Lose this workflow's next task; or all, until one knows of so many such cancels."""
@@ -54,17 +55,23 @@ class LostTasks:
         Replayed decisions are known to the server; queries and evictions decide nothing.
         """
         names = [str(job.WhichOneof("variant")) for job in activation.jobs]
+        if CANCEL_JOBS[CancelSource.TEMPORAL] in names:
+            self._cancelled.add(activation.run_id)
         if activation.is_replaying or IDLE.issuperset(names):
             return False
-        lost = self._strikes(workflow_id, names) or (every and self._first(activation, scheduled))
+        lost = self._strikes(workflow_id, activation.run_id, names) or (
+            every and self._first(activation, scheduled)
+        )
         self.count[workflow_id] += lost
         return lost
 
-    def _strikes(self, workflow_id: str, names: Sequence[str]) -> bool:
+    def _strikes(self, workflow_id: str, run_id: str, names: Sequence[str]) -> bool:
         if workflow_id not in self._to_lose:
             return False
         until, number = self._to_lose[workflow_id]
         comes = until is not None and names.count(CANCEL_JOBS[until]) >= number
+        if until is CancelSource.TEMPORAL and run_id in self._cancelled and not comes:
+            until = None  # Temporal cancels a run once: no second one will come
         if until is None or comes:
             del self._to_lose[workflow_id]
         return not comes
