@@ -2,12 +2,14 @@
 
 from typing import Generic, TypeVar
 
+from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas import OrderEventOut, OrderOut, ServiceRecord
 from api.temporal.saga_listing import SagaFound
 from contracts.event_records import RecordedEvent
 from contracts.inventory import Product
+from contracts.users import Account
 from contracts.webhooks import Delivery, Webhook
 
 Item = TypeVar("Item")
@@ -49,9 +51,20 @@ class ProductList(ItemList[Product]):
     """All products, by SKU."""
 
 
+class AccountList(ItemList[Account]):
+    """A page of accounts, newest first, and of no personal data."""
+
+
 class WebhookList(ItemList[Webhook]):
     """The newest webhooks, newest first."""
 
 
 class DeliveryList(ItemList[Delivery]):
     """The newest deliveries, as many as were asked for."""
+
+
+def link_next_page(request: Request, response: Response, cursor: str | None) -> None:
+    """Have the header Link lead to the page behind this one, if there is one."""
+    if cursor is not None:
+        further = request.url.include_query_params(cursor=cursor)
+        response.headers["Link"] = f'<{further.path}?{further.query}>; rel="next"'

@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.dependencies import Backend, backend
 from api.http.openapi import errors
-from api.lists import ProductList
+from api.http.openapi_responses import LISTED
+from api.http.query_parameters import IN_DIGITS
+from api.lists import AccountList, ProductList, link_next_page
 from api.routes.orders import find_order
 from api.schemas import AddStockBody, NewProductBody, NewUserBody
 from api.security.authentication import Me
@@ -26,6 +28,23 @@ async def create_user(body: NewUserBody, deps: Deps, response: Response) -> User
     user = await deps.services.users.create(body)
     response.headers["Location"] = f"/v1/users/{user.id}"
     return user
+
+
+@router.get("/users", tags=["users"], responses=LISTED | errors(422))
+async def list_users(
+    deps: Deps,
+    request: Request,
+    response: Response,
+    limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 20,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+) -> AccountList:
+    """Accounts, newest first, without names and addresses: those are in `GET /v1/users/{user_id}`.
+
+    The header Link leads to the next page, if there is one.
+    """
+    page = await deps.services.users.list_accounts(limit=limit, cursor=cursor)
+    link_next_page(request, response, page.next_cursor)
+    return AccountList(items=list(page.items), next_cursor=page.next_cursor)
 
 
 @router.get("/users/{user_id}", tags=["users"], responses=errors(404))

@@ -13,7 +13,7 @@ from api.http.openapi_responses import LISTED, NOT_MODIFIED, PLACED
 from api.http.prefer import preferred_wait, wait_for
 from api.http.problem_details import RETRY_AFTER, Problem
 from api.http.query_parameters import IN_DIGITS
-from api.lists import OrderList
+from api.lists import OrderList, link_next_page
 from api.schemas import CancelBody, OrderOut, PlaceOrderBody
 from api.security.authentication import Caller, Me, Scope, insufficient_scope
 from api.security.authorization import AuthorizedRoute, RequiredScope
@@ -111,9 +111,7 @@ async def list_orders(
         created_to=created_to,
     )
     page = await deps.services.orders.page(only, limit=limit, cursor=cursor)
-    if page.next_cursor is not None:
-        further = request.url.include_query_params(cursor=page.next_cursor)
-        response.headers["Link"] = f'<{further.path}?{further.query}>; rel="next"'
+    link_next_page(request, response, page.next_cursor)
     items = [OrderOut.of(order_for(me, order)) for order in page.items]
     return OrderList(items=items, next_cursor=page.next_cursor)
 

@@ -55,6 +55,7 @@ ROUTE_SCOPES = {
     # machines of ours
     "POST /v1/users": RequiredScope.SERVICE,
     # people who run it
+    "GET /v1/users": RequiredScope.OPERATOR,
     "POST /v1/users/{user_id}/deactivate": RequiredScope.OPERATOR,
     "POST /v1/users/{user_id}/erase": RequiredScope.OPERATOR,
     "POST /v1/products": RequiredScope.OPERATOR,

@@ -1,13 +1,16 @@
-"""`saga user add|show|deactivate|erase`: what operators do with accounts, by the REST API."""
+"""`saga user list|show|add|deactivate|erase`: what operators do with accounts, by the REST API."""
 
 import json
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
+from cli.output import keep_whole, make_compact_table
 
 UserId = Annotated[str, typer.Argument(help="usr_…")]
 app = typer.Typer(help="Customers' accounts.", no_args_is_help=True)
@@ -16,6 +19,35 @@ app = typer.Typer(help="Customers' accounts.", no_args_is_help=True)
 @app.callback()
 def group() -> None:
     """Customers' accounts."""
+
+
+@app.command("list")
+def list_users(
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100)] = 20,
+    cursor: Annotated[str | None, typer.Option("--cursor", help="From the last page")] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """List accounts, newest first. Who one is shows in `saga user show` alone."""
+    with report_errors():
+        page = Api.at(url).get("/v1/users", limit=limit, cursor=cursor)
+    if as_json:
+        typer.echo(json.dumps(page))
+        return
+    console = Console()
+    console.print(make_table(page["items"]) if page["items"] else "there is no account")
+    if page["next_cursor"]:
+        console.print(f"more: saga user list --cursor {page['next_cursor']}", soft_wrap=True)
+
+
+def make_table(accounts: list[dict[str, Any]]) -> Table:
+    """A line an account."""
+    table = make_compact_table(*keep_whole("account", "state", "opened"))
+    for account in accounts:
+        opened = account["created_at"][:19].replace("T", " ")
+        table.add_row(account["id"], _name_state(account), opened)
+    return table
 
 
 @app.command()
@@ -69,6 +101,9 @@ def _print(user: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(user))
         return
-    state = "erased" if user["erased"] else "active" if user["active"] else "closed"
     who = "" if user["erased"] else f": {user['name']}, {user['email']}"
-    typer.echo(f"{user['id']} is {state}{who}; opened at {user['created_at']}")
+    typer.echo(f"{user['id']} is {_name_state(user)}{who}; opened at {user['created_at']}")
+
+
+def _name_state(account: dict[str, Any]) -> str:
+    return "erased" if account["erased"] else "active" if account["active"] else "closed"

@@ -65,6 +65,7 @@ POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver
                                                401  202/404/404 404/202/404 202/202/404 202/202/404
 GET  /v1/products                              401  200         200         200         200
 GET  /v1/products/{sku}                        401  200/200/404 200/200/404 200/200/404 200/200/404
+GET  /v1/users                                 401  403         403         403         200
 POST /v1/users                                 401  403         403         201         201
 POST /v1/users/{user_id}/deactivate            401  403         403         403         200/200/404
 POST /v1/users/{user_id}/erase                 401  403         403         403         200/200/404

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import httpx2
@@ -72,6 +73,19 @@ async def test_list_finds_the_customers_orders(stack: Stack, seeded: dict[str, s
     page = json.loads(stack.saga(*listing, "--status", "confirmed", "--json").stdout)
     assert order["id"] in {item["id"] for item in page["items"]}
     assert order["id"] in stack.saga(*listing).stdout
+
+
+async def test_accounts_are_listed_page_by_page_and_without_who_they_are(stack: Stack) -> None:
+    ada, bob = (
+        json.loads(stack.saga("user", "add", name, f"{name}@example.com", "--json").stdout)["id"]
+        for name in ("Ada", "Bob")
+    )
+    stack.saga("user", "deactivate", bob)
+    newest = stack.saga("user", "list", "--limit", "1").stdout
+    assert (bob in newest, ada in newest, "closed" in newest) == (True, False, True)
+    (line,) = re.findall("^more: saga (user list --cursor .+)$", newest, re.MULTILINE)
+    before = stack.saga(*line.split(), "--limit", "1").stdout
+    assert (ada in before, "active" in before, "Ada" in before) == (True, True, False)
 
 
 async def test_cancel_in_flight(stack: Stack, seeded: dict[str, str]) -> None:
