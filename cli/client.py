@@ -18,6 +18,7 @@ from cli.exit_codes import exit_code_of
 from infrastructure.security.jwks import is_loopback
 from local_stack.secrets import signing_keys
 from local_stack.state import state_file
+from local_stack.state.running_stacks import describe_others, describe_owner
 from local_stack.state_dir import StateDir, find_state_dir
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -125,7 +126,7 @@ class Api:
             with self._http.sse(path, headers=headers, timeout=SILENCE) as source:
                 if source.response.is_error:
                     source.response.read()
-                    raise _error(source.response)
+                    raise self._error(source.response)
                 yield from source
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
@@ -139,28 +140,34 @@ class Api:
             raise ApiError(0, "unfit_text", f"what was given cannot be sent: {error}") from error
         if answer.is_success:
             return answer.json()
-        raise _error(answer)
+        raise self._error(answer)
 
     def _unreachable(self, error: httpx2.HTTPError) -> ApiError:
         detail = f"no answer from {self.url} ({error}); is `saga up` running?"
+        if self.url == DEFAULT_URL:
+            detail += describe_others(STATE_DIR)
         return ApiError(0, "unreachable", detail)
 
+    def _error(self, answer: httpx2.Response) -> ApiError:
+        """What the answer says is wrong."""
+        try:
+            problem = answer.json()
+        except ValueError:
+            return ApiError(answer.status_code, "unexpected_answer", answer.text[:200])
+        faults = [
+            f"{fault.get('pointer') or fault.get('parameter')}: {fault['detail']}"
+            for fault in problem.get("errors", [])
+        ]
+        hints = [self._find_issuer()] if answer.status_code == 401 else []
+        detail = "; ".join([problem["detail"], *faults, *hints])
+        return ApiError(
+            answer.status_code, problem["code"], detail, answer.headers.get("Last-Event-ID")
+        )
 
-def _error(answer: httpx2.Response) -> ApiError:
-    """What the answer says is wrong."""
-    try:
-        problem = answer.json()
-    except ValueError:
-        return ApiError(answer.status_code, "unexpected_answer", answer.text[:200])
-    faults = [
-        f"{fault.get('pointer') or fault.get('parameter')}: {fault['detail']}"
-        for fault in problem.get("errors", [])
-    ]
-    hints = ["set SAGA_TOKEN to a token of its issuer"] if answer.status_code == 401 else []
-    detail = "; ".join([problem["detail"], *faults, *hints])
-    return ApiError(
-        answer.status_code, problem["code"], detail, answer.headers.get("Last-Event-ID")
-    )
+    def _find_issuer(self) -> str:
+        """What to do where a token is refused: it may be of another folder's stack."""
+        owner = describe_owner(self.url, STATE_DIR)
+        return owner or "set SAGA_TOKEN to a token of its issuer"
 
 
 def fail(error: ApiError) -> typer.Exit:

@@ -43,6 +43,7 @@ from local_stack.errors import StackError, StartFailed
 from local_stack.options import ExternalServices, Options, Ports, Topology, parse_scale
 from local_stack.programs import Programs
 from local_stack.reporter import LastingConsole, Reporter
+from local_stack.state.running_stacks import describe_others
 from local_stack.state_dir import find_state_dir
 
 app = typer.Typer(
@@ -150,7 +151,10 @@ def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(found, indent=2))
     else:
         console = Console()
-        console.print(f"the stack is [bold]{found['state']}[/]")
+        here = ": none runs here" if found["state"] == "down" else ""
+        console.print(f"the stack is [bold]{found['state']}[/]{here}")
+        if others := describe_others(state_dir):
+            typer.echo(others.strip())
         Reporter(console).table(found["urls"])
         if found["children"]:
             console.print(stack_status.children_table(found))

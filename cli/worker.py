@@ -8,9 +8,9 @@ import typer
 
 from cli.client import STATE_DIR
 from local_stack.environment import VERSION
-from local_stack.errors import StackError
 from local_stack.programs import Programs
 from local_stack.state import state_file
+from local_stack.state.running_stacks import missing_stack
 from local_stack.state_dir import find_state_dir
 
 
@@ -24,7 +24,7 @@ def worker(
     """Run a worker of this folder's code beside the stack, until Ctrl-C."""
     stack = state_file.running(find_state_dir(state_dir))
     if stack is None:
-        raise StackError("no stack runs from this folder: `saga up` starts one")
+        raise missing_stack(state_dir, "`saga up` starts one")
     env = {**os.environ, **stack.environment}
     if build_id:
         env[VERSION[1]] = build_id

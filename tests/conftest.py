@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 from collections.abc import AsyncIterator, Generator
 
 import pytest
@@ -39,6 +40,13 @@ async def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Asy
     databases = await server.databases()
     async with running_world(tmp_path_factory.mktemp("world"), databases) as running:
         yield running
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Stacks of tests are noted in a folder of their own, not in that of the user."""
+    notes = tempfile.TemporaryDirectory(prefix="notes-")
+    config.add_cleanup(notes.cleanup)
+    os.environ["XDG_STATE_HOME"] = notes.name
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,6 +18,7 @@ from infrastructure.temporal import client as temporal
 from local_stack.errors import StackError
 from local_stack.options import database_variable
 from local_stack.state import state_file
+from local_stack.state.running_stacks import missing_stack
 from local_stack.state.state_file import StackState
 from local_stack.state_dir import find_state_dir
 
@@ -79,7 +80,7 @@ class PracticeStack:
         state_dir = find_state_dir(given)
         state = state_file.running(state_dir)
         if state is None:
-            raise StackError("no stack runs from this folder: `saga up` starts one")
+            raise missing_stack(given, "`saga up` starts one")
         return cls(state, state_dir)
 
     def close(self) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.names import SERVICES
-from local_stack.errors import StackError
 from local_stack.state import state_file
+from local_stack.state.running_stacks import missing_stack
 from local_stack.state_dir import find_state_dir
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def service_databases(state_dir: Path = STATE_DIR) -> dict[str, str]:
     names = {service: f"{service.upper()}_DATABASE_URL" for service in SERVICES}
     urls = {each: with_driver(known[name]) for each, name in names.items() if known.get(name)}
     if not urls:
-        raise StackError("no stack runs from this folder; set ORDER_DATABASE_URL and the others")
+        raise missing_stack(state_dir, "set ORDER_DATABASE_URL and the others")
     return urls
 
 
@@ -52,5 +52,5 @@ def _read_environment(state_dir: Path) -> dict[str, str]:
 def _value(name: str, state_dir: Path) -> str:
     found = _read_environment(state_dir).get(name)
     if not found:
-        raise StackError(f"no stack runs from this folder; set {name}")
+        raise missing_stack(state_dir, f"set {name}")
     return found

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 import typer
 
-from cli.client import ApiError, fail
+from cli.client import STATE_DIR, ApiError, fail
 from infrastructure.security.key_ring import EncryptionError
+from local_stack.state.running_stacks import describe_others
 
 
 class NoHistory(Exception):
@@ -31,7 +32,8 @@ def report_errors() -> Iterator[None]:
     except EncryptionError as error:
         raise _fail(f"{error}; see docs/encryption.md") from error
     except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
-        raise _fail(f"Temporal: {error}; set TEMPORAL_ADDRESS") from error
+        others = describe_others(STATE_DIR)
+        raise _fail(f"Temporal: {error}; set TEMPORAL_ADDRESS{others}") from error
     except Exception as error:
         from temporalio.service import RPCError  # noqa: PLC0415 - heavy
 

@@ -7,7 +7,7 @@ import psutil
 
 from local_stack import orphans
 from local_stack.errors import StackError
-from local_stack.state import lock
+from local_stack.state import lock, running_stacks
 from local_stack.state_dir import StateDir
 from local_stack.supervision.readiness import wait_blocking
 
@@ -22,12 +22,16 @@ def down(state_dir: Path) -> str:
         _stop_supervisor(layout)
         return "stopped"
     if not layout.lock.exists():
-        return "no stack is running"
+        return _report_none(state_dir)
     with lock.try_acquire(layout.lock) as mine:
         ended = orphans.clear(state_dir) if mine else []
     if ended:
-        return f"no stack is running; ended what a killed one left: {', '.join(ended)}"
-    return "no stack is running"
+        return f"no stack runs here; ended what a killed one left: {', '.join(ended)}"
+    return _report_none(state_dir)
+
+
+def _report_none(state_dir: Path) -> str:
+    return f"no stack runs here{running_stacks.describe_others(state_dir)}"
 
 
 def _stop_supervisor(layout: StateDir) -> None:

@@ -6,21 +6,25 @@ from typing import Any
 
 from rich.table import Table
 
-from local_stack.state import state_file
+from local_stack.state import running_stacks, state_file
 from local_stack.state.state_file import ChildRecord, StackState
 from local_stack.supervision.child_runner import ChildState
 
 
 def status(state_dir: Path) -> dict[str, Any]:
-    """Ready for JSON. `up` is true only when all children run."""
+    """Ready for JSON. `up` is true only when all children run; `elsewhere` has other stacks."""
     stack = state_file.running(state_dir)
+    others = running_stacks.find_others(state_dir)
+    elsewhere = [{"state_dir": str(place), "urls": other.urls} for place, other in others]
     if stack is None:
-        return {"up": False, "state": "down", "urls": {}, "children": []}
+        found = {"up": False, "state": "down", "urls": {}, "children": []}
+        return found | {"elsewhere": elsewhere}
     return {
         "up": stack.healthy,
         "state": _summarize(stack),
         "urls": stack.urls,
         "children": [_describe_child(child) for child in stack.children],
+        "elsewhere": elsewhere,
     }
 
 

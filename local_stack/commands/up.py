@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local_stack import orphans, ports
+from local_stack.errors import PortsTaken
 from local_stack.lifecycle import Session
 from local_stack.options import ExternalServices, Options, wanted_ports
 from local_stack.plan import Plan, make_plan
 from local_stack.programs import Programs
 from local_stack.reporter import Reporter
 from local_stack.secrets import payload_keys
-from local_stack.state import lock, state_file
+from local_stack.state import lock, running_stacks, state_file
 from local_stack.state.state_file import Phase
 from local_stack.state_dir import StateDir
 
@@ -32,9 +33,20 @@ def up(options: Options, environ: Mapping[str, str], reporter: Reporter, program
             return _report_already_up(options.state_dir, reporter)
         for name in orphans.clear(options.state_dir):
             reporter.say(f"ended {name}, which a killed `saga up` had left running")
-        ports.demand(wanted_ports(options, given))
+        _demand_ports(options, given)
         plan = make_plan(options, given, environ, programs)
-        return asyncio.run(_run(options, plan, layout, reporter))
+        with running_stacks.note(options.state_dir):
+            return asyncio.run(_run(options, plan, layout, reporter))
+
+
+def _demand_ports(options: Options, given: ExternalServices) -> None:
+    """PortsTaken, which names our other stacks too: they hold most ports that are wanted."""
+    try:
+        ports.demand(wanted_ports(options, given))
+    except PortsTaken as error:
+        if others := running_stacks.describe_others(options.state_dir):
+            others += "\nOr move all ports of this one: --port-offset 1000"
+        raise PortsTaken(f"{error}{others}") from None
 
 
 async def _run(options: Options, plan: Plan, layout: StateDir, reporter: Reporter) -> int:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -172,6 +174,20 @@ async def test_a_token_of_another_issuer_is_told_so(stack: Stack) -> None:
     assert done.returncode == ExitCode.REFUSED
     assert "invalid_token" in done.stderr
     assert "SAGA_TOKEN" in done.stderr
+
+
+async def test_a_folder_that_has_no_token_is_told_whose_stack_it_is(
+    stack: Stack, tmp_path: Path
+) -> None:
+    done = subprocess.run(  # noqa: ASYNC221 - nothing else happens meanwhile
+        [SAGA, "order", "list", "--url", stack.api],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.REFUSED
+    assert f"cd {stack.state_dir.parent}" in done.stderr
 
 
 async def test_errors_name_the_field(stack: Stack, seeded: dict[str, str]) -> None:

@@ -69,6 +69,24 @@ def test_taken_port_is_named_with_its_holder_and_flag(stack: Stack, tmp_path: Pa
         assert f"--{name}-port" in said
     assert f"process {found.pids['api']} ({sys.executable}" in said
     assert not (other.state_dir / "logs").exists(), "something was started"
+    assert f"cd {stack.state_dir.parent}" in said
+    assert "--port-offset" in said
+
+
+def test_another_folder_is_told_where_a_stack_runs(stack: Stack, tmp_path: Path) -> None:
+    other = Stack(tmp_path)
+    status = other.saga("status")
+    assert status.returncode == 3
+    assert "none runs here" in status.stdout
+    api = f"http://127.0.0.1:{stack.ports['api']}"
+    line = f"a stack runs for {stack.state_dir.parent}, with its API at {api}"
+    assert line in status.stdout
+    places = [
+        row["state_dir"] for row in json.loads(other.saga("status", "--json").stdout)["elsewhere"]
+    ]
+    assert str(stack.state_dir) in places
+    assert line in other.saga("down").stdout
+    assert line not in stack.saga("status").stdout
 
 
 @pytest.mark.parametrize("name", CHILDREN)
