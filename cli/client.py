@@ -36,14 +36,16 @@ def api_url(given: str | None, state_dir: Path = STATE_DIR) -> str:
     return stack.urls["api"] if stack else DEFAULT_URL
 
 
-def api_token(url: str, state_dir: Path, environ: Mapping[str, str]) -> str | None:
+def api_token(
+    url: str, state_dir: Path, environ: Mapping[str, str], lifetime: timedelta = LIFETIME
+) -> str | None:
     """SAGA_TOKEN; else an operator's of the local stack, which is never sent to another machine."""
     if given := environ.get("SAGA_TOKEN"):
         return given
     layout = StateDir(find_state_dir(state_dir))
     if not is_loopback(urlsplit(url).hostname) or not layout.signing_key.exists():
         return None
-    return signing_keys.operators_token(signing_keys.load(layout), LIFETIME)
+    return signing_keys.operators_token(signing_keys.load(layout), lifetime)
 
 
 class ApiError(Exception):
@@ -69,14 +71,20 @@ class Api:
 
     @classmethod
     def at(
-        cls, given: str | None, state_dir: Path = STATE_DIR, *, patience: float = PATIENCE
+        cls,
+        given: str | None,
+        state_dir: Path = STATE_DIR,
+        *,
+        patience: float = PATIENCE,
+        lifetime: timedelta = LIFETIME,
     ) -> "Api":
         """The API at this URL, or the local one, called by whoever `api_token` says.
 
-        `patience`: seconds for an answer.
+        `patience`: seconds for an answer. `lifetime`: of a token that is made here.
         """
         url = api_url(given, state_dir)
-        return cls(url, api_token(url, state_dir, os.environ), patience=patience)
+        token = api_token(url, state_dir, os.environ, lifetime)
+        return cls(url, token, patience=patience)
 
     def close(self) -> None:
         """Let go of its connections."""

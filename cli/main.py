@@ -27,6 +27,7 @@ from cli.operate.user import app as user
 from cli.orders import order, product
 from cli.output import mark
 from cli.record_histories import record
+from cli.security.console import open_console
 from cli.security.keys import app as keys
 from cli.security.secrets import command as make_secrets
 from cli.security.token import token
@@ -189,6 +190,7 @@ app.add_typer(order.app, name="order", rich_help_panel=ORDERS)
 app.add_typer(product.app, name="product", rich_help_panel=ORDERS)
 app.add_typer(user, name="user", rich_help_panel=ORDERS)
 install(app, OPERATE)
+app.command("console", rich_help_panel=OPERATE)(open_console)
 app.command(rich_help_panel=OPERATE)(trace)
 app.command(rich_help_panel=OPERATE)(services)
 app.add_typer(events, name="events", rich_help_panel=OPERATE)

@@ -26,6 +26,7 @@ from console.templating import HERE
 
 PAGES = (
     sign_in.router,
+    sign_in.links_router,
     orders.router,
     order.router,
     demo_orders.router,

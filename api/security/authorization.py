@@ -68,6 +68,7 @@ ROUTE_SCOPES = {
     "GET /v1/sagas/{saga_id}/records": RequiredScope.OPERATOR,
     "POST /v1/sagas/{saga_id}/steps/{step}/resolve": RequiredScope.OPERATOR,
     # the console: operators too, signed in by a cookie instead of a header
+    "POST /console/sign-in/links": RequiredScope.OPERATOR,  # by the header: for `saga console`
     **{
         f"{method} /console{path}": RequiredScope.OPERATOR
         for method, path in (
@@ -105,6 +106,7 @@ ROUTE_SCOPES = {
     "GET /": RequiredScope.NOTHING,  # leads browsers to the console
     "GET /console/sign-in": RequiredScope.NOTHING,
     "POST /console/sign-in": RequiredScope.NOTHING,
+    "POST /console/sign-in/link": RequiredScope.NOTHING,
     "MOUNT /console/assets": RequiredScope.NOTHING,
     "GET /health/live": RequiredScope.NOTHING,
     "GET /health/ready": RequiredScope.NOTHING,

@@ -1,4 +1,4 @@
-"""Opens the bus that the settings name, and the webhooks of the event database."""
+"""Opens the bus that the settings name; webhooks and sign-in links of the event database."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -9,6 +9,7 @@ from infrastructure.messaging.nats_bus import open_nats_bus
 from infrastructure.messaging.postgres_bus import open_postgres_bus
 from infrastructure.postgres.database import Database
 from infrastructure.settings import EventSettings
+from services.event.sign_in_links import SignInLinks
 from services.event.tables import bus
 from services.event.webhooks import Webhooks
 
@@ -29,5 +30,18 @@ async def open_webhooks(url: str | None) -> AsyncIterator[WebhookService | None]
     database = Database(url, pool_size=3)
     try:
         yield Webhooks(database)
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_sign_in_links(url: str | None) -> AsyncIterator[SignInLinks | None]:
+    """Links of this database; none without one. It connects when first needed."""
+    if url is None:
+        yield None
+        return
+    database = Database(url, pool_size=1)
+    try:
+        yield SignInLinks(database)
     finally:
         await database.close()

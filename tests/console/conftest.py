@@ -33,7 +33,13 @@ async def hooks(world: World) -> AsyncIterator[WebhookService]:
 async def console(world: World) -> AsyncIterator[str]:
     """Where an API serves its console."""
     notifications = NotificationListener(world.databases.order_database_url, ORDER_EVENTS)
-    async with serve(api_app(world.client, world.services, notifications=notifications)) as api:
+    app = api_app(
+        world.client,
+        world.services,
+        event_database_url=world.databases.event_database_url,
+        notifications=notifications,
+    )
+    async with serve(app) as api:
         yield f"http://127.0.0.1:{api.port}"
 
 

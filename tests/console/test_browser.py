@@ -2,11 +2,14 @@
 
 import re
 
+import httpx2
 import pytest
 from playwright.async_api import Browser, expect
 
+from api.security.authentication import Scope
 from tests.support.browser import Visit, visit
 from tests.support.gates import BEFORE
+from tests.support.tokens import OPERATOR, bearer
 from tests.support.world import World
 
 pytestmark = pytest.mark.console
@@ -145,3 +148,31 @@ async def test_dark_is_as_the_system_says_until_the_switch_says_otherwise(
         assert await page.evaluate(background()) == light
         await page.get_by_role("button", name="Switch to dark colours").click()
         assert await page.evaluate(background()) == dark
+
+
+async def test_a_link_signs_in_once_and_leaves_its_code_in_no_history(
+    browser: Browser, console: str
+) -> None:
+    async def create_link() -> str:
+        async with httpx2.AsyncClient(
+            base_url=console, headers=bearer(OPERATOR, Scope.OPERATOR)
+        ) as http:
+            made = (await http.post("/console/sign-in/links")).raise_for_status()
+        return f"/console/sign-in#code={made.json()['code']}"
+
+    async with visit(browser, console) as found:
+        page, link = found.page, await create_link()
+        await found.goto(link)
+        await expect(page).to_have_url(f"{console}/console")
+        await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        await page.go_back()
+        assert "#" not in page.url
+        await page.goto("about:blank")
+        await found.goto(link)
+        await expect(page.get_by_role("alert")).to_contain_text("it was used, or is older")
+        assert "#" not in page.url
+        found.forgive("401")
+        await found.goto("/console/sign-in")
+        new = await create_link()
+        await page.evaluate("link => { location.href = link }", new)
+        await expect(page).to_have_url(f"{console}/console")

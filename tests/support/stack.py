@@ -70,12 +70,14 @@ class Stack:
         token = signing_keys.operators_token(issuer, timedelta(hours=1))
         return {"Authorization": f"Bearer {token}"}
 
-    def saga(self, *arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a `saga` command in the stack's folder, with this SAGA_TOKEN."""
+    def saga(
+        self, *arguments: str, token: str = "", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a `saga` command in the stack's folder, with this SAGA_TOKEN and environment."""
         return subprocess.run(
             [str(SAGA), *arguments],
             cwd=self.state_dir.parent,
-            env={**os.environ, "SAGA_TOKEN": token},
+            env={**os.environ, "SAGA_TOKEN": token, **environment},
             capture_output=True,
             text=True,
             check=False,

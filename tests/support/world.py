@@ -268,7 +268,13 @@ async def running_world(
         own = await Client.connect(address, data_converter=converter) if separate else client
         apis = {
             fast: await stack.enter_async_context(
-                running_api(own, services, fast_path=fast, webhooks=webhooks)
+                running_api(
+                    own,
+                    services,
+                    fast_path=fast,
+                    webhooks=webhooks,
+                    event_database_url=databases.event_database_url,
+                )
             )
             for fast in (True, False)
         }
@@ -276,7 +282,12 @@ async def running_world(
 
 
 def api_app(
-    client: Client, services: Services, console: Settings | None = None, **options: Any
+    client: Client,
+    services: Services,
+    console: Settings | None = None,
+    *,
+    event_database_url: str | None = None,
+    **options: Any,
 ) -> FastAPI:
     """The API and the console over these parts; other options are `Backend.of`'s."""
 
@@ -284,7 +295,8 @@ def api_app(
     async def open_backend() -> AsyncIterator[Backend]:
         yield Backend.of(client, services, verifier(), "http://127.0.0.1:8233", **options)
 
-    return create_app(with_console(open_backend, console or Settings()), install)
+    extended = with_console(open_backend, console or Settings(), event_database_url)
+    return create_app(extended, install)
 
 
 @asynccontextmanager
