@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Annotated
 
 from pydantic import (
@@ -16,13 +15,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from contracts.money.formatting import format_money
+
 CURRENCY_PATTERN = r"^[A-Z]{3}$"
-# Decimal places of an amount, where ISO 4217 says that there are not two.
-DECIMALS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"), 0),
-    **dict.fromkeys(("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 MAX_MINOR = 10**10  # 100 lines x 1,000 pieces x this still fits a 64-bit column
 
 Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["ANVIL-1"])]
@@ -122,11 +117,6 @@ class Money(Message):
     def format(self) -> str:
         """For people, such as 1,050.00 EUR."""
         return format_money(self.minor, self.currency)
-
-
-def format_money(minor: int, currency: str) -> str:
-    """An amount for people, such as 1,050.00 EUR; a difference may be negative."""
-    return f"{Decimal(minor).scaleb(-DECIMALS.get(currency, 2)):,f} {currency}"
 
 
 class Reason(Message):

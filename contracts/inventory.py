@@ -1,12 +1,15 @@
 """The inventory service's language: products, their price and stock, and reservations."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from contracts.barrier_records import Effects, Epoch
 from contracts.base import MAX_MINOR, Message, Money, Name, Quantity, Sku
+from contracts.money.currencies import CURRENCIES
+from contracts.money.formatting import format_money
 from contracts.names import wire_name
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
@@ -18,12 +21,31 @@ class Price(Money):
     minor: int = Field(ge=1, le=MAX_MINOR, strict=True)
 
 
+def _demand_chargeable(price: Price) -> Price:
+    """Refuse what the payment provider does not take. Products of older releases may cost it."""
+    currency = CURRENCIES.get(price.currency)
+    if currency is None:
+        told = {"code": price.currency}
+        raise PydanticCustomError(
+            "unsupported_currency", "the payment provider does not take {code}", told
+        )
+    if price.minor % currency.step:
+        least = format_money(currency.step, currency.code)
+        told = {"least": least}
+        raise PydanticCustomError("not_a_multiple", "must be a multiple of {least}", told)
+    return price
+
+
 class NewProduct(Message):
     """A product to offer, with its first stock."""
 
     sku: Sku
     name: Name
-    price: Price
+    price: Annotated[
+        Price,
+        AfterValidator(_demand_chargeable),
+        Field(description="What the payment provider takes: of its currencies, and in their steps"),
+    ]
     stock: int = Field(ge=0, le=10**9, strict=True)
 
 

@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 from typing import Any
 
-from sandbox import ledger
+from sandbox import currencies, ledger
 from sandbox.errors import Fault
 from sandbox.params import Params
 from sandbox.payment_methods import Decline, behaviour
@@ -28,14 +28,16 @@ def create(tx: sqlite3.Connection, params: Params) -> Answer:
     method = params.text("payment_method")
     if method:
         behaviour(method)
+    amount, currency = _amount(params), params.require("currency").lower()
+    currencies.check(currency, amount)
     intent_id = f"pi_{secrets.token_hex(12)}"
     tx.execute(
         """INSERT INTO intents (id, amount, currency, status, payment_method, metadata)
            VALUES (?, ?, ?, ?, ?, ?)""",
         (
             intent_id,
-            _amount(params),
-            params.require("currency").lower(),
+            amount,
+            currency,
             "requires_confirmation" if method else "requires_payment_method",
             method,
             json.dumps(params.mapping("metadata")),

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 from typing import Any
 
-from sandbox import intents, ledger
+from sandbox import currencies, intents, ledger
 from sandbox.errors import Fault
 from sandbox.params import Params
 from sandbox.payment_methods import behaviour
@@ -25,6 +25,7 @@ def create(tx: sqlite3.Connection, params: Params) -> Answer:
         raise Fault.poor()
     left = intent["captured"] - intent["refunded"]
     amount = _amount(params, left, intent)
+    currencies.check(intent["currency"], amount)
     refund_id = f"re_{secrets.token_hex(12)}"
     tx.execute("UPDATE intents SET refunded = refunded + ? WHERE id = ?", (amount, intent["id"]))
     tx.execute(

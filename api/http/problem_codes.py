@@ -74,6 +74,7 @@ FieldCode = Literal[
     "invalid",
     "missing",
     "mixed_currencies",
+    "not_a_multiple",
     "not_one_of",
     "out_of_range",
     "repeated_sku",
@@ -81,6 +82,7 @@ FieldCode = Literal[
     "unknown_field",
     "unknown_sku",
     "unknown_user",
+    "unsupported_currency",
     "url_not_usable",
     "wrong_form",
     "wrong_length",
@@ -100,6 +102,9 @@ OF_VALIDATOR: dict[str, FieldCode] = {
     "greater_than_equal": "out_of_range",
     "less_than": "out_of_range",
     "less_than_equal": "out_of_range",
+    "multiple_of": "not_a_multiple",
+    "not_a_multiple": "not_a_multiple",
+    "unsupported_currency": "unsupported_currency",
 }
 OF_ENDING: dict[str, FieldCode] = {
     "_type": "wrong_type",

@@ -170,7 +170,7 @@ def _order(order_id: str, body: PlaceOrderBody, products: dict[str, Product]) ->
             raise validation_problem([error])
         total += line.unit_price * line.quantity
     if body.expected_total not in (None, total):
-        detail = f"the total is {total.minor} {total.currency} (minor units) now"
+        detail = f"the total is {total.format()} now"
         raise validation_problem([field_error("/expected_total", "total_changed", detail)])
     return CreateOrder(
         order_id=order_id,

@@ -15,6 +15,7 @@ from api.dependencies import Backend, backend
 from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from api.security.authorization import AuthorizedRoute
 from api.temporal.saga_listing import IS_OPEN
+from contracts.money.currencies import exponent_of
 from contracts.payments import Captured
 from infrastructure.telemetry.metrics import exposition, gauge
 from saga.participant import ServiceError
@@ -58,8 +59,11 @@ def _measure_money(deps: Backend, captured: Sequence[Captured]) -> None:
     money = {amount.currency: amount for amount in sum_by_currency(captured)}
     deps.currencies.update(money)
     sums = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
+    units = gauge("saga_captured_unconfirmed_amount", "The same, in units of the currency")
     ages = gauge("saga_captured_unconfirmed_seconds", "For how long some of it has been")
     for currency in deps.currencies:
         some = money.get(currency)
-        sums.set(some.minor if some else 0, {"currency": currency})
+        minor = some.minor if some else 0
+        sums.set(minor, {"currency": currency})
+        units.set(minor / 10 ** exponent_of(currency), {"currency": currency})
         ages.set(some.oldest_seconds if some else 0, {"currency": currency})

@@ -10,7 +10,7 @@ from cli.demo.run import PRICE, Demo
 from cli.demo.scenarios import Story
 from cli.orders.order import add_style
 from cli.output import mark
-from contracts.base import format_money
+from contracts.money.formatting import format_money
 
 STEPS = ("create", "validate", "reserve", "charge", "confirm", "commit")
 GLYPHS = {

@@ -8,7 +8,7 @@ from cli.drill.incident import Incident
 from cli.drill.practice_stack import COST, PRICE, QUANTITY, STOCK, PracticeStack
 from cli.operate.audit import describe_named, is_clean, run_audit
 from contracts.audits import AuditReport, AuditRequest
-from contracts.base import format_money
+from contracts.money.formatting import format_money
 from local_stack.errors import StackError
 
 KEPT = ("confirmed",)  # statuses with which an order's money and goods are where they belong

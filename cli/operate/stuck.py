@@ -12,7 +12,7 @@ from rich.markup import escape
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
-from contracts.base import format_money
+from contracts.money.formatting import format_money
 
 MOST, LATEST = 500, 86400  # sagas, and seconds, that the API takes
 PATIENCE = 60.0  # seconds: each saga is looked into

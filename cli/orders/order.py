@@ -13,7 +13,7 @@ from rich.table import Column, Table
 from cli.client import Api, ApiError, fail
 from cli.orders import watch as watching
 from cli.orders.order_as_of import past
-from contracts.base import format_money
+from contracts.money.formatting import format_money
 
 app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
 

@@ -238,3 +238,28 @@ async def test_users_and_products_are_checked_too(
 ) -> None:
     errors = problem(await world.http.post(path, json=body), 422, "validation_failed")["errors"]
     assert [error["pointer"] for error in errors] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "code"),
+    [
+        (1000, "IQD", "unsupported_currency"),
+        (1000, "XYZ", "unsupported_currency"),
+        (1005, "KWD", "not_a_multiple"),
+        (1050, "MGA", "not_a_multiple"),
+        (1050, "KWD", None),
+        (1001, "ISK", None),
+    ],
+)
+async def test_a_product_costs_what_the_payment_provider_takes(
+    world: World, minor: int, currency: str, code: str | None
+) -> None:
+    price = {"minor": minor, "currency": currency}
+    body = {"sku": f"{currency}-{minor}", "name": "x", "price": price, "stock": 1}
+    answer = await world.http.post("/v1/products", json=body)
+    if code is None:
+        assert (answer.status_code, answer.json()["price"]) == (201, price)
+        return
+    errors = problem(answer, 422, "validation_failed")["errors"]
+    assert [(error["pointer"], error["code"]) for error in errors] == [("/price", code)]
+    problem(await world.http.get(f"/v1/products/{currency}-{minor}"), 404, "unknown_sku")

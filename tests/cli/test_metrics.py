@@ -140,7 +140,9 @@ async def money_shows_while_its_order_is_not_confirmed(stack: Stack, api: str) -
         order_id = await placed(http, "pm_sandbox_refund_refused")
 
         async def shows(minor: float) -> bool:
-            return value(await scraped(api), name, currency="EUR") == minor
+            found = await scraped(api)
+            units = value(found, "saga_captured_unconfirmed_amount", currency="EUR")
+            return value(found, name, currency="EUR") == minor == round(units * 100)
 
         await until(lambda: shows(before + 700), within=30)
         await until(lambda: shows(before), within=30)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from contracts.base import Money, format_money
+from contracts.base import Money
+from contracts.money.formatting import format_money
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,9 @@ from contracts.base import Money, format_money
         (0, "EUR", "0.00 EUR"),
         (1050, "JPY", "1,050 JPY"),
         (1050, "KWD", "1.050 KWD"),
+        (1050, "ISK", "1,050 ISK"),
+        (1050, "MGA", "10.50 MGA"),
+        (1050, "IQD", "1.050 IQD"),
         (10**15, "EUR", "10,000,000,000,000.00 EUR"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import stripe
 
 from contracts.base import Money, Reason
+from services.payment.provider.amounts import from_provider
 
 UNDONE = {"failed", "canceled"}  # of a refund: the money did not go back
 
@@ -26,7 +27,8 @@ class IntentStatus(StrEnum):
 class Intent(NamedTuple):
     """What the provider says of an intent; `decline` is why its last confirmation failed.
 
-    `given_back`: in minor units, what of its capture was refunded, as far as the answer tells.
+    `given_back`: what of its capture was refunded, in minor units of ours, as far as the answer
+    tells.
     """
 
     id: str
@@ -36,7 +38,7 @@ class Intent(NamedTuple):
 
 
 class Refund(NamedTuple):
-    """A refund, in minor units. One that `stands` is done, or under way."""
+    """A refund, in minor units of ours. One that `stands` is done, or under way."""
 
     id: str
     minor: int
@@ -60,7 +62,8 @@ def intent_of(intent: stripe.PaymentIntent) -> Intent:
     """An intent as the provider tells of it."""
     status = IntentStatus(intent.status)
     charge = intent.latest_charge
-    given_back = charge.amount_refunded if isinstance(charge, stripe.Charge) else 0
+    refunded = charge.amount_refunded if isinstance(charge, stripe.Charge) else 0
+    given_back = from_provider(refunded, intent.currency).minor
     failure = getattr(intent, "last_payment_error", None)
     if failure is None:
         return Intent(intent.id, status, None, given_back)
@@ -72,7 +75,8 @@ def intent_of(intent: stripe.PaymentIntent) -> Intent:
 def refund_of(refund: stripe.Refund) -> Refund:
     """A refund as the provider tells of it."""
     made_at = datetime.fromtimestamp(refund.created, UTC)
-    return Refund(refund.id, refund.amount, refund.status not in UNDONE, made_at)
+    minor = from_provider(refund.amount, refund.currency).minor
+    return Refund(refund.id, minor, refund.status not in UNDONE, made_at)
 
 
 def balance_of(charge: object, metadata: stripe.StripeObject | None) -> Balance | None:
@@ -83,15 +87,15 @@ def balance_of(charge: object, metadata: stripe.StripeObject | None) -> Balance 
     intent = charge.payment_intent
     if not {"order_id", "saga_id"} <= about.keys() or intent is None:
         return None
-    currency = charge.currency.upper()
+    left = charge.amount_captured - charge.amount_refunded
     return Balance(
         intent_id=intent if isinstance(intent, str) else intent.id,
         order_id=about["order_id"],
         saga_id=about["saga_id"],
         step=about.get("step"),
         installation=about.get("installation"),
-        captured=Money(minor=charge.amount_captured, currency=currency),
-        left=Money(minor=charge.amount_captured - charge.amount_refunded, currency=currency),
+        captured=from_provider(charge.amount_captured, charge.currency),
+        left=from_provider(left, charge.currency),
     )
 
 

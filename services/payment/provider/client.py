@@ -16,6 +16,7 @@ from contracts.payments import ChargePayment
 from infrastructure.http.circuit_breaker import Breaker
 from infrastructure.settings import ProviderSettings
 from saga.participant import Rejected, StepKey
+from services.payment.provider.amounts import to_provider
 from services.payment.provider.answers import (
     Balance,
     Intent,
@@ -78,6 +79,8 @@ class Provider:
     ) -> Intent:
         """Make an unconfirmed intent: no money moves. It tells whose it is.
 
+        Rejected `unsupported_currency` or `amount_not_a_multiple`, without a request.
+
         Without an installation it is told of as the releases did that knew of none: a key that
         they have used wants the same parameters.
         """
@@ -85,7 +88,7 @@ class Provider:
         if installation is not None:
             about |= {"step": key.step, "installation": installation}
         asked: Any = {
-            "amount": command.amount.minor,
+            "amount": to_provider(command.amount),
             "currency": command.amount.currency.lower(),
             "payment_method": command.payment_method,
             "allowed_payment_method_types": ["card"],

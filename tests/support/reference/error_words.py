@@ -8,6 +8,7 @@ from api.http.limits import (
     MAX_HEADERS,
     MAX_URI,
 )
+from contracts.money.currencies import CURRENCIES
 
 # Of a request that was refused: `code` of the problem document.
 REQUESTS: dict[str, str] = {
@@ -86,6 +87,8 @@ FIELDS: dict[str, str] = {
     "invalid": "The value is none that is taken here; `detail` says why.",
     "missing": "The field must be there.",
     "mixed_currencies": "All items of an order must have one currency.",
+    "not_a_multiple": "The payment provider takes this currency in steps only; `detail` names "
+    "the step.",
     "not_one_of": "The value is none of those that there are; see OpenAPI.",
     "out_of_range": "The number is too small or too large.",
     "repeated_sku": "Give each SKU once, with the sum of its quantities.",
@@ -94,6 +97,8 @@ FIELDS: dict[str, str] = {
     "unknown_field": "There is no such field; it may be misspelt.",
     "unknown_sku": "There is no such product.",
     "unknown_user": "There is no such customer.",
+    "unsupported_currency": "The payment provider does not take this currency. It takes "
+    f"{', '.join(sorted(CURRENCIES))}.",
     "url_not_usable": "The webhook's URL must be https, and public unless settings allow its "
     "network.",
     "wrong_form": "The text does not have the form of such a value; see OpenAPI.",
@@ -103,12 +108,16 @@ FIELDS: dict[str, str] = {
 
 # Why an order ended as it did: `reason.code` of the order.
 REASONS: dict[str, str] = {
+    "amount_not_a_multiple": "The payment provider takes this currency in steps only, and a "
+    "product of an older release costs something between.",
     "amount_too_small": "There is nothing to charge.",
     "authentication_required": "The bank wants the customer to authenticate, which is not "
     "supported.",
     "out_of_stock": "There are not as many pieces as were ordered.",
     "payment_canceled": "The payment was cancelled at the provider.",
     "payment_refunded": "The payment was refunded by hand at the provider, before it was recorded.",
+    "unsupported_currency": "The payment provider does not take the currency of the products, "
+    "which are of an older release.",
     "user_inactive": "The customer's account is not active.",
     "cancelled_by_customer": "The customer has cancelled the order.",
     "cancelled_by_operator": "An operator, or somebody on Temporal, has cancelled the order.",

@@ -1,0 +1,1 @@
+"""What an amount of money is: its currency, and how people read it."""
