@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from cli.output import FittingTable
 from local_stack.errors import StackError
 
 if TYPE_CHECKING:
@@ -90,9 +91,9 @@ def show(results: "Results", out: Path) -> None:
     from benchmarks.report.goals import judge  # noqa: PLC0415 - heavy
 
     console = _wide()
-    for table in (tables.peers(results), tables.costs(results)):
-        console.print(table)
-    console.print(tables.goals(list(judge(results.subjects, results.turns))))
+    judged = list(judge(results.subjects, results.turns))
+    for table in (tables.peers(results), tables.costs(results), tables.goals(judged)):
+        console.print(FittingTable.of(table))
     for path in (out / "bench.json", *plot.write(results, out)):
         console.print(str(path))
 
@@ -114,7 +115,7 @@ def _soak(minutes: float, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / "soak.json").write_text(found.model_dump_json(indent=1))
     for table in (tables.slices(found), tables.growth(found)):
-        _wide().print(table)
+        _wide().print(FittingTable.of(table))
 
 
 def _wide() -> Console:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from cli.output import FittingTable, keep_whole
 from infrastructure.registry.registry import Registered
 from local_stack.errors import StackError
 from local_stack.program_settings import REGISTRY
@@ -32,13 +32,17 @@ def services(
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table(
-        "service", "instance", "address", "for", "lease ends in", box=None, pad_edge=False
-    )
+    Console().print(make_table(rows) if rows else "the registry lists no instance")
+
+
+def make_table(rows: list[dict[str, Any]]) -> FittingTable:
+    """A line an instance."""
+    columns = keep_whole("service", "instance", "address", "for", "lease ends in")
+    table = FittingTable(*columns, keys=2)
     for row in rows:
         place, spans = f"{row['host']}:{row['port']}", (row["age_seconds"], row["lease_seconds"])
         table.add_row(row["service"], row["instance"], place, *(f"{span} s" for span in spans))
-    Console().print(table if rows else "the registry lists no instance")
+    return table
 
 
 def _url(state_dir: Path) -> str:

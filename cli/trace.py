@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NARROWEST, WIDEST = 10, 60  # of a bar
 NAMES = 0.55  # of the terminal's width, at most
+BESIDE = 16  # columns: milliseconds, and the gaps
 STATEMENT = "db.query.text"
 
 
@@ -54,7 +55,7 @@ def trace(
         return
     console = Console()
     for item in drawn:
-        console.print(_table(item, console.width))
+        console.print(make_table(item, console.width))
         for row in item:
             if row.span.error:
                 console.print(Text(f"{row.label}: {row.span.error}", style="red"))
@@ -71,13 +72,15 @@ def _traces(layout: StateDir, workflows: set[str]) -> list[list["KeptSpan"]]:
     return sorted(found, key=lambda spans: min(span.start for span in spans))
 
 
-def _table(found: list["Row"], width: int) -> Table:
+def make_table(found: list["Row"], width: int) -> Table:
+    """A line a span, with a bar. Where it is narrow, long names are cut, as a picture's are."""
     whole = max(row.offset + row.length for row in found)
     title = f"trace {found[0].span.trace_id}, {whole / 1e6:.1f} ms, {len(found)} spans"
     table = Table(title=title, box=None, pad_edge=False, title_justify="left")
-    names = min(int(width * NAMES), max(len(_name(row)) for row in found))
     services = max(len(row.span.service) for row in found)
-    bar = max(NARROWEST, min(WIDEST, width - names - services - 12))
+    left = width - services - BESIDE
+    names = min(int(width * NAMES), left - NARROWEST, max(len(_name(row)) for row in found))
+    bar = min(WIDEST, left - names)
     table.add_column("what", overflow="ellipsis", no_wrap=True, width=names)
     table.add_column("in", no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)

@@ -15,8 +15,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table
 
+from cli.output import FittingTable, keep_whole
 from cli.temporary_databases import own_databases
 from contracts.workflow_io import SAGA_TYPES
 from local_stack.options import Topology
@@ -167,15 +167,14 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(soft_wrap=True, highlight=False, width=WIDE)
 
 
-def make_table(where: str, struck: "Counter[Struck]") -> Table:
+def make_table(where: str, struck: "Counter[Struck]") -> FittingTable:
     """Numbers in the head, so that it fits on a terminal; the caption says what they stand for."""
     from saga.verify.report import matrix  # noqa: PLC0415 - heavy
 
     points, kinds = matrix(struck)
-    table = Table(title=f"{where}: runs in which a fault struck an activity")
-    table.add_column("fault", no_wrap=True)
-    for number, _ in enumerate(points, start=1):
-        table.add_column(str(number), justify="right", no_wrap=True)
+    numbers = keep_whole(*(str(number) for number in range(1, len(points) + 1)), right=True)
+    title = f"{where}: runs in which a fault struck an activity"
+    table = FittingTable(*keep_whole("fault"), *numbers, title=title)
     for kind in kinds:
         table.add_row(kind, *(str(struck[point, kind] or "") for point in points))
     table.caption = "  ".join(f"{number} {point}" for number, point in enumerate(points, start=1))

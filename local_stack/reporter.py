@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 TOKEN_HINTS = (
     "A token for an hour:  TOKEN={token}",
@@ -78,12 +78,16 @@ class Reporter:
 
     def table(self, urls: Mapping[str, str]) -> None:
         """A table of URLs."""
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, url in urls.items():
-            table.add_row(name.replace("_", " "), url)
         try:
-            self._console.print(table)
+            self._console.print(make_table(urls))
         except OSError:
             self._console.quiet = True
+
+
+def make_table(urls: Mapping[str, str]) -> Table:
+    """What runs, and where; the longest URLs are folded."""
+    columns = (Column(style="bold", no_wrap=True), Column(overflow="fold"))
+    table = Table(*columns, box=None, show_header=False, pad_edge=False)
+    for name, url in urls.items():
+        table.add_row(name.replace("_", " "), url)
+    return table

@@ -9,6 +9,7 @@ from rich.table import Table
 from benchmarks.report.result import Results
 from cli.cost.actions import Cost
 from cli.cost.stories import StoryCost
+from cli.output import FittingTable, keep_whole
 
 PATHS = {True: "On the fast path", False: "By the queues"}
 COLUMNS = ("Actions", "events", "kB")
@@ -50,25 +51,19 @@ def to_markdown(costs: Sequence[StoryCost]) -> str:
     return "\n".join(lines)
 
 
-def make_table_of_histories(found: Sequence[tuple[str, Cost]]) -> Table:
+def make_table_of_histories(found: Sequence[tuple[str, Cost]]) -> FittingTable:
     """Of single histories, and what their Actions are for."""
-    table = Table()
-    table.add_column("history")
-    for name in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Actions of")
+    table = FittingTable(*keep_whole("history"), *keep_whole(*COLUMNS, right=True), "Actions of")
     for name, cost in found:
         kinds = ", ".join(f"{kind} {count}" for kind, count in cost.by_kind.items())
         table.add_row(name, *_cells(cost), kinds)
     return table
 
 
-def make_table_of_bench(results: Results) -> Table:
+def make_table_of_bench(results: Results) -> FittingTable:
     """What `saga bench` has counted of one confirmed order, or whatever a subject runs."""
-    table = Table()
-    table.add_column("subject")
-    for name in ("CPU ms", "transactions", "persistence"):
-        table.add_column(name, justify="right", no_wrap=True)
+    counts = keep_whole("CPU ms", "transactions", "persistence", right=True)
+    table = FittingTable("subject", *counts)
     for subject in results.subjects.values():
         cost = subject.cost
         counted = (cost.transactions, cost.persistence) if cost else (None, None)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 
-from cli.demo.balance import Books
+from cli.demo.balance import Books, Shelf
 from cli.demo.run import PRICE, Demo
 from cli.demo.scenarios import Story
 from cli.orders.order import add_style
-from cli.output import mark
+from cli.output import FittingTable, keep_whole, mark
 from contracts.money.formatting import format_money
 
 STEPS = ("create", "validate", "reserve", "charge", "confirm", "commit")
@@ -35,9 +34,9 @@ def introduce(console: Console, demo: Demo) -> None:
         console.print("[dim]Not the local stack: no worker of it can be killed here.[/]\n")
 
 
-def table(stories: Sequence[Story]) -> Table:
+def table(stories: Sequence[Story]) -> FittingTable:
     """All orders, as they stand now."""
-    shown = Table("story", "steps", "status", "why", "", box=None, pad_edge=False)
+    shown = FittingTable("story", *keep_whole("steps", "status", "why", ""))
     for story in stories:
         steps = " ".join(GLYPHS[step["state"]] for step in story.saga.get("steps", ()))
         beside = mark(well=story.as_expected) if story.over else ""
@@ -48,14 +47,8 @@ def table(stories: Sequence[Story]) -> Table:
 
 def conclude(console: Console, stories: Sequence[Story], books: Books) -> None:
     """The ledger, and the verdict."""
-    stock = Table(
-        "product", "before", "available", "reserved", "sold", "ordered", "", title="Stock"
-    )
-    for shelf in books.shelves:
-        figures = (shelf.before, shelf.available, shelf.reserved, shelf.sold, shelf.ordered)
-        stock.add_row(shelf.sku, *map(str, figures), mark(well=shelf.adds_up))
     console.print()
-    console.print(stock)
+    console.print(make_table_of_stock(books.shelves))
     kept = books.captured - books.refunded
     console.print(
         f"Money, by {books.witness}: captured {_money(books.captured)}"
@@ -69,6 +62,16 @@ def conclude(console: Console, stories: Sequence[Story], books: Books) -> None:
                 f" but is {story.status} ({story.code})[/]"
             )
     console.print("It adds up." if books.adds_up else "[bold red]It does not add up.[/]")
+
+
+def make_table_of_stock(shelves: Sequence[Shelf]) -> FittingTable:
+    """A line a product."""
+    counts = keep_whole("before", "available", "reserved", "sold", "ordered", right=True)
+    table = FittingTable(*keep_whole("product"), *counts, "", title="Stock")
+    for shelf in shelves:
+        figures = (shelf.before, shelf.available, shelf.reserved, shelf.sold, shelf.ordered)
+        table.add_row(shelf.sku, *map(str, figures), mark(well=shelf.adds_up))
+    return table
 
 
 def _money(minor: int) -> str:

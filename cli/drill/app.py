@@ -1,7 +1,7 @@
 """`saga drill …`: reads flags, calls, prints."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from cli.client import STATE_DIR
 from cli.drill import incident as record
 from cli.operate.errors import report_errors
-from cli.output import mark
+from cli.output import FittingTable, keep_whole, mark
 from local_stack.errors import StackError
 
 # What knows Temporal takes half a second to load, which other commands need not wait for.
@@ -38,10 +37,15 @@ def list_drills(context: typer.Context) -> None:
         return
     from cli.drill.drills import DRILLS  # noqa: PLC0415 - heavy
 
-    table = Table("drill", "what happens", "page", box=None, pad_edge=False)
-    for drill in DRILLS:
-        table.add_row(drill.name, drill.happens, drill.page)
-    Console().print(table)
+    Console().print(make_table(DRILLS))
+
+
+def make_table(drills: "Sequence[Drill]") -> FittingTable:
+    """A line a drill; what happens is wrapped."""
+    table = FittingTable(*keep_whole("drill", "page"), "what happens")
+    for drill in drills:
+        table.add_row(drill.name, drill.page, drill.happens)
+    return table
 
 
 @app.command()

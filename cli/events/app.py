@@ -2,18 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table
 
 from cli.events import settings as places
 from cli.events.aside import aside, subscriptions
+from cli.output import FittingTable, keep_whole
 
 if TYPE_CHECKING:
     from infrastructure.messaging.inbox import DeadLetter
@@ -85,13 +86,18 @@ def list_dead(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([letter.model_dump(mode="json") for letter in letters]))
         return
-    table = Table("id", "consumer", "event", "subject", "attempts", "died", "error")
+    Console().print(make_table(letters) if letters else "no event is dead")
+
+
+def make_table(letters: "Sequence[DeadLetter]") -> FittingTable:
+    """A line a letter; its error is wrapped."""
+    columns = keep_whole("id", "consumer", "event", "subject", "attempts", "died")
+    table = FittingTable(*columns, "error")
     for letter in letters:
         what = (*_read_type_and_subject(letter.event), str(letter.attempts))
-        table.add_row(
-            str(letter.id), letter.consumer, *what, f"{letter.died_at:%Y-%m-%d %H:%M}", letter.error
-        )
-    Console().print(table if letters else "no event is dead")
+        when = f"{letter.died_at:%Y-%m-%d %H:%M}"
+        table.add_row(str(letter.id), letter.consumer, *what, when, escape(letter.error))
+    return table
 
 
 @dead.command()

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from cli.events import settings
+from cli.output import FittingTable, keep_whole
 
 if TYPE_CHECKING:
     from infrastructure.messaging.bus import Lag
@@ -27,13 +29,18 @@ def list_aside(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([each.model_dump(mode="json") for each in found]))
         return
-    table = Table("service", "position", "event", "subject", "set aside", "error")
+    Console().print(make_table(found) if found else "no event is set aside")
+
+
+def make_table(found: "Sequence[AsideEvent]") -> FittingTable:
+    """A line an event; its error is wrapped."""
+    columns = keep_whole("service", "position", "event", "subject", "set aside")
+    table = FittingTable(*columns, "error", keys=2)
     for each in found:
         when = f"{each.set_aside_at:%Y-%m-%d %H:%M}"
-        table.add_row(
-            each.service, str(each.position), each.type, each.subject, when, each.error[:200]
-        )
-    Console().print(table if found else "no event is set aside")
+        error = escape(each.error[:200])
+        table.add_row(each.service, str(each.position), each.type, each.subject, when, error)
+    return table
 
 
 @aside.command()
@@ -52,10 +59,15 @@ def list_subscriptions(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([each._asdict() for each in lags]))
         return
-    table = Table("subscription", "events waiting", "oldest")
+    Console().print(make_table_of_lags(lags) if lags else "nobody has consumed an event")
+
+
+def make_table_of_lags(lags: "Sequence[Lag]") -> FittingTable:
+    """A line a subscription."""
+    table = FittingTable(*keep_whole("subscription", "events waiting", "oldest"))
     for each in lags:
         table.add_row(each.subscription, str(each.waiting), f"{each.seconds:.0f} s")
-    Console().print(table if lags else "nobody has consumed an event")
+    return table
 
 
 @subscriptions.command()

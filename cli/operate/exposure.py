@@ -3,11 +3,11 @@
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from cli.client import Api, ApiError, fail
 from cli.operate.batch import AsJson
 from cli.orders.order import Url, money
+from cli.output import FittingTable, keep_whole
 
 COSTS = {
     "saga": "saga",
@@ -33,7 +33,7 @@ def exposure(*, as_json: AsJson = False, url: Url = None) -> None:
         return
     for line in summarize(found):
         console.print(line)
-    console.print(_costs(found["costs"]))
+    console.print(make_table(found["costs"]))
 
 
 def summarize(found: dict[str, Any]) -> list[str]:
@@ -74,9 +74,10 @@ def _cut(found: dict[str, Any]) -> str:
     return "" if found["complete"] else " There are more, which are not looked at."
 
 
-def _costs(costs: list[dict[str, Any]]) -> Table:
+def make_table(costs: list[dict[str, Any]]) -> FittingTable:
     """Averages of one saga."""
-    table = Table(*COSTS.values(), title="What a saga cost, of those that ended last")
+    title = "What a saga cost, of those that ended last"
+    table = FittingTable(*keep_whole(*COSTS.values()), title=title, keys=2)
     for cost in costs:
         table.add_row(*(_cell(cost[name]) for name in COSTS))
     return table

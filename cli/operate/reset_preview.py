@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
+from cli.output import FittingTable, keep_whole
 from contracts.names import order_of
 from contracts.workflow_io import find_saga_type
 
@@ -178,14 +178,9 @@ def _find_ended_before(history: "WorkflowHistory", point: int) -> Iterator[str]:
 
 
 def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> None:
-    table = Table("step", "would run, and")
-    for effect in again:
-        table.add_row(
-            effect.step, f"[bold red]{effect.answer}[/]" if effect.new_effect else effect.answer
-        )
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{history.workflow_id}, reset to the workflow task at event {point}:")
-    console.print(table if again else "No step would run again.")
+    console.print(make_table(again) if again else "No step would run again.")
     effects = [effect.step for effect in again if effect.new_effect]
     named = f": {', '.join(effects)}" if effects else ""
     console.print(f"{len(effects)} new effects{named}.")
@@ -194,3 +189,12 @@ def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> No
         f"Do it: temporal workflow reset -w {history.workflow_id} --event-id {point} "
         f"--reason '…'  (order {order_of(history.workflow_id)})"
     )
+
+
+def make_table(again: Sequence[Again]) -> FittingTable:
+    """A line a step that would run."""
+    table = FittingTable(*keep_whole("step", "would run, and"))
+    for effect in again:
+        answer = f"[bold red]{effect.answer}[/]" if effect.new_effect else effect.answer
+        table.add_row(effect.step, answer)
+    return table

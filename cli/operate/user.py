@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
-from cli.output import keep_whole, make_compact_table
+from cli.output import FittingTable, keep_whole
 
 UserId = Annotated[str, typer.Argument(help="usr_…")]
 app = typer.Typer(help="Customers' accounts.", no_args_is_help=True)
@@ -41,9 +40,9 @@ def list_users(
         console.print(f"more: saga user list --cursor {page['next_cursor']}", soft_wrap=True)
 
 
-def make_table(accounts: list[dict[str, Any]]) -> Table:
+def make_table(accounts: list[dict[str, Any]]) -> FittingTable:
     """A line an account."""
-    table = make_compact_table(*keep_whole("account", "state", "opened"))
+    table = FittingTable(*keep_whole("account", "state", "opened"))
     for account in accounts:
         opened = account["created_at"][:19].replace("T", " ")
         table.add_row(account["id"], _name_state(account), opened)

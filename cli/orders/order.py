@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.markup import escape
 
 from cli.client import Api, ApiError, fail
 from cli.orders import watch as watching
 from cli.orders.order_as_of import past
+from cli.output import FittingTable, keep_whole
 from contracts.money.formatting import format_money
 
 app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
@@ -177,10 +178,10 @@ def _end_of_return(api: Api, order_id: str) -> Any:
     return api.get(f"/v1/orders/{order_id}")
 
 
-def make_table(orders: list[dict[str, Any]], width: int) -> Table:
+def make_table(orders: list[dict[str, Any]], width: int) -> FittingTable:
     """A line an order. On a narrow terminal, who ordered gives way, and the rest stays whole."""
     names = ("order", "status", "total", "placed") + (("customer",) if width >= WIDE else ())
-    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
+    table = FittingTable(*keep_whole(*names))
     for order in orders:
         placed = order["created_at"][:19].replace("T", " ")
         cells = (order["id"], add_style(order["status"]), money(order["total"]), placed)
@@ -234,11 +235,15 @@ def _print(order: dict[str, Any], as_json: bool) -> None:
     for item in order["items"]:
         console.print(f"  {item['quantity']} x {item['sku']} at {money(item['unit_price'])}")
     if saga := order.get("saga"):
-        whole = [Column(name, no_wrap=True) for name in ("step", "kind", "state")]
-        table = Table(*whole, "attempts", "error")
-        for step in saga["steps"]:
-            columns = (step["name"], step["kind"], step["state"], str(step["attempts"]))
-            table.add_row(*columns, step["error"] or "")
-        console.print(table)
+        console.print(make_table_of_steps(saga["steps"]))
         if link := saga["links"].get("temporal_ui"):  # for operators only
             console.print(link, soft_wrap=True)
+
+
+def make_table_of_steps(steps: list[dict[str, Any]]) -> FittingTable:
+    """A line a step. What it failed of is wrapped."""
+    table = FittingTable(*keep_whole("step", "kind", "state", "attempts"), "error")
+    for step in steps:
+        columns = (step["name"], step["kind"], step["state"], str(step["attempts"]))
+        table.add_row(*columns, escape(step["error"] or ""))
+    return table

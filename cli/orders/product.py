@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.markup import escape
 
 from cli.client import Api
 from cli.orders.order import AsJson, Url, money, report_api_errors
+from cli.output import FittingTable, keep_whole
 
 app = typer.Typer(help="List, show and offer products, and add stock.", no_args_is_help=True)
 Sku = Annotated[str, typer.Argument(help="The product's SKU")]
@@ -68,12 +69,11 @@ def _print(product: dict[str, Any], *, as_json: bool) -> None:
         Console().print(make_table([product]))
 
 
-def make_table(products: list[dict[str, Any]]) -> Table:
+def make_table(products: list[dict[str, Any]]) -> FittingTable:
     """What is left of it stays whole on a narrow terminal; names give way."""
-    counted = [Column(name, justify="right", no_wrap=True) for name in ("free", "held", "sold")]
-    price = Column("price", justify="right", no_wrap=True)
-    table = Table(Column("SKU", overflow="fold"), price, *counted, "name")
+    counted = keep_whole("price", "free", "held", "sold", right=True)
+    table = FittingTable(*keep_whole("SKU"), *counted, "name")
     for product in products:
         counts = (str(product[name]) for name in ("available", "reserved", "sold"))
-        table.add_row(product["sku"], money(product["price"]), *counts, product["name"])
+        table.add_row(product["sku"], money(product["price"]), *counts, escape(product["name"]))
     return table

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from local_stack.state import running_stacks, state_file
 from local_stack.state.state_file import ChildRecord, StackState
@@ -30,7 +30,8 @@ def status(state_dir: Path) -> dict[str, Any]:
 
 def children_table(found: dict[str, Any]) -> Table:
     """The children for people."""
-    table = Table("name", "pid", "state", "restarts", "for", box=None, pad_edge=False)
+    names = ("name", "pid", "state", "restarts", "for")
+    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
     for child in found["children"]:
         since = datetime.fromisoformat(child["since"])
         seconds = int((datetime.now(UTC) - since).total_seconds())
