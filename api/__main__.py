@@ -162,6 +162,7 @@ async def open_backend(
             most_open=settings.most_open_sagas,
             webhooks=webhooks,
             plain_webhooks=bool(WebhookSettings().allowed),
+            watch_troubles=True,
         )
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(claiming(client, services.orders, _give_up))

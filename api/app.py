@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from fastapi import FastAPI
@@ -41,6 +41,7 @@ def create_app(open_backend: Opening, *installs: Install) -> FastAPI:
             open_backend() as opened,
             opened.broadcaster.running(),
             opened.load_shedder.running(),
+            opened.trouble_watch.running() if opened.trouble_watch else nullcontext(),
         ):
             app.state.backend = opened
             yield {DRAINING: asyncio.Event(), LEAVING: asyncio.Event()}

@@ -11,6 +11,7 @@ from api.overload.concurrency_limit import ConcurrencyLimit
 from api.overload.load_shedding import LoadShedder
 from api.provider_health import ProviderHealth
 from api.temporal.saga_gateway import OrderSagas
+from api.temporal.trouble_watch import TroubleWatch
 from contracts.webhooks import WebhookService
 from infrastructure.postgres.notify import NotificationListener
 from infrastructure.security.access_tokens import Verifier
@@ -27,7 +28,8 @@ class Backend:
 
     `temporal_ui` is the URL before the id. `waiting` bounds how many requests wait for an order's
     end; past it, nobody is made to wait. `streams` bounds how many are open at once.
-    `plain_webhooks` says whether webhooks may have URLs without TLS.
+    `plain_webhooks` says whether webhooks may have URLs without TLS. `trouble_watch` is None where
+    nothing is to be measured of sagas in trouble.
     """
 
     client: Client
@@ -43,6 +45,7 @@ class Backend:
     temporal_ui: str
     webhooks: WebhookService | None = None
     plain_webhooks: bool = False
+    trouble_watch: TroubleWatch | None = None
     currencies: set[str] = field(default_factory=set)  # that ever were in the metrics
 
     @classmethod
@@ -60,6 +63,7 @@ class Backend:
         most_open: int | None = None,
         webhooks: WebhookService | None = None,
         plain_webhooks: bool = False,
+        watch_troubles: bool = False,
     ) -> "Backend":
         """Put the parts together. `starts` is how many orders are accepted at once.
 
@@ -89,6 +93,7 @@ class Backend:
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
             webhooks=webhooks,
             plain_webhooks=plain_webhooks,
+            trouble_watch=TroubleWatch(client) if watch_troubles else None,
         )
 
 

@@ -25,12 +25,12 @@ class Kind(StrEnum):
 CODES = {Kind.PAUSED: "saga_paused", Kind.UNREADABLE: "undecodable_input"}
 WAYS_OUT = {
     Kind.BLOCKED: "fix the cause, then: {words}; see docs/runbooks/blocked.md",
-    Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}; see docs/operating.md",
+    Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}; see docs/runbooks/paused.md",
     Kind.PAUSED_ACTIVITY: "let it go on: temporal activity unpause -w {saga} {words}; see "
-    "docs/operating.md",
+    "docs/runbooks/paused.md",
     Kind.PROBLEM: "its code fails: deploy what fixes it, after saga replay {saga}; "
     "see docs/runbooks/deploy.md",
-    Kind.UNKNOWN: "look at temporal workflow describe -w {saga}",
+    Kind.UNKNOWN: "look at temporal workflow describe -w {saga}; see docs/runbooks/paused.md",
     Kind.RETRYING: "fix what it waits for; it goes on by itself",
     Kind.HELD_BACK: "fix what does not answer, see docs/runbooks/outage.md; it is asked again by "
     "itself",
@@ -46,7 +46,7 @@ NEVER_BEGUN = (
 )
 NO_ORDER = (
     "somebody started it by hand; it is no order, and has done nothing. Remove it: "
-    "temporal workflow delete -y -w {saga}; see docs/operating.md"
+    "temporal workflow delete -y -w {saga}; see docs/runbooks/undecodable.md"
 )
 READ_IT = (
     "deploy what reads it, see docs/runbooks/deploy.md; or end it by temporal workflow terminate "

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from api.temporal.troubles import Kind
 from tests.docs.markdown import METRICS, ROOT, RUNBOOKS, table_rows
 from tests.support.promql import ALERTS, DASHBOARDS, alerts, metrics, read_by_deployments
 
@@ -39,6 +40,17 @@ def test_each_alert_has_a_page_that_names_it_and_no_page_names_another() -> None
     for alert in alerts():
         expected.setdefault(alert.runbook, set()).add(alert.name)
     assert told == expected
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_of_trouble_has_one_alert_whose_page_says_what_to_do(kind: Kind) -> None:
+    """tests/story makes each of them, and sees that the metric tells it."""
+    (alert,) = (alert for alert in alerts() if kind in alert.kinds)
+    assert f"`{kind}`" in alert.runbook.read_text()
+
+
+def test_no_alert_is_for_a_kind_of_trouble_that_there_is_not() -> None:
+    assert {kind for alert in alerts() for kind in alert.kinds} == set(Kind)
 
 
 def test_names_of_metrics_are_found_in_expressions() -> None:

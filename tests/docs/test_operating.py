@@ -245,6 +245,29 @@ async def test_the_commands_of_a_runbook_work_on_a_stack_that_is_well(
     paste(stack, RUNBOOKS / f"{page}.md")
 
 
+async def test_a_paused_activity_goes_on_by_its_runbook(stack: Stack, shop: Shop) -> None:
+    order_id = await shop.place("pm_sandbox_down")
+    which = f"-w order-{order_id}"
+    ids: list[str] = []
+
+    async def is_retried() -> bool:
+        told = json.loads(shell(stack, f"temporal workflow describe {which} -o json"))
+        ids[:] = [each["activityId"] for each in told.get("pendingActivities", ())]
+        return bool(ids)
+
+    await until(is_retried)
+    shell(stack, f"temporal activity pause {which} --activity-id {ids[0]}")
+    await until(lambda: says_paused(stack, order_id))
+    paste(stack, RUNBOOKS / "paused.md", ORDER_ID=order_id, ACTIVITY_ID=ids[0])
+    await shop.cancel(order_id)
+    await shop.becomes(order_id, "cancelled")
+
+
+async def says_paused(stack: Stack, order_id: str) -> bool:
+    said = shell(stack, "saga stuck --older-than 0 || true")
+    return f"order-{order_id} paused_activity" in said
+
+
 async def test_money_at_stake_is_found_by_its_runbook(stack: Stack, shop: Shop) -> None:
     order_id = await shop.place("pm_sandbox_refund_refused")
     await shop.at(order_id, "charge_payment")

@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from api.temporal.trouble_watch import TroubleWatch
 from api.temporal.troubles import Kind
 from contracts.names import order_of
 from contracts.workflow_io import PlaceOrderInput
@@ -18,6 +20,7 @@ from tests.story.stopped import start, terminate, working
 from tests.story.surfaces import Surfaces, Told, open_surfaces
 from tests.story.table import TABLE
 from tests.support.gates import BEFORE
+from tests.support.promql import alerts
 from tests.support.waiting import until
 from tests.support.world import World
 from tests.workflows.test_audit import audited
@@ -53,6 +56,7 @@ async def look(oracle: Oracle, surfaces: Surfaces, order_id: str, sku: str) -> t
 
 
 terminated: list[str] = []  # orders that an audit has to carry on
+alerted: set[Kind] = set()
 
 
 async def is_listed(world: World, order_id: str, kind: Kind | None) -> bool:
@@ -60,6 +64,16 @@ async def is_listed(world: World, order_id: str, kind: Kind | None) -> bool:
     rows = await world.rest_items("/v1/sagas?attention=true&late=0&limit=500")
     kinds = {row["trouble"]["kind"] for row in rows if order_of(row["saga_id"]) == order_id}
     return kinds == ({kind} if kind else set())
+
+
+async def see_alert(world: World, kind: Kind) -> None:
+    """The metric tells of this kind what an alert goes by; once is enough of each."""
+    if kind not in alerted:
+        (alert,) = (alert for alert in alerts() if kind in alert.kinds)
+        counts = await TroubleWatch(world.client, timedelta(0)).look()
+        assert sum(counts[Kind(each)] for each in alert.kinds) > 0, alert.name
+        assert set(counts) == set(Kind)
+        alerted.add(kind)
 
 
 @pytest.mark.parametrize("incident", TABLE, ids=[each.name for each in TABLE])
@@ -70,6 +84,7 @@ async def test_nothing_that_is_told_contradicts_what_is(
     try:
         if incident.kind:
             await until(lambda: is_listed(world, made.order_id, incident.kind))
+            await see_alert(world, incident.kind)
         told, truth = await look(oracle, surfaces, made.order_id, made.sku)
         assert (truth.status, truth.wants_person) == (incident.status, incident.person)
         assert contradictions(told, truth) == []
@@ -135,6 +150,7 @@ async def test_an_order_that_no_worker_takes_is_listed_until_one_does(world: Wor
         world, lambda order: PlaceOrderInput(**dict(order)), task_queue="nobody-works-here"
     )
     await until(lambda: is_listed(world, made.order_id, Kind.SLOW))
+    await see_alert(world, Kind.SLOW)
     async with working(world, PlaceOrder, "nobody-works-here"):
         await handle.result()
     await until(lambda: is_listed(world, made.order_id, None))

@@ -21,12 +21,24 @@ RULE = re.compile(
 )
 
 
+OF_KINDS = re.compile(
+    r'max(?: by \(kind\))? ?\(saga_in_trouble\{kind=~?"(?P<kinds>[a-z_|]+)"\}\) > 0'
+)
+
+
 class Alert(NamedTuple):
     """A rule, and the page that tells what to do."""
 
     name: str
     expression: str
     runbook: Path
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of trouble of which one saga is enough; none if it is for something else."""
+        found = OF_KINDS.fullmatch(self.expression.strip())
+        assert found or "saga_in_trouble" not in self.expression, f"{self.name} is not understood"
+        return set(found["kinds"].split("|")) if found else set()
 
 
 def metrics(expression: str) -> set[str]:
