@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from sandbox import faults, idempotency, intents, ledger, refunds
+from sandbox import clock, faults, idempotency, intents, ledger, refunds
 from sandbox.errors import Fault
 from sandbox.params import Params, parse
 from sandbox.responses import Answer, Page
@@ -96,6 +96,10 @@ async def get_intent(request: Request, intent_id: str) -> dict[str, Any]:
     """Read one."""
     params = _query(request, {"expand"})
     intent = intents.find(_store(request).reader(), intent_id)
+    if intent["status"] == "processing":
+        with _store(request).transaction() as tx:
+            intents.look(tx, intent_id)
+            intent = intents.find(tx, intent_id)
     await asyncio.sleep(intents.answer_after(intent))
     return intents.shape(intent, params)
 
@@ -116,19 +120,32 @@ async def create_refund(request: Request) -> Response:
 @router.get(refunds.URL + "/{refund_id}")
 async def get_refund(request: Request, refund_id: str) -> dict[str, Any]:
     """Read one."""
-    return refunds.find(_store(request).reader(), refund_id)
+    return refunds.find(_read_refunds(request), refund_id)
 
 
 @router.get(refunds.URL)
 async def list_refunds(request: Request) -> dict[str, Any]:
     """Read many; of one `payment_intent`, or made from `created[gte]` to `created[lt]`."""
     params = _query(request, LIST_REFUNDS)
-    return refunds.listing(_store(request).reader(), Page.of(params), params)
+    return refunds.listing(_read_refunds(request), Page.of(params), params)
+
+
+@router.post("/payment_intents/{intent_id}/settle")
+async def settle_intent(request: Request, intent_id: str) -> dict[str, Any]:
+    """Have an intent that is being processed be charged or declined now; not Stripe's."""
+    with _store(request).transaction() as tx:
+        return intents.settle(tx, intent_id)
+
+
+@router.post("/clock")
+async def advance_clock(request: Request) -> Response:
+    """Have time go by, see `sandbox.clock`; not Stripe's."""
+    return await _execute(request, clock.PARAMETERS, clock.advance)
 
 
 @router.post("/refunds/{refund_id}/fail")
 async def fail_refund(request: Request, refund_id: str) -> dict[str, Any]:
-    """Have a refund that succeeded fail after all; not Stripe's."""
+    """Have a refund that is pending, or succeeded, fail after all; not Stripe's."""
     with _store(request).transaction() as tx:
         return refunds.fail(tx, refund_id)
 
@@ -186,6 +203,14 @@ def _attempt(operation: Operation, tx: sqlite3.Connection, params: Params) -> An
 
 def _query(request: Request, allowed: set[str]) -> Params:
     return Params(request.query_params, allowed=allowed)
+
+
+def _read_refunds(request: Request) -> sqlite3.Connection:
+    """The connection, for reading refunds: those that were to change by now have."""
+    if _store(request).reader().execute(refunds.CHANGING).fetchone():
+        with _store(request).transaction() as tx:
+            refunds.settle(tx)
+    return _store(request).reader()
 
 
 def _store(request: Request) -> Store:

@@ -8,6 +8,7 @@ A fault meets the next requests of one operation, of one order if it names one:
     rate_limit   429 with Retry-After
     lock_timeout 429: the object is in use by another request
     key_in_use   409: the key is in use by another request
+    processing   of `confirm`: what comes of it is known later, see `intents.process`
     no_balance   400: the account's balance does not cover it; kept under the request's key
 
 `DELETE /faults` forgets those of an order that have not met a request yet.
@@ -20,6 +21,7 @@ from typing import Any
 from sandbox import intents
 from sandbox.errors import Fault
 from sandbox.params import Params
+from sandbox.payment_methods import LOOKS
 from sandbox.responses import Answer
 
 OPERATIONS = ("create", "confirm", "cancel", "refund")
@@ -31,11 +33,12 @@ ANSWERS = {
     "stored_500": Answer(500, FAILED.body()),
     "done_500": Answer(500, FAILED.body()),
     "plain_500": Answer(500, FAILED.body(), kept=False),
-    "rate_limit": Answer(429, BUSY.body(), headers={"Retry-After": "1"}, kept=False),
+    "rate_limit": Answer(429, BUSY.body(), headers={"Retry-After": "2"}, kept=False),
     "lock_timeout": Answer(429, HELD.body(), kept=False),
     "no_balance": Answer(400, Fault.poor().body()),
     "key_in_use": Answer(409, Fault.key_in_use("of the fault").body(), kept=False),
 }
+KINDS = (*ANSWERS, "processing")
 Operation = Callable[[sqlite3.Connection, Params], Answer]
 
 
@@ -43,10 +46,12 @@ def order(tx: sqlite3.Connection, params: Params) -> Answer:
     """Have the next `times` (1) requests of `operation` meet a fault of this `kind`."""
     row = (
         _one_of(OPERATIONS, "operation", params),
-        _one_of(tuple(ANSWERS), "kind", params),
+        _one_of(KINDS, "kind", params),
         params.text("order"),
         params.integer("times", 1),
     )
+    if row[1] == "processing" and row[0] != "confirm":
+        raise Fault.invalid("kind", "Only a confirmation is processed.")
     tx.execute("INSERT INTO faults (operation, kind, for_order, times) VALUES (?, ?, ?, ?)", row)
     return Answer(200, dict(zip(("operation", "kind", "order", "times"), row, strict=True)))
 
@@ -63,6 +68,9 @@ def meeting(operation: str, run: Operation, intent_id: str | None = None) -> Ope
         kind = _take(tx, operation, _order_of(tx, params, intent_id))
         if kind is None:
             return run(tx, params)
+        if kind == "processing" and intent_id:
+            method = intents.find(tx, intent_id)["payment_method"]
+            return intents.process(tx, intent_id, method, LOOKS)
         if kind == "done_500":
             run(tx, params)
         return ANSWERS[kind]

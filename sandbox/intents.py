@@ -1,7 +1,7 @@
 """PaymentIntents: created, confirmed, canceled.
 
-requires_confirmation ──confirm──> succeeded
-        │    ▲  └──declined──> requires_payment_method
+requires_confirmation ──confirm──> (processing) ──> succeeded
+        │    ▲             └──declined──> requires_payment_method
         │    └──confirm with another method──┘
         └──cancel (from either requires_*)──> canceled
 """
@@ -65,8 +65,44 @@ def confirm(tx: sqlite3.Connection, intent_id: str, params: Params) -> Answer:
     how = behaviour(method)
     if how.down:
         raise Fault.down()
+    if how.looks:
+        return process(tx, intent_id, method, how.looks)
     if how.decline:
         return _decline(tx, intent_id, method, how.decline)
+    return Answer(200, shape(_capture(tx, intent_id, method), params), how)
+
+
+def process(tx: sqlite3.Connection, intent_id: str, method: str, looks: int) -> Answer:
+    """Begin to charge; how that ends is known when somebody has looked so often."""
+    tx.execute(
+        """UPDATE intents SET status = 'processing', payment_method = ?, looks = ?,
+           last_error = NULL WHERE id = ?""",
+        (method, looks, intent_id),
+    )
+    return Answer(200, shape(find(tx, intent_id)))
+
+
+def look(tx: sqlite3.Connection, intent_id: str) -> None:
+    """Somebody looks: what is being processed is so a little less."""
+    intent = find(tx, intent_id)
+    if intent["status"] == "processing" and intent["looks"] < 1:
+        settle(tx, intent_id)
+    tx.execute("UPDATE intents SET looks = max(looks - 1, 0) WHERE id = ?", (intent_id,))
+
+
+def settle(tx: sqlite3.Connection, intent_id: str) -> dict[str, Any]:
+    """What is being processed is charged or declined, as its method is."""
+    intent = find(tx, intent_id)
+    if intent["status"] == "processing":
+        method = intent["payment_method"]
+        if decline := behaviour(method).decline:
+            _decline(tx, intent_id, method, decline)
+        else:
+            _capture(tx, intent_id, method)
+    return shape(find(tx, intent_id))
+
+
+def _capture(tx: sqlite3.Connection, intent_id: str, method: str) -> sqlite3.Row:
     tx.execute(
         """UPDATE intents SET status = 'succeeded', payment_method = ?, captured = amount,
            last_error = NULL WHERE id = ?""",
@@ -74,7 +110,7 @@ def confirm(tx: sqlite3.Connection, intent_id: str, params: Params) -> Answer:
     )
     captured = find(tx, intent_id)
     ledger.record(tx, "capture", captured, captured["amount"])
-    return Answer(200, shape(captured, params), how)
+    return captured
 
 
 def cancel(tx: sqlite3.Connection, intent_id: str, _: Params) -> Answer:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from sandbox.errors import Fault
 
+LOOKS = 2  # at a payment that is being processed, before it is settled
+
 
 class Decline(NamedTuple):
     """How the card's issuer says no, in Stripe's words."""
@@ -20,7 +22,9 @@ class Behaviour(NamedTuple):
     A decline moves no money. `answer_after` (seconds) and `cut` spoil the answer only: the money
     has moved and is committed by then. Reading what was charged takes `answer_after` too. `down`
     answers 503 before anything happened. What was charged with `keeps` is not given back: its
-    refunds are refused.
+    refunds are refused. One with `looks` is processing until somebody has looked so often, and only
+    then charged or declined. A refund has the first status of `refund`, and the second one for
+    whoever looks again.
     """
 
     decline: Decline | None = None
@@ -28,6 +32,8 @@ class Behaviour(NamedTuple):
     cut: bool = False
     down: bool = False
     keeps: bool = False
+    looks: int = 0
+    refund: tuple[str, str | None] = ("succeeded", None)
 
 
 def _decline(decline_code: str, message: str = "Your card was declined.") -> Behaviour:
@@ -55,9 +61,13 @@ METHODS: Mapping[str, Behaviour] = {
     "pm_card_chargeDeclinedProcessingError": _fail(
         "processing_error", "An error occurred while processing your card. Try again later."
     ),
+    "pm_card_pendingRefund": Behaviour(refund=("pending", "succeeded")),
+    "pm_card_refundFail": Behaviour(refund=("succeeded", "failed")),
     "pm_sandbox_slow": Behaviour(answer_after=2.0),
     "pm_sandbox_reply_lost": Behaviour(cut=True),
     "pm_sandbox_down": Behaviour(down=True),
+    "pm_sandbox_processing": Behaviour(looks=LOOKS),
+    "pm_sandbox_processing_declined": _decline("generic_decline")._replace(looks=LOOKS),
     "pm_sandbox_refund_refused": Behaviour(answer_after=2.8, keeps=True),
     "pm_sandbox_return_refused": Behaviour(keeps=True),
 }

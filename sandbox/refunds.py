@@ -1,6 +1,7 @@
 """Refunds of captured intents: whole by default, or in parts, never more than was captured.
 
-One that succeeded may fail later, as at Stripe: `fail` is for whoever tests what comes of it.
+One that is pending, or succeeded, may fail later, as at Stripe: by its payment method, or by
+`fail`, which is for whoever tests what comes of it.
 """
 
 import json
@@ -16,6 +17,7 @@ from sandbox.responses import Answer, Page
 
 URL = "/v1/refunds"
 EXPANDED = "data.charge"
+CHANGING = "SELECT id, becomes FROM refunds WHERE becomes IS NOT NULL"
 
 
 def create(tx: sqlite3.Connection, params: Params) -> Answer:
@@ -29,13 +31,15 @@ def create(tx: sqlite3.Connection, params: Params) -> Answer:
     refund_id = f"re_{secrets.token_hex(12)}"
     tx.execute("UPDATE intents SET refunded = refunded + ? WHERE id = ?", (amount, intent["id"]))
     tx.execute(
-        "INSERT INTO refunds (id, intent, amount, currency, metadata) VALUES (?, ?, ?, ?, ?)",
+        """INSERT INTO refunds (id, intent, amount, currency, metadata, status, becomes)
+           VALUES (?, ?, ?, ?, ?, ?, ?)""",
         (
             refund_id,
             intent["id"],
             amount,
             intent["currency"],
             json.dumps(params.mapping("metadata")),
+            *behaviour(intent["payment_method"]).refund,
         ),
     )
     ledger.record(tx, "refund", intent, amount)
@@ -50,11 +54,19 @@ def find(reader: sqlite3.Connection, refund_id: str) -> dict[str, Any]:
     return _shape(row)
 
 
+def settle(tx: sqlite3.Connection) -> None:
+    """Somebody looks again: refunds are by now what they were to become."""
+    for row in tx.execute(CHANGING).fetchall():
+        if row["becomes"] == "failed":
+            fail(tx, row["id"])
+    tx.execute("UPDATE refunds SET status = becomes, becomes = NULL WHERE becomes IS NOT NULL")
+
+
 def fail(tx: sqlite3.Connection, refund_id: str) -> dict[str, Any]:
     """The bank sends the money back, as may happen days after: it is the merchant's again."""
     if (refund := find(tx, refund_id))["status"] == "failed":
         return refund
-    tx.execute("UPDATE refunds SET status = 'failed' WHERE id = ?", (refund_id,))
+    tx.execute("UPDATE refunds SET status = 'failed', becomes = NULL WHERE id = ?", (refund_id,))
     intent, amount = refund["payment_intent"], refund["amount"]
     tx.execute("UPDATE intents SET refunded = refunded - ? WHERE id = ?", (amount, intent))
     ledger.record(tx, "refund_failure", intents.find(tx, intent), amount)

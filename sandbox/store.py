@@ -9,16 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# An entry is inserted after its postings: their foreign key is checked at COMMIT, so postings
-# without an entry cannot stay, and the entry's trigger sees all of them, so that an unbalanced
-# entry cannot come in. Afterwards nothing of the ledger may change.
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS intents (
+INTENTS = """(
     id TEXT PRIMARY KEY,
     amount INTEGER NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN
-        ('requires_payment_method', 'requires_confirmation', 'succeeded', 'canceled')),
+    status TEXT NOT NULL CHECK (status IN ('requires_payment_method', 'requires_confirmation',
+        'processing', 'succeeded', 'canceled')),
+    looks INTEGER NOT NULL DEFAULT 0,
     payment_method TEXT,
     captured INTEGER NOT NULL DEFAULT 0,
     refunded INTEGER NOT NULL DEFAULT 0,
@@ -28,18 +25,28 @@ CREATE TABLE IF NOT EXISTS intents (
     canceled_at INTEGER,
     CHECK (0 <= refunded AND refunded <= captured AND captured <= amount)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS intents_by_order ON intents (json_extract(metadata, '$.order_id'));
-
-CREATE TABLE IF NOT EXISTS refunds (
+"""
+REFUNDS = """(
     id TEXT PRIMARY KEY,
     intent TEXT NOT NULL REFERENCES intents (id),
     amount INTEGER NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
     metadata TEXT NOT NULL,
     created INTEGER NOT NULL DEFAULT (unixepoch()),
-    status TEXT NOT NULL DEFAULT 'succeeded' CHECK (status IN ('succeeded', 'failed'))
+    status TEXT NOT NULL DEFAULT 'succeeded' CHECK (status IN ('pending', 'succeeded', 'failed')),
+    becomes TEXT CHECK (becomes IN ('succeeded', 'failed'))
 ) STRICT;
+"""
+TABLES = (
+    f"CREATE TABLE IF NOT EXISTS intents {INTENTS} CREATE TABLE IF NOT EXISTS refunds {REFUNDS}"
+)
+# An entry is inserted after its postings: their foreign key is checked at COMMIT, so postings
+# without an entry cannot stay, and the entry's trigger sees all of them, so that an unbalanced
+# entry cannot come in. Afterwards nothing of the ledger may change.
+SCHEMA = """
+CREATE INDEX IF NOT EXISTS intents_by_order ON intents (json_extract(metadata, '$.order_id'));
 CREATE INDEX IF NOT EXISTS refunds_by_intent ON refunds (intent);
+CREATE INDEX IF NOT EXISTS refunds_that_change ON refunds (id) WHERE becomes IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS entries (
     id TEXT PRIMARY KEY,
@@ -86,7 +93,7 @@ CREATE TABLE IF NOT EXISTS faults (
     times INTEGER NOT NULL
 ) STRICT;
 """
-# A file of the release before, in which no refund could fail.
+# A file of an older release, in which no refund could fail.
 OLD = "SELECT 1 FROM sqlite_schema WHERE name = 'entries' AND instr(sql, 'refund_failure') = 0"
 RENEW = """
 BEGIN;
@@ -103,6 +110,28 @@ DROP TABLE entries;
 ALTER TABLE renewed RENAME TO entries;
 COMMIT;
 """
+# One in which nothing took its time.
+OLD_STATES = "SELECT 1 FROM sqlite_schema WHERE name = 'refunds' AND instr(sql, 'pending') = 0"
+KEEP_INTENTS = """
+INSERT INTO renewed (id, amount, currency, status, payment_method, captured, refunded, last_error,
+        metadata, created, canceled_at)
+    SELECT id, amount, currency, status, payment_method, captured, refunded, last_error, metadata,
+        created, canceled_at FROM intents ORDER BY rowid;
+DROP TABLE intents;
+ALTER TABLE renewed RENAME TO intents;
+"""
+KEEP_REFUNDS = """
+INSERT INTO renewed (id, intent, amount, currency, metadata, created, status)
+    SELECT id, intent, amount, currency, metadata, created, status FROM refunds ORDER BY rowid;
+DROP TABLE refunds;
+ALTER TABLE renewed RENAME TO refunds;
+"""
+RENEW_STATES = "".join(
+    (
+        *("BEGIN; CREATE TABLE renewed ", INTENTS, KEEP_INTENTS),
+        *("CREATE TABLE renewed ", REFUNDS, KEEP_REFUNDS, "COMMIT;"),
+    )
+)
 
 
 class Store:
@@ -113,10 +142,11 @@ class Store:
         self._connection.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = FULL"):
             self._connection.execute(f"PRAGMA {pragma}")
-        if self._connection.execute(OLD).fetchone():
-            self._connection.executescript(RENEW)
+        for old, renew in ((OLD, RENEW), (OLD_STATES, RENEW_STATES)):
+            if self._connection.execute(old).fetchone():
+                self._connection.executescript(renew)
         self._connection.execute("PRAGMA foreign_keys = ON")
-        self._connection.executescript(SCHEMA)
+        self._connection.executescript(TABLES + SCHEMA)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -5,6 +5,8 @@ to put something right knows how the order ended. Here is made sure that no othe
 and no other installation's, is touched (docs/adr/0129-whose-money.md).
 """
 
+from collections.abc import Sequence
+
 from contracts.events.integration_events import DomainEvent
 from contracts.payments import ChargePayment, Kept, KeptPage, Payment, PaymentStatus
 from infrastructure.messaging.outbox import Outbox
@@ -103,7 +105,7 @@ class Reconciliation:
         balance = await self._provider.balance(intent_id)
         if balance is None or balance.order_id != order_id:
             raise Rejected("not_ours", f"intent {intent_id} is not of order {order_id}")
-        await self._must_not_have_failed_too_often(intent_id, balance)
+        _must_not_have_failed_too_often(await self._provider.all_refunds(intent_id), balance)
         found = await self._fence(balance)
         if found is None:
             return await self._settle_stray(balance)
@@ -128,13 +130,6 @@ class Reconciliation:
                     raise
             key = following(key)
         raise Rejected("refund_keeps_failing", f"refunds of intent {intent_id} fail")
-
-    async def _must_not_have_failed_too_often(self, intent_id: str, balance: Balance) -> None:
-        refunds = await self._provider.all_refunds(intent_id)
-        failed = sum(not refund.stands for refund in refunds)
-        if balance.left.minor and failed >= MOST_REFUNDS:
-            detail = f"{failed} refunds of intent {intent_id} have failed"
-            raise Rejected("refund_keeps_failing", detail)
 
     async def _fence(self, balance: Balance) -> sql.Found | None:
         """The payment here, whose charge cannot land any more; None if the intent is of none.
@@ -178,6 +173,15 @@ class Reconciliation:
             )
             if before is None or before.payment.refund_id != refund_id:
                 await self._outbox.publish(tx, build_payment_events(closed))
+
+
+def _must_not_have_failed_too_often(refunds: Sequence[Refund], balance: Balance) -> None:
+    """By the refunds alone: one may have failed since the balance was read, which is left then."""
+    failed = sum(not refund.stands for refund in refunds)
+    given_back = sum(refund.minor for refund in refunds if refund.stands)
+    if failed >= MOST_REFUNDS and given_back < balance.captured.minor:
+        detail = f"{failed} refunds of intent {balance.intent_id} have failed"
+        raise Rejected("refund_keeps_failing", detail)
 
 
 def _to_kept(

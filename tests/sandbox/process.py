@@ -82,6 +82,15 @@ class Sandbox:
         )
         assert answer.status_code == 200, answer.text
 
+    async def pass_time(self, *, hours: float, order: str | None = None) -> None:
+        """So much time goes by, for all or for one order; see `sandbox.clock`."""
+        form = {"seconds": int(hours * 3600)} | ({"order": order} if order else {})
+        assert (await self.post("/clock", None, **form)).status_code == 200
+
+    async def settle(self, intent_id: str | None) -> None:
+        """An intent that is being processed is charged or declined."""
+        assert (await self.post(f"/payment_intents/{intent_id}/settle")).status_code == 200
+
     async def fail_refund(self, refund_id: str | None) -> None:
         """The bank sends a refund back."""
         assert (await self.post(f"/refunds/{refund_id}/fail")).status_code == 200

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from sandbox.store import OLD, Store
+from sandbox.payment_methods import LOOKS
+from sandbox.store import OLD, OLD_STATES, Store
 from tests.sandbox.process import Sandbox
 
 INTENTS, REFUNDS = "/v1/payment_intents", "/v1/refunds"
@@ -97,9 +98,74 @@ async def test_a_key_is_forgotten_after_a_day(sandbox: Sandbox) -> None:
     intent = await captured(sandbox, order)
     await sandbox.fault("refund", "stored_500", order)
     for hours, status in ((0, 500), (23, 500), (1, 200)):
-        sandbox.age("idempotency", hours=hours)
+        await sandbox.pass_time(hours=hours, order=order)
         answer = await sandbox.post(REFUNDS, f"{order}/1", payment_intent=intent["id"])
         assert answer.status_code == status
+
+
+async def test_time_goes_by_for_one_order_alone(sandbox: Sandbox) -> None:
+    mine, other = order_id(), order_id()
+    intents = {order: await captured(sandbox, order) for order in (mine, other)}
+    for order in (mine, other):
+        await sandbox.fault("refund", "stored_500", order)
+        await sandbox.post(REFUNDS, f"{order}/1", payment_intent=intents[order]["id"])
+    await sandbox.pass_time(hours=24, order=mine)
+    for order, status in ((mine, 200), (other, 500)):
+        answer = await sandbox.post(REFUNDS, f"{order}/1", payment_intent=intents[order]["id"])
+        assert answer.status_code == status
+    made = [(await sandbox.get(f"{INTENTS}/{i['id']}"))["created"] for i in intents.values()]
+    assert made == [intents[mine]["created"] - 24 * 3600, intents[other]["created"]]
+
+
+@pytest.mark.parametrize("way", ["by method", "by fault"])
+@pytest.mark.parametrize("settled", ["by looks", "at once"])
+async def test_a_payment_is_processed_before_it_is_charged(
+    sandbox: Sandbox, way: str, settled: str
+) -> None:
+    order = order_id()
+    method = "pm_sandbox_processing" if way == "by method" else "pm_card_visa"
+    form = {"amount": 700, "currency": "eur", "payment_method": method}
+    intent = (await sandbox.post(INTENTS, None, **form, **{"metadata[order_id]": order})).json()
+    path = f"{INTENTS}/{intent['id']}"
+    if way == "by fault":
+        await sandbox.fault("confirm", "processing", order)
+    assert (await sandbox.post(f"{path}/confirm")).json()["status"] == "processing"
+    for operation in ("confirm", "cancel"):
+        refused = await sandbox.post(f"{path}/{operation}")
+        assert refused.json()["error"]["code"] == "payment_intent_unexpected_state"
+    if settled == "at once":
+        await sandbox.settle(intent["id"])
+    else:
+        for _ in range(LOOKS):
+            assert (await sandbox.get(path))["status"] == "processing"
+            assert await kinds(sandbox, order) == []
+    assert (await sandbox.get(path))["status"] == "succeeded"
+    await sandbox.settle(intent["id"])
+    assert await kinds(sandbox, order) == ["capture"]
+
+
+@pytest.mark.parametrize(
+    ("method", "statuses", "moved"),
+    [
+        ("pm_card_pendingRefund", ["pending", "succeeded"], ["capture", "refund"]),
+        ("pm_card_refundFail", ["succeeded", "failed"], ["capture", "refund", "refund_failure"]),
+    ],
+)
+async def test_a_refund_is_another_for_whoever_looks_again(
+    sandbox: Sandbox, method: str, statuses: list[str], moved: list[str]
+) -> None:
+    order = order_id()
+    form = {"amount": 700, "currency": "eur", "payment_method": method, "confirm": "true"}
+    intent = (await sandbox.post(INTENTS, None, **form, **{"metadata[order_id]": order})).json()
+    refund = (await sandbox.post(REFUNDS, None, payment_intent=intent["id"])).json()
+    again = [(await sandbox.get(f"{REFUNDS}/{refund['id']}"))["status"] for _ in range(2)]
+    assert [refund["status"], *again] == [*statuses, statuses[-1]]
+    assert await kinds(sandbox, order) == moved
+
+
+async def test_only_a_confirmation_is_processed(sandbox: Sandbox) -> None:
+    refused = await sandbox.post("/faults", None, operation="refund", kind="processing")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "kind")
 
 
 async def test_a_refund_that_fails_later_brings_the_money_back_into_the_books(
@@ -167,7 +233,8 @@ def test_a_file_of_the_release_before_keeps_its_books(tmp_path: Path) -> None:
     connection.close()
     for _ in range(2):
         store = Store(path)
-        assert store.reader().execute(OLD).fetchone() is None
+        for old in (OLD, OLD_STATES):
+            assert store.reader().execute(old).fetchone() is None
         kept = store.reader().execute("SELECT id, kind FROM entries").fetchall()
         assert [tuple(row) for row in kept] == [("le_1", "capture")]
         with pytest.raises(sqlite3.IntegrityError), store.transaction() as tx:

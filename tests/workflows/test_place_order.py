@@ -52,9 +52,12 @@ async def test_an_inactive_user_is_rejected(world: World) -> None:
     assert order.reason.code == "user_inactive"
 
 
-async def test_a_lost_reply_of_the_provider_charges_once(world: World) -> None:
+@pytest.mark.parametrize("method", ["pm_sandbox_reply_lost", "pm_sandbox_processing"])
+async def test_a_provider_whose_answer_is_not_known_at_once_charges_once(
+    world: World, method: str
+) -> None:
     sku = await world.product()
-    await world.settled(await world.place(sku, method="pm_sandbox_reply_lost"), sku, "confirmed")
+    await world.settled(await world.place(sku, method=method), sku, "confirmed")
 
 
 async def test_a_rejected_order_completes_its_workflow_and_says_so_in_its_attributes(
