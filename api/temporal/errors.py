@@ -11,6 +11,8 @@ from saga.participant import NotFound, Unavailable
 
 RPC_TIMEOUT = timedelta(seconds=5)
 UPDATE_TIMEOUT = timedelta(seconds=10)  # a worker may have to be restarted meanwhile
+# For an account that most likely nobody gives: a person waits for it, and goes without it then.
+DOUBTFUL_QUERY_TIMEOUT = timedelta(seconds=3)
 UNKNOWN_ORDER = "there is no such order"
 
 

@@ -3,13 +3,20 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from temporalio.client import Client
 
 from activities.executions import Execution, describe
 from api.temporal.attempt_counts import count_attempts
 from api.temporal.diagnosis import diagnose
-from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, UPDATE_TIMEOUT, translate_errors
+from api.temporal.errors import (
+    DOUBTFUL_QUERY_TIMEOUT,
+    RPC_TIMEOUT,
+    UNKNOWN_ORDER,
+    UPDATE_TIMEOUT,
+    translate_errors,
+)
 from api.temporal.failures import RetriedActivity, list_retried
 from api.temporal.troubles import CODES, Kind, Trouble
 from saga import SagaView
@@ -17,6 +24,7 @@ from saga.participant import NotFound, Unavailable
 from workflows.order_saga import OrderSaga
 
 log = logging.getLogger(__name__)
+SILENT = {Kind.PROBLEM, Kind.UNKNOWN}  # whose workflow mostly answers nobody, until it is mended
 
 
 @dataclass(frozen=True)
@@ -64,14 +72,20 @@ async def _ask_view(client: Client, saga_id: str, trouble: Trouble | None) -> Sa
     """The saga's own account; None if it has none to give, for this trouble."""
     if trouble is not None and trouble.kind in CODES:
         return None
-    handle = client.get_workflow_handle(saga_id)
+    doubtful = trouble is not None and trouble.kind in SILENT
+    within = DOUBTFUL_QUERY_TIMEOUT if doubtful else UPDATE_TIMEOUT
     try:
         async with translate_errors():
-            return await handle.query(OrderSaga.saga, rpc_timeout=UPDATE_TIMEOUT)
+            return await _query_view(client, saga_id, within)
     except (Unavailable, ValueError):  # a status that is newer than the SDK
         if trouble is None or trouble.kind is Kind.BLOCKED:
             raise
         return None
+
+
+async def _query_view(client: Client, saga_id: str, within: timedelta) -> SagaView:
+    handle = client.get_workflow_handle(saga_id)
+    return await handle.query(OrderSaga.saga, rpc_timeout=within)
 
 
 async def _list_retried(execution: Execution) -> dict[str, RetriedActivity]:

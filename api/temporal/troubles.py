@@ -50,7 +50,8 @@ NO_ORDER = (
 )
 READ_IT = (
     "deploy what reads it, see docs/runbooks/deploy.md; or end it by temporal workflow terminate "
-    "-w {saga} --reason …, and have the order carried on from its record by saga audit"
+    "-w {saga} --reason …, and have the order carried on from its record by saga audit; see "
+    "docs/runbooks/undecodable.md"
 )
 
 

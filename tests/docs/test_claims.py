@@ -66,6 +66,7 @@ TIMES = {
     "MOST_STARTS": "api.dependencies:MOST_STARTS",
     "MOST_WAITING": "api.dependencies:MOST_WAITING",
     "UPDATE_TIMEOUT": "api.temporal.errors:UPDATE_TIMEOUT",
+    "DOUBTFUL_QUERY_TIMEOUT": "api.temporal.errors:DOUBTFUL_QUERY_TIMEOUT",
 }
 
 
