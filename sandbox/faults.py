@@ -5,6 +5,8 @@ A fault meets the next requests of one operation, of one order if it names one:
     stored_500   nothing happens, but the 500 is kept under the request's key and replayed
     done_500     what was asked for happens; the answer, and what is kept under the key, is the 500
     plain_500    nothing happens and nothing is kept
+    forgotten_500 what was asked for happens; the answer is a 500 that is not kept, so that whoever
+                 asks again by this key asks for the first time, as when a day has gone by
     rate_limit   429 with Retry-After
     lock_timeout 429: the object is in use by another request
     key_in_use   409: the key is in use by another request
@@ -33,11 +35,13 @@ ANSWERS = {
     "stored_500": Answer(500, FAILED.body()),
     "done_500": Answer(500, FAILED.body()),
     "plain_500": Answer(500, FAILED.body(), kept=False),
+    "forgotten_500": Answer(500, FAILED.body(), kept=False),
     "rate_limit": Answer(429, BUSY.body(), headers={"Retry-After": "2"}, kept=False),
     "lock_timeout": Answer(429, HELD.body(), kept=False),
     "no_balance": Answer(400, Fault.poor().body()),
     "key_in_use": Answer(409, Fault.key_in_use("of the fault").body(), kept=False),
 }
+DONE = {"done_500", "forgotten_500"}
 KINDS = (*ANSWERS, "processing")
 Operation = Callable[[sqlite3.Connection, Params], Answer]
 
@@ -71,7 +75,7 @@ def meeting(operation: str, run: Operation, intent_id: str | None = None) -> Ope
         if kind == "processing" and intent_id:
             method = intents.find(tx, intent_id)["payment_method"]
             return intents.process(tx, intent_id, method, LOOKS)
-        if kind == "done_500":
+        if kind in DONE:
             run(tx, params)
         return ANSWERS[kind]
 

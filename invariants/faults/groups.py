@@ -20,6 +20,7 @@ SIGNALS: dict[StrEnum, str] = {
 FAULTS = {
     "STORED": "stored_500",
     "DONE": "done_500",
+    "FORGOTTEN": "forgotten_500",
     "500": "plain_500",
     "RATE": "rate_limit",
     "LOCK": "lock_timeout",
@@ -41,6 +42,7 @@ CREATE, CONFIRM, REFUND = (
     {OrderFaultKind[f"{operation}_{name}"]: kind for name, kind in FAULTS.items()}
     for operation in ("CREATE", "CONFIRM", "REFUND")
 )
+CONFIRM[OrderFaultKind.CONFIRM_PROCESSING] = "processing"
 PROVIDER: dict[StrEnum, tuple[str, str]] = {
     **{kind: ("create", fault) for kind, fault in CREATE.items()},
     **{kind: ("confirm", fault) for kind, fault in CONFIRM.items()},

@@ -103,6 +103,16 @@ async def test_a_key_is_forgotten_after_a_day(sandbox: Sandbox) -> None:
         assert answer.status_code == status
 
 
+async def test_what_is_done_and_forgotten_is_asked_for_anew(sandbox: Sandbox) -> None:
+    order = order_id()
+    intent = await captured(sandbox, order)
+    await sandbox.fault("refund", "forgotten_500", order)
+    answers = [await sandbox.post(REFUNDS, order, payment_intent=intent["id"]) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [500, 400]
+    assert answers[1].json()["error"]["code"] == "charge_already_refunded"
+    assert await kinds(sandbox, order) == ["capture", "refund"]
+
+
 async def test_time_goes_by_for_one_order_alone(sandbox: Sandbox) -> None:
     mine, other = order_id(), order_id()
     intents = {order: await captured(sandbox, order) for order in (mine, other)}
