@@ -34,6 +34,9 @@ from services.payment.provider.errors import (
 )
 from services.payment.provider.stripe_transport import Transport
 
+# Whose requests and answers this code was written for. Ours, and not the library's, which takes a
+# newer one with each of its releases; tests/services/payment/published_api.py has its facts.
+API_VERSION = "2026-09-30.endive"
 UNEXPECTED_STATE = "payment_intent_unexpected_state"
 ALREADY_REFUNDED = "charge_already_refunded"
 CHARGE = "latest_charge"
@@ -67,6 +70,7 @@ class Provider:
         self._http = Transport(settings.payment_provider_timeout, inner=transport)
         client = stripe.StripeClient(
             settings.payment_provider_key.get_secret_value(),
+            stripe_version=API_VERSION,
             base_addresses={"api": settings.payment_provider_url.rstrip("/")},
             http_client=self._http,
             max_network_retries=0,
