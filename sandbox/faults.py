@@ -10,6 +10,7 @@ A fault meets the next requests of one operation, of one order if it names one:
     rate_limit   429 with Retry-After
     lock_timeout 429: the object is in use by another request
     key_in_use   409: the key is in use by another request
+    slow         what was asked for happens; the answer takes a second, its key is in use so long
     processing   of `confirm`: what comes of it is known later, see `intents.process`
     no_balance   400: the account's balance does not cover it; kept under the request's key
 
@@ -23,7 +24,7 @@ from typing import Any
 from sandbox import intents
 from sandbox.errors import Fault
 from sandbox.params import Params
-from sandbox.payment_methods import LOOKS
+from sandbox.payment_methods import LOOKS, Behaviour
 from sandbox.responses import Answer
 
 OPERATIONS = ("create", "confirm", "cancel", "refund")
@@ -42,7 +43,8 @@ ANSWERS = {
     "key_in_use": Answer(409, Fault.key_in_use("of the fault").body(), kept=False),
 }
 DONE = {"done_500", "forgotten_500"}
-KINDS = (*ANSWERS, "processing")
+KINDS = (*ANSWERS, "slow", "processing")
+SLOW = Behaviour(answer_after=1.0)
 Operation = Callable[[sqlite3.Connection, Params], Answer]
 
 
@@ -75,6 +77,8 @@ def meeting(operation: str, run: Operation, intent_id: str | None = None) -> Ope
         if kind == "processing" and intent_id:
             method = intents.find(tx, intent_id)["payment_method"]
             return intents.process(tx, intent_id, method, LOOKS)
+        if kind == "slow":
+            return run(tx, params)._replace(delivery=SLOW)
         if kind in DONE:
             run(tx, params)
         return ANSWERS[kind]

@@ -129,6 +129,15 @@ async def test_products_of_two_currencies_cannot_be_one_order(world: World) -> N
     assert [error["pointer"] for error in errors] == ["/items/1/sku"]
 
 
+async def test_a_total_that_has_changed_is_told_as_people_read_it(world: World) -> None:
+    sku = await world.product(minor=123_450, currency="JPY")
+    body = good(customer_id=await world.user(), items=[{"sku": sku, "quantity": 2}])
+    expected = {"expected_total": {"minor": 1, "currency": "JPY"}}
+    answer = await post(world, key=uuid4().hex, json=body | expected)
+    (error,) = problem(answer, 422, "validation_failed")["errors"]
+    assert (error["code"], error["detail"]) == ("total_changed", "the total is 246,900 JPY now")
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"not json", b'{"a":1,}', b"\xff\xfe"])
 async def test_a_body_that_is_no_json_is_refused(world: World, content: bytes) -> None:
     key = uuid4().hex

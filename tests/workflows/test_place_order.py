@@ -60,6 +60,16 @@ async def test_a_provider_whose_answer_is_not_known_at_once_charges_once(
     await world.settled(await world.place(sku, method=method), sku, "confirmed")
 
 
+async def test_an_order_in_a_currency_that_the_provider_counts_otherwise_is_paid_whole(
+    world: World,
+) -> None:
+    order_id = await world.place(await world.product(minor=5, currency="ISK"), quantity=2)
+    await world.sagas_end(order_id)
+    order = await world.order(order_id)
+    assert (order.status, order.total.format()) == ("confirmed", "10 ISK")
+    assert await world.provider.fetch_moved(order_id) == (1000, 0)
+
+
 async def test_a_rejected_order_completes_its_workflow_and_says_so_in_its_attributes(
     world: World,
 ) -> None:

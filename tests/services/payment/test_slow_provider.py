@@ -8,7 +8,8 @@ import pytest
 from contracts.payments import PaymentStatus
 from saga.participant import Compensated, Rejected, Unavailable
 from services.payment.provider.errors import StoredFailure
-from tests.services.payment.stack import Stack, an_order, until_answered
+from services.payment.service import Payments
+from tests.services.payment.stack import Stack, an_order, provider_at, until_answered
 from tests.services.payment.test_reconciliation import intent_of, listed, net
 from tests.services.payment.test_stored_failures import intents
 
@@ -18,6 +19,32 @@ POINTS = {
     "confirm": "after POST /v1/payment_intents/.*/confirm",
     "refund": "after POST /v1/refunds",
 }
+
+
+@pytest.mark.parametrize("operation", ["create", "confirm", "refund", "cancel"])
+async def test_an_answer_that_comes_after_our_time_out_is_asked_for_again(
+    stack: Stack, operation: str
+) -> None:
+    """The request goes on at the provider, so its key is in use for whoever asks at once."""
+    key, command = an_order("pm_sandbox_down" if operation == "cancel" else "pm_card_visa")
+    if operation == "refund":
+        await stack.payments.charge(key, command)
+    if operation == "cancel":
+        with pytest.raises(Unavailable):
+            await stack.payments.charge(key, command)
+    await stack.sandbox.fault(operation, "slow", command.order_id)
+    impatient = provider_at(stack.sandbox, timeout=0.3)
+    payments = Payments(stack.database, impatient)
+    charging = operation in {"create", "confirm"}
+    with pytest.raises(Unavailable):
+        await (payments.charge if charging else payments.refund)(key, command)
+    await impatient.close()
+    if charging:
+        await until_answered(lambda: stack.payments.charge(key, command))
+        assert await stack.entries(command.order_id) == ["capture"]
+    undone = await until_answered(lambda: stack.payments.refund(key, command))
+    assert undone.status == (PaymentStatus.VOIDED if operation == "cancel" else "refunded")
+    await stack.assert_nothing_kept(command.order_id)
 
 
 async def test_a_charge_that_is_processed_is_asked_for_until_it_is_captured(stack: Stack) -> None:
