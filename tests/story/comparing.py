@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from tests.story.claims import About, Claim, parse, values
+from tests.story.messages import compare_messages
 from tests.story.oracle import FINAL, Truth
 from tests.story.rendered import (
     check,
@@ -26,6 +27,7 @@ def contradictions(told: Told, truth: Truth) -> list[str]:
         *compare_page(told, truth),
         *compare_steps(told, truth),
         *compare_details(told, truth),
+        *compare_messages(told, truth),
     ]
 
 

@@ -40,11 +40,14 @@ class Run:
 class Truth:
     """Amounts in minor units, stock in pieces. `barrier`: the state by (saga, step, half).
 
-    `payment` and `status` are "none" if there is no row. `words`: what operators said that settles
-    a step, by step.
+    `payment` and `status` are "none" if there is no row. `reason`: its code, or empty. `events`:
+    the order's, by version. `words`: what operators said that settles a step, by step.
     """
 
     status: str
+    customer: str
+    reason: str
+    events: tuple[tuple[int, str], ...]
     total: int
     quantity: int
     captured: int
@@ -109,7 +112,7 @@ class Oracle:
         order = await self._rows("order", "SELECT * FROM orders WHERE id = :its", order_id)
         events = await self._rows(
             "order",
-            "SELECT type, data FROM events WHERE stream_id = :its ORDER BY version",
+            "SELECT version, type, data FROM events WHERE stream_id = :its ORDER BY version",
             order_id,
         )
         payment = await self._rows(
@@ -120,6 +123,9 @@ class Oracle:
         runs = await self._read_runs(order_id, [row["type"] for row in events])
         return Truth(
             status=order[0]["status"] if order else "none",
+            customer=order[0]["customer_id"] if order else "",
+            reason=(order[0]["reason"] or {}).get("code", "") if order else "",
+            events=tuple((row["version"], row["type"]) for row in events),
             total=order[0]["total_minor"] if order else 0,
             quantity=sum(line["quantity"] for line in order[0]["items"]) if order else 0,
             captured=sum(ledger["captured"].values()),

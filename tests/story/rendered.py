@@ -168,7 +168,7 @@ def compare_steps(told: Told, truth: Truth) -> Iterator[str]:
             continue
         if row not in allowed:
             yield f"saga: {step['name']} is {step['state']}, and its barrier says {row}"
-    shown = re.findall(r"│ (\w+) +│ (\w+) +│ (\w+) +│ +(\d+) +│", told.shown)
+    shown = re.findall(r"^(\w+) {2,}(\w+) {2,}(\w+) {2,}(\d+)\b", told.shown, re.MULTILINE)
     states = [(step["name"], step["state"]) for step in told.saga["steps"]]
     if [(name, state) for name, _, state, _ in shown] != states:
         yield f"order show: steps are {shown}, and {states} by the API"

@@ -21,6 +21,7 @@ from console.pages.order import PARTS, _view
 from console.settings import Settings
 from console.templating import part
 from contracts.names import order_of
+from tests.story.deliveries import Subscriber, open_subscriber
 from tests.support.telling import backend_of
 from tests.support.tokens import bearer
 from tests.support.wire import serve
@@ -37,7 +38,8 @@ AT_ONCE_LATE = 0  # seconds after which an open saga is in the list
 class Told:
     """The API's answers, what the commands print, the console's page, and Temporal's details.
 
-    `details` are the current details by saga, of those that tell any.
+    `details` are the current details by saga, of those that tell any. `messages` are the bodies
+    that a webhook of the customer has got, in the order of what happened.
     """
 
     order: dict[str, Any]
@@ -50,13 +52,15 @@ class Told:
     page: str
     summary: str
     details: dict[str, str]
+    messages: list[dict[str, Any]]
 
 
 class Surfaces:
     """Asks all of them."""
 
-    def __init__(self, world: World, port: int) -> None:
+    def __init__(self, world: World, port: int, subscriber: Subscriber) -> None:
         self._world = world
+        self._subscriber = subscriber
         token = bearer()["Authorization"].removeprefix("Bearer ")
         self.api = Api(f"http://127.0.0.1:{port}", token, patience=PATIENCE)
 
@@ -76,6 +80,7 @@ class Surfaces:
             page=await self._render(order_id),
             summary=await self._summary(saga_ids[0]),
             details={saga_id: await self._details(saga_id) for saga_id in saga_ids},
+            messages=await self._subscriber.read(order_id),
         )
 
     async def _run(self, *arguments: str) -> str:
@@ -114,9 +119,10 @@ class Surfaces:
 
 @asynccontextmanager
 async def open_surfaces(world: World) -> AsyncIterator[Surfaces]:
-    """The API behind a socket, for the commands."""
-    async with serve(api_app(world.client, world.services)) as served:
-        surfaces = Surfaces(world, served.port)
+    """The API behind a socket, for the commands; and a subscriber of webhooks."""
+    app = api_app(world.client, world.services)
+    async with serve(app) as served, open_subscriber(world) as subscriber:
+        surfaces = Surfaces(world, served.port, subscriber)
         try:
             yield surfaces
         finally:

@@ -109,6 +109,16 @@ def lie_in_story(**instead: Any) -> Lie:
     return lambda told: replace(told, story=told.story | instead)
 
 
+def lie_in_message(**instead: Any) -> Lie:
+    """Have the last message to a webhook carry something else."""
+
+    def tell(told: Told) -> Told:
+        *others, last = told.messages
+        return replace(told, messages=[*others, last | {"data": last["data"] | instead}])
+
+    return tell
+
+
 LIES: tuple[Lie, ...] = (
     lie_in_story(next="Nothing to do: all is undone."),
     lie_in_story(stock={"pieces": 1, "says": "0 pieces are reserved for it."}),
@@ -119,6 +129,13 @@ LIES: tuple[Lie, ...] = (
     lie_in("page", "is held", "is not held"),
     lie_in("summary", "10.00 EUR", "11.00 EUR"),
     lambda told: replace(told, details=dict.fromkeys(told.details, "**running**")),
+    lie_in_message(status="pending"),
+    lie_in_message(total={"minor": 1100, "currency": "EUR"}),
+    lie_in_message(customer_id="usr_somebody_else"),
+    lie_in_message(reason={"code": "declined", "detail": "declined"}),
+    lie_in_message(version=1),
+    lambda told: replace(told, messages=told.messages[:-1]),
+    lambda told: replace(told, messages=[{**told.messages[0], "type": "order.blocked"}]),
 )
 
 
