@@ -67,12 +67,16 @@ class CancelResult(Enum):
 
 
 class OrderSagas:
-    """The workflows of orders. Raises Unavailable where Temporal or its workers do not answer."""
+    """The workflows of orders. Raises Unavailable where Temporal or its workers do not answer.
+
+    Consecutive steps are attempted together first where one worker has them all: on the fast path,
+    or on the workflow's own queue.
+    """
 
     def __init__(self, client: Client, *, fast_path: bool) -> None:
         self._client = client
         self._starter = client
-        self._how = {"fast_path": fast_path, "own_queue": False}
+        self._how = {"fast_path": fast_path, "own_queue": False, "stretch": fast_path}
 
     def start_by(self, client: Client) -> None:
         """Start sagas by this client from now on: its process has workers, which begin them.
@@ -80,7 +84,7 @@ class OrderSagas:
         These have all activities, so without the fast path they take them as they schedule them.
         """
         self._starter = client
-        self._how |= {"own_queue": not self._how["fast_path"]}
+        self._how |= {"own_queue": not self._how["fast_path"], "stretch": True}
 
     async def start(self, memo: OrderMemo) -> bool:
         """Start the saga; False if this order's has been started before. Atomic on Temporal."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
 import httpx2
@@ -10,6 +10,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from local_stack.temporal import server
+from saga.stretch.messages import STRETCH
+from tests.cli.test_trace import FORWARD, UNDOING
 from tests.support.promql import read_by_deployments
 from tests.support.stack import Stack, client
 from tests.support.waiting import until
@@ -99,11 +101,14 @@ async def test_every_process_is_read_and_has_its_families(stack: Stack) -> None:
     for outcome in ("confirmed", "rejected"):
         assert sum(value(worker, "saga_outcomes_total", outcome=outcome) for worker in working) >= 1
         assert sum(value(worker, "saga_duration_count", outcome=outcome) for worker in working) >= 1
-    for activity in ("order.create", "payment.charge", "payment.refund"):
-        ended = sum(
-            value(worker, "saga_activity_duration_count", activity=activity) for worker in working
-        )
-        assert ended >= 1, activity
+    for activity in (STRETCH, *FORWARD, *UNDOING):
+        assert ended(working, activity=activity, well="true") >= 1, activity
+    assert ended(working, activity="payment.charge", well="false") >= 2, "declined, and too slow"
+
+
+def ended(working: Sequence[Samples], **labels: str) -> float:
+    """How many activities with these labels have ended, by all processes that work."""
+    return sum(value(worker, "saga_activity_duration_count", **labels) for worker in working)
 
 
 async def test_a_repeated_attempt_is_counted_and_money_without_its_order_shows(

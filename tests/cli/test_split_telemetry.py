@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from contracts.names import SERVICES
 from tests.cli.test_metrics import scraped, value
-from tests.cli.test_trace import BACKWARD, FORWARD, Traced, check, placed, traced
+from tests.cli.test_trace import FORWARD, UNDOING, UP_TO_THE_CHARGE, Traced, check, clean
 from tests.support.stack import Stack, running_stack
 
 # What each step asks of which service.
@@ -30,12 +30,11 @@ async def split(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 
 async def order(stack: Stack, method: str) -> tuple[str, Traced]:
-    """Place one by the gateway: how it ended, and its trace."""
+    """Place one by the gateway: how it ended, and its trace, of which no step was slow."""
     async with httpx2.AsyncClient(
         base_url=stack.gateway, timeout=40, headers=stack.bearer()
     ) as http:
-        order_id, status = await placed(http, method)
-    return status, await traced(stack, order_id)
+        return await clean(stack, http, method)
 
 
 def check_calls(trace: Traced) -> None:
@@ -63,7 +62,7 @@ async def test_a_confirmed_order_is_one_trace_through_all_services(split: Stack)
 async def test_a_compensated_order_is_one_trace_through_all_services(split: Stack) -> None:
     status, trace = await order(split, "pm_card_visa_chargeDeclined")
     assert status == "rejected"
-    check(trace, BACKWARD)
+    check(trace, UP_TO_THE_CHARGE, UNDOING)
     check_calls(trace)
 
 

@@ -13,12 +13,15 @@ from api.temporal.saga_gateway import OrderSagas
 from contracts.base import Money
 from contracts.names import Queue
 from contracts.orders import CreateOrder, OrderLine
+from saga.stretch.messages import STRETCH
 from tests.support.waiting import until
 from tests.support.world import World
+from tests.workflows.test_fast_path import UNDOING
 from workers import run
 from workers.claims import NamespaceMissing
 from workers.run import working_inside
 
+DECLINED = "pm_card_visa_chargeDeclined"
 PRICE = Money(minor=500, currency="EUR")
 
 
@@ -91,25 +94,42 @@ async def test_a_process_that_stops_finishes_what_it_has_begun(
 async def test_without_the_fast_path_a_process_with_workers_has_all_on_one_queue(
     world: World,
 ) -> None:
-    """What is shown of the order is the same, in fewer events; no activity waits to be taken."""
-    sku, order_id = await world.product(), "ord_on-its-own-queue"
+    """What is shown of the order is the same; what is not clean goes on there, too."""
+    orders = {"ord_clean-on-its-own-queue": "pm_card_visa", "ord_not-clean": DECLINED}
+    skus = [await world.product() for _ in orders]
     joined: asyncio.Queue[Client] = asyncio.Queue()
     inside = working_inside(lambda: client_of(world), world.services, joined.put_nowait, not_called)
     async with inside:
         sagas = OrderSagas(await client_of(world), fast_path=False)
         sagas.start_by(await joined.get())
-        assert await sagas.start(await accepted(world, sku, order_id, "pm_card_visa"))
-        await world.settled(order_id, sku, "confirmed")
-    history = (await world.handle(order_id).fetch_history()).events
-    scheduled = [event.activity_task_scheduled_event_attributes for event in history]
-    queues = [item.task_queue.name for item in scheduled if item.activity_type.name]
-    assert queues == [Queue.ORDERS] * 6
-    upserts = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
-    assert sum(event.event_type == upserts for event in history) == len(queues) + 1
-    found = (await world.handle(order_id).describe()).typed_search_attributes
+        for sku, (order_id, method) in zip(skus, orders.items(), strict=True):
+            assert await sagas.start(await accepted(world, sku, order_id, method))
+        clean, declined = orders
+        await world.settled(clean, skus[0], "confirmed")
+        await world.settled(declined, skus[1], "rejected")
+    assert await asked_on(Queue.ORDERS, world, clean) == [STRETCH]
+    assert await asked_on(Queue.ORDERS, world, declined) == [STRETCH, *UNDOING]
+    found = (await world.handle(clean).describe()).typed_search_attributes
     shown = {row.key.name: str(row.value) for row in found}
     assert (shown["SagaStep"], shown["SagaState"]) == ("commit_inventory", "completed")
     assert shown["OrderStatus"] == "confirmed"
+
+
+async def asked_on(queue: Queue, world: World, order_id: str) -> list[str]:
+    """The order's activities, all of which are on this queue.
+
+    Search attributes went out together: before each, and at the end.
+    """
+    history = (await world.handle(order_id).fetch_history()).events
+    asked = [
+        event.activity_task_scheduled_event_attributes
+        for event in history
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert {activity.task_queue.name for activity in asked} == {queue}
+    upserts = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
+    assert sum(event.event_type == upserts for event in history) <= len(asked) + 1
+    return [activity.activity_type.name for activity in asked]
 
 
 async def test_temporal_may_come_up_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

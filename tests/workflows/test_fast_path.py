@@ -1,4 +1,7 @@
-"""The fast path: an order whose steps answer at once takes one workflow task; others take more."""
+"""The fast path: an order whose steps answer at once takes one workflow task; others take more.
+
+What is told of the steps that are attempted together is in `test_stretches`.
+"""
 
 import asyncio
 from collections import Counter
@@ -8,6 +11,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
 from contracts.names import workflow_id
+from saga.stretch.messages import STRETCH
 from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
@@ -53,21 +57,6 @@ async def found_by(world: World, order_id: str) -> dict[str, str]:
     found = (await world.handle(order_id).describe()).typed_search_attributes
     names = {"OrderStatus", "SagaState", "SagaStep"}
     return {row.key.name: str(row.value) for row in found if row.key.name in names}
-
-
-async def test_a_clean_order_is_one_workflow_task_and_twelve_events(world: World) -> None:
-    sku = await world.product()
-    order_id = await world.place(sku)
-    await world.settled(order_id, sku, "confirmed")
-    found = await events(world, order_id)
-    assert found["WORKFLOW_TASK_COMPLETED"] == 1
-    assert found["MARKER_RECORDED"] == len(ACTIONS)
-    assert found.total() <= 12
-    assert await found_by(world, order_id) == {
-        "OrderStatus": "confirmed",
-        "SagaState": "completed",
-        "SagaStep": "commit_inventory",
-    }
 
 
 async def test_a_business_no_is_not_asked_again_and_undoing_is_fast_too(world: World) -> None:
@@ -118,6 +107,7 @@ async def test_what_is_slow_goes_on_where_people_see_it_and_takes_effect_once(
     assert await scheduled(world, order_id) == ["inventory.reserve"]
     saga = await world.rest(f"/v1/orders/{order_id}/saga")
     assert [step["attempts"] for step in saga["steps"]] == [1, 1, 2, 1, 1, 1]
+    assert world.gates.started[workflow_id(order_id), STRETCH] == 1
 
 
 async def test_without_the_fast_path_every_activity_goes_to_its_queue(world: World) -> None:

@@ -1,28 +1,19 @@
 """An order whose steps are attempted together: what its history, its API and the console tell."""
 
-from functools import partial
-
 import pytest
-from temporalio.exceptions import ApplicationError
 
 from activities.evidence import may_have_landed_unseen, went_past_the_pivot
 from activities.executions import Execution, describe
-from api.temporal import saga_gateway
 from console.sources.activity_attempts import Result, read_tries
 from contracts.names import workflow_id
-from contracts.workflow_io import PlaceOrderInput
-from saga.stretch.messages import STRETCH
-from tests.support.gates import BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
 from tests.workflows.test_fast_path import ACTIONS, events, found_by, scheduled
 
 
 @pytest.fixture(autouse=True)
-def fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Orders have stretches, on the fast path."""
-    stretched = partial(PlaceOrderInput, stretch=True)
-    monkeypatch.setattr(saga_gateway, "PlaceOrderInput", stretched)
+def fast_path() -> None:
+    """Tests here are of the one path only."""
 
 
 async def execution(world: World, order_id: str) -> Execution:
@@ -38,14 +29,29 @@ async def attempts(world: World, order_id: str) -> list[int]:
     return [step["attempts"] for step in saga["steps"]]
 
 
-async def test_a_clean_order_is_one_activity_of_which_each_step_is_told(world: World) -> None:
-    for _ in range(2):  # the first order of a process opens connections, which may take long
+async def clean_order(world: World) -> str:
+    """One of which no step was too slow for the fast path, as those of a busy machine may be."""
+    order_id = ""
+
+    async def in_time() -> bool:
+        nonlocal order_id
         sku = await world.product()
         order_id = await world.place(sku)
         await world.settled(order_id, sku, "confirmed")
+        found = await events(world, order_id)
+        return (found["MARKER_RECORDED"], found["ACTIVITY_TASK_SCHEDULED"]) == (1, 0)
+
+    await until(in_time)
+    return order_id
+
+
+async def test_a_clean_order_is_one_activity_of_which_each_step_is_told(world: World) -> None:
+    order_id = await clean_order(world)
     found = await events(world, order_id)
-    assert found["MARKER_RECORDED"] == found["WORKFLOW_TASK_COMPLETED"] == 1
+    assert found["WORKFLOW_TASK_COMPLETED"] == 1
     assert found.total() <= 7
+    info = (await world.handle(order_id).describe()).raw_description.workflow_execution_info
+    assert 0 < info.history_size_bytes <= 4_300
     assert await found_by(world, order_id) == {
         "OrderStatus": "confirmed",
         "SagaState": "completed",
@@ -60,7 +66,7 @@ async def test_a_clean_order_is_one_activity_of_which_each_step_is_told(world: W
     assert await went_past_the_pivot(await execution(world, order_id))
 
 
-async def test_a_business_no_is_not_asked_again(world: World) -> None:
+async def test_an_order_that_is_refused_tells_what_was_reached(world: World) -> None:
     sku = await world.product()
     order_id = await world.place(sku, method="pm_card_visa_chargeDeclined")
     await world.settled(order_id, sku, "rejected")
@@ -73,35 +79,3 @@ async def test_a_business_no_is_not_asked_again(world: World) -> None:
     ended = await execution(world, order_id)
     assert not await went_past_the_pivot(ended)
     assert not await may_have_landed_unseen(ended)
-
-
-@pytest.mark.parametrize("activity", ACTIONS)
-async def test_what_fails_once_goes_on_where_people_see_it(world: World, activity: str) -> None:
-    sku, order_id = await world.product(), world.next_order_id()
-    saga = workflow_id(order_id)
-    world.gates.refuse(saga, activity, ApplicationError("away for a moment"))
-    await world.place(sku, user=await world.user())
-
-    async def waits_in_the_open() -> bool:
-        description = await world.handle(order_id).describe()
-        pending = description.raw_description.pending_activities
-        return [row.activity_type.name for row in pending] == [activity]
-
-    await until(waits_in_the_open)
-    world.gates.allow(saga)
-    await world.settled(order_id, sku, "confirmed")
-    assert await scheduled(world, order_id) == [activity]
-
-
-async def test_what_is_slow_goes_on_where_people_see_it_and_takes_effect_once(world: World) -> None:
-    order_id, sku, gate = await world.stopped_at("inventory.reserve", BEFORE)
-
-    async def tried_again() -> bool:
-        return world.gates.started[workflow_id(order_id), "inventory.reserve"] == 2
-
-    await until(tried_again)
-    await gate.open()
-    await world.settled(order_id, sku, "confirmed")
-    assert await scheduled(world, order_id) == ["inventory.reserve"]
-    assert await attempts(world, order_id) == [1, 1, 2, 1, 1, 1]
-    assert world.gates.started[workflow_id(order_id), STRETCH] == 1

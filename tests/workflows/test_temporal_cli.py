@@ -3,6 +3,7 @@
 import asyncio
 import json
 from base64 import b64decode
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from contracts.names import workflow_id
 from contracts.orders import Order
 from local_stack.temporal.server import program
+from saga.stretch.messages import STRETCH
 from tests.support.gates import AFTER, BEFORE
 from tests.support.waiting import until
 from tests.support.world import World
@@ -56,13 +58,23 @@ async def test_show_names_every_step(world: World) -> None:
     order_id = await world.place(sku)
     await world.settled(order_id, sku, "confirmed")
     history = await temporal(world, "workflow", "show", "-w", workflow_id(order_id))
-    said = [
-        event["userMetadata"]["summary"]["data"]
-        for event in history["events"]
-        if "userMetadata" in event
-    ]
-    steps = [json.loads(b64decode(record)).partition(":")[0] for record in said]
+    steps = [step for event in history["events"] for step in steps_in(event)]
     assert [step for step in steps if step in NAMES] == NAMES
+
+
+def steps_in(event: dict[str, Any]) -> Iterator[str]:
+    """What an event says: by its summary of one, and by its result of all of a stretch."""
+    if "userMetadata" in event:
+        yield json.loads(b64decode(event["userMetadata"]["summary"]["data"])).partition(":")[0]
+    if "markerRecordedEventAttributes" in event:
+        details = event["markerRecordedEventAttributes"]["details"]
+        if read(details["data"])["activity_type"] == STRETCH:
+            yield from (made["step"] for made in read(details["result"])["clean"])
+
+
+def read(payloads: dict[str, Any]) -> Any:
+    """The one value that is in them."""
+    return json.loads(b64decode(payloads["payloads"][0]["data"]))
 
 
 async def test_query_tells_where_the_saga_stands(world: World) -> None:
