@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import not_
 from typing import Any, Literal
+
+from pydantic import Field
 
 from contracts.base import Message, Name, Reason
 from contracts.names import is_placing_of, is_return_of, order_of, return_id, workflow_id
@@ -43,9 +46,9 @@ class SagaInput(Message):
     fast_path: bool = False
     own_queue: bool = False
     stretch: bool = False
-    earlier_life: bool = False
-    undo: Undo | None = None
-    landed: bool = False
+    earlier_life: bool = Field(default=False, exclude_if=not_)
+    undo: Undo | None = Field(default=None, exclude_if=not_)
+    landed: bool = Field(default=False, exclude_if=not_)
 
 
 class PlaceOrderInput(CreateOrder, SagaInput):

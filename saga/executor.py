@@ -257,9 +257,10 @@ class Executor:
             raise asyncio.CancelledError from error
         if reply is not None:
             del self._compensator.begun[before + len(reply.attempts) :]
-            self._progress.show_stretch(reply)
+            self._progress.show_stretch([step.name for step in steps], reply)
             if reply.unclean is not None:
-                self._activities.take_up(reply.unclean.step, reply.unclean.refusal)
+                ended_at = steps[len(reply.clean)].name
+                self._activities.take_up(ended_at, reply.unclean.refusal)
         if self._abortion is not None:  # whether the pivot has landed is for its fence to say
             raise asyncio.CancelledError
         done = (step.kind for step in steps if step.name in self._stretches.replies)

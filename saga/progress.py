@@ -58,17 +58,17 @@ class Progress:
             self.enter(SagaState.RUNNING)
         self._publish()
 
-    def show_stretch(self, reply: StretchReply) -> None:
-        """What a stretch has done, by its own clock; where it ended is not done yet."""
+    def show_stretch(self, steps: Sequence[str], reply: StretchReply) -> None:
+        """What a stretch of these has done, by its own clock; where it ended is not done yet."""
         at = datetime.fromisoformat(reply.began)
-        for attempt in reply.clean:
-            view = self._views[attempt.step]
+        for step, attempt in zip(steps, reply.clean, strict=False):
+            view = self._views[step]
             view.state, view.started_at = StepState.DONE, at.isoformat()
             at += timedelta(seconds=attempt.seconds)
             view.finished_at = at.isoformat()
-            self._upsert_own(SAGA_STEP.value_set(attempt.step))
+            self._upsert_own(SAGA_STEP.value_set(step))
         if (unclean := reply.unclean) is not None:
-            view = self._views[unclean.step]
+            view = self._views[steps[len(reply.clean)]]
             view.state, view.error = StepState.FAILED, unclean.error
             view.started_at = at.isoformat()
         self._publish()

@@ -52,7 +52,8 @@ class StretchExecutor:
             return None
         finally:
             self.active = False
-        self.replies |= {attempt.step: attempt.reply for attempt in reply.clean}
+        done = zip(steps, reply.clean, strict=False)
+        self.replies |= {step.name: attempt.reply for step, attempt in done}
         return reply
 
     async def _request(self, steps: Steps, commands: Sequence[Any]) -> RawValue | None:
@@ -95,8 +96,8 @@ def decode_stretch(raw: RawValue | None) -> StretchReply:
 def _read_stretch(raw: RawValue | None, steps: Steps) -> StretchReply:
     """What came of a stretch of these steps. UnreadableReply if it does not say that of them."""
     converter, reply = workflow.payload_converter(), decode_stretch(raw)
-    made = [attempt.step for attempt in reply.attempts]
-    if made != [step.name for step in steps][: len(made)]:
+    made = [attempt.activity for attempt in reply.attempts]
+    if made != [activity_name(step.action) for step in steps][: len(made)]:
         raise UnreadableReply(STRETCH, f"it is of {made}")
     clean = [
         replace(

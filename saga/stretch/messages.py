@@ -30,9 +30,8 @@ class Stretch:
 
 @dataclass(frozen=True)
 class CleanAttempt:
-    """One that has answered, after so many seconds."""
+    """One that has answered, after so many seconds. Its step is told by its place."""
 
-    step: str
     activity: str
     seconds: float
     reply: Any
@@ -42,7 +41,6 @@ class CleanAttempt:
 class UncleanAttempt:
     """The one at which the stretch ended: refused with this `code`, or its outcome is unknown."""
 
-    step: str
     activity: str
     seconds: float
     error: str
@@ -58,7 +56,8 @@ class UncleanAttempt:
 class StretchReply:
     """What the activity answers with. It began at `began`, by the worker's clock (ISO 8601).
 
-    Steps that are not in it were not begun.
+    Its attempts are of the steps that it was asked for, in their order; those that are not in it
+    were not begun.
     """
 
     began: str

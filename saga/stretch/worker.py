@@ -118,7 +118,7 @@ class _Stretching(ActivityInboundInterceptor):
             except Exception as error:  # noqa: BLE001 - whatever it is, the step alone is retried
                 return replace(reply, unclean=_tell(planned, error, time.monotonic() - began))
             took = round(time.monotonic() - began, 4)
-            reply.clean.append(CleanAttempt(planned.step, planned.activity, took, answer))
+            reply.clean.append(CleanAttempt(planned.activity, took, answer))
         return reply
 
     async def _attempt(
@@ -153,4 +153,4 @@ def _tell(planned: PlannedAttempt, error: Exception, took: float) -> UncleanAtte
         said = error.message
         if is_rejection(error):
             code = str(error.details[0]) if error.details else "rejected"
-    return UncleanAttempt(planned.step, planned.activity, round(took, 4), said, code)
+    return UncleanAttempt(planned.activity, round(took, 4), said, code)

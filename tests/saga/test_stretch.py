@@ -83,8 +83,8 @@ async def test_a_clean_saga_is_one_activity_and_tells_of_every_step(
     assert script.log == ALL
     assert await asked(handle) == [STRETCH]
     assert told.reply is not None
-    assert [(made.step, made.activity, made.reply) for made in told.reply.clean] == [
-        (name, f"toy.{name}", name) for name in ALL
+    assert [(made.activity, made.reply) for made in told.reply.clean] == [
+        (f"toy.{name}", name) for name in ALL
     ]
     assert told.fast == (FAST in path)
     assert [step.state for step in view.steps] == ["done"] * 4
@@ -366,9 +366,9 @@ async def test_a_step_that_is_out_of_time_ends_the_stretch_though_it_lands_later
         PlannedAttempt("b", "slow", 0.05),
         PlannedAttempt("c", "quick", 1),
     )
-    assert [made.step for made in reply.clean] == ["a"]
+    assert [made.activity for made in reply.clean] == ["quick"]
     assert reply.unclean is not None
-    assert (reply.unclean.step, reply.unclean.code) == ("b", None)
+    assert (reply.unclean.activity, reply.unclean.code) == ("slow", None)
     assert DONE == ["a", "b"]
 
 
@@ -379,6 +379,6 @@ async def test_a_stretch_whose_time_is_up_begins_no_further_step(path: str) -> N
 
 async def test_an_activity_that_the_worker_lacks_ends_it(path: str) -> None:
     reply = await attempt(PlannedAttempt("a", "quick", 1), PlannedAttempt("b", "elsewhere", 1))
-    assert [made.step for made in reply.clean] == ["a"]
+    assert [made.activity for made in reply.clean] == ["quick"]
     assert reply.unclean is not None
     assert "elsewhere" in reply.unclean.error

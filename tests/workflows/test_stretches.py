@@ -51,7 +51,7 @@ async def test_a_clean_order_is_one_activity_of_which_each_step_is_told(world: W
     assert found["WORKFLOW_TASK_COMPLETED"] == 1
     assert found.total() <= 7
     info = (await world.handle(order_id).describe()).raw_description.workflow_execution_info
-    assert 0 < info.history_size_bytes <= 4_300
+    assert 0 < info.history_size_bytes <= 4_096
     assert await found_by(world, order_id) == {
         "OrderStatus": "confirmed",
         "SagaState": "completed",
