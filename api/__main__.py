@@ -167,8 +167,10 @@ async def open_backend(
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(claiming(client, services.orders, _give_up))
             if work:
-                start_by = backend.sagas.start_by
-                joining = working_inside(to_temporal, services, start_by, _give_up)
+                sagas = backend.sagas
+                joining = working_inside(
+                    to_temporal, services, sagas.start_by, _give_up, sagas.closings.note
+                )
                 await stack.enter_async_context(joining)
             yield backend
 

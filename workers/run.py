@@ -14,6 +14,7 @@ from saga.lint import check_search_attributes
 from services.composition import Services
 from workers.claims import claim_patiently
 from workers.registration import workers_for
+from workers.workflow_runner import TellingRunner, runner_for
 
 log = logging.getLogger("workers")
 
@@ -48,11 +49,13 @@ async def working_inside(
     services: Services,
     joined: Callable[[Client], None],
     failed: Callable[[], None],
+    closed: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[None]:
     """Work on all queues beside whatever else this process does, once Temporal is reachable.
 
     `joined` gets the workers' client: what is started by it begins in this process. `failed` is
-    called if a worker cannot go on; the error is raised at the end.
+    called if a worker cannot go on; the error is raised at the end. `closed` is told the id of each
+    workflow that has closed here, from any thread.
     """
 
     async def join() -> None:
@@ -60,7 +63,8 @@ async def working_inside(
         await claim_patiently(client, services.orders)
         # The API is not ready meanwhile, and says why.
         await check_search_attributes(client, SEARCH_ATTRIBUTES, patience=math.inf)
-        workers = workers_for(client, Queue, services)
+        runner = TellingRunner(runner_for(client.data_converter), closed)
+        workers = workers_for(client, Queue, services, workflow_runner=runner)
         joined(client)
         await work(workers)
 

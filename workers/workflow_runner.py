@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from temporalio.api.enums.v1 import CommandType
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.converter import (
     DataConverter,
     SerializationContext,
@@ -24,6 +26,8 @@ from temporalio.worker import (
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from infrastructure.temporal.payload_codec import EncryptionCodec
+
+ENDING = RemoveFromCache.EvictionReason.WORKFLOW_EXECUTION_ENDING
 
 ELSEWHERE = {
     CommandType.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,
@@ -65,6 +69,42 @@ class BoundRunner(UnsandboxedWorkflowRunner):
             return ask(command) if command and command.command_type in ELSEWHERE else ours
 
         return _answering(instance, answer)
+
+
+class TellingRunner(WorkflowRunner):
+    """Runs workflows by another runner, and tells of each that has closed, by its id.
+
+    It is told when Temporal has the end on record: the SDK drops a workflow from its cache then.
+    """
+
+    def __init__(self, inner: WorkflowRunner, closed: Callable[[str], None]) -> None:
+        self._inner = inner
+        self._closed = closed
+
+    def prepare_workflow(self, defn: Any) -> None:
+        """As the other one does."""
+        self._inner.prepare_workflow(defn)
+
+    def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
+        """An instance whose end is told."""
+        instance = self._inner.create_instance(det)
+        activate, continues = instance.activate, False
+
+        def tell(activation: WorkflowActivation) -> WorkflowActivationCompletion:
+            nonlocal continues
+            completion = activate(activation)
+            if any(job.remove_from_cache.reason == ENDING for job in activation.jobs):
+                if not continues:
+                    self._closed(det.info.workflow_id)
+            else:
+                commands = completion.successful.commands
+                continues = any(
+                    command.HasField("continue_as_new_workflow_execution") for command in commands
+                )
+            return completion
+
+        setattr(instance, "activate", tell)  # noqa: B010 - mypy knows it as a method
+        return instance
 
 
 def runner_for(converter: DataConverter, *, strict: bool = False) -> WorkflowRunner:

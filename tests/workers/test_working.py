@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from api.temporal import saga_gateway
 from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_gateway import OrderSagas
 from contracts.base import Money
@@ -130,6 +131,27 @@ async def asked_on(queue: Queue, world: World, order_id: str) -> list[str]:
     upserts = EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES
     assert sum(event.event_type == upserts for event in history) <= len(asked) + 1
     return [activity.activity_type.name for activity in asked]
+
+
+@pytest.mark.parametrize("method", ["pm_card_visa", DECLINED])
+async def test_an_end_in_its_own_process_is_told_without_a_question_to_temporal(
+    world: World, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only when Temporal has it on record."""
+    sku, order_id = await world.product(), f"ord_told-at-home-{method}"
+    joined: asyncio.Queue[Client] = asyncio.Queue()
+    monkeypatch.setattr(saga_gateway, "LOCALLY", 60.0)
+    sagas = OrderSagas(await client_of(world), fast_path=True)
+    monkeypatch.setattr(sagas, "_handle", not_called)
+    told = sagas.closings.note
+    async with working_inside(
+        lambda: client_of(world), world.services, joined.put_nowait, not_called, told
+    ):
+        sagas.start_by(await joined.get())
+        assert await sagas.start(await accepted(world, sku, order_id, method))
+        await sagas.wait_until_closed(order_id)
+        status = (await world.handle(order_id).describe()).status
+    assert status is WorkflowExecutionStatus.COMPLETED
 
 
 async def test_temporal_may_come_up_later(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
