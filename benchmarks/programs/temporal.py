@@ -22,13 +22,14 @@ from benchmarks.programs import noops
 from benchmarks.programs.serving import Handler, serve
 from benchmarks.programs.worker_settings import SETTINGS
 from contracts.names import Queue, workflow_id
-from contracts.orders import CreateOrder, OrderStatus
-from contracts.workflow_io import OrderOutcome
+from contracts.orders import CreateOrder, OrderService, OrderStatus
 from infrastructure.settings import DatabaseSettings, ProviderSettings
 from infrastructure.temporal.client import connect
+from infrastructure.temporal.local_closings import LocalClosings
 from saga.participant.activity_errors import ServiceErrors
 from services.composition import Services, open_services
 from workers.registration import WORKFLOWS, activities_of, worker_for
+from workers.workflow_runner import TellingRunner, runner_for
 
 STEPS = 6  # of PlaceOrder, and so of the workflows of no-op steps
 
@@ -51,17 +52,32 @@ async def main(options: argparse.Namespace) -> None:
         services = await stack.enter_async_context(
             open_services(DatabaseSettings(), ProviderSettings())
         )
-        for worker in (*workers_by(options.settings, client, services), noop_worker(client)):
+        regular, fast = OrderSagas(starter, fast_path=False), OrderSagas(starter, fast_path=True)
+        workers = workers_by(options.settings, client, services, regular.closings, fast.closings)
+        for worker in (*workers, noop_worker(client)):
             await stack.enter_async_context(worker)
-        await serve(options.port, handlers(starter, working=not apart))
+        if not apart:
+            regular.start_by(client)
+            fast.start_by(client)
+        await serve(options.port, handlers(starter, services.orders, regular, fast))
 
 
-def workers_by(settings: str, client: Client, services: Services) -> Iterator[Worker]:
-    """The product's own, with what these settings change."""
+def workers_by(
+    settings: str, client: Client, services: Services, *closings: LocalClosings
+) -> Iterator[Worker]:
+    """The product's own, with what these settings change. They tell of sagas that have closed."""
     if settings == "default":
         return default_workers(client, services)
-    changed = SETTINGS[settings](client) if settings in SETTINGS else {}
-    return (worker_for(client, queue, services, **changed) for queue in Queue)
+
+    def tell(workflow_id: str) -> None:
+        for each in closings:
+            each.note(workflow_id)
+
+    options: dict[str, Any] = {"workflow_runner": runner_for(client.data_converter)}
+    if settings in SETTINGS:
+        options |= SETTINGS[settings](client)
+    options["workflow_runner"] = TellingRunner(options["workflow_runner"], tell)
+    return (worker_for(client, queue, services, **options) for queue in Queue)
 
 
 def default_workers(client: Client, services: Services) -> Iterator[Worker]:
@@ -83,34 +99,31 @@ def noop_worker(client: Client) -> Worker:
     return Worker(client, task_queue=noops.QUEUE, workflows=workflows, activities=activities)
 
 
-def handlers(client: Client, *, working: bool) -> dict[str, Handler]:
-    """By kind. `working`: the client has workers, as that of the product's API."""
-    regular, fast = OrderSagas(client, fast_path=False), OrderSagas(client, fast_path=True)
-    if working:
-        regular.start_by(client)
-        fast.start_by(client)
+def handlers(
+    client: Client, orders: OrderService, regular: OrderSagas, fast: OrderSagas
+) -> dict[str, Handler]:
+    """By kind."""
     return {
-        "fast": _place(client, fast),
-        "regular_saga": _place(client, regular),
-        "saga": _place(client, regular),
+        "fast": _place(orders, fast),
+        "regular_saga": _place(orders, regular),
+        "saga": _place(orders, regular),
         "empty": _noop(client, noops.Empty.run),
         "regular": _noop(client, noops.Regular.run, STEPS),
         "local": _noop(client, noops.Local.run, STEPS),
     }
 
 
-def _place(client: Client, sagas: OrderSagas) -> Handler:
-    """Start the saga as the API does, and wait until the order is confirmed."""
+def _place(orders: OrderService, sagas: OrderSagas) -> Handler:
+    """Start the saga, wait until it has ended, and read the order, as the API does."""
 
     async def place(order: CreateOrder) -> str:
         memo = OrderMemo(order=order, fingerprint="", accepted_at=datetime.now(UTC))
         await sagas.start(memo)
-        saga_id = workflow_id(order.order_id)
-        handle = client.get_workflow_handle(saga_id, result_type=OrderOutcome)
-        outcome: OrderOutcome = await handle.result()
-        if outcome.status is not OrderStatus.CONFIRMED:
-            raise RuntimeError(f"{order.order_id} is {outcome.status}: {outcome.reason}")
-        return saga_id
+        await sagas.wait_until_closed(order.order_id)
+        ended = await orders.get(order.order_id)
+        if ended.status is not OrderStatus.CONFIRMED:
+            raise RuntimeError(f"{order.order_id} is {ended.status}: {ended.reason}")
+        return workflow_id(order.order_id)
 
     return place
 
