@@ -36,7 +36,7 @@ def introduce(console: Console, demo: Demo) -> None:
 
 def table(stories: Sequence[Story]) -> FittingTable:
     """All orders, as they stand now."""
-    shown = FittingTable("story", *keep_whole("steps", "status", "why", ""))
+    shown = FittingTable(*keep_whole("story", "steps", "status"), "why", *keep_whole(""))
     for story in stories:
         steps = " ".join(GLYPHS[step["state"]] for step in story.saga.get("steps", ()))
         beside = mark(well=story.as_expected) if story.over else ""

@@ -22,6 +22,8 @@ from typer import BadParameter
 from api.dependencies import Backend
 from api.temporal.order_memo import OrderMemo
 from api.temporal.stuck_sagas import find_stuck
+from api.temporal.trouble_watch import TroubleWatch
+from api.temporal.troubles import Kind
 from cli.operate.reset_preview import reset_point
 from console.dependencies import ConsoleBackend
 from console.explanations import plan_resolution
@@ -300,6 +302,8 @@ async def test_a_saga_whose_failure_cannot_be_decoded_is_named_and_hides_no_othe
     converter = replace(pydantic_data_converter, failure_converter_class=Keyless)
     keyless = await Client.connect(world.address, data_converter=converter)
     assert await kinds(keyless) == ["unknown_status", "slow"]
+    counts = await TroubleWatch(keyless, timedelta(0)).look()
+    assert counts[Kind.UNKNOWN] >= 1  # by which its alert fires
     world.gates.allow(workflow_id(failing))
     await gate.open()
     await world.settled(failing, sku, "confirmed")
