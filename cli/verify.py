@@ -18,6 +18,7 @@ from rich.progress import Progress
 
 from cli.output import FittingTable, keep_whole
 from cli.temporary_databases import own_databases
+from cli.verify_pairs import Grain, verify_pairs
 from contracts.workflow_io import SAGA_TYPES
 from local_stack.options import Topology
 
@@ -55,10 +56,20 @@ def verify(
     topology: Annotated[
         Topology, typer.Option(help="Where the services are; `services`: called over HTTP")
     ] = Topology.MONOLITH,
+    concurrent: Annotated[
+        bool, typer.Option(help="Run two at once instead, by many orders of their calls")
+    ] = False,
+    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 250,
+    word: Annotated[str, typer.Option(help="This order alone, such as AABBAB")] = "",
+    grain: Annotated[
+        Grain, typer.Option(help="What two take turns at: whole calls, or their statements")
+    ] = Grain.CALLS,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the matrix to this file")] = None,
 ) -> None:
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
+    if concurrent:
+        verify_pairs(only, words, seed, word, grain, as_json=as_json)
     subjects = _subjects(saga)
     from saga.verify.campaign import VerifyOptions  # noqa: PLC0415 - heavy
     from saga.verify.command import expecting_faults  # noqa: PLC0415 - heavy

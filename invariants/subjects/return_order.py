@@ -28,14 +28,14 @@ RETURNED = OrderStatus.RETURNED.value
 async def make(world: OrderWorld, fast: bool) -> OrderCase:
     """An order that is confirmed and about to be returned."""
     order = await new_order(world)
-    await _confirm(world, order)
+    await confirm(world, order)
     start = ReturnOrderInput(
         order_id=order.order_id, items=order.items, total=order.total, fast_path=fast
     )
     return OrderCase(return_id(order.order_id), start, fast, order=order)
 
 
-async def _confirm(world: OrderWorld, order: CreateOrder) -> None:
+async def confirm(world: OrderWorld, order: CreateOrder) -> None:
     """What PlaceOrder does, without a workflow."""
     services, placing = world.services, workflow_id(order.order_id)
     lines = tuple(StockLine(sku=product.sku, quantity=product.quantity) for product in order.items)

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -80,16 +82,8 @@ class Run:
         return Result(schedule, violations, unreached, state.diary, state.calls, seconds)
 
     async def _violations(self) -> list[str]:
-        state, environment = self._state, self._environment
-        case = await self._make_case()
-        environment.injector.states[case.workflow_id] = state
-        controller = self._subject.extension.controller(environment, self._subject, case, state)
-        state.controller = controller
-        # A fault may strike before the start is answered.
-        controller.handle = environment.client.get_workflow_handle(case.workflow_id)
-        controller.handle = await self._start(case)
-        operator = asyncio.create_task(operate(state))
-        try:
+        state, case = self._state, await self._make_case()
+        async with self._underway(case):
             self._ended = await self._await_ending()
             late = bool(state.bodies)  # some may land while it is judged, between two questions
             found = await self._judge_as(case, "at the end")
@@ -99,18 +93,39 @@ class Run:
                 found += await self._judge_as(case, "when all has landed")
             for fault in state.schedule.faults:
                 found += await self._after(case, fault)
-            if controller.judges_at_last:
+            if state.controller.judges_at_last:
                 found += [
                     f"in the end: {violation}"
-                    for violation in await controller.judge_at_last(self._ended)
+                    for violation in await state.controller.judge_at_last(self._ended)
                 ]
             found += state.wrong
+        return list(dict.fromkeys(found))
+
+    async def reach_end(self, case: Case) -> Ending:
+        """Run a case that somebody else has made, and judges, until all of it has landed."""
+        async with self._underway(case):
+            ending = await self._await_ending()
+            await self._state.wait_until_landed()
+        return ending
+
+    @asynccontextmanager
+    async def _underway(self, case: Case) -> AsyncIterator[None]:
+        """It is started and has its operator; at the end, nothing of it goes on."""
+        state, environment = self._state, self._environment
+        environment.injector.states[case.workflow_id] = state
+        controller = self._subject.extension.controller(environment, self._subject, case, state)
+        state.controller = controller
+        # A fault may strike before the start is answered.
+        controller.handle = environment.client.get_workflow_handle(case.workflow_id)
+        controller.handle = await self._start(case)
+        operator = asyncio.create_task(operate(state))
+        try:
+            yield
         finally:
             operator.cancel()
             state.reach(END)
             controller.leave()
             environment.injector.states.pop(case.workflow_id)
-        return list(dict.fromkeys(found))
 
     async def _make_case(self) -> Case:
         path, stretch = self._state.schedule.path, self._subject.stretch

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,18 +16,39 @@ from saga.verify.injection.attempt import Attempt
 from saga.verify.injection.life_end import end_life, find_life_end
 from saga.verify.injection.run_state import RunState, milestone_of_attempt, milestone_of_success
 
+# Within this block, a call that it is told of is done.
+Gate = Callable[[str], AbstractAsyncContextManager[object]]
+
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Injector(Interceptor):
-    """Strikes activities of the workflows that have a run state; others pass."""
+    """Strikes activities of the workflows that have a run state; others pass.
+
+    `gates`, by workflow id: those through which all its activities go, since others run beside it.
+    """
 
     def __init__(self) -> None:
         self.states: dict[str, RunState] = {}
+        self.gates: dict[str, Gate] = {}
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
         """Wrap the activity."""
-        return _Struck(next, self.states)
+        return _Gated(_Struck(next, self.states), self.gates)
+
+
+class _Gated(ActivityInboundInterceptor):
+    def __init__(self, inner: ActivityInboundInterceptor, gates: dict[str, Gate]) -> None:
+        super().__init__(inner)
+        self._gates = gates
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        info = activity.info()
+        gate = self._gates.get(info.workflow_id or "")
+        if gate is None:
+            return await super().execute_activity(input)
+        async with gate(info.activity_type):
+            return await super().execute_activity(input)
 
 
 class _Struck(ActivityInboundInterceptor):

@@ -1,0 +1,1 @@
+"""Two sagas of orders that meet, or one and somebody else; `registry.PAIRS` has them all."""

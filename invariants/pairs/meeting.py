@@ -1,0 +1,154 @@
+"""What two sagas of orders share, what is looked at afterwards, and what must be true then."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+
+from contracts.names import workflow_id
+from contracts.orders import CreateOrder, OrderStatus
+from contracts.workflow_io import PlaceOrderInput
+from invariants.barriers import barriers_hold
+from invariants.cases import OrderCase, OrderEnding
+from invariants.environment import OrderWorld
+from invariants.stock_and_money import ledger_of, money_is_conserved, new_order
+from invariants.subjects.place_order import PLACE_ORDER
+from saga.participant import NotFound
+from saga.verify.concurrent.pair import PartnerEnding, SagaPartner
+from services.inventory.tables import products
+from services.payment.tables import payments
+
+HOLDS = {OrderStatus.CONFIRMED}  # of whom an order's pieces and money are not given back
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """The orders of both sides, by what they are called in an outcome."""
+
+    orders: Mapping[str, CreateOrder]
+
+    def case(self, name: str) -> OrderCase:
+        """An order, as the invariants of one order want it."""
+        order = self.orders[name]
+        return OrderCase(workflow_id(order.order_id), None, order=order)
+
+
+async def two_orders(
+    world: OrderWorld, *, same_customer: bool = False, stock: int | None = None
+) -> Meeting:
+    """Two orders of the same product, not placed yet; `stock`: how many pieces there are of it."""
+    first, second = await new_order(world), await new_order(world)
+    customer = first.customer_id if same_customer else second.customer_id
+    second = second.model_copy(update={"items": first.items, "customer_id": customer})
+    if stock is not None:
+        async with world.databases["inventory"].transaction() as tx:
+            its = products.c.sku == first.items[0].sku
+            await tx.execute(update(products).where(its).values(stocked=stock, available=stock))
+    return Meeting({"A": first, "B": second})
+
+
+def place(name: str) -> SagaPartner:
+    """The saga that places the order of this name, on its queues."""
+
+    async def case(_: OrderWorld, meeting: Meeting) -> OrderCase:
+        order = meeting.orders[name]
+        argument = PlaceOrderInput(**dict(order))
+        return OrderCase(workflow_id(order.order_id), argument, order=order)
+
+    return SagaPartner("place", PLACE_ORDER, case)
+
+
+async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:
+    """Each product's pieces, and of each order its status, its payment's, and what was kept."""
+    found: dict[str, Any] = {}
+    for sku in dict.fromkeys(line.sku for order in meeting.orders.values() for line in order.items):
+        product = await world.services.inventory.get_product(sku)
+        for column in ("stocked", "available", "reserved", "sold"):
+            found[column] = getattr(product, column)
+    for name, order in meeting.orders.items():
+        ledger = await ledger_of(world, meeting.case(name))
+        found[f"order {name}"] = await _status_of(world, order)
+        found[f"payment {name}"] = await _payment_of(world, order)
+        found[f"captured {name}"] = sum(ledger["captured"].values())
+        found[f"refunded {name}"] = sum(ledger["refunded"].values())
+    return found
+
+
+async def _status_of(world: OrderWorld, order: CreateOrder) -> str | None:
+    try:
+        return (await world.services.orders.get(order.order_id)).status.value
+    except NotFound:
+        return None
+
+
+async def _payment_of(world: OrderWorld, order: CreateOrder) -> str | None:
+    async with world.databases["payment"].transaction() as tx:
+        query = select(payments.c.status).where(payments.c.order_id == order.order_id)
+        return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def stock_is_whose_orders_are_confirmed(
+    world: OrderWorld, meeting: Meeting, _: Mapping[str, PartnerEnding]
+) -> list[str]:
+    """What confirmed orders have of a product is sold, and the rest is on the shelf."""
+    sold: Counter[str] = Counter()
+    for order in meeting.orders.values():
+        holds = await _status_of(world, order) in HOLDS
+        for line in order.items:
+            sold[line.sku] += line.quantity if holds else 0
+    wrong = []
+    for sku, pieces in sold.items():
+        product = await world.services.inventory.get_product(sku)
+        found = (product.available, product.reserved, product.sold)
+        right = (product.stocked - pieces, 0, pieces)
+        if found != right:
+            wrong.append(f"stock (available, reserved, sold) is {found}, not {right}")
+    return wrong
+
+
+async def money_is_whose_orders_are_confirmed(
+    world: OrderWorld, meeting: Meeting, _: Mapping[str, PartnerEnding]
+) -> list[str]:
+    """A confirmed order's money is kept, any other's is given back, if it was taken."""
+    wrong = []
+    for name, order in meeting.orders.items():
+        kept = await _status_of(world, order) in HOLDS
+        said = await money_is_conserved(world, meeting.case(name), OrderEnding(None, ""), kept=kept)
+        wrong += [f"order {name}: {violation}" for violation in said]
+    return wrong
+
+
+async def orders_are_closed(
+    world: OrderWorld, meeting: Meeting, _: Mapping[str, PartnerEnding]
+) -> list[str]:
+    """No order is left open."""
+    statuses = {name: await _status_of(world, order) for name, order in meeting.orders.items()}
+    return [
+        f"order {name} is left {status}"
+        for name, status in statuses.items()
+        if status is not None and OrderStatus(status).is_open
+    ]
+
+
+async def barriers_agree(
+    world: OrderWorld, _: Meeting, endings: Mapping[str, PartnerEnding]
+) -> list[str]:
+    """Each saga's steps are done if it completed, and undone or never done if it did not."""
+    wrong = []
+    for letter, partner in endings.items():
+        saga = partner.saga
+        if saga is not None:
+            holds = barriers_hold(saga.subject.definition, saga.subject.completed)
+            said = await holds(world, saga.case, saga.ending)
+            wrong += [f"{letter}: {violation}" for violation in said]
+    return wrong
+
+
+INVARIANTS = (
+    stock_is_whose_orders_are_confirmed,
+    money_is_whose_orders_are_confirmed,
+    orders_are_closed,
+    barriers_agree,
+)

@@ -1,0 +1,74 @@
+"""What two sagas at once came to, and what it is called if no order of the two comes to the same.
+
+The names are those of the literature on isolation. They are given by what differs, as it can be
+seen from outside, and not by who read what.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Anomaly(StrEnum):
+    """Why an outcome is that of no serial order."""
+
+    LOST_UPDATE = "lost update"  # a row is as if one of the two had not written it
+    DIRTY_READ = "dirty read"  # one was answered by what the other has undone since
+    FUZZY_READ = "fuzzy read"  # one was answered by what no order of the two would show it
+    WRITE_SKEW = "write skew"  # each by itself is right, and both together are not
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How both sides ended, and the rows that matter, by names that are the same in each run.
+
+    `undone`: the sides that took back what they had done.
+    """
+
+    endings: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, Any] = field(default_factory=dict)
+    undone: frozenset[str] = frozenset()
+
+    def equals(self, other: "Outcome") -> bool:
+        """Whether nobody can tell them apart."""
+        return (self.endings, self.rows) == (other.endings, other.rows)
+
+
+@dataclass(frozen=True)
+class Serial:
+    """What the two come to one after the other, in both orders; and rows that they pass through:
+
+    those at the beginning, and when only one of the two has run.
+    """
+
+    outcomes: Sequence[Outcome]
+    between: Sequence[Mapping[str, Any]]
+
+
+def classify(found: Outcome, serial: Serial) -> Anomaly | None:
+    """None if the outcome is that of a serial order."""
+    if any(found.equals(outcome) for outcome in serial.outcomes):
+        return None
+    for side, ending in found.endings.items():
+        if ending not in {outcome.endings[side] for outcome in serial.outcomes}:
+            others = found.undone - {side}
+            return Anomaly.DIRTY_READ if others else Anomaly.FUZZY_READ
+    for name, value in found.rows.items():
+        serially = [outcome.rows[name] for outcome in serial.outcomes]
+        if value not in serially and value in [rows[name] for rows in serial.between]:
+            return Anomaly.LOST_UPDATE
+    return Anomaly.WRITE_SKEW
+
+
+def describe(found: Outcome, serial: Serial) -> list[str]:
+    """What it came to, and what it should have come to, in words."""
+    return [
+        f"it came to {_words(found)}",
+        *(f"one after the other, to {_words(outcome)}" for outcome in serial.outcomes),
+    ]
+
+
+def _words(outcome: Outcome) -> str:
+    said = {**outcome.endings, **outcome.rows}
+    return ", ".join(f"{name}: {value}" for name, value in said.items())

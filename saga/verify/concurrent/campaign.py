@@ -1,0 +1,139 @@
+"""Runs a pair by many words, and compares what each comes to with both serial orders."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from saga.verify.concurrent.anomalies import Anomaly, Serial, classify, describe
+from saga.verify.concurrent.pair import Pair
+from saga.verify.concurrent.pair_run import PairResult, Schedules, run_pair
+from saga.verify.concurrent.turns import SIDES
+from saga.verify.concurrent.words import choose_words, count_changes, count_words, merge_runs
+from saga.verify.environment.environment import Environment
+
+SIDE_BY_SIDE = 8  # pairs; so sixteen sagas, as many as the campaign of single ones has
+MOST_WORDS = 250
+SHORTENED = 1  # of so many failing words the shortest is looked for; more say the same
+AT_ONCE = 32  # shorter words that are tried side by side
+LONG = 100  # letters; more than a saga has calls
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """At most so many words of a pair, chosen by seed; or one word alone.
+
+    `shorten`: whether the shortest word is looked for that fails like the first one.
+    """
+
+    words: int = MOST_WORDS
+    seed: int = 1
+    word: str = ""
+    shorten: bool = True
+
+
+@dataclass
+class Verdict:
+    """What is wrong with the outcome of a word, if anything is; `said` tells it in words.
+
+    `cut_from`: the word that failed first, if this is a shorter one.
+    """
+
+    result: PairResult
+    anomaly: Anomaly | None = None
+    said: Sequence[str] = ()
+    cut_from: str = ""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether the pair says that this may be."""
+        return self.anomaly in self.result.pair.allows
+
+    @property
+    def fails(self) -> bool:
+        """Whether something is as it must not be."""
+        return bool(self.result.violations) or (self.anomaly is not None and not self.is_allowed)
+
+
+@dataclass
+class PairReport:
+    """The verdicts on a pair. `possible`: how many orders there are of its calls."""
+
+    pair: Pair
+    seed: int
+    possible: int = 0
+    verdicts: list[Verdict] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def interleavings(self) -> int:
+        """How many different words were followed."""
+        return len({verdict.result.followed for verdict in self.verdicts})
+
+    @property
+    def failures(self) -> list[Verdict]:
+        """What is wrong, in the fewest changes of side first."""
+        failed = [verdict for verdict in self.verdicts if verdict.fails]
+        return sorted(failed, key=_changes)
+
+
+async def verify_pair(
+    environment: Environment,
+    pair: Pair,
+    options: PairOptions,
+    advance: Callable[[], None] = lambda: None,
+    schedules: Schedules | None = None,
+) -> PairReport:
+    """Run both serial orders, then the words, and cut the first failing one short."""
+    began = time.monotonic()
+    first, second = await asyncio.gather(
+        *(run_pair(environment, pair, side * LONG, schedules) for side in SIDES)
+    )
+    serial = Serial((first.outcome, second.outcome), [*first.between, *second.between])
+    calls = [max(run.followed.count(side) for run in (first, second)) for side in SIDES]
+    report = PairReport(pair, options.seed, count_words(calls[0], calls[1]))
+    words = choose_words(calls[0], calls[1], options.words, options.seed)
+    slots = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def judge(word: str) -> Verdict:
+        async with slots:
+            result = await run_pair(environment, pair, word, schedules)
+        advance()
+        return _judge(result, serial)
+
+    chosen = [options.word] if options.word else words
+    report.verdicts = [_judge(first, serial), _judge(second, serial)]
+    if not report.failures:  # else the pair is unsound before anything meets
+        report.verdicts += await asyncio.gather(*map(judge, chosen))
+    for failure in report.failures[:SHORTENED] if options.shorten else ():
+        report.verdicts[report.verdicts.index(failure)] = await shorten(failure, judge)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _judge(result: PairResult, serial: Serial) -> Verdict:
+    if not result.outcome.endings:  # it failed before there was one
+        return Verdict(result)
+    anomaly = classify(result.outcome, serial)
+    return Verdict(result, anomaly, describe(result.outcome, serial) if anomaly else ())
+
+
+async def shorten(failure: Verdict, judge: Callable[[str], Awaitable[Verdict]]) -> Verdict:
+    """The same failure with the fewest changes of side that merging runs of letters comes to."""
+    best, seen = failure, set[str]()
+    while True:
+        words = [word for word in merge_runs(best.result.followed) if word not in seen]
+        tried = await asyncio.gather(*map(judge, words[:AT_ONCE]))
+        seen.update(words[:AT_ONCE])
+        same = [verdict for verdict in tried if verdict.fails and verdict.anomaly is best.anomaly]
+        shorter = min(same, key=_changes, default=best)
+        if _changes(shorter) >= _changes(best):
+            break
+        best = shorter
+    if best is not failure:
+        best.cut_from = failure.result.followed
+    return best
+
+
+def _changes(verdict: Verdict) -> int:
+    return count_changes(verdict.result.followed)

@@ -1,0 +1,144 @@
+"""Two that meet: what they share, what each of them does, and what must be true afterwards."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+from saga.verify.cases import Case, Ending
+from saga.verify.concurrent.anomalies import Anomaly
+from saga.verify.concurrent.turns import Turns
+from saga.verify.environment.environment import Environment
+from saga.verify.faults import Schedule
+from saga.verify.run import Run
+from saga.verify.subject import Subject
+
+NO_FAULT = Schedule(())
+DONE = "done"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A partner in one run: its letter, the gate, and what both sides share.
+
+    `schedule`: the faults that strike it, if it is a saga.
+    """
+
+    letter: str
+    environment: Environment
+    meeting: Any
+    turns: Turns
+    schedule: Schedule = NO_FAULT
+
+    @property
+    def world(self) -> Any:
+        """What the subjects look at."""
+        return self.environment.world
+
+    def gate(self, workflow_id: str) -> None:
+        """Have all activities of a workflow count as this side's calls."""
+        self.environment.injector.gates[workflow_id] = partial(self.turns.take, self.letter)
+
+
+@dataclass(frozen=True)
+class EndedSaga:
+    """A saga that has ended, as its invariants want it."""
+
+    subject: Subject
+    case: Case
+    ending: Ending
+
+
+@dataclass(frozen=True)
+class PartnerEnding:
+    """How a side ended, in the same words whenever it ends so. `saga`: which, if it is one."""
+
+    how: str
+    saga: EndedSaga | None = None
+
+    @property
+    def undone(self) -> bool:
+        """Whether it took back what it had done."""
+        return self.saga is not None and self.saga.ending.status != self.saga.subject.completed
+
+
+class Partner(Protocol):
+    """One of the two. Whatever it does, it does by calls through its side's gate."""
+
+    @property
+    def name(self) -> str:
+        """What it does, for people."""
+
+    async def act(self, side: Side) -> PartnerEnding:
+        """All that it does, to its end."""
+
+
+@dataclass(frozen=True)
+class SagaPartner:
+    """A saga of a subject: each attempt of each of its activities is a call.
+
+    `case`: what is started, of what the two share. It is a call as well if it `looks` at something.
+    """
+
+    name: str
+    subject: Subject
+    case: Callable[[Any, Any], Awaitable[Case]]
+    looks: str = ""
+
+    async def act(self, side: Side) -> PartnerEnding:
+        """Start it, and wait for its end."""
+        if self.looks:
+            async with side.turns.take(side.letter, self.looks):
+                case = await self.case(side.world, side.meeting)
+        else:
+            case = await self.case(side.world, side.meeting)
+        side.gate(case.workflow_id)
+        try:
+            ending = await Run(side.environment, self.subject, side.schedule).reach_end(case)
+        finally:
+            side.environment.injector.gates.pop(case.workflow_id)
+        saga = EndedSaga(self.subject, case, ending)
+        return PartnerEnding(f"{ending.status} ({ending.how})", saga)
+
+
+@dataclass(frozen=True)
+class CallsPartner:
+    """Somebody who makes these calls, one after the other: what each is, and how it is made.
+
+    A call may answer in a word that says how it ended; the last such word is how all of it ended.
+    """
+
+    name: str
+    calls: Sequence[tuple[str, Callable[[Side], Awaitable[str | None]]]]
+
+    async def act(self, side: Side) -> PartnerEnding:
+        """Make all of them."""
+        how = DONE
+        for what, call in self.calls:
+            async with side.turns.take(side.letter, what):
+                how = await call(side) or how
+        return PartnerEnding(how)
+
+
+Meet = Callable[[Any], Awaitable[Any]]
+Observe = Callable[[Any, Any], Awaitable[Mapping[str, Any]]]
+PairInvariant = Callable[[Any, Any, Mapping[str, PartnerEnding]], Awaitable[list[str]]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two that meet on something.
+
+    `meet` makes what they share, of a world. `observe`: the rows that matter when both have ended,
+    by names that are the same in each run. An invariant answers with what is violated, in words; it
+    is given the world, what is shared and how each side ended. `prevents`: what keeps anomalies
+    away, for people. `allows`: the anomalies that may be, and why that is no harm.
+    """
+
+    name: str
+    meet: Meet
+    sides: tuple[Partner, Partner]
+    observe: Observe
+    invariants: Sequence[PairInvariant] = ()
+    prevents: str = ""
+    allows: Mapping[Anomaly, str] = field(default_factory=dict)

@@ -1,0 +1,84 @@
+"""Runs a pair by one word, and says what it came to."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from saga.verify.concurrent.anomalies import Outcome
+from saga.verify.concurrent.pair import NO_FAULT, Pair, PartnerEnding, Side
+from saga.verify.concurrent.turns import SIDES, Turns
+from saga.verify.environment.environment import Environment
+from saga.verify.faults import Schedule
+
+Schedules = Mapping[str, Schedule]  # by side
+
+
+@dataclass
+class PairResult:
+    """What came of a word: `followed` is the one that was really followed.
+
+    `passed`: how often a side was passed over for not coming. `between`: the rows before, and when
+    only the first of the two had ended.
+    """
+
+    pair: Pair
+    word: str
+    followed: str = ""
+    outcome: Outcome = field(default_factory=Outcome)
+    between: list[Mapping[str, Any]] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    steps: Sequence[tuple[str, str]] = ()
+    passed: int = 0
+    seconds: float = 0.0
+
+
+async def run_pair(
+    environment: Environment, pair: Pair, word: str, schedules: Schedules | None = None
+) -> PairResult:
+    """Both sides to their ends, and the invariants after. Whatever fails is a violation."""
+    began, turns, result = time.monotonic(), Turns(word), PairResult(pair, word)
+    try:
+        await _run(environment, pair, turns, schedules or {}, result)
+    except Exception as error:  # noqa: BLE001 - whatever it is, this word brought it up
+        result.violations.append(f"the verifier failed: {error!r}")
+    result.steps, result.followed, result.passed = turns.steps, turns.followed, turns.passed
+    result.seconds = time.monotonic() - began
+    return result
+
+
+async def _run(
+    environment: Environment, pair: Pair, turns: Turns, schedules: Schedules, result: PairResult
+) -> None:
+    world = environment.world
+    meeting = await pair.meet(world)
+    result.between.append(await pair.observe(world, meeting))
+
+    async def act(letter: str) -> PartnerEnding:
+        partner = pair.sides[SIDES.index(letter)]
+        schedule = schedules.get(letter, NO_FAULT)
+        try:
+            ending = await partner.act(Side(letter, environment, meeting, turns, schedule))
+            if len(set(turns.followed)) == 1:  # the other one has not begun
+                result.between.append(await pair.observe(world, meeting))
+        finally:
+            turns.end(letter)
+        return ending
+
+    conductor = asyncio.create_task(turns.conduct())
+    try:
+        ended = await asyncio.gather(*(act(letter) for letter in SIDES))
+    finally:
+        conductor.cancel()
+    endings = dict(zip(SIDES, ended, strict=True))
+    result.outcome = Outcome(
+        {letter: ending.how for letter, ending in endings.items()},
+        await pair.observe(world, meeting),
+        frozenset(letter for letter, ending in endings.items() if ending.undone),
+    )
+    for letter, ending in endings.items():
+        if ending.saga is not None and ending.saga.ending.status is None:
+            result.violations.append(f"{letter}: {ending.saga.ending.how}")
+    for invariant in pair.invariants:
+        result.violations += await invariant(world, meeting, endings)

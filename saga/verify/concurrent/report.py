@@ -1,0 +1,70 @@
+"""What pairs came to, for people and for programs."""
+
+from collections import Counter
+from typing import Any
+
+from saga.verify.concurrent.anomalies import Anomaly
+from saga.verify.concurrent.campaign import PairReport, Verdict
+from saga.verify.concurrent.turns import SIDES
+
+
+def summarize(report: PairReport) -> dict[str, Any]:
+    """For programs. `possible`: how many orders there are of the calls of both."""
+    return {
+        "pair": report.pair.name,
+        "interleavings": report.interleavings,
+        "possible": report.possible,
+        "seed": report.seed,
+        "seconds": round(report.seconds, 1),
+        "passed_over": sum(verdict.result.passed for verdict in report.verdicts),
+        "allowed": dict(count_allowed(report)),
+        "failures": [
+            {
+                "anomaly": failure.anomaly,
+                "word": failure.result.followed,
+                "violations": failure.result.violations,
+                "said": [*failure.said],
+                "steps": [f"{side} {what}" for side, what in failure.result.steps],
+            }
+            for failure in report.failures
+        ],
+    }
+
+
+def count_allowed(report: PairReport) -> Counter[Anomaly]:
+    """How often an anomaly was seen that the pair allows."""
+    return Counter(
+        verdict.anomaly
+        for verdict in report.verdicts
+        if verdict.anomaly is not None and verdict.is_allowed
+    )
+
+
+def tell(report: PairReport, command: str) -> str:
+    """A line that counts, and the failure with the fewest changes of side; `command` repeats."""
+    lines = [story_of(report, failure, command) for failure in report.failures[:1]]
+    allowed = "".join(
+        f"; {number} times a {anomaly}, which may be: {report.pair.allows[anomaly]}"
+        for anomaly, number in count_allowed(report).items()
+    )
+    counted = f"{report.pair.name}: {report.interleavings} interleavings of {report.possible}"
+    failed = f"{len(report.failures)} failures, seed {report.seed}, {report.seconds:.0f} s"
+    return "\n".join([*lines, f"{counted}, {failed}{allowed}"])
+
+
+def story_of(report: PairReport, failure: Verdict, command: str) -> str:
+    """A failure as a person can follow it: its name, what is wrong, call by call, how again."""
+    result, partners = failure.result, report.pair.sides
+    who = ", ".join(
+        f"{side} is {partner.name}" for side, partner in zip(SIDES, partners, strict=True)
+    )
+    cut = [f"  shortened from {failure.cut_from}"] if failure.cut_from else []
+    wrong = [f"  violated: {violation}" for violation in result.violations]
+    said = [f"  {line}" for line in failure.said]
+    steps = [
+        f"  {number:3}. {side} {what}" for number, (side, what) in enumerate(result.steps, start=1)
+    ]
+    name = failure.anomaly or "an invariant is violated"
+    again = f"  again: {command} --only '{report.pair.name}' --word {result.followed}"
+    head = ["", f"FAILED {report.pair.name}: {name}", f"  {who}; {result.followed}"]
+    return "\n".join([*head, *cut, *wrong, *said, *steps, again])

@@ -1,0 +1,63 @@
+"""The product without a mechanism that keeps two sagas apart, and the pair that misses it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from contracts.inventory import StockLine
+from saga.participant.clean_action import CleanAction
+from saga.verify.concurrent.anomalies import Anomaly
+from services.inventory import stock_movements
+from services.inventory.stock_movements import RESERVED, SOLD
+from services.inventory.tables import products
+
+_move = stock_movements.move
+
+
+class PairMutant(NamedTuple):
+    """What replaces what; the pair and the word that find it, and what they call it.
+
+    `within_calls`: the two meet between statements.
+    """
+
+    mechanism: str
+    replaces: Sequence[tuple[Any, str, Any]]
+    pair: str
+    word: str
+    anomaly: Anomaly
+    within_calls: bool = False
+
+
+async def attempt_nothing(*_: object, **__: object) -> None:
+    """No action is one statement: each goes the way of several."""
+
+
+async def read_then_write(
+    tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str
+) -> bool:
+    """What is sold is read first, and then written as it was read, less what is sold now."""
+    if (source, target) != (RESERVED, SOLD):
+        return await _move(tx, lines, source, target)
+    for line in lines:
+        its = products.c.sku == line.sku
+        row = (await tx.execute(select(products).where(its))).mappings().one()
+        left = {source: row[source] - line.quantity, target: row[target] + line.quantity}
+        await tx.execute(update(products).where(its).values(left))
+    return True
+
+
+MUTANTS = (
+    PairMutant(
+        "conditional update of the stock",
+        [
+            (stock_movements, "move", read_then_write),
+            (CleanAction, "attempt", attempt_nothing),
+        ],
+        "place and place, the same customer and product",
+        "AB" * 40,
+        Anomaly.LOST_UPDATE,
+        within_calls=True,
+    ),
+)

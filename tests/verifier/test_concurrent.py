@@ -1,0 +1,189 @@
+"""Two sagas at once: a bounded part of the interleavings, and what is said of mutants."""
+
+import asyncio
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from invariants.environment import OrderWorld
+from invariants.pairs.registry import PAIRS
+from invariants.pairs.statements import pause_at_statements
+from saga.verify import run
+from saga.verify.concurrent.anomalies import Anomaly, Outcome, Serial, classify
+from saga.verify.concurrent.campaign import (
+    PairOptions,
+    PairReport,
+    Verdict,
+    shorten,
+    verify_pair,
+)
+from saga.verify.concurrent.pair import Pair
+from saga.verify.concurrent.pair_run import PairResult
+from saga.verify.concurrent.report import tell
+from saga.verify.concurrent.turns import Turns
+from saga.verify.concurrent.words import choose_words, count_changes, count_words, merge_runs
+from tests.docs.markdown import ROOT
+from tests.verifier.conftest import GONE
+from tests.verifier.mutants_of_pairs import MUTANTS, PairMutant
+
+VERIFYING = ROOT / "docs" / "verifying.md"
+COMMAND = "saga verify --concurrent"
+FEW = 6  # words of each pair
+STUCK = 20.0  # seconds; what a mutant leaves open is open for good
+
+
+def pair_of(name: str) -> Pair:
+    return next(pair for pair in PAIRS if pair.name == name)
+
+
+class TestWords:
+    def test_few_are_all_there_are_and_many_are_a_sample_by_seed(self) -> None:
+        assert sorted(choose_words(2, 1, 10, seed=1)) == ["AAB", "ABA", "BAA"]
+        assert count_words(6, 6) == 924
+        assert len(set(choose_words(6, 6, 924, seed=1))) == 924
+        some = choose_words(6, 6, 50, seed=1)
+        assert len(set(some)) == 50
+        assert some == choose_words(6, 6, 50, seed=1) != choose_words(6, 6, 50, seed=2)
+
+    def test_merged_runs_have_the_same_letters_and_fewer_changes(self) -> None:
+        shorter = list(merge_runs("ABBABA"))
+        assert shorter
+        for word in shorter:
+            assert sorted(word) == sorted("ABBABA")
+            assert count_changes(word) < count_changes("ABBABA")
+
+
+class TestClassification:
+    """Of two who each take one of ten."""
+
+    serial = Serial(
+        [Outcome({"A": "done", "B": "done"}, {"left": 8, "seen": 9})],
+        [{"left": 10, "seen": 9}, {"left": 9, "seen": 9}],
+    )
+
+    @pytest.mark.parametrize(
+        ("ends", "left", "undone", "name"),
+        [
+            (("done", "done"), 8, "", None),
+            (("done", "done"), 9, "", Anomaly.LOST_UPDATE),
+            (("done", "done"), 7, "", Anomaly.WRITE_SKEW),
+            (("done", "refused"), 9, "A", Anomaly.DIRTY_READ),
+            (("done", "refused"), 9, "", Anomaly.FUZZY_READ),
+        ],
+    )
+    def test_an_outcome_is_named_by_what_differs(
+        self, ends: tuple[str, str], left: int, undone: str, name: Anomaly | None
+    ) -> None:
+        found = Outcome(
+            dict(zip("AB", ends, strict=True)), {"left": left, "seen": 9}, frozenset(undone)
+        )
+        assert classify(found, self.serial) is name
+
+
+async def test_a_failure_is_told_by_the_word_with_the_fewest_changes() -> None:
+    pair = PAIRS[0]
+
+    async def judge(word: str) -> Verdict:
+        """As if A must not come after the second call of B if it has begun."""
+        first = word.index("B", word.index("B") + 1)
+        found = Anomaly.LOST_UPDATE if "A" in word[first:] and word[:first].count("A") else None
+        return Verdict(PairResult(pair, word, followed=word), found)
+
+    found = await shorten(await judge("ABABBAABBAAB"), judge)
+    assert found.fails
+    assert count_changes(found.result.followed) == 2
+    assert found.cut_from == "ABABBAABBAAB"
+
+
+class TestTurns:
+    """The gate, without any saga."""
+
+    async def follow(self, word: str, *sides: Any) -> tuple[Turns, list[str]]:
+        turns = Turns(word)
+        order: list[str] = []
+
+        async def act(letter: str, calls: Any) -> None:
+            try:
+                await calls(turns, letter, order)
+            finally:
+                turns.end(letter)
+
+        conductor = asyncio.create_task(turns.conduct())
+        await asyncio.gather(*(act(*each) for each in zip("AB", sides, strict=True)), conductor)
+        return turns, order
+
+    async def three(self, turns: Turns, letter: str, order: list[str]) -> None:
+        for number in range(3):
+            async with turns.take(letter, f"call {number}"):
+                await asyncio.sleep(0)
+                order.append(letter)
+
+    @pytest.mark.parametrize("word", ["AAABBB", "BBBAAA", "ABABAB", "BAABBA"])
+    async def test_the_word_is_the_order_of_the_calls(self, word: str) -> None:
+        turns, order = await self.follow(word, self.three, self.three)
+        assert "".join(order) == turns.followed == word
+
+    async def test_a_side_that_has_ended_is_left_out(self) -> None:
+        turns, order = await self.follow("AAAAAAAA", self.three, self.three)
+        assert "".join(order) == turns.followed == "AAABBB"
+
+    async def test_a_side_that_waits_for_the_other_is_passed_over(self) -> None:
+        freed = asyncio.Event()
+
+        async def waits(turns: Turns, letter: str, order: list[str]) -> None:
+            async with turns.take(letter, "a lock") as turn:
+                turn.blocked = lambda: asyncio.sleep(0, not freed.is_set())
+                await freed.wait()
+                order.append(letter)
+
+        async def frees(turns: Turns, letter: str, order: list[str]) -> None:
+            async with turns.take(letter, "a commit"):
+                order.append(letter)
+                freed.set()
+
+        turns, order = await self.follow("AB", waits, frees)
+        assert turns.followed == "AB"
+        assert order == ["B", "A"]
+
+
+@pytest.mark.verifier
+@pytest.mark.filterwarnings(GONE)
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+async def test_some_interleavings_come_to_what_a_serial_order_comes_to(
+    verified: OrderWorld, pair: Pair
+) -> None:
+    report = await verify_pair(verified, pair, PairOptions(words=FEW))
+    assert report.interleavings >= FEW
+    assert not report.failures, tell(report, COMMAND)
+
+
+@pytest.mark.verifier
+@pytest.mark.filterwarnings(GONE)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mechanism)
+async def test_a_missing_safety_mechanism_is_found_and_named(
+    verified: OrderWorld, monkeypatch: pytest.MonkeyPatch, mutant: PairMutant
+) -> None:
+    async def verify(word: str) -> PairReport:
+        with pause_at_statements(verified) if mutant.within_calls else nullcontext():
+            return await verify_pair(
+                verified, pair_of(mutant.pair), PairOptions(word=word, shorten=False)
+            )
+
+    sound = await verify(mutant.word)
+    assert not sound.failures, tell(sound, COMMAND)
+    monkeypatch.setattr(run, "PATIENCE", STUCK)
+    for owner, name, replacement in mutant.replaces:
+        monkeypatch.setattr(owner, name, replacement)
+    broken = await verify(mutant.word)
+    monkeypatch.undo()
+    assert [failure.anomaly for failure in broken.failures] == [mutant.anomaly]
+    told = tell(broken, COMMAND)
+    assert f"FAILED {mutant.pair}: {mutant.anomaly}" in told
+    assert f"--only '{mutant.pair}' --word {broken.failures[0].result.followed}" in told
+
+
+def test_the_docs_have_every_pair_and_what_keeps_it_apart() -> None:
+    rows = [line for line in VERIFYING.read_text().splitlines() if line.startswith("|")]
+    for pair in PAIRS:
+        assert f"| {pair.name} | {pair.prevents} |" in rows
