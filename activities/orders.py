@@ -20,6 +20,8 @@ from saga.participant.activity_errors import key_of
 # Search attributes of a saga of an order, beside those of the engine.
 ORDER_STATUS_KEY = SearchAttributeKey.for_keyword(ORDER_STATUS)
 CUSTOMER_ID_KEY = SearchAttributeKey.for_keyword(CUSTOMER_ID)
+REFUSED_BY_TOMBSTONE = "already_compensated"  # `saga.participant.Compensated`
+UNDONE_BEFORE = "undone_before"
 
 
 class OrderActivities:
@@ -37,7 +39,7 @@ class OrderActivities:
     async def close(self, call: Call, command: CreateOrder) -> Order:
         """End the order without effect, for the call's cause."""
         cause = _cause(call)
-        status, reason = OrderStatus(cause.ending), _reason(cause)
+        status, reason = OrderStatus(cause.ending), reason_of(cause)
         return await self._orders.close(key_of(call), command, status, reason)
 
     @activity.defn(name="order.confirm")
@@ -58,7 +60,7 @@ class OrderActivities:
     @activity.defn(name="order.abandon_return")
     async def abandon_return(self, call: Call, command: StartReturn) -> Reason:
         """End the return without effect, for the call's cause."""
-        return await self._orders.abandon_return(key_of(call), command, _reason(_cause(call)))
+        return await self._orders.abandon_return(key_of(call), command, reason_of(_cause(call)))
 
     @activity.defn(name="order.complete_return")
     async def complete_return(self, call: Call, command: StartReturn) -> Order:
@@ -82,8 +84,15 @@ def _cause(call: Call) -> FailureCause:
     return call.cause
 
 
-def _reason(cause: FailureCause) -> Reason:
-    """As it can be put on record: what went wrong is told in somebody else's words."""
+def reason_of(cause: FailureCause) -> Reason:
+    """As callers of the API are told, and as it is on record: in words that it can keep.
+
+    An action that was undone is refused by its tombstone. That is no cause, but what an earlier run
+    has left, or a task that was lost: the cause has gone with it.
+    """
+    if cause.code == REFUSED_BY_TOMBSTONE:
+        detail = "it was undone before, and what for is not known any more"
+        return Reason(code=UNDONE_BEFORE, detail=detail)
     return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))
 
 

@@ -8,8 +8,8 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.orders import ORDER_STATUS_KEY, OrderActivities
-    from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason, storable
+    from activities.orders import ORDER_STATUS_KEY, OrderActivities, reason_of
+    from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason
     from contracts.names import Queue
     from contracts.orders import OrderStatus, StepNote
     from contracts.workflow_io import TOO_LATE, CancelOrder, SagaInput, SagaType, Undo
@@ -191,8 +191,3 @@ def _later(how: SagaInput) -> EarlierRuns | None:
         return EarlierRuns(landed=how.landed)
     cause = FailureCause(FailureKind(undo.ending), undo.code, undo.detail, undo.step)
     return EarlierRuns(cause, undo.by_temporal)
-
-
-def reason_of(cause: FailureCause) -> Reason:
-    """Why a saga was undone, as callers of the API are told, and as it is on record."""
-    return Reason(code=storable(cause.code, MAX_NAME), detail=storable(cause.detail, MAX_REASON))

@@ -9,11 +9,11 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.orders import reason_of
     from contracts.base import Reason
     from contracts.orders import Order, OrderStatus
     from contracts.workflow_io import OrderOutcome, ReturnOutcome
     from saga import Outcome, Step
-    from workflows.order_saga import reason_of
 
 
 def build_order_outcome(order_id: str, outcome: Outcome, create: Step[Any, Any]) -> OrderOutcome:

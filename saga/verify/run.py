@@ -30,6 +30,7 @@ from saga.verify.kinds import Kind
 from saga.verify.subject import Subject
 
 PATIENCE = 180.0
+TOMBSTONE = "already_compensated"  # the code of what it refuses
 GIVEN_UP = "the workflow was terminated"
 TASK_TIMEOUT = timedelta(seconds=5)  # as the API has it
 SOON = timedelta(seconds=2)  # of a task that will be lost, a dozen times on the fast path
@@ -198,6 +199,8 @@ class Run:
     async def _judge(self, case: Case, ending: Ending) -> list[str]:
         was_ended = self._state.given_up and ending.how == GIVEN_UP
         found = [] if ending.status or was_ended else [ending.how]
+        if ending.how.endswith(f", {TOMBSTONE}"):
+            found.append("it takes its own tombstone's refusal for the reason of its end")
         if self._state.controller.judges_at_last:
             return found
         expected = self._state.schedule.expects

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from activities.orders import REFUSED_BY_TOMBSTONE, UNDONE_BEFORE
 from invariants.environment import OrderWorld
 from invariants.faults.groups import SET_BACK
 from invariants.faults.kinds import OrderFaultKind
 from invariants.subjects.place_order import PLACE_ORDER
 from invariants.subjects.return_order import RETURN_ORDER
+from saga.participant import Compensated
 from saga.participant.barrier import Barrier
-from saga.verify import campaign
+from saga.verify import campaign, run
 from saga.verify.campaign import VerifyOptions
 from saga.verify.faults import ExecutionPath, Fault, InjectionPoint, Schedule
 from saga.verify.groups import TASK_LOST
@@ -110,6 +112,22 @@ async def test_the_deadline_strikes_before_the_steps_patience_is_out(
     assert not found.failures
     for result in found.results:
         assert "deadline_exceeded" in " ".join(result.diary), result.diary
+
+
+async def test_no_saga_ends_for_what_its_own_tombstone_has_refused(
+    verified: OrderWorld, plan: Plan
+) -> None:
+    """Its task is lost when it had undone a part: it meets what that has left, done again."""
+    lost = [
+        schedule
+        for schedule in plan.singles()
+        if schedule.faults[0].kind is Kind.TASK_LOST and schedule.trigger is not None
+    ]
+    found = await report(verified, *lost)
+    assert not found.failures, found.story(found.failures[0])
+    diaries = [" ".join(result.diary) for result in found.results]
+    assert any(UNDONE_BEFORE in diary for diary in diaries)
+    assert run.TOMBSTONE == REFUSED_BY_TOMBSTONE == Compensated("").code
 
 
 async def test_every_call_forward_and_back_gets_every_fault_that_it_can_have(plan: Plan) -> None:

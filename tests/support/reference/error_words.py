@@ -125,6 +125,8 @@ REASONS: dict[str, str] = {
     "order.",
     "deadline_exceeded": "The saga was not past its pivot after half an hour. Find out what was "
     "down.",
+    "undone_before": "An earlier run of its saga had begun to undo it, and was reset, or its task "
+    "was lost. What for is not known any more.",
     "…_timed_out": "This step did not succeed within its patience. Find out what was down.",
 }
 

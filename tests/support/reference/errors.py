@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from activities.orders import UNDONE_BEFORE
 from api.http import problem_codes
 from api.http.problem_details import STATUS_OF_CODE
 from api.temporal.saga_gateway import REFUSALS
@@ -22,7 +23,10 @@ ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/reference/errors.md"
 BEGIN, END = "<!-- made by `make reference` -->\n", "<!-- end -->\n"
 # Made of a cause or a step's name, or of an operator's; no call has them as a literal.
-COMPUTED = {"cancelled_by_customer", "cancelled_by_operator", "cancelled_by_audit", "…_timed_out"}
+COMPUTED = {
+    *("cancelled_by_customer", "cancelled_by_operator", "cancelled_by_audit", "…_timed_out"),
+    UNDONE_BEFORE,
+}
 
 Statuses = dict[str, set[int]]
 
