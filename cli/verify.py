@@ -59,7 +59,7 @@ def verify(
     concurrent: Annotated[
         bool, typer.Option(help="Run two at once instead, by many orders of their calls")
     ] = False,
-    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 250,
+    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 500,
     word: Annotated[str, typer.Option(help="This order alone, such as AABBAB")] = "",
     grain: Annotated[
         Grain, typer.Option(help="What two take turns at: whole calls, or their statements")

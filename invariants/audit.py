@@ -65,10 +65,12 @@ async def audit(
     *,
     repair: bool = True,
     between: Callable[[], Awaitable[None]] | None = None,
+    begins: Callable[[str], None] | None = None,
 ) -> AuditReport:
     """An audit of this order alone, however young it is, to its end.
 
-    `between` is done when it has found what is wrong, and before it repairs it.
+    `between` is done when it has found what is wrong, and before it repairs it. `begins` is told
+    the id of its workflow, before that begins.
     """
     stands = await describe(world.client, case.workflow_id)
     if stands is not None and not stands.is_open:
@@ -76,6 +78,8 @@ async def audit(
     audit_id = f"{PREFIX}{case.order.order_id}~{next(_numbers)}"
     if between is not None:
         world.between.what[audit_id] = between
+    if begins is not None:
+        begins(audit_id)
     report: AuditReport = await world.client.execute_workflow(
         AuditOrders.run,
         AuditRequest(grace=timedelta(), repair=repair, ledger=AGE),

@@ -76,7 +76,7 @@ async def money_is_conserved(
     standing = kinds.count("refund") - kinds.count("refund_failure")
     if max(kinds.count("capture"), standing - ending.by_hand) > 1:
         wrong.append(f"money moved more than once: {kinds}")
-    right = TOTAL.minor if kept else 0
+    right = case.order.total.minor if kept else 0
     if captured - refunded != right:
         wrong.append(f"captured {captured} and refunded {refunded}: {right} should be left")
     if "payment" in ending.set_back and captured == refunded:
@@ -96,9 +96,10 @@ async def _payment_agrees(
     async with world.databases["payment"].transaction() as tx:
         query = select(payments.c.status).where(payments.c.order_id == case.order.order_id)
         status = (await tx.execute(query)).scalar_one_or_none()
+    total = case.order.total.minor
     said = (
-        TOTAL.minor if status in {PaymentStatus.CAPTURED, PaymentStatus.REFUNDED} else 0,
-        TOTAL.minor if status == PaymentStatus.REFUNDED else 0,
+        total if status in {PaymentStatus.CAPTURED, PaymentStatus.REFUNDED} else 0,
+        total if status == PaymentStatus.REFUNDED else 0,
     )
     if said == (captured, refunded):
         return []

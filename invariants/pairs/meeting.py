@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from contracts.base import Money
 from contracts.names import workflow_id
 from contracts.orders import CreateOrder, OrderStatus
 from contracts.workflow_io import PlaceOrderInput
@@ -27,12 +28,20 @@ HOLDS = {OrderStatus.CONFIRMED}  # of whom an order's pieces and money are not g
 class Meeting:
     """The orders of both sides, by what they are called in an outcome."""
 
-    orders: Mapping[str, CreateOrder]
+    orders: dict[str, CreateOrder]
 
     def case(self, name: str) -> OrderCase:
         """An order, as the invariants of one order want it."""
         order = self.orders[name]
         return OrderCase(workflow_id(order.order_id), None, order=order)
+
+
+async def one_order(world: OrderWorld, *, stock: int | None = None) -> Meeting:
+    """An order that is not placed yet; `stock`: how many pieces there are of its product."""
+    order = await new_order(world)
+    if stock is not None:
+        await _set_stock(world, order.items[0].sku, stock)
+    return Meeting({"A": order})
 
 
 async def two_orders(
@@ -43,10 +52,14 @@ async def two_orders(
     customer = first.customer_id if same_customer else second.customer_id
     second = second.model_copy(update={"items": first.items, "customer_id": customer})
     if stock is not None:
-        async with world.databases["inventory"].transaction() as tx:
-            its = products.c.sku == first.items[0].sku
-            await tx.execute(update(products).where(its).values(stocked=stock, available=stock))
+        await _set_stock(world, first.items[0].sku, stock)
     return Meeting({"A": first, "B": second})
+
+
+async def _set_stock(world: OrderWorld, sku: str, stock: int) -> None:
+    async with world.databases["inventory"].transaction() as tx:
+        its = update(products).where(products.c.sku == sku)
+        await tx.execute(its.values(stocked=stock, available=stock))
 
 
 def place(name: str) -> SagaPartner:
@@ -60,8 +73,24 @@ def place(name: str) -> SagaPartner:
     return SagaPartner("place", PLACE_ORDER, case)
 
 
+def price_and_place(name: str) -> SagaPartner:
+    """Likewise; its first call is the acceptance, which reads the price."""
+
+    async def case(world: OrderWorld, meeting: Meeting) -> OrderCase:
+        order = meeting.orders[name]
+        price = (await world.services.inventory.get_product(order.items[0].sku)).price
+        line = order.items[0].model_copy(update={"unit_price": Money(**price.model_dump())})
+        total = line.unit_price * line.quantity
+        priced = order.model_copy(update={"items": (line,), "total": total})
+        meeting.orders[name] = priced
+        argument = PlaceOrderInput(**dict(priced))
+        return OrderCase(workflow_id(priced.order_id), argument, order=priced)
+
+    return SagaPartner("price and place", PLACE_ORDER, case, looks="read the price")
+
+
 async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:
-    """Each product's pieces, and of each order its status, its payment's, and what was kept."""
+    """Each product's pieces; each order's status, total, payment, ledger and customer."""
     found: dict[str, Any] = {}
     for sku in dict.fromkeys(line.sku for order in meeting.orders.values() for line in order.items):
         product = await world.services.inventory.get_product(sku)
@@ -70,9 +99,12 @@ async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:
     for name, order in meeting.orders.items():
         ledger = await ledger_of(world, meeting.case(name))
         found[f"order {name}"] = await _status_of(world, order)
+        found[f"total {name}"] = order.total.minor
         found[f"payment {name}"] = await _payment_of(world, order)
         found[f"captured {name}"] = sum(ledger["captured"].values())
         found[f"refunded {name}"] = sum(ledger["refunded"].values())
+        customer = await world.services.users.get(order.customer_id)
+        found[f"customer {name}"] = "erased" if customer.erased else f"active: {customer.active}"
     return found
 
 

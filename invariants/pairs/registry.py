@@ -2,7 +2,23 @@
 
 from functools import partial
 
-from invariants.pairs.meeting import INVARIANTS, observe, place, two_orders
+from invariants.pairs.meeting import (
+    INVARIANTS,
+    observe,
+    one_order,
+    place,
+    price_and_place,
+    two_orders,
+)
+from invariants.pairs.others import (
+    ADD_STOCK,
+    CLOSE_ACCOUNT,
+    DOUBLE_PRICE,
+    ERASE_ACCOUNT,
+    AuditPartner,
+    ResetPartner,
+    one_placed_order,
+)
 from invariants.pairs.returns import (
     a_confirmed_order_and_a_new_one,
     one_confirmed_order,
@@ -45,5 +61,61 @@ PAIRS = (
         observe,
         INVARIANTS,
         prevents="the first return marks the order; another one is refused (a semantic lock)",
+    ),
+    Pair(
+        "place and add stock, one piece too few",
+        partial(one_order, stock=QUANTITY - 1),
+        (place("A"), ADD_STOCK),
+        observe,
+        INVARIANTS,
+        prevents="what is missing is refused at once and for good, and nothing is read twice",
+    ),
+    Pair(
+        "place and change the price",
+        one_order,
+        (price_and_place("A"), DOUBLE_PRICE),
+        observe,
+        INVARIANTS,
+        prevents="the accepted price is the saga's input (by value)",
+    ),
+    Pair(
+        "place and close the customer",
+        one_order,
+        (place("A"), CLOSE_ACCOUNT),
+        observe,
+        INVARIANTS,
+        prevents="the customer is looked at once; whoever was let in is served",
+    ),
+    Pair(
+        "place and erase the customer",
+        one_order,
+        (place("A"), ERASE_ACCOUNT),
+        observe,
+        INVARIANTS,
+        prevents="the customer is looked at once, and the saga knows the account's id alone",
+    ),
+    Pair(
+        "place and audit, the same order",
+        one_order,
+        (place("A"), AuditPartner("A")),
+        observe,
+        INVARIANTS,
+        prevents="an audit leaves alone what a saga that is open has done",
+    ),
+    Pair(
+        "return and audit, the same order",
+        one_confirmed_order,
+        (return_it(), AuditPartner("R")),
+        observe,
+        INVARIANTS,
+        prevents="an audit leaves alone what a saga that is open has done",
+    ),
+    Pair(
+        "return and reset, the same order",
+        one_placed_order,
+        (return_it(), ResetPartner()),
+        observe,
+        INVARIANTS,
+        prevents="a second life gets the first one's replies, by the barrier's keys",
     ),
 )

@@ -1,19 +1,24 @@
 """The product without a mechanism that keeps two sagas apart, and the pair that misses it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from contracts.base import Money
 from contracts.inventory import StockLine
+from contracts.payments import ChargePayment, Payment
+from invariants.environment import OrderWorld
+from saga.participant import StepKey
 from saga.participant.clean_action import CleanAction
 from saga.verify.concurrent.anomalies import Anomaly
 from services.inventory import stock_movements
 from services.inventory.stock_movements import RESERVED, SOLD
 from services.inventory.tables import products
+from services.payment.service import Payments
 
-_move = stock_movements.move
+_move, _charge = stock_movements.move, Payments.charge
 
 
 class PairMutant(NamedTuple):
@@ -23,7 +28,7 @@ class PairMutant(NamedTuple):
     """
 
     mechanism: str
-    replaces: Sequence[tuple[Any, str, Any]]
+    replaces: Callable[[OrderWorld], Sequence[tuple[Any, str, Any]]]
     pair: str
     word: str
     anomaly: Anomaly
@@ -48,10 +53,22 @@ async def read_then_write(
     return True
 
 
+def charge_the_price_of_today(world: OrderWorld) -> Sequence[tuple[Any, str, Any]]:
+    """The card is charged by the catalogue, and not by what was accepted."""
+
+    async def charge(self: Payments, key: StepKey, command: ChargePayment) -> Payment:
+        (line,) = (await world.services.orders.get(command.order_id)).items
+        price = (await world.services.inventory.get_product(line.sku)).price
+        amount = Money(**price.model_dump()) * line.quantity
+        return await _charge(self, key, command.model_copy(update={"amount": amount}))
+
+    return [(Payments, "charge", charge)]
+
+
 MUTANTS = (
     PairMutant(
         "conditional update of the stock",
-        [
+        lambda _: [
             (stock_movements, "move", read_then_write),
             (CleanAction, "attempt", attempt_nothing),
         ],
@@ -59,5 +76,12 @@ MUTANTS = (
         "AB" * 40,
         Anomaly.LOST_UPDATE,
         within_calls=True,
+    ),
+    PairMutant(
+        "accepted price",
+        charge_the_price_of_today,
+        "place and change the price",
+        "ABAAAAAA",
+        Anomaly.WRITE_SKEW,
     ),
 )
