@@ -16,22 +16,23 @@ from local_stack.state import state_file
 from local_stack.state.state_file import StackState
 from local_stack.state_dir import find_state_dir, write_private
 
+NO_PLACE = (OSError, RuntimeError)  # as where the user has no home
 USUAL = ".saga"  # the name that commands look for in a folder and in those above
 
 
 @contextmanager
 def note(state_dir: Path) -> Iterator[None]:
     """Have it known to other folders for the block. A stack does not fail for want of a note."""
-    path = _notes() / hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    name = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
+    with contextlib.suppress(*NO_PLACE):
+        _notes().mkdir(parents=True, exist_ok=True, mode=0o700)
         _forget_removed()
-        write_private(path, str(state_dir))
+        write_private(_notes() / name, str(state_dir))
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(*NO_PLACE):
+            (_notes() / name).unlink(missing_ok=True)
 
 
 def find_others(state_dir: Path) -> list[tuple[Path, StackState]]:
@@ -79,7 +80,7 @@ def _notes() -> Path:
 
 def _read_notes() -> list[Path]:
     found = []
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*NO_PLACE):
         for path in _notes().iterdir():
             with contextlib.suppress(OSError, UnicodeError):
                 found.append(Path(path.read_text()))

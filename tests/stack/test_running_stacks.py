@@ -91,6 +91,18 @@ def test_a_stack_needs_no_note(here: Path, tmp_path: Path, monkeypatch: pytest.M
         assert running_stacks.find_others(here) == []
 
 
+def test_a_user_without_a_home_may_have_a_stack(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(Path, "expanduser", fail)
+    with running_stacks.note(here):
+        assert running_stacks.find_others(here) == []
+
+
 @pytest.mark.parametrize("words", ["order list", "user list", "worker", "drill stop", "status"])
 def test_commands_name_it(
     here: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, words: str
