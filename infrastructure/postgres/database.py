@@ -1,6 +1,6 @@
 """One database of one service: an engine, and transactions whose failures are translated."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -116,7 +116,13 @@ class Single:
     async def first(
         self, statement: DriverStatement, parameters: Mapping[str, Any]
     ) -> Mapping[str, Any] | None:
-        """Its first row; None if it has none. Refused for an error that another try would get too.
+        """The first of `rows`; None if there is none."""
+        return next(iter(await self.rows(statement, parameters)), None)
+
+    async def rows(
+        self, statement: DriverStatement, parameters: Mapping[str, Any]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Its rows. Refused for an error that another try would get too.
 
         Raises Unavailable as a transaction does: whether it was committed is unknown then.
         """
@@ -133,10 +139,9 @@ class Single:
                 if _is_transient_of_driver(error) or driver.is_closed():
                     raise Unavailable(f"database: {type(error).__name__}: {error}") from error
                 raise Refused(type(error).__name__) from error
-        if not found:
-            return None
-        self._notifier.notify(self.info.get(NOTIFICATIONS, set()))
-        return statement.row(found[0])
+        if found:
+            self._notifier.notify(self.info.get(NOTIFICATIONS, set()))
+        return [statement.row(row) for row in found]
 
 
 async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:

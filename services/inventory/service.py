@@ -7,7 +7,7 @@ SKUs are locked in sorted order, so that two orders of the same products cannot 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from sqlalchemy import Executable, RowMapping, select, update
+from sqlalchemy import ARRAY, Executable, Text, any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +30,7 @@ from saga.participant import Rejected, StepKey, Unavailable
 from saga.participant.barrier import Barrier
 from saga.participant.clean_action import CleanAction
 from saga.participant.digest import digest_of
+from saga.participant.driver_statement import DriverStatement, Row
 from services.inventory import reservations, stock_movements
 from services.inventory.stock_movements import AVAILABLE, RESERVED, SOLD, unknown
 from services.inventory.tables import barrier, outbox, products
@@ -48,6 +49,9 @@ class Inventory(Participant):
         in_one = partial(stock_movements.in_one_statement, self._barrier)
         self._reserving = in_one(AVAILABLE, RESERVED)
         self._committing = in_one(RESERVED, SOLD, reservations.are_held())
+        every = select(products).order_by(products.c.sku)
+        asked_for = products.c.sku == any_(bindparam("its_skus", type_=ARRAY(Text)))
+        self._listing, self._finding = map(DriverStatement, (every, every.where(asked_for)))
 
     async def create_product(self, product: NewProduct) -> Product:
         """Offer a product. Rejected `sku_exists` if the SKU is taken."""
@@ -78,11 +82,12 @@ class Inventory(Participant):
 
     async def list_products(self, skus: Sequence[str] | None = None) -> list[Product]:
         """Products in order of SKU: all, or those of `skus` that exist."""
-        statement = select(products).order_by(products.c.sku)
-        if skus is not None:
-            statement = statement.where(products.c.sku.in_(skus))
-        async with self._database.statement() as tx:
-            return [_to_product(row) for row in (await tx.execute(statement)).mappings()]
+        single = self._database.single()
+        if skus is None:
+            rows = await single.rows(self._listing, {})
+        else:
+            rows = await single.rows(self._finding, {"its_skus": skus})
+        return [_to_product(row) for row in rows]
 
     async def add_stock(self, sku: str, stock: AddStock) -> Product:
         """Put new pieces on the shelf. NotFound if there is no such product."""
@@ -215,6 +220,6 @@ def _build_stock_events(event: EventType) -> Callable[[Reservation], Sequence[Do
     return build
 
 
-def _to_product(row: RowMapping) -> Product:
+def _to_product(row: Row) -> Product:
     price = Price(minor=row["price_minor"], currency=row["currency"])
     return Product(price=price, **row)

@@ -83,7 +83,7 @@ class Changes:
         its, reply = events | read_model.state(after), read_model.reply_without_times(after)
         recording = self._recording_as_action
         row = await recording.attempt(single, key, digest, its, reply=reply, events=told)
-        return None if row is None else read_model.read_saved(row)
+        return None if row is None else read_model.read_found(row)
 
     async def _read(self, order_id: str) -> OrderAggregate:
         row = await self._database.single().first(self._reading, {"its_stream": order_id})
@@ -110,7 +110,7 @@ class Changes:
             tx, order.id, row[WRITTEN], len(decided), expected_version=before
         )
         await self._snapshots.take(tx, order.id, before, order.version, lambda: as_state(order))
-        return read_model.read_saved(row)
+        return read_model.read_found(row)
 
     async def abandon(
         self, tx: AsyncConnection, key: StepKey, order_id: str, reason: Reason, digest: str | None

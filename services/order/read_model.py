@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, RowMapping, Text, bindparam, exists, func, select, tuple_
+from sqlalchemy import CTE, ColumnElement, Select, Text, bindparam, exists, func, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
@@ -94,8 +94,8 @@ def columns_of(order: OrderAggregate) -> dict[str, Any]:
     return {name.removeprefix("new_"): value for name, value in state(order).items()}
 
 
-def read_saved(row: Row) -> Order:
-    """The order that `saving` answers."""
+def read_found(row: Row) -> Order:
+    """The order that `saving` or `reading` answers."""
     return _to_order(row)
 
 
@@ -105,13 +105,20 @@ def _type(name: str) -> TypeEngine[Any]:
 
 
 async def find(tx: AsyncConnection, order_id: str) -> Order:
-    """The order. NotFound if there is none."""
-    return _to_order(await _read_row(tx, order_id))
+    """The order, in a transaction. NotFound if there is none."""
+    row = (await tx.execute(reading(), {"its_id": order_id})).mappings().first()
+    if row is None:
+        raise unknown(order_id)
+    return _to_order(row)
 
 
-async def find_accepted(tx: AsyncConnection, order_id: str) -> AcceptedOrder:
-    """The order as it looked when it was accepted. NotFound if there is none."""
-    row = await _read_row(tx, order_id)
+def reading() -> Select[Any]:
+    """The statement that reads the order `its_id`."""
+    return select(orders).where(orders.c.id == bindparam("its_id"))
+
+
+def read_accepted(row: Row) -> AcceptedOrder:
+    """The order that `reading` answers, as it looked when it was accepted."""
     then = row["accepted_at"] or row["created_at"]
     as_accepted = {"status": OrderStatus.PENDING, "reason": None, "version": 0}
     order = _to_order(row).model_copy(update=as_accepted | {"created_at": then, "updated_at": then})
@@ -162,13 +169,6 @@ def _build_conditions(only: OrderFilter) -> Iterator[ColumnElement[bool]]:
         yield orders.c.created_at >= only.created_from
     if only.created_to is not None:
         yield orders.c.created_at < only.created_to
-
-
-async def _read_row(tx: AsyncConnection, order_id: str) -> RowMapping:
-    row = (await tx.execute(select(orders).where(orders.c.id == order_id))).mappings().first()
-    if row is None:
-        raise unknown(order_id)
-    return row
 
 
 def _make_cursor(last: Order) -> str:

@@ -25,6 +25,7 @@ from infrastructure.telemetry.barriers import count
 from saga.participant import StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.digest import digest_of
+from saga.participant.driver_statement import DriverStatement, Row
 from services.order import notes, read_model, statistics
 from services.order.aggregate import command_of
 from services.order.changes import Changes
@@ -40,6 +41,7 @@ class Orders(Participant):
         self._database = database
         publishing = Outbox(outbox)
         self._barrier = Barrier(barrier, publishing, observer=count)
+        self._reading = DriverStatement(read_model.reading())
         self._events = EventStore(events, channel=ORDER_EVENTS, upcasters=UPCASTERS)
         self._changes = Changes(
             database, self._barrier, self._events, publishing, snapshot_every=snapshot_every
@@ -124,13 +126,17 @@ class Orders(Participant):
 
     async def get(self, order_id: str) -> Order:
         """Read an order. NotFound if there is none."""
-        async with self._database.statement() as tx:
-            return await read_model.find(tx, order_id)
+        return read_model.read_found(await self._read_row(order_id))
 
     async def get_accepted_order(self, order_id: str) -> AcceptedOrder:
         """What was accepted, for a repeated request. NotFound if nothing is recorded (yet)."""
-        async with self._database.statement() as tx:
-            return await read_model.find_accepted(tx, order_id)
+        return read_model.read_accepted(await self._read_row(order_id))
+
+    async def _read_row(self, order_id: str) -> Row:
+        row = await self._database.single().first(self._reading, {"its_id": order_id})
+        if row is None:
+            raise read_model.unknown(order_id)
+        return row
 
     async def command(self, order_id: str) -> CreateOrder:
         """The command that the order was made of, as it was accepted. NotFound if there is none."""

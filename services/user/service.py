@@ -11,7 +11,7 @@ from contracts.users import AccountPage, NewUser, User, ValidatedUser, ValidateU
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
 from saga.participant import NotFound, Rejected, Unavailable
-from saga.participant.driver_statement import DriverStatement
+from saga.participant.driver_statement import DriverStatement, Row
 from services.user import accounts
 from services.user.personal_data import Personal, PersonalDataCipher, SubjectKey
 from services.user.tables import outbox, subject_keys, users
@@ -26,8 +26,9 @@ class Users:
         self._database = database
         self._outbox = Outbox(outbox)
         self._cipher = cipher or PersonalDataCipher()
-        active = select(users.c.active).where(users.c.id == bindparam("its_id"))
-        self._validating = DriverStatement(active)
+        its = users.c.id == bindparam("its_id")
+        self._validating = DriverStatement(select(users.c.active).where(its))
+        self._reading = DriverStatement(_select_accounts().where(its))
 
     async def create(self, user: NewUser) -> User:
         """Open an account."""
@@ -45,8 +46,10 @@ class Users:
 
     async def get(self, user_id: str) -> User:
         """Read an account. NotFound if there is none."""
-        async with self._database.statement() as tx:
-            return self._user(await _read_row(tx, user_id, _select_accounts()))
+        row = await self._database.single().first(self._reading, {"its_id": user_id})
+        if row is None:
+            raise unknown(user_id)
+        return self._user(row)
 
     async def list_accounts(self, *, limit: int, cursor: str | None) -> AccountPage:
         """A page of accounts, newest first, and of no personal data. Rejected `invalid_cursor`."""
@@ -88,11 +91,11 @@ class Users:
             raise Rejected("user_inactive", f"user {user_id} is not active")
         return ValidatedUser(customer_id=user_id)
 
-    def _user(self, row: RowMapping) -> User:
+    def _user(self, row: Row) -> User:
         erased = row["erased_at"] is not None
         return _to_user(row, self._personal(row), active=row["active"], erased=erased)
 
-    def _personal(self, row: RowMapping) -> Personal:
+    def _personal(self, row: Row) -> Personal:
         if row["erased_at"] is not None:
             return ERASED
         if row["sealed"] is None:  # of the release before
@@ -126,7 +129,7 @@ def unknown(user_id: str) -> NotFound:
     return NotFound("unknown_user", f"there is no user {user_id}")
 
 
-def _to_user(row: RowMapping, personal: Personal, *, active: bool, erased: bool) -> User:
+def _to_user(row: Row, personal: Personal, *, active: bool, erased: bool) -> User:
     return User(
         id=row["id"],
         name=personal.name,
