@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from cli.output import FittingTable, keep_whole
 from cli.temporary_databases import own_databases
-from cli.verify_pairs import Grain, verify_pairs
+from cli.verify_pairs import Grain, PairWords, verify_pairs
 from contracts.workflow_io import SAGA_TYPES
 from local_stack.options import Topology
 
@@ -60,7 +60,11 @@ def verify(
         bool, typer.Option(help="Run two at once instead, by many orders of their calls")
     ] = False,
     words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 500,
+    faulty: Annotated[
+        int, typer.Option(min=0, help="… and so many for each fault of one of the two")
+    ] = 0,
     word: Annotated[str, typer.Option(help="This order alone, such as AABBAB")] = "",
+    fault: Annotated[str, typer.Option(help="Only with faults whose name contains this")] = "",
     grain: Annotated[
         Grain, typer.Option(help="What two take turns at: whole calls, or their statements")
     ] = Grain.CALLS,
@@ -69,7 +73,8 @@ def verify(
 ) -> None:
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
     if concurrent:
-        verify_pairs(only, words, seed, word, grain, as_json=as_json)
+        asked = PairWords(words, faulty, word, fault)
+        verify_pairs(only, seed, asked, grain, as_json=as_json)
     subjects = _subjects(saga)
     from saga.verify.campaign import VerifyOptions  # noqa: PLC0415 - heavy
     from saga.verify.command import expecting_faults  # noqa: PLC0415 - heavy

@@ -7,7 +7,7 @@ import asyncio
 import json
 from contextlib import nullcontext
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from rich.console import Console
@@ -27,9 +27,16 @@ class Grain(StrEnum):
     STATEMENTS = "statements"
 
 
-def verify_pairs(
-    only: str, words: int, seed: int, word: str, grain: Grain, *, as_json: bool
-) -> None:
+class PairWords(NamedTuple):
+    """How many orders a pair, without a fault and with each; or one word, or some faults alone."""
+
+    words: int
+    faulty: int
+    word: str
+    fault: str
+
+
+def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_json: bool) -> None:
     """Verify the pairs whose name contains `only`. Exit code 1 if something does not hold."""
     from invariants.pairs.registry import PAIRS  # noqa: PLC0415 - heavy
     from saga.verify.command import expecting_faults  # noqa: PLC0415 - heavy
@@ -40,10 +47,12 @@ def verify_pairs(
     if not pairs:
         names = "\n  ".join(pair.name for pair in PAIRS)
         raise typer.BadParameter(f"no pair is left: loosen --only. There are\n  {names}")
-    if not set(word) <= {"A", "B"}:
-        raise typer.BadParameter(f"{word} is no word: its letters are A and B")
+    if not set(asked.word) <= {"A", "B"}:
+        raise typer.BadParameter(f"{asked.word} is no word: its letters are A and B")
     with expecting_faults():
-        reports = asyncio.run(_verify(pairs, PairOptions(words, seed, word), grain))
+        reports = asyncio.run(_verify(pairs, PairOptions(**asked._asdict(), seed=seed), grain))
+    if not any(report.verdicts for report in reports):
+        raise typer.BadParameter("no fault is left: loosen --fault")
     if as_json:
         typer.echo(json.dumps([pages.summarize(report) for report in reports], indent=2))
     else:

@@ -160,6 +160,28 @@ async def test_some_interleavings_come_to_what_a_serial_order_comes_to(
 
 @pytest.mark.verifier
 @pytest.mark.filterwarnings(GONE)
+@pytest.mark.parametrize(
+    ("name", "fault", "word"),
+    [
+        ("place and place, the last pieces", "A charge_payment:payment.charge", "AAABBBBBBAAA"),
+        ("return and return, the same order", "A refund_payment:payment.give_back", "ABBBAAA"),
+    ],
+)
+async def test_who_is_refused_for_what_is_undone_later_is_named_and_may_be(
+    verified: OrderWorld, name: str, fault: str, word: str
+) -> None:
+    pair = pair_of(name)
+    options = PairOptions(word=word, fault=f"{fault} is rejected")
+    report = await verify_pair(verified, pair, options)
+    assert [verdict.anomaly for verdict in report.verdicts] == [None, None, Anomaly.DIRTY_READ]
+    assert not report.failures
+    assert f"a dirty read in 1, which may be: {pair.allows[Anomaly.DIRTY_READ]}" in tell(
+        report, COMMAND
+    )
+
+
+@pytest.mark.verifier
+@pytest.mark.filterwarnings(GONE)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mechanism)
 async def test_a_missing_safety_mechanism_is_found_and_named(
     verified: OrderWorld, monkeypatch: pytest.MonkeyPatch, mutant: PairMutant
@@ -186,4 +208,5 @@ async def test_a_missing_safety_mechanism_is_found_and_named(
 def test_the_docs_have_every_pair_and_what_keeps_it_apart() -> None:
     rows = [line for line in VERIFYING.read_text().splitlines() if line.startswith("|")]
     for pair in PAIRS:
-        assert f"| {pair.name} | {pair.prevents} |" in rows
+        may_be = "; ".join(f"{anomaly}: {why}" for anomaly, why in pair.allows.items())
+        assert f"| {pair.name} | {pair.prevents} | {may_be} |" in rows

@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from saga.verify.concurrent.anomalies import Anomaly, Serial, classify, describe
+from saga.verify.concurrent.faults import one_fault
 from saga.verify.concurrent.pair import Pair
 from saga.verify.concurrent.pair_run import PairResult, Schedules, run_pair
 from saga.verify.concurrent.turns import SIDES
@@ -23,26 +25,35 @@ LONG = 100  # letters; more than a saga has calls
 class PairOptions:
     """At most so many words of a pair, chosen by seed; or one word alone.
 
-    `shorten`: whether the shortest word is looked for that fails like the first one.
+    `faulty`: so many words for each fault of one side, beside those without. `fault`: its name
+    contains this. `shorten`: whether the shortest word is looked for that fails like the first one.
     """
 
     words: int = MOST_WORDS
     seed: int = 1
     word: str = ""
     shorten: bool = True
+    faulty: int = 0
+    fault: str = ""
 
 
 @dataclass
 class Verdict:
     """What is wrong with the outcome of a word, if anything is; `said` tells it in words.
 
-    `cut_from`: the word that failed first, if this is a shorter one.
+    `cut_from`: the word that failed first, if this is a shorter one. `judge` judges another word
+    under the same fault.
     """
 
     result: PairResult
     anomaly: Anomaly | None = None
     said: Sequence[str] = ()
+    judge: "Judge | None" = None
     cut_from: str = ""
+
+    async def shortened(self) -> "Verdict":
+        """The same failure by a word with fewer changes of side, if there is one."""
+        return self if self.judge is None else await shorten(self, self.judge)
 
     @property
     def is_allowed(self) -> bool:
@@ -53,6 +64,9 @@ class Verdict:
     def fails(self) -> bool:
         """Whether something is as it must not be."""
         return bool(self.result.violations) or (self.anomaly is not None and not self.is_allowed)
+
+
+Judge = Callable[[str], Awaitable[Verdict]]
 
 
 @dataclass
@@ -67,8 +81,8 @@ class PairReport:
 
     @property
     def interleavings(self) -> int:
-        """How many different words were followed."""
-        return len({verdict.result.followed for verdict in self.verdicts})
+        """How many different words were followed, with each fault by itself."""
+        return len({(each.result.fault, each.result.followed) for each in self.verdicts})
 
     @property
     def failures(self) -> list[Verdict]:
@@ -82,33 +96,60 @@ async def verify_pair(
     pair: Pair,
     options: PairOptions,
     advance: Callable[[], None] = lambda: None,
-    schedules: Schedules | None = None,
 ) -> PairReport:
-    """Run both serial orders, then the words, and cut the first failing one short."""
-    began = time.monotonic()
-    first, second = await asyncio.gather(
-        *(run_pair(environment, pair, side * LONG, schedules) for side in SIDES)
-    )
-    serial = Serial((first.outcome, second.outcome), [*first.between, *second.between])
-    calls = [max(run.followed.count(side) for run in (first, second)) for side in SIDES]
-    report = PairReport(pair, options.seed, count_words(calls[0], calls[1]))
-    words = choose_words(calls[0], calls[1], options.words, options.seed)
-    slots = asyncio.Semaphore(SIDE_BY_SIDE)
-
-    async def judge(word: str) -> Verdict:
-        async with slots:
-            result = await run_pair(environment, pair, word, schedules)
-        advance()
-        return _judge(result, serial)
-
-    chosen = [options.word] if options.word else words
-    report.verdicts = [_judge(first, serial), _judge(second, serial)]
-    if not report.failures:  # else the pair is unsound before anything meets
-        report.verdicts += await asyncio.gather(*map(judge, chosen))
+    """Run it by its words, without a fault and with each one that is asked for."""
+    began, report = time.monotonic(), PairReport(pair, options.seed)
+    if not options.fault:
+        await _verify(environment, report, options, _Condition("", {}), advance)
+    if options.faulty or options.fault:
+        few = replace(options, words=options.faulty or options.words)
+        for name, schedules in one_fault(pair):
+            if options.fault in name:
+                await _verify(environment, report, few, _Condition(name, schedules), advance)
     for failure in report.failures[:SHORTENED] if options.shorten else ():
-        report.verdicts[report.verdicts.index(failure)] = await shorten(failure, judge)
+        report.verdicts[report.verdicts.index(failure)] = await failure.shortened()
     report.seconds = time.monotonic() - began
     return report
+
+
+class _Condition(NamedTuple):
+    """Under which a pair is run: the fault's name, and what strikes whom."""
+
+    fault: str
+    schedules: Schedules
+
+
+async def _verify(
+    environment: Environment,
+    report: PairReport,
+    options: PairOptions,
+    condition: _Condition,
+    advance: Callable[[], None],
+) -> None:
+    """Run both serial orders, then the words."""
+    pair, slots = report.pair, asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def run(word: str) -> PairResult:
+        async with slots:
+            result = await run_pair(environment, pair, word, condition.schedules)
+        result.fault = condition.fault
+        advance()
+        return result
+
+    first, second = await asyncio.gather(*(run(side * LONG) for side in SIDES))
+    serial = Serial((first.outcome, second.outcome), [*first.between, *second.between])
+    calls = [max(each.followed.count(side) for each in (first, second)) for side in SIDES]
+    report.possible += count_words(calls[0], calls[1])
+
+    async def judge(word: str) -> Verdict:
+        return replace(_judge(await run(word), serial), judge=judge)
+
+    report.verdicts += [_judge(first, serial), _judge(second, serial)]
+    if first.violations or second.violations:  # it is unsound before anything meets
+        return
+    words = choose_words(calls[0], calls[1], options.words, options.seed)
+    chosen = [options.word] if options.word else words
+    report.verdicts += await asyncio.gather(*map(judge, chosen))
 
 
 def _judge(result: PairResult, serial: Serial) -> Verdict:
@@ -118,7 +159,7 @@ def _judge(result: PairResult, serial: Serial) -> Verdict:
     return Verdict(result, anomaly, describe(result.outcome, serial) if anomaly else ())
 
 
-async def shorten(failure: Verdict, judge: Callable[[str], Awaitable[Verdict]]) -> Verdict:
+async def shorten(failure: Verdict, judge: Judge) -> Verdict:
     """The same failure with the fewest changes of side that merging runs of letters comes to."""
     best, seen = failure, set[str]()
     while True:

@@ -17,7 +17,7 @@ Schedules = Mapping[str, Schedule]  # by side
 
 @dataclass
 class PairResult:
-    """What came of a word: `followed` is the one that was really followed.
+    """What came of a word: `followed` is the one that was really followed. `fault`: what struck.
 
     `passed`: how often a side was passed over for not coming. `between`: the rows before, and when
     only the first of the two had ended.
@@ -25,6 +25,7 @@ class PairResult:
 
     pair: Pair
     word: str
+    fault: str = ""
     followed: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     between: list[Mapping[str, Any]] = field(default_factory=list)

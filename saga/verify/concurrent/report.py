@@ -21,6 +21,7 @@ def summarize(report: PairReport) -> dict[str, Any]:
         "failures": [
             {
                 "anomaly": failure.anomaly,
+                "fault": failure.result.fault,
                 "word": failure.result.followed,
                 "violations": failure.result.violations,
                 "said": [*failure.said],
@@ -44,7 +45,7 @@ def tell(report: PairReport, command: str) -> str:
     """A line that counts, and the failure with the fewest changes of side; `command` repeats."""
     lines = [story_of(report, failure, command) for failure in report.failures[:1]]
     allowed = "".join(
-        f"; {number} times a {anomaly}, which may be: {report.pair.allows[anomaly]}"
+        f"; a {anomaly} in {number}, which may be: {report.pair.allows[anomaly]}"
         for anomaly, number in count_allowed(report).items()
     )
     counted = f"{report.pair.name}: {report.interleavings} interleavings of {report.possible}"
@@ -58,6 +59,7 @@ def story_of(report: PairReport, failure: Verdict, command: str) -> str:
     who = ", ".join(
         f"{side} is {partner.name}" for side, partner in zip(SIDES, partners, strict=True)
     )
+    struck = [f"  {result.fault}"] if result.fault else []
     cut = [f"  shortened from {failure.cut_from}"] if failure.cut_from else []
     wrong = [f"  violated: {violation}" for violation in result.violations]
     said = [f"  {line}" for line in failure.said]
@@ -65,6 +67,7 @@ def story_of(report: PairReport, failure: Verdict, command: str) -> str:
         f"  {number:3}. {side} {what}" for number, (side, what) in enumerate(result.steps, start=1)
     ]
     name = failure.anomaly or "an invariant is violated"
-    again = f"  again: {command} --only '{report.pair.name}' --word {result.followed}"
+    fault = f" --fault '{result.fault}'" if result.fault else ""
+    again = f"  again: {command} --only '{report.pair.name}'{fault} --word {result.followed}"
     head = ["", f"FAILED {report.pair.name}: {name}", f"  {who}; {result.followed}"]
-    return "\n".join([*head, *cut, *wrong, *said, *steps, again])
+    return "\n".join([*head, *struck, *cut, *wrong, *said, *steps, again])
