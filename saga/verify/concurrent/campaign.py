@@ -51,7 +51,7 @@ class Verdict:
     judge: "Judge | None" = None
     cut_from: str = ""
 
-    async def shortened(self) -> "Verdict":
+    async def find_shorter(self) -> "Verdict":
         """The same failure by a word with fewer changes of side, if there is one."""
         return self if self.judge is None else await shorten(self, self.judge)
 
@@ -107,7 +107,7 @@ async def verify_pair(
             if options.fault in name:
                 await _verify(environment, report, few, _Condition(name, schedules), advance)
     for failure in report.failures[:SHORTENED] if options.shorten else ():
-        report.verdicts[report.verdicts.index(failure)] = await failure.shortened()
+        report.verdicts[report.verdicts.index(failure)] = await failure.find_shorter()
     report.seconds = time.monotonic() - began
     return report
 
