@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from contracts.inventory import AddStock
 from contracts.names import Queue, workflow_id
-from contracts.workflow_io import PlaceOrderInput
+from contracts.workflow_io import OrderOutcome, PlaceOrderInput
 from invariants.audit import audit
 from invariants.environment import OrderWorld
 from invariants.pairs.meeting import Meeting
@@ -66,18 +66,16 @@ class ResetPartner:
     async def act(self, side: Side) -> PartnerEnding:
         """To the end of the second life."""
         client, gates = side.environment.client, side.environment.injector.gates
-        placed = client.get_workflow_handle_for(
-            PlaceOrder.run, workflow_id(side.meeting.orders["R"].order_id)
-        )
-        run_id = (await placed.describe()).run_id
-        first = client.get_workflow_handle_for(PlaceOrder.run, placed.id, run_id=run_id)
-        side.gate(placed.id)
+        saga_id = workflow_id(side.meeting.orders["R"].order_id)
+        run_id = (await client.get_workflow_handle(saga_id).describe()).run_id
+        first = client.get_workflow_handle(saga_id, run_id=run_id, result_type=OrderOutcome)
+        side.gate(saga_id)
         try:
             async with side.turns.take(side.letter, "reset"):
                 second = await reset(client, first, FIRST)
             outcome = await second.result()
         finally:
-            gates.pop(placed.id)
+            gates.pop(saga_id)
         return PartnerEnding(str(outcome.status))
 
 
