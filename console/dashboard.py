@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from api.temporal.saga_gateway import OrderSagas
+from api.temporal.troubles import LATE
 from console.templating import part, words
 from contracts.base import Money
 from contracts.names import order_of
@@ -26,7 +27,7 @@ from services.composition import Services
 SLOT, SLOTS = 10, 60  # seconds, and how many of them: ten minutes
 FLOW_AGE, STAKES_AGE, BLOCKED_AGE, TROUBLE_AGE = 0.9, 5.0, 3.0, 5.0  # seconds
 MOST_BLOCKED = MOST_TROUBLES = 100
-BRIEFLY = 1.0  # seconds: the list of orders does not wait longer for it
+BRIEFLY = 1.0  # seconds: no page waits longer for it
 HEIGHT = 36  # of a sparkline, in its own units
 BAR, GAP = 4, 1
 GROUPS = {  # from the bottom of a bar to its top
@@ -150,6 +151,7 @@ class Shared(Generic[T]):
         self._age = age
         self._lock = asyncio.Lock()
         self._made: tuple[float, T] | None = None
+        self._making: asyncio.Task[T] | None = None
 
     async def get(self) -> T:
         """The newest look. Raises what making it does."""
@@ -158,6 +160,18 @@ class Shared(Generic[T]):
             if self._made is None or now - self._made[0] > self._age:
                 self._made = (now, await self._make())
             return self._made[1]
+
+    async def get_within(self, seconds: float) -> T | None:
+        """The newest look, or if that takes longer, the one before; None if there was none.
+
+        A look that takes longer goes on, for whoever asks next. Raises what making it does.
+        """
+        if self._making is None or self._making.done():
+            self._making = asyncio.create_task(self.get())
+        done, _ = await asyncio.wait({self._making}, timeout=seconds)
+        if done:
+            return self._making.result()
+        return self._made[1] if self._made else None
 
 
 class Board:
@@ -186,7 +200,7 @@ class Board:
 
     async def count_attention(self) -> int | None:
         """How many sagas need a person, MOST_TROUBLES at most; None if nobody tells."""
-        return await self._troubles.get()
+        return await self._troubles.get_within(BRIEFLY)
 
     async def attention_part(self) -> dict[str, str]:
         """The number in the navigation, for the stream of a page."""
@@ -194,9 +208,8 @@ class Board:
 
     async def _count_troubles(self) -> int | None:
         try:
-            async with asyncio.timeout(BRIEFLY):
-                return len(await self._sagas.in_trouble(None, MOST_TROUBLES))
-        except (Unavailable, TimeoutError):
+            return len(await self._sagas.in_trouble(LATE, MOST_TROUBLES))
+        except Unavailable:
             return None
 
     async def _find_blocked(self) -> Set[str]:

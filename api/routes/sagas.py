@@ -17,6 +17,7 @@ from api.schemas import ResolveBody, SagaOut, ServiceRecord
 from api.security.authentication import Me
 from api.security.authorization import AuthorizedRoute
 from api.story.attention import list_attention
+from api.temporal.troubles import LATE
 from contracts.names import STEP_RECORDERS
 from contracts.workflow_io import type_of
 from saga import Resolution, SagaState
@@ -24,7 +25,6 @@ from saga.participant import NotFound
 
 router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=AuthorizedRoute)
 figures = APIRouter(tags=["sagas"], route_class=AuthorizedRoute)
-LATE = "Seconds after which an open saga is late"
 Deps = Annotated[Backend, Depends(backend)]
 
 
@@ -61,7 +61,7 @@ async def list_sagas(
         int,
         Query(ge=0, le=86400, description="Seconds after which an open saga is late"),
         IN_DIGITS,
-    ] = 60,
+    ] = int(LATE.total_seconds()),
 ) -> SagaList:
     """Sagas in a state, the blocked ones unless another is asked for.
 

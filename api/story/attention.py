@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 
 async def list_attention(
-    services: Services, sagas: OrderSagas, late: timedelta | None, limit: int
+    services: Services, sagas: OrderSagas, late: timedelta, limit: int
 ) -> list[SagaFound]:
-    """Those that are stuck, most money at stake first; `late`, and those open for longer."""
+    """Those that are stuck, and those open for longer than `late`; most money at stake first."""
     found = await sagas.in_trouble(late, limit)
     turns = asyncio.Semaphore(AT_ONCE)
 

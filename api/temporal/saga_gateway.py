@@ -212,8 +212,8 @@ class OrderSagas:
             found = list_executions(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
             return [SagaFound.of(saga) async for saga in found]
 
-    async def in_trouble(self, late: timedelta | None, limit: int) -> list[SagaFound]:
-        """Sagas that are stuck, each with what is wrong; `late`, and those open for longer."""
+    async def in_trouble(self, late: timedelta, limit: int) -> list[SagaFound]:
+        """Sagas that are stuck, or open for longer than `late`, each with what is wrong."""
         async with translate_errors():
             found = await find_stuck(self._client, late=late, most=limit)
         return [SagaFound.of(saga, trouble) for saga, trouble in found]

@@ -16,13 +16,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api.temporal.stuck_sagas import find_stuck
-from api.temporal.troubles import Kind
+from api.temporal.troubles import LATE, Kind
 from infrastructure.cancellation import not_cancelled
 from infrastructure.telemetry.metrics import gauge
 
 EVERY = 15.0  # seconds
 PAUSES = 10  # times as long as a look took, if that is longer
-LATE = timedelta(seconds=60)  # as `saga stuck`
 log = logging.getLogger(__name__)
 
 

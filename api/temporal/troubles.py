@@ -1,9 +1,12 @@
 """What can be wrong with a saga, and the command that helps."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 from contracts.base import Message, ToldTime
 from saga.participant import Rejected
+
+LATE = timedelta(seconds=60)  # that an open saga may take, for whoever lists or counts troubles
 
 
 class Kind(StrEnum):

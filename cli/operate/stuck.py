@@ -37,8 +37,9 @@ class Stuck:
 
 def list_stuck_sagas(
     older: Annotated[
-        int, typer.Option("--older-than", min=0, help="Seconds after which an open saga is late")
-    ] = 60,
+        int | None,
+        typer.Option("--older-than", min=0, help="Seconds after which an open saga is late, or 60"),
+    ] = None,
     *,
     as_json: AsJson = False,
     url: Url = None,
@@ -48,7 +49,8 @@ def list_stuck_sagas(
     One that waits for a person or a partner is none of them before that one's time is up.
     """
     with report_errors():
-        asked = {"attention": True, "late": min(older, LATEST), "limit": MOST}
+        late = None if older is None else min(older, LATEST)  # None: the API says
+        asked = {"attention": True, "late": late, "limit": MOST}
         listed = Api.at(url, patience=PATIENCE).get_items("/v1/sagas", **asked)
         rows = [_row(found) for found in listed]
     if as_json:

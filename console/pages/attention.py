@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import Backend, backend
 from api.story.attention import list_attention
-from api.temporal.troubles import Kind
+from api.temporal.saga_listing import SagaFound
+from api.temporal.troubles import LATE, Kind
 from console.dependencies import ConsoleBackend, ConsoleDeps
 from console.live_updates import Parts, acquire_stream, answer_live, every, stream_updates
 from console.order_details import OrderDetails, read_details_of_saga
@@ -21,10 +22,10 @@ from console.session_route import ConsoleRoute, SignedIn
 from console.templating import page, part
 from contracts.base import Money
 from contracts.order_statistics import Intervention
-from saga import SagaState
 from saga.participant import Rejected
 
-MOST = 50  # blocked sagas that are looked at
+MOST = 100  # sagas that are listed, as many as the number in the navigation counts
+MOST_BLOCKED = 50  # of them whose steps are looked at; the others are listed as the API has them
 AT_ONCE = 5  # of them; each asks a worker
 DECISIONS = 20
 PAUSE = 3.0  # seconds; Temporal's visibility lags by about one
@@ -71,6 +72,7 @@ async def _parts(deps: Backend) -> Parts:
     found = await _read_all(deps)
     return {
         "blocked": part(PARTS, "blocked_part", found["waiting"]),
+        "calm": part(PARTS, "calm_part", found["waiting"], found["troubles"]),
         "troubles": part(PARTS, "troubles_part", found["troubles"]),
         "decisions": part(PARTS, "decisions_part", found["decisions"]),
     }
@@ -78,13 +80,15 @@ async def _parts(deps: Backend) -> Parts:
 
 async def _read_all(deps: Backend) -> dict[str, Any]:
     decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
-    found = await list_attention(deps.services, deps.sagas, None, MOST)
-    troubles = [row for row in found if row.trouble and row.trouble.kind is not Kind.BLOCKED]
-    return {"waiting": await find_waiting_steps(deps), "troubles": troubles, "decisions": decisions}
+    found = await list_attention(deps.services, deps.sagas, LATE, MOST)
+    waiting = await _find_waiting_steps(found, deps)
+    shown = {step.saga.saga_id for step in waiting}
+    troubles = [row for row in found if row.saga_id not in shown]
+    return {"waiting": waiting, "troubles": troubles, "decisions": decisions}
 
 
-async def find_waiting_steps(deps: Backend) -> list[WaitingStep]:
-    """All steps that wait: the most money first, then the longest wait."""
+async def _find_waiting_steps(found: Sequence[SagaFound], deps: Backend) -> list[WaitingStep]:
+    """The steps that wait in the first of these: the most money first, then the longest wait."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def look(saga_id: str) -> list[WaitingStep]:
@@ -95,8 +99,8 @@ async def find_waiting_steps(deps: Backend) -> list[WaitingStep]:
                 return []
             return list_waiting_steps(case, saga_id)
 
-    found = await deps.sagas.in_state(SagaState.BLOCKED, MOST)
-    each = await asyncio.gather(*(look(row.saga_id) for row in found))
+    blocked = [row.saga_id for row in found if row.trouble and row.trouble.kind is Kind.BLOCKED]
+    each = await asyncio.gather(*(look(saga_id) for saga_id in blocked[:MOST_BLOCKED]))
     return sorted((item for some in each for item in some), key=_rank)
 
 

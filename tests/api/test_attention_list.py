@@ -1,9 +1,17 @@
 """What needs a person is listed with the right step, since when it does, and what is at stake."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from api.temporal.saga_gateway import OrderSagas
+from api.temporal.saga_listing import SagaFound
+from api.temporal.troubles import LATE
 from cli.operate.stuck import _row
+from console.dashboard import MOST_TROUBLES
+from console.dependencies import ConsoleBackend
+from console.pages.attention import _parts
+from console.settings import Settings
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.telling import backend_of
@@ -13,6 +21,13 @@ from tests.workflows.test_audit import audited
 from tests.workflows.test_blocked import blocked_refund, resolve
 
 A_MOMENT = timedelta(seconds=2)  # by which the clocks of databases and Temporal may differ
+
+
+class Impatient(OrderSagas):
+    """Whoever lists those that are late has them at once, instead of after the usual minute."""
+
+    async def in_trouble(self, late: timedelta, limit: int) -> list[SagaFound]:
+        return await super().in_trouble(late and timedelta(0), limit)
 
 
 async def listed(world: World, saga_id: str, kind: str) -> dict[str, Any]:
@@ -26,6 +41,21 @@ async def listed(world: World, saga_id: str, kind: str) -> dict[str, Any]:
 
     await until(is_there)
     return found
+
+
+async def is_on_the_console_too(world: World, saga_id: str) -> None:
+    """Its page and the number in the navigation are of the same list."""
+    sagas = Impatient(world.client, fast_path=True)
+    deps = ConsoleBackend.extend(replace(backend_of(world), sagas=sagas), Settings())
+    page = await _parts(deps)
+    assert f"trouble-{saga_id}" in page["troubles"]
+    assert "Nothing waits for an operator" not in "".join(map(str, page.values()))
+
+    async def are_counted() -> bool:
+        found = await sagas.in_trouble(LATE, MOST_TROUBLES)
+        return await deps.board.count_attention() == len(found)
+
+    await until(are_counted)
 
 
 async def blocked_events(world: World, order_id: str) -> list[dict[str, Any]]:
@@ -91,5 +121,6 @@ async def test_what_is_retried_is_listed_since_it_was_first_asked_for(world: Wor
     asked = datetime.fromisoformat(row["trouble"]["since"])
     assert abs(asked - datetime.fromisoformat(charge["started_at"])) < A_MOMENT
     assert row["stake"]["pieces"] == 2
+    await is_on_the_console_too(world, saga_id)
     world.gates.allow(saga_id)
     await world.settled(order_id, sku, "confirmed")
