@@ -24,6 +24,16 @@ OF_PAYMENT = {
     ("action", "tombstone"): "was called off while its outcome was not known; a late attempt will "
     "be refused",
 }
+# A compensation's state: what that says of its step.
+UNDOING = {
+    "compensated": "Undone, last first",
+    "compensating": "Being undone",
+    "blocked": "Blocked, and not undone",
+    "skipped": "Not undone, by an operator's word",
+}
+TO_BE_UNDONE = "Still to be undone"
+UNDER_WAY = {"compensating", "blocked"}  # of a saga that is undone
+UNDOABLE = {"done", "failed"}  # of a step: it was begun
 
 
 def explain(
@@ -85,8 +95,28 @@ def _saga(details: SagaDetails) -> Iterator[str]:
 def _list_steps(saga: Json) -> Iterator[str]:
     for number, step in enumerate(saga["steps"], start=1):
         yield f"  {number}. {step['name']}: {_step(step)}"
-    if saga["compensations"]:
-        yield "  Undone, last first: " + ", ".join(map(_compensation, saga["compensations"]))
+    yield from _list_undoing(saga)
+
+
+def _list_undoing(saga: Json) -> Iterator[str]:
+    """What was undone, and what was not yet or never will be, each in the order of undoing."""
+    found: dict[str, list[str]] = {}
+    for undoing in saga["compensations"]:
+        words = UNDOING.get(undoing["state"], TO_BE_UNDONE)
+        found.setdefault(words, []).append(_compensation(undoing))
+    begun = {undoing["step"] for undoing in saga["compensations"]}
+    left = [
+        step["name"]
+        for step in reversed(saga["steps"])
+        if step.get("kind") == "compensatable"
+        and step["state"] in UNDOABLE
+        and step["name"] not in begun
+    ]
+    if left and saga["cause"] and saga["state"] in UNDER_WAY:
+        found.setdefault(TO_BE_UNDONE, []).extend(left)
+    for words in (*UNDOING.values(), TO_BE_UNDONE):
+        if words in found:
+            yield f"  {words}: {', '.join(found[words])}"
 
 
 def _compensation(undoing: Json) -> str:

@@ -101,6 +101,29 @@ def test_every_saga_that_an_order_has_had_is_told_of_and_no_other() -> None:
     assert "begin_return" not in "\n".join(story(read_order_details(Answering(404), "ord_1")))
 
 
+def test_what_is_blocked_or_still_to_be_undone_is_not_said_to_be_undone() -> None:
+    states = {"create_order": "done", "check_user": "done", "reserve_inventory": "compensated"}
+    states["charge_payment"] = "blocked"
+    times = {"started_at": None, "finished_at": None}
+    steps = [
+        {"name": name, "kind": "compensatable", "state": state, "attempts": 1, "error": None}
+        | {"role": "compensation", **times}
+        for name, state in states.items()
+    ]
+    steps[1]["kind"] = "read"
+    undone = [
+        {"step": step["name"], "state": step["state"], "error": None} for step in steps[:1:-1]
+    ]
+    saga = {"state": "blocked", "cause": "cancelled", "steps": steps, "compensations": undone}
+    said = "\n".join(story(read_order_details(Answering(saga), "ord_1")))
+    assert "  Undone, last first: reserve_inventory\n" in said
+    assert "  Blocked, and not undone: charge_payment\n" in said
+    assert "  Still to be undone: create_order\n" in said
+    undone[0]["state"] = "skipped"
+    said = "\n".join(story(read_order_details(Answering(saga), "ord_1")))
+    assert "  Not undone, by an operator's word: charge_payment\n" in said
+
+
 def test_an_error_that_is_no_silence_is_told() -> None:
     with pytest.raises(ApiError, match="403"):
         read_order_details(Answering(403), "ord_1")

@@ -95,7 +95,9 @@ def _stop_counting(text: str) -> str:
 # What tells of steps and records, which are compared by themselves.
 STRUCTURE = re.compile(
     r"\d+\. \w+: .*|(order|inventory|payment): \w+ .*|.* Step(Un)?[Bb]locked.*|undone \w+|"
-    r"Undone, last first: .*|Undone because of.*|Its .*saga .*is \w+.*|--action \w+: .*|"
+    r"(Undone, last first|Being undone|Blocked, and not undone|Still to be undone): .*|"
+    r"Not undone, by an operator's word: .*|Undone because of.*|Its .*saga .*is \w+.*|"
+    r"--action \w+: .*|"
     r"\S+ (Order|Item|Step)\w+.*|(captured|refunded|undone)|It is its \w+ that waits\..*|"
     r"(blocked|step|still blocked|action|evidence|who|role|reason|code|detail|by): .*|"
     r"It said.*"
