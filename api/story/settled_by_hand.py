@@ -44,7 +44,7 @@ def list_settled(facts: OrderFacts) -> Sequence[SettledByHand]:
             saga_id=event.data.get("saga_id") or workflow_id(facts.order.id),
             step=str(event.data["step"]),
             action=Resolving(event.data["action"]),
-            means=_explain(
+            means=explain_word(
                 event.data["step"], event.data["action"], event.data.get("role"), facts.order
             ),
             who=str(event.data.get("who")),
@@ -56,8 +56,11 @@ def list_settled(facts: OrderFacts) -> Sequence[SettledByHand]:
     ]
 
 
-def _explain(step: str, action: str, role: str | None, order: Order) -> str:
-    """Notes of before roles were told are of the compensation, if there is one."""
+def explain_word(step: str, action: str, role: str | None, order: Order) -> str:
+    """What `action`, one of BY_HAND, says of this step of the order.
+
+    Notes of before roles were told are of the compensation, if there is one.
+    """
     usual = Role.COMPENSATION if step in COMPENSATED else Role.ACTION
     what = (undoes if (role or usual) == Role.COMPENSATION else does)(step, order)
     if action == Resolving.SKIP:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -46,30 +46,38 @@ class Batch:
     yes: bool
     as_json: bool
 
-    def run(self, what: str, targets: Sequence[str], act: Callable[[str], str]) -> None:
+    def run(
+        self,
+        what: str,
+        targets: Sequence[str],
+        act: Callable[[str], str],
+        preview: Callable[[str], str] | None = None,
+    ) -> None:
         """Do `act` for each target, which answers in words. Exit code 1 if one of them failed.
 
-        A single target needs no confirmation: it was named.
+        A single target needs no confirmation: it was named. In a dry run nothing is done, and
+        `preview` answers with what would be; it fails where `act` would.
         """
         if not targets:
             typer.echo("[]" if self.as_json else "there is no such saga: nothing to do")
             return
         if self.dry_run:
-            self._tell([Done(target, f"would {what}") for target in targets])
-            return
+            self._run_all(preview or (lambda _: f"would {what}"), targets, pause=0)
         if len(targets) > 1 and not self.yes and not _confirm(what, targets):
             raise typer.Exit(1)
-        done = [self._one(act, target, first=target == targets[0]) for target in targets]
+        self._run_all(act, targets, pause=1 / self.rate)
+
+    def _run_all(
+        self, act: Callable[[str], str], targets: Sequence[str], *, pause: float
+    ) -> NoReturn:
+        """Do it for each, with so many seconds between two, tell of each, and end the command."""
+        done: list[Done] = []
+        for target in targets:
+            if done:
+                time.sleep(pause)
+            done.append(_do_one(act, target))
         self._tell(done)
         raise typer.Exit(1 if any(outcome.error for outcome in done) else 0)
-
-    def _one(self, act: Callable[[str], str], target: str, *, first: bool) -> Done:
-        if not first:
-            time.sleep(1 / self.rate)
-        try:
-            return Done(target, act(target))
-        except ApiError as error:
-            return Done(target, "", str(error))
 
     def _tell(self, done: Sequence[Done]) -> None:
         if self.as_json:
@@ -79,6 +87,13 @@ class Batch:
         for outcome in done:
             said = escape(outcome.error or outcome.answer)
             console.print(f"{mark(well=outcome.error is None)} {outcome.target}: {said}")
+
+
+def _do_one(act: Callable[[str], str], target: str) -> Done:
+    try:
+        return Done(target, act(target))
+    except ApiError as error:
+        return Done(target, "", str(error))
 
 
 def _confirm(what: str, targets: Sequence[str]) -> bool:

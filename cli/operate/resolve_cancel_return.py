@@ -1,5 +1,6 @@
 """`saga resolve|cancel|return`: what operators say to sagas, one or many, by the REST API."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -17,14 +18,20 @@ from cli.operate.batch import (
     find_sagas,
 )
 from cli.operate.errors import report_errors
-from cli.operate.order_details import reason_in, saga_path
+from cli.operate.order_details import Json, reason_in, saga_path, unless_down
+from contracts.names import order_of, workflow_id
+from contracts.orders import BY_HAND, Order
+from contracts.workflow_io import type_of
 
+REFUSED = 409
 Orders = Annotated[list[str] | None, typer.Argument(help="ord_…, one or more")]
 
 
 def resolve(
     step: Annotated[str, typer.Argument(help="The blocked step")],
-    saga_ids: Annotated[list[str] | None, typer.Argument(help="order-ord_…, one or more")] = None,
+    saga_ids: Annotated[
+        list[str] | None, typer.Argument(help="order-ord_… or ord_…, one or more")
+    ] = None,
     *,
     action: Annotated[
         str, typer.Option("--action", help="retry, or what saga explain says that it takes")
@@ -45,19 +52,84 @@ def resolve(
     """Say what is to become of a blocked step: try it again, skip it, or mark it as done.
 
     A question, such as whether the pivot had landed, can only be asked again; so can the pivot.
+    An order stands for the saga of it that is blocked there.
     """
     if bool(saga_ids) == blocked:
         raise typer.BadParameter("name sagas, or say --blocked for all that are blocked there")
     with report_errors():
         api = Api.at(url)
         found = _blocked_at(api, step) if blocked else list(saga_ids or ())
+        word = OperatorWord(api, step, action, evidence, role)
+        batch = Batch(rate, dry_run, yes, as_json)
+        batch.run(f"{action} {step}", found, word.say, word.preview)
 
-        def act(saga_id: str) -> str:
-            body = {"action": action, "evidence": evidence, "role": role}
-            api.post(f"/v1/sagas/{saga_id}/steps/{step}/resolve", body)
-            return f"{action} of {step} accepted"
 
-        Batch(rate, dry_run, yes, as_json).run(f"{action} {step}", found, act)
+@dataclass(frozen=True)
+class OperatorWord:
+    """What `saga resolve` is told to say of a step, of one saga or many."""
+
+    api: Api
+    step: str
+    action: str
+    evidence: str
+    role: str | None
+
+    def say(self, which: str) -> str:
+        """Say it of this saga or order; what it means, in words. ApiError if it is refused."""
+        saga_id = self._find_saga(which)
+        means, _ = unless_down(lambda: self._explain_now(saga_id))  # it is blocked still
+        body = {"action": self.action, "evidence": self.evidence, "role": self.role}
+        self.api.post(f"/v1/sagas/{saga_id}/steps/{self.step}/resolve", body)
+        where = _name_other(saga_id, which)
+        return f"{self.action} of {self.step} accepted{where}" + (f": {means}" if means else "")
+
+    def preview(self, which: str) -> str:
+        """What it would mean. ApiError if it would be refused, by the code of that refusal."""
+        saga_id = self._find_saga(which)
+        view = self.api.get(saga_path(saga_id))
+        row = self._find_step(view)
+        if row is None or row["state"] != "blocked" or self.role not in {None, row["role"]}:
+            what = f"the {self.role} of {self.step}" if self.role else f"step {self.step}"
+            why = f"; {view['trouble']['why']}" if view.get("trouble") else ""
+            raise ApiError(REFUSED, "step_not_blocked", f"{what} is not blocked{why}")
+        if self.action not in row["words"]:
+            words = " or ".join(row["words"])
+            detail = f"the {row['role'] or 'action'} of {self.step} takes {words} only"
+            raise ApiError(REFUSED, "retry_only", detail)
+        if self.action in BY_HAND and not self.evidence.strip():
+            raise ApiError(REFUSED, "evidence_missing", f"{self.action} needs evidence")
+        where = _name_other(saga_id, which)
+        return f"would {self.action} {self.step}{where}: {self._explain(saga_id, row)}"
+
+    def _find_saga(self, which: str) -> str:
+        """The saga that is meant: of an order, the one that is blocked there, or else anywhere."""
+        if type_of(which) is not None:
+            return which
+        blocked = self.api.get(f"/v1/orders/{which}/story")["blocked"]
+        there = [each["saga_id"] for each in blocked if each["step"] == self.step]
+        return str([*there, *(each["saga_id"] for each in blocked), workflow_id(which)][0])
+
+    def _find_step(self, view: Json) -> Json | None:
+        return next((row for row in view["steps"] if row["name"] == self.step), None)
+
+    def _explain_now(self, saga_id: str) -> str:
+        row = self._find_step(self.api.get(saga_path(saga_id)))
+        return self._explain(saga_id, row) if row else ""
+
+    def _explain(self, saga_id: str, row: Json) -> str:
+        """What the word says, of a step that waits for it."""
+        if self.action not in BY_HAND:
+            return str(row["words"].get(self.action, ""))
+        from api.story.settled_by_hand import explain_word  # noqa: PLC0415 - heavy
+
+        told = self.api.get(f"/v1/orders/{order_of(saga_id)}")
+        order = Order.model_validate({name: told[name] for name in Order.model_fields})
+        means = explain_word(self.step, self.action, row["role"], order)
+        return f"you say that {means}; nothing is sent"
+
+
+def _name_other(saga_id: str, which: str) -> str:
+    return "" if saga_id == which else f" in {saga_id}"
 
 
 def cancel(
