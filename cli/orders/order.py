@@ -12,7 +12,9 @@ from rich.markup import escape
 
 from cli.client import Api, ApiError, fail
 from cli.orders import watch as watching
+from cli.orders.open_return import ENDS, describe_return, read_open_return
 from cli.orders.order_as_of import past
+from cli.orders.quantities import read_quantities
 from cli.output import FittingTable, keep_whole
 from contracts.money.formatting import format_money
 
@@ -50,7 +52,7 @@ def place(
     url: Url = None,
 ) -> None:
     """Place an order."""
-    quantities = _quantities(items)
+    quantities = read_quantities(items)
     with report_api_errors():
         api = Api.at(url)
         asked = LONG if wait else None
@@ -79,6 +81,8 @@ def show(
             return
         order = api.get(f"/v1/orders/{order_id}")
         order["saga"] = api.get(f"/v1/orders/{order_id}/saga")
+        if (under_way := read_open_return(api, order)) is not None:
+            order["return"] = under_way
     _print(order, as_json)
 
 
@@ -170,7 +174,7 @@ def _end_of_return(api: Api, order_id: str) -> Any:
 
     def has_ended(_: Any) -> bool:
         saga.update(api.get(f"/v1/orders/{order_id}/return"))
-        return saga["state"] in {"completed", "compensated"}
+        return saga["state"] in ENDS
 
     wait_for(api, order_id, has_ended)
     if saga["state"] == "compensated":
@@ -199,22 +203,6 @@ def money(amount: dict[str, Any]) -> str:
     return format_money(amount["minor"], amount["currency"])
 
 
-def _quantities(items: list[str]) -> dict[str, int]:
-    quantities: dict[str, int] = {}
-    for sku, quantity in map(_item, items):
-        if sku in quantities:
-            raise typer.BadParameter(f"{sku} is there twice: give each SKU once, with its sum")
-        quantities[sku] = quantity
-    return quantities
-
-
-def _item(text: str) -> tuple[str, int]:
-    sku, separator, quantity = text.partition("=")
-    if not separator or not quantity.isdigit():
-        raise typer.BadParameter(f"{text!r}: say SKU=QUANTITY, such as ANVIL-1=2")
-    return sku, int(quantity)
-
-
 @contextmanager
 def report_api_errors() -> Iterator[None]:
     """Print what the API says is wrong, and exit."""
@@ -232,6 +220,8 @@ def _print(order: dict[str, Any], as_json: bool) -> None:
     console.print(f"[bold]{order['id']}[/] {add_style(order['status'])} {money(order['total'])}")
     if order["reason"]:
         console.print(f"  {order['reason']['code']}: {order['reason']['detail']}")
+    if under_way := order.get("return"):
+        console.print(f"  {describe_return(under_way)}", soft_wrap=True)
     for item in order["items"]:
         console.print(f"  {item['quantity']} x {item['sku']} at {money(item['unit_price'])}")
     if saga := order.get("saga"):

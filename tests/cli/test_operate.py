@@ -181,6 +181,27 @@ async def test_a_refused_refund_is_found_explained_and_resolved(stack: Stack, sh
     assert "bank slip 12" in done(stack, "explain", order_id)
 
 
+async def test_a_blocked_return_is_shown_with_its_order_and_resolved_by_the_orders_id(
+    stack: Stack, shop: Shop
+) -> None:
+    order_id = shop("--wait", "--payment-method", "pm_sandbox_return_refused")["id"]
+    done(stack, "return", order_id)
+    async with httpx2.AsyncClient(base_url=stack.api, headers=stack.bearer()) as http:
+
+        async def is_blocked() -> bool:
+            saga = (await http.get(f"/v1/orders/{order_id}/return")).json()
+            return bool(saga["state"] == "blocked")
+
+        await until(is_blocked, within=60)
+    shown = done(stack, "order", "show", order_id)
+    assert f"it is being returned by return-{order_id}: refund_payment is blocked, as " in shown
+    word = ("--action", "skip", "--evidence", "a voucher instead")
+    said = done(stack, "resolve", "refund_payment", order_id, *word)
+    assert f"skip of refund_payment accepted in return-{order_id}: you say that " in said
+    await status(stack, order_id, "returned")
+    assert "being returned" not in done(stack, "order", "show", order_id)
+
+
 async def test_a_batch_needs_a_yes_and_tells_of_each(stack: Stack, shop: Shop) -> None:
     late = shop("--wait")["id"]
     early = shop("--payment-method", "pm_sandbox_down")["id"]
