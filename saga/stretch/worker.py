@@ -148,7 +148,7 @@ def _convert(value: Any, wanted: Any) -> Any:
 
 
 def _tell(planned: PlannedAttempt, error: Exception, took: float) -> UncleanAttempt:
-    said, code = str(error) or type(error).__name__, None
+    said, code = str(error) or f"no answer after {took:.1f} s ({type(error).__name__})", None
     if isinstance(error, ApplicationError):
         said = error.message
         if is_rejection(error):

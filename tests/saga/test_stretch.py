@@ -1,6 +1,7 @@
 """A stretch: consecutive steps in one activity, up to the first that is not clean."""
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any, cast
 from uuid import uuid4
@@ -369,6 +370,7 @@ async def test_a_step_that_is_out_of_time_ends_the_stretch_though_it_lands_later
     assert [made.activity for made in reply.clean] == ["quick"]
     assert reply.unclean is not None
     assert (reply.unclean.activity, reply.unclean.code) == ("slow", None)
+    assert re.fullmatch(r"no answer after [\d.]+ s \(TimeoutError\)", reply.unclean.error)
     assert DONE == ["a", "b"]
 
 

@@ -41,8 +41,11 @@ class Transport(stripe.HTTPClient):
                 response = await self._client(url).request(
                     method, url, headers=dict(headers), content=post_data or None
                 )
-        except (httpx2.HTTPError, TimeoutError) as error:
-            unknown = f"{type(error).__name__}: {error}"
+        except TimeoutError as error:
+            unknown = f"no answer within {self._timeout:g} s"
+            raise stripe.APIConnectionError(unknown) from error  # type: ignore[no-untyped-call]
+        except httpx2.HTTPError as error:
+            unknown = ": ".join(filter(None, (type(error).__name__, str(error))))
             raise stripe.APIConnectionError(unknown) from error  # type: ignore[no-untyped-call]
         return response.content, response.status_code, response.headers
 

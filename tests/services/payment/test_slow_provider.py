@@ -36,7 +36,7 @@ async def test_an_answer_that_comes_after_our_time_out_is_asked_for_again(
     impatient = provider_at(stack.sandbox, timeout=0.3)
     payments = Payments(stack.database, impatient)
     charging = operation in {"create", "confirm"}
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=r"payment provider: no answer within 0\.3 s"):
         await (payments.charge if charging else payments.refund)(key, command)
     await impatient.close()
     if charging:
