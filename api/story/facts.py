@@ -59,8 +59,11 @@ class OrderFacts:
 
     @property
     def is_returning(self) -> bool:
-        """Whether a return is under way, be it in trouble."""
-        return any(each.title == RETURNING and not each.has_ended for each in self.sagas)
+        """Whether a return is under way, be it in trouble; on record, if Temporal is silent."""
+        if any(each.title == RETURNING and not each.has_ended for each in self.sagas):
+            return True
+        returns = [event.type for event in self.events if event.type in RETURNED]
+        return TEMPORAL in self.silent and returns[-1:] == ["OrderReturnStarted"]
 
     @property
     def is_at_work(self) -> bool:

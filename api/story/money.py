@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from api.story.facts import PAYMENT, OrderFacts
+from api.story.facts import PAYMENT, PROVIDER, OrderFacts
 from api.story.settled_by_hand import SettledByHand
 from contracts.base import Message, Money
 from contracts.orders import OrderStatus
@@ -12,7 +12,10 @@ from saga import Resolving
 
 
 class MoneyState(StrEnum):
-    """Where it is. SETTLED: at the provider, and somebody says that the customer has it back."""
+    """Where it is. PERHAPS_HELD: at the provider by our record, which it has not borne out.
+
+    SETTLED: at the provider, or perhaps so, and somebody says that the customer has it back.
+    """
 
     NOTHING = "nothing"
     PERHAPS_HELD = "perhaps_held"
@@ -37,8 +40,8 @@ class MoneyStory(Message):
 
 def tell_money(facts: OrderFacts, settled: Sequence[SettledByHand]) -> MoneyStory:
     """Where it is."""
-    if PAYMENT in facts.silent:
-        says = "not known: the payment service does not answer."
+    if unknown := _find_why_unknown(facts):
+        says = f"what is held is not known: {unknown}."
         return MoneyStory(state=MoneyState.UNKNOWN, held=None, at_stake=None, says=says)
     word = next((each for each in reversed(settled) if each.is_about_money), None)
     held = _count_held(facts)
@@ -51,6 +54,27 @@ def tell_money(facts: OrderFacts, settled: Sequence[SettledByHand]) -> MoneyStor
         at_stake=held if unsettled and not by_hand else held * 0,
         says=" ".join(_tell(facts, held, word)),
     )
+
+
+def _find_why_unknown(facts: OrderFacts) -> str:
+    """Why nobody knows what is held; empty if it is known, or known what it may be.
+
+    That a payment is not held is for the provider to say: a refund may fail days after.
+    """
+    if PAYMENT in facts.silent:
+        return "the payment service does not answer"
+    payment = facts.payment
+    if PROVIDER not in facts.silent or payment is None or payment.holds_money:
+        return ""
+    return f"the payment is {payment.status} on record, and the payment provider does not answer"
+
+
+def _is_certain(facts: OrderFacts) -> bool:
+    """Whether money that is held on record is at the provider, by what it says or has said."""
+    if facts.kept is not None:
+        return facts.kept.amount.minor > 0
+    captured = facts.payment is not None and facts.payment.status is PaymentStatus.CAPTURED
+    return captured and PROVIDER not in facts.silent
 
 
 def _count_held(facts: OrderFacts) -> Money:
@@ -69,9 +93,7 @@ def _judge(facts: OrderFacts, held: Money, word: SettledByHand | None) -> MoneyS
     if held.minor and word is not None:
         return MoneyState.SETTLED if word.action is Resolving.MARK_DONE else MoneyState.WRITTEN_OFF
     if held.minor:
-        sure = facts.kept is not None and facts.kept.amount.minor
-        created = payment is not None and payment.status is PaymentStatus.CREATED
-        return MoneyState.PERHAPS_HELD if created and not sure else MoneyState.HELD
+        return MoneyState.HELD if _is_certain(facts) else MoneyState.PERHAPS_HELD
     back = payment is not None and payment.status in {
         PaymentStatus.REFUNDED,
         PaymentStatus.CAPTURED,
@@ -80,14 +102,17 @@ def _judge(facts: OrderFacts, held: Money, word: SettledByHand | None) -> MoneyS
 
 
 def _tell(facts: OrderFacts, held: Money, word: SettledByHand | None) -> Iterator[str]:
-    payment = facts.payment
+    payment, certain = facts.payment, _is_certain(facts) or not held.minor
     status = f"the payment is {payment.status}" if payment else "no charge was asked for"
-    perhaps = payment is not None and payment.status is PaymentStatus.CREATED and held.minor
-    yield f"{held.format()} {'may be' if perhaps else 'is'} held; {status}."
+    yield f"{held.format()} {'is' if certain else 'may be'} held; {status}."
+    if PROVIDER in facts.silent:
+        yield f"{PROVIDER} does not answer."
     if payment is not None and facts.kept is not None:
         yield from _tell_difference(payment, facts.kept)
     if word is not None and held.minor:
-        yield f"The provider has it still. {word.describe()}"
+        if certain:
+            yield "The provider has it still."
+        yield word.describe()
 
 
 def _tell_difference(payment: Payment, kept: Kept) -> Iterator[str]:

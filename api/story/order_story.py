@@ -23,9 +23,10 @@ class SagaTrouble(Message):
 class OrderStory(Message):
     """How an order stands (`says`), and what happens `next`, in sentences and in parts.
 
-    `needs_attention`: a person of ours must do something. `blocked` and `troubles` are what is
-    wrong with its sagas, `settled` what operators have answered for, and `not_answering` those who
-    did not: what they would know is not told.
+    `needs_attention`: a person of ours must do something, as far as that is known. `blocked` and
+    `troubles` are what is wrong with its sagas, `settled` what operators have answered for, and
+    `not_answering` those who did not: what they would know is not told, and no sentence takes it
+    for granted.
     """
 
     order_id: str

@@ -31,16 +31,34 @@ class Standing:
     def contradicts_status(self) -> bool:
         """Whether money or stock is where the order's status says that it is not.
 
-        What people have settled by a word is not counted.
+        What people have settled by a word is not counted. Of those who do not answer, what is on
+        record of theirs counts.
         """
-        status, held = self.facts.order.status, self.money.held
-        if status.is_open or held is None:
+        status = self.facts.order.status
+        if status.is_open:
             return False
         if status is OrderStatus.CONFIRMED:
-            gone = held.minor < self.facts.order.total.minor
-            return gone and not self.facts.is_returning and not self._was_answered(MARKING)
+            gone, returning = self._is_money_gone, self.facts.is_returning
+            return gone and not returning and not self._was_answered(MARKING)
         stock = self.stock.pieces if not self.settled else 0
         return self.money.state in NOT_BACK or bool(stock)
+
+    @property
+    def _is_money_gone(self) -> bool:
+        """Whether less is held than the order costs; by our record, if the provider is silent."""
+        held, payment = self.money.held, self.facts.payment
+        if held is not None:
+            return held.minor < self.facts.order.total.minor
+        return payment is not None and not payment.holds_money
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether nobody knows if there is something to do, as somebody does not answer.
+
+        An open order that is carried on needs nobody, whatever the services would say.
+        """
+        is_open = self.facts.order.status.is_open
+        return bool(self.facts.silent) and not (is_open and is_carried(find_placing(self.facts)))
 
     @property
     def is_being_returned(self) -> bool:
@@ -49,8 +67,9 @@ class Standing:
 
     @property
     def is_plain(self) -> bool:
-        """Whether all is as the order's status has it, by nobody's word."""
-        return not (self.contradicts_status or self.settled or self.is_being_returned)
+        """Whether all is as the order's status has it, by nobody's word, and nobody is silent."""
+        by_status = not (self.contradicts_status or self.settled or self.is_being_returned)
+        return by_status and not self.facts.silent
 
     @property
     def is_adrift(self) -> bool:
@@ -68,8 +87,18 @@ class Standing:
 
 
 def tell_standing(standing: Standing) -> str:
-    """How the order stands."""
-    return " ".join(_tell_standing(standing))
+    """How the order stands, and who does not answer."""
+    said = " ".join(_tell_standing(standing))
+    return " ".join([said, *_tell_silent(standing.facts, said)])
+
+
+def _tell_silent(facts: OrderFacts, said: str) -> Iterator[str]:
+    """Who does not answer, as far as it is not said; of what is open, Temporal's silence is."""
+    for who in facts.silent:
+        sentence = f"{who} does not answer."
+        untold = who != TEMPORAL or not facts.order.status.is_open
+        if untold and sentence.lower() not in said.lower():
+            yield sentence
 
 
 def _tell_standing(standing: Standing) -> Iterator[str]:
@@ -124,7 +153,7 @@ def tell_next(standing: Standing) -> str:
     if standing.is_adrift:
         return "It needs you: have it carried on by saga audit"
     if order.status.is_open and find_placing(facts) is None:
-        return "See that Temporal and its workers run: what is open goes on by itself then."
+        return "See that Temporal and its workers run, and look again: they know if it goes on."
     for step in standing.blocked:
         words = STATUS_WORDS[OrderStatus.BLOCKED].advice
         return words.format(step=step.step, saga=step.saga_id)
@@ -138,6 +167,9 @@ def _tell_rest(standing: Standing) -> str:
     order = standing.facts.order
     if standing.contradicts_status:
         return "It needs you: saga audit says what it does about that; see docs/runbooks/ledger.md"
+    if standing.is_doubtful:
+        silent = "; ".join(who.rstrip(",") for who in standing.facts.silent).replace("The ", "the ")
+        return f"Nobody knows whether there is something to do until this answers: {silent}"
     if standing.is_being_returned:
         return "Nothing to do: its return is at work, and ends by itself."
     if standing.settled and not (order.status.is_open and is_carried(find_placing(standing.facts))):

@@ -14,7 +14,7 @@ class StockStory(Message):
 def tell_stock(facts: OrderFacts) -> StockStory:
     """How many."""
     if INVENTORY in facts.silent:
-        says = "not known: the inventory service does not answer."
+        says = "what is reserved is not known: the inventory service does not answer."
         return StockStory(pieces=None, says=says)
     pieces = sum(holding.pieces for holding in facts.holdings)
     return StockStory(pieces=pieces, says=f"{pieces} pieces are reserved for it.")

@@ -273,7 +273,9 @@ async def test_pages_show_what_there_is_while_temporal_and_payments_are_down(wor
         assert order_id in orders.text
         assert "not known just now" in orders.text
         order = await http.get(f"/console/orders/{order_id}")
-        assert "It was charged once" in order.text
+        assert "It is confirmed." in order.text
+        assert "It was charged once" not in order.text
+        assert "No charge was begun" not in order.text
         assert "OrderConfirmed" in order.text
         assert "Temporal, or a worker, does not answer" in order.text
         assert "The payment service does not answer" in order.text

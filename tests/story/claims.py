@@ -34,6 +34,8 @@ class About(StrEnum):
     PERSON = "a person must act"
     NOTHING_TO_DO = "nothing to do"
     WORD = "an operator's word"
+    SILENT = "somebody does not answer"
+    DOUBT = "nobody knows whether there is something to do"
 
 
 class Claim(NamedTuple):
@@ -147,6 +149,36 @@ GRAMMAR: tuple[tuple[str, Claims], ...] = (
     (r"The provider says that a refund of it failed\.", ((About.REFUND_FAILED, ""),)),
     (r"The provider has it still\.", ((About.STILL_THERE, ""),)),
     (r"(?P<pieces>\d+) pieces are reserved for it\.", ((About.RESERVED, "pieces"),)),
+    (
+        r"(?P<who>The payment service|The payment provider|The inventory service|"
+        r"Temporal, or a worker,) does not answer\.",
+        ((About.SILENT, "who"),),
+    ),
+    (
+        r"[Ww]hat is held is not known: the payment service does not answer\.",
+        ((About.SILENT, "=The payment service"),),
+    ),
+    (
+        r"[Ww]hat is held is not known: the payment is (?P<payment>\w+) on record, and the payment "
+        r"provider does not answer\.",
+        ((About.PAYMENT, "payment"), (About.SILENT, "=The payment provider")),
+    ),
+    (
+        r"[Ww]hat is reserved is not known: the inventory service does not answer\.",
+        ((About.SILENT, "=The inventory service"),),
+    ),
+    (
+        r"It is (?P<status>\w+) on record; whether it goes on is not known, as no worker answers\.",
+        ((About.STATUS, "status"), (About.SILENT, "=Temporal, or a worker,")),
+    ),
+    (
+        r"See that Temporal and its workers run, and look again: they know if it goes on\.",
+        ((About.SILENT, "=Temporal, or a worker,"), (About.DOUBT, "")),
+    ),
+    (
+        r"Nobody knows whether there is something to do until this answers: .+",
+        ((About.DOUBT, ""),),
+    ),
 )
 COMPILED = [(re.compile(pattern), claims) for pattern, claims in GRAMMAR]
 

@@ -41,7 +41,8 @@ class Truth:
     """Amounts in minor units, stock in pieces. `barrier`: the state by (saga, step, half).
 
     `payment` and `status` are "none" if there is no row. `reason`: its code, or empty. `events`:
-    the order's, by version. `words`: what operators said that settles a step, by step.
+    the order's, by version. `words`: what operators said that settles a step, by step. `silent`:
+    who does not answer those who tell of it.
     """
 
     status: str
@@ -61,6 +62,7 @@ class Truth:
     blocked: frozenset[tuple[str, str]]
     words: tuple[tuple[str, str], ...]
     barrier: Mapping[tuple[str, str, str], str]
+    silent: frozenset[str] = frozenset()
 
     @property
     def held(self) -> int:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from api.story.facts import PROVIDER
 from tests.story.claims import About, Claim, Unknown, parse
 from tests.story.oracle import Truth
 from tests.story.surfaces import Told, read_texts
@@ -17,7 +18,9 @@ LABELS = ("Money: ", "Stock: ", "What helps: ", "Next: ", "→ ", "Why: ")
 CHECKS: Mapping[About, Callable[[Truth, str], bool]] = {
     About.HELD: lambda truth, minor: truth.held == int(minor),
     About.MAYBE_HELD: lambda truth, minor: (
-        truth.payment == "created" and truth.held in {0, int(minor)}
+        truth.held <= int(minor)
+        if PROVIDER in truth.silent
+        else truth.payment == "created" and truth.held in {0, int(minor)}
     ),
     About.CAPTURED: lambda truth, minor: truth.captured == int(minor),
     About.GIVEN_BACK: lambda truth, minor: truth.refunded == int(minor),
@@ -34,13 +37,16 @@ CHECKS: Mapping[About, Callable[[Truth, str], bool]] = {
     About.RETURNABLE: lambda truth, _: truth.status == "confirmed" and not truth.returning,
     About.UNDER_RETURN: lambda truth, _: truth.status == "confirmed" and truth.returning,
     About.GOES_ON: lambda truth, _: truth.goes_on,
-    About.NOT_CARRIED: lambda truth, _: any(
-        run.status != "running" or not run.goes_on for run in truth.runs.values()
+    About.NOT_CARRIED: lambda truth, _: (
+        not truth.runs
+        or any(run.status != "running" or not run.goes_on for run in truth.runs.values())
     ),
     About.BLOCKED: lambda truth, step: step in {name for _, name in truth.blocked},
     About.PERSON: lambda truth, _: truth.wants_person,
     About.NOTHING_TO_DO: lambda truth, _: not truth.wants_person,
     About.WORD: lambda truth, action: action in {word for _, word in truth.words},
+    About.SILENT: lambda truth, who: who in truth.silent,
+    About.DOUBT: lambda truth, _: bool(truth.silent),
 }
 
 
