@@ -9,7 +9,7 @@ from temporalio import workflow
 
 from saga.definition import PlannedStep
 from saga.earlier_runs import may_have_untracked_effects
-from saga.messages import Call, FailureCause, Resolving, Role
+from saga.messages import Call, FailureCause, Role
 from saga.progress import Progress
 from saga.retriable import RetriableCall
 from saga.retriable_calls import RetriableCalls, wait_for_all
@@ -44,12 +44,14 @@ class Compensator:
             if step.concludes:
                 await wait_for_all(tasks.values())
                 await self._calls.wait_until_recorded()
+            undone = StepState.SKIPPED  # one that this run had not begun: it mostly never was
             if step.name in self.begun or step.concludes:
+                undone = StepState.COMPENSATED
                 self._progress.view.compensations.append(step.name)
                 self._progress.mark(step, StepState.COMPENSATING)
             call = Call(self._progress.view.saga_id, step.name, cause)
             undo = self._calls.add(step, Role.COMPENSATION, call, command)
-            tasks[step.name] = task = asyncio.create_task(self._undo(undo))
+            tasks[step.name] = task = asyncio.create_task(self._calls.run(undo, undone))
             await workflow.wait_condition(partial(_is_done_or_set_aside, task, undo))
         return dict(zip(tasks, await wait_for_all(tasks.values()), strict=True))
 
@@ -60,14 +62,6 @@ class Compensator:
         more = [name for name, (step, _) in self._undoable.items() if every or step.concludes]
         last_first = [self._undoable[name] for name in reversed(dict.fromkeys(begun + more))]
         return sorted(last_first, key=lambda work: work[0].concludes)
-
-    async def _undo(self, call: RetriableCall) -> Any:
-        """Undo one step. One that this run had not begun shows as skipped: it mostly never was."""
-        reply = await call.run_until_done()
-        skipped = call.resolution is not None and call.resolution.action is Resolving.SKIP
-        skipped = skipped or call.step.name not in self._progress.view.compensations
-        self._progress.mark(call.step, StepState.SKIPPED if skipped else StepState.COMPENSATED)
-        return reply
 
 
 def _is_done_or_set_aside(task: asyncio.Task[Any], call: RetriableCall) -> bool:

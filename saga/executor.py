@@ -167,9 +167,9 @@ class Executor:
         self._progress.mark(step, StepState.RUNNING)
         call = Call(self.view.saga_id, step.name)
         if must_succeed:
-            reply: R = await self._calls.add(step, Role.ACTION, call, command).run_until_done()
-        else:
-            reply = await self._attempt(step, call, command)
+            parkable = self._calls.add(step, Role.ACTION, call, command)
+            return cast("R", await self._calls.run(parkable, StepState.DONE))
+        reply: R = await self._attempt(step, call, command)
         self._progress.mark(step, StepState.DONE)
         return reply
 

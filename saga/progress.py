@@ -15,7 +15,7 @@ SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
 SAGA_STEP = SearchAttributeKey.for_keyword("SagaStep")
 BEGINNINGS = {StepState.RUNNING, StepState.COMPENSATING}
 FORWARD = {SagaState.RUNNING, SagaState.WAITING}
-RESUMPTIONS = {StepState.RUNNING, StepState.DONE}
+RESUMPTIONS = {StepState.RUNNING, StepState.DONE, StepState.SKIPPED}
 ENDS = {StepState.DONE, StepState.FAILED, StepState.COMPENSATED, StepState.SKIPPED}
 
 

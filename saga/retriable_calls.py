@@ -14,6 +14,7 @@ from saga.messages import BlockedStepEvent, Resolution, Resolving, Role
 from saga.progress import Progress
 from saga.retriable import WORDS_ON_RECORD, RetriableCall
 from saga.step import Step, StepKind
+from saga.view import StepState
 
 R = TypeVar("R")
 OnBlocked = Callable[[BlockedStepEvent], Coroutine[Any, Any, None]]
@@ -48,6 +49,13 @@ class RetriableCalls:
         call = RetriableCall(self.executor, self.report, earlier, step, role, args, refusable)
         self._calls[step.name, role] = call
         return call
+
+    async def run(self, call: RetriableCall, done: StepState) -> Any:
+        """Its reply; its step is shown as this then, or as skipped if an operator said so."""
+        reply = await call.run_until_done()
+        skipped = call.resolution is not None and call.resolution.action is Resolving.SKIP
+        self.progress.mark(call.step, StepState.SKIPPED if skipped else done)
+        return reply
 
     def check(self, resolution: Resolution) -> None:
         """ApplicationError if this cannot be said of this step."""
@@ -107,10 +115,8 @@ class RetriableCalls:
         await workflow.wait([self._loaded])
         words = {(word.step, word.role): word for word in self._loaded.result()}
         usual = Role.ACTION if step.compensation is None else Role.COMPENSATION
-        said = words.get((step.name, role))
-        if said is None and role is usual and step.kind is not StepKind.PIVOT:
-            said = words.get((step.name, None))
-        return said
+        clear = role is usual and step.kind is not StepKind.PIVOT
+        return words.get((step.name, role)) or (words.get((step.name, None)) if clear else None)
 
     def report(self, call: RetriableCall) -> None:
         """A call parked, or is parked no longer: show it, and have it put on record."""

@@ -61,7 +61,9 @@ async def test_what_was_done_by_hand_in_an_earlier_life_is_not_done_again(
     finished = Script(words=said)
     async with toy(skipping.client, finished, LATER) as handle:
         assert await handle.result() == "completed"
+        states = {step.name: step.state for step in (await handle.query(ToySaga.saga)).steps}
     assert finished.log == ["one", "two", "pivot"]
+    assert states["last"] == "skipped"
 
 
 async def test_no_word_of_an_earlier_life_answers_a_fence(skipping: WorkflowEnvironment) -> None:

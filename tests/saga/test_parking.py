@@ -124,6 +124,21 @@ async def test_a_refused_step_past_the_pivot_waits_for_an_operator(
     assert script.log == ["one", "two", "pivot", "last"]
 
 
+@pytest.mark.parametrize(
+    ("action", "state"), [(Resolving.SKIP, "skipped"), (Resolving.MARK_DONE, "done")]
+)
+async def test_a_step_past_the_pivot_is_shown_as_what_an_operator_made_of_it(
+    skipping: WorkflowEnvironment, action: Resolving, state: str
+) -> None:
+    script = Script({"last": [REJECT]})
+    async with toy(skipping.client, script) as handle:
+        await blocked(handle, "last")
+        await handle.execute_update(ToySaga.resolve, word(action, "last"))
+        assert await handle.result() == "completed"
+        view = await handle.query(ToySaga.saga)
+    assert {step.name: step.state for step in view.steps}["last"] == state
+
+
 async def test_what_keeps_failing_is_shown_as_blocked_and_heals_by_itself(
     skipping: WorkflowEnvironment,
 ) -> None:
