@@ -37,7 +37,10 @@ OPEN_BESIDE = f"{BESIDE} AND CloseTime IS NULL"
 
 
 class MoneyAtStake(Message):
-    """Captured for orders that are not confirmed; `oldest_seconds` since the first of it was."""
+    """Captured, or may be, for orders that are not confirmed; `oldest_seconds` since the first was.
+
+    A charge whose outcome is not known counts.
+    """
 
     currency: str
     minor: int = Field(description="Minor units, such as cents")
@@ -97,7 +100,7 @@ class Exposure(Message):
 
 
 class AtStake(NamedTuple):
-    """How many orders are open, what is captured for them, and what is reserved.
+    """How many orders are open, what is captured for them or may be, and what is reserved.
 
     None is what the service that knows does not tell: it is down.
     """

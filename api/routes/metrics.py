@@ -58,7 +58,7 @@ def _measure_money(deps: Backend, captured: Sequence[Captured]) -> None:
     """A currency of which nothing is at stake any more is told as 0."""
     money = {amount.currency: amount for amount in sum_by_currency(captured)}
     deps.currencies.update(money)
-    sums = gauge("saga_captured_unconfirmed_minor", "Money that was taken, without its order")
+    sums = gauge("saga_captured_unconfirmed_minor", "Money taken, or perhaps so, without its order")
     units = gauge("saga_captured_unconfirmed_amount", "The same, in units of the currency")
     ages = gauge("saga_captured_unconfirmed_seconds", "For how long some of it has been")
     for currency in deps.currencies:

@@ -43,7 +43,9 @@ Recorder = Annotated[
 
 @figures.get("/v1/exposure")
 async def exposure(deps: Deps) -> Exposure:
-    """Money captured and stock held for orders that are not confirmed, now, and what sagas cost.
+    """Money and stock of orders that are not confirmed, now, and what sagas cost.
+
+    Money is captured, or may be: a charge whose outcome is not known counts.
 
     The costs are of the 200 sagas that ended last, by how they ended. Of a service that is down the
     figures are left out, and `not_answering` names it.
@@ -67,7 +69,7 @@ async def list_sagas(
 
     With `attention`, whatever their state, those that are stuck: blocked, paused, with an input
     that cannot be read, with code that fails, ended from outside, tried again and again, or late.
-    Each tells since when, and what is at stake; most money comes first.
+    Each tells since when, and what is at stake: money that is held, or may be. Most comes first.
     """
     if attention:
         since = timedelta(seconds=late)

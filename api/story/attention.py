@@ -88,7 +88,7 @@ def _stake(
     money: dict[str, Money] | None,
     pieces: dict[str, int] | None,
 ) -> Stake:
-    """What is held for its order, unless that is confirmed and nothing returns it."""
+    """What is held for its order, or may be, unless that is confirmed and nothing returns it."""
     order_id = order_of(saga.saga_id)
     confirmed = stand is not None and stand.get(order_id) is OrderStatus.CONFIRMED
     settled = confirmed and type_of(saga.saga_id) is not RETURNING

@@ -9,6 +9,7 @@ from cli.operate.batch import AsJson
 from cli.orders.order import Url, money
 from cli.output import FittingTable, keep_whole
 
+CAPTURED = "Captured, or may be, and not confirmed"  # a charge that is not answered counts
 COSTS = {
     "saga": "saga",
     "outcome": "outcome",
@@ -22,7 +23,10 @@ COSTS = {
 
 
 def exposure(*, as_json: AsJson = False, url: Url = None) -> None:
-    """Show what is captured and reserved for orders that are not confirmed, and what sagas cost."""
+    """Show what is captured, or may be, and reserved for orders that are not confirmed.
+
+    A charge whose outcome is not known counts as captured. And show what sagas cost.
+    """
     try:
         found = Api.at(url).get("/v1/exposure")
     except ApiError as error:
@@ -51,14 +55,14 @@ def summarize(found: dict[str, Any]) -> list[str]:
 
 def _money(found: dict[str, Any]) -> list[str]:
     if "payment" in found["not_answering"]:
-        return ["Captured and not confirmed: not known, since payment does not answer."]
+        return [f"{CAPTURED}: not known, since payment does not answer."]
     lines = []
     for stake in found["money"]:
         since = (
             f"for {stake['orders']} of them, since {stake['oldest_seconds']:.0f} s at the longest"
         )
-        lines.append(f"Captured and not confirmed: {money(stake)}, {since}.")
-    return lines or ["Captured and not confirmed: nothing."]
+        lines.append(f"{CAPTURED}: {money(stake)}, {since}.")
+    return lines or [f"{CAPTURED}: nothing."]
 
 
 def _stock(found: dict[str, Any]) -> str:

@@ -79,8 +79,10 @@ def _stake(it: Stuck) -> str:
     """In words."""
     if it.money is None:
         amount = "money is not known"
+    elif it.money:
+        amount = f"{format_money(it.money, it.currency)} captured, or may be"
     else:
-        amount = format_money(it.money, it.currency) if it.money else "no money"
+        amount = "no money"
     return (
         f"{amount}, {'stock is not known' if it.stock is None else f'{it.stock} pieces of stock'}"
     )
