@@ -126,17 +126,24 @@ def _tell_sagas(standing: Standing, placing: TitledSaga | None) -> Iterator[str]
     titles = {each.saga.saga_id: each.title for each in facts.sagas}
     for each in facts.sagas:
         if each.saga.trouble is not None and (each is not placing or not status.is_open):
-            yield f"{each.title} does not go on: {each.saga.trouble.why}."
+            yield f"{each.title} does not go on: {_end_sentence(each.saga.trouble.why)}"
     for step in standing.blocked:
         if status is not OrderStatus.BLOCKED:
             what = titles.get(step.saga_id, PLACING)
-            yield f"{what} waits for an operator: {step.step} is blocked, as {step.why}."
+            why = _end_sentence(step.why)
+            yield f"{what} waits for an operator: {step.step} is blocked, as {why}"
+
+
+def _end_sentence(quoted: str) -> str:
+    """With a full stop, be it the quoted one's own."""
+    return f"{quoted.removesuffix('.')}."
 
 
 def _tell_not_carried(facts: OrderFacts, placing: TitledSaga | None) -> str:
     on_record = f"It is {facts.order.status} on record"
     if placing is not None and placing.saga.trouble is not None:
-        return f"{on_record}, and nothing carries it on: {placing.saga.trouble.why}."
+        why = _end_sentence(placing.saga.trouble.why)
+        return f"{on_record}, and nothing carries it on: {why}"
     if TEMPORAL in facts.silent:
         return f"{on_record}; whether it goes on is not known, as no worker answers."
     if placing is not None:

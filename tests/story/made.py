@@ -160,7 +160,7 @@ class Sources:
             raise NotFound("unknown_order", "there is none")
         state, trouble = self._made.runs[saga_id], None
         if self._made.ended and state not in ENDED:
-            trouble = Trouble(kind=Kind.ENDED, why="it was ended", way_out="reset it", since=AT)
+            trouble = Trouble(kind=Kind.ENDED, why="it was ended.", way_out="reset it", since=AT)
         view = SagaView(saga_id=saga_id, state=state)
         return await self._unless_down(TEMPORAL, ObservedSaga(saga_id, view, {}, {}, trouble))
 

@@ -134,7 +134,7 @@ def _free_texts(told: Told) -> set[str]:
         found.add(each["trouble"]["why"])
         found.add(
             f"The saga is in trouble ({each['trouble']['kind'].replace('_', ' ')}): "
-            f"{each['trouble']['why']}. What helps: {each['trouble']['way_out']}"
+            f"{each['trouble']['why'].removesuffix('.')}. What helps: {each['trouble']['way_out']}"
         )
     return found
 

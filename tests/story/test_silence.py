@@ -40,6 +40,8 @@ async def find_lies(made: Made, down: frozenset[str]) -> AsyncIterator[str]:
     for text in (story.says, story.next, story.money.says, story.stock.says):
         for lie in check(text, parse(text), truth):
             yield lie
+        if ".." in text:
+            yield f"a full stop too many: {text}"
     if set(story.not_answering) != silent or not silent <= down:
         yield f"silent are {silent}, and told is {story.not_answering}"
     if values(parse(story.says), About.SILENT) != silent:
