@@ -107,8 +107,8 @@ async def test_code_that_open_sagas_would_not_survive_is_found_before_it_is_depl
 
     await until(differs, within=60)
     said = saga(stack, "deploy", "check", code=swapped).stdout
-    assert "'user.validate'" in said  # is recorded, where it asks for stock
-    assert "'inventory.reserve'" in said
+    # What is recorded of the stretch is of other steps, so this code would ask for them one by one.
+    assert "No command scheduled for event HistoryEvent(id: " in said
     assert "workflow.patched" in said
     assert saga(stack, "deploy", "check").returncode == 0
     await shop.cancel(order_id)
