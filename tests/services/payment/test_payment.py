@@ -104,7 +104,7 @@ async def test_a_lost_reply_is_refunded_though_we_never_knew_of_the_capture(stac
 async def test_a_slow_provider_times_out_and_is_asked_again(stack: Stack) -> None:
     key, command = an_order("pm_sandbox_slow")
     hasty = provider_at(stack.sandbox, timeout=0.5)
-    with pytest.raises(Unavailable, match="TimeoutError"):
+    with pytest.raises(Unavailable, match=r"no answer within 0\.5 s"):
         await Payments(stack.database, hasty).charge(key, command)
     captured = await until_answered(lambda: stack.payments.charge(key, command))
     assert captured.status == PaymentStatus.CAPTURED
