@@ -6,6 +6,7 @@ first, and is cancelled, refused or fails at a place that is earlier than how fa
 """
 
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from saga.verify.groups import ENDED, TASK_LOST
@@ -44,12 +45,12 @@ async def is_ended_and_reset(attempt: Attempt) -> Any:
         attempt.fire()
         if attempt.fault.kind is Kind.ENDED_REFUSED and attempt.fault.then is not None:
             await attempt.state.controller.refuse(attempt.fault.then.activity)
-            attempt.state.count_anew()
+            begin_again = attempt.state.count_anew
         else:
-            _second_life(attempt)
+            begin_again = partial(_second_life, attempt)
         at_once = attempt.fault.then is None or attempt.fault.kind in QUESTIONS
         source = ENDED[attempt.fault.kind] if at_once else None
-        await attempt.state.controller.end_and_reset(source)
+        await attempt.state.controller.end_and_reset(source, begin_again)
     return reply
 
 

@@ -1,7 +1,7 @@
 """What a fault may do to the run that it strikes, beside what it does to the attempt."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -213,9 +213,15 @@ class RunController:
         """Lose all tasks until one brings so many Updates at once."""
         self.environment.lost_tasks.lose_until(self.handle.id, CancelSource.CUSTOMER, number)
 
-    async def end_and_reset(self, source: CancelSource | None) -> None:
-        """Terminate the run; the new one does nothing before it knows of the cancel."""
+    async def end_and_reset(
+        self, source: CancelSource | None, between: Callable[[], None] = lambda: None
+    ) -> None:
+        """Terminate the run; the new one does nothing before it knows of the cancel.
+
+        `between` is called when the old run begins nothing any more, and the new one not yet.
+        """
         done = await self.terminate()
+        between()
         if source is not None:
             self.environment.lost_tasks.lose_until(self.handle.id, source)
         self.handle = await reset(self.environment.client, self.handle, FIRST)
