@@ -7,6 +7,9 @@ asks. Our own code uses `asyncio.timeout`, which drops none; the linter sees to 
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 
 def not_cancelled() -> bool:
@@ -15,3 +18,15 @@ def not_cancelled() -> bool:
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
     return True
+
+
+@asynccontextmanager
+async def running_beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have such a loop run for the length of the block, and cancel it at the end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -12,13 +12,13 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from api.orders.subscriber_queue import SubscriberQueue
 from contracts.event_records import BEGINNING, LIMIT, Position, PositionedEvent, RecordedEvent
 from contracts.orders import OrderService
-from infrastructure.cancellation import not_cancelled
+from infrastructure.cancellation import not_cancelled, running_beside
 from infrastructure.postgres.notify import NotificationListener, Subscription
 from infrastructure.telemetry.metrics import counter
 from saga.participant import NotFound, Unavailable
@@ -83,13 +83,8 @@ class EventBroadcaster:
             if self._notifications is not None:
                 await stack.enter_async_context(self._notifications.listening())
                 subscription = stack.enter_context(self._notifications.subscribe())
-            task = asyncio.create_task(self._run(subscription))
-            try:
-                yield
-            finally:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await stack.enter_async_context(running_beside(self._run(subscription)))
+            yield
 
     async def subscribe_to_order(
         self, order_id: str, after: int

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts.workflow_io import SAGA_TYPES, any_of
-from infrastructure.cancellation import not_cancelled
+from infrastructure.cancellation import not_cancelled, running_beside
 from infrastructure.telemetry.metrics import counter, gauge
 
 MOST_OPEN = 500  # sagas; several times what a healthy stack of this size has at work
@@ -90,13 +90,8 @@ class LoadShedder:
             yield
             return
         _count_refused(0)  # so that it can be read before the first
-        task = asyncio.create_task(self._count_repeatedly(self.window))
-        try:
+        async with running_beside(self._count_repeatedly(self.window)):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     def shed(self) -> int | None:
         """Refuse a new order if too many sagas are open: the seconds before another attempt.

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from api.temporal.stuck_sagas import find_stuck
 from api.temporal.troubles import LATE, Kind
-from infrastructure.cancellation import not_cancelled
+from infrastructure.cancellation import not_cancelled, running_beside
 from infrastructure.telemetry.metrics import gauge
 
 EVERY = 15.0  # seconds
@@ -35,13 +35,8 @@ class TroubleWatch:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Look meanwhile."""
-        task = asyncio.create_task(self._look_repeatedly())
-        try:
+        async with running_beside(self._look_repeatedly()):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def look(self) -> dict[Kind, int]:
         """Count them, and tell it. RPCError or RuntimeError if Temporal does not answer."""

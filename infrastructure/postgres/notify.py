@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.types import Text
 
-from infrastructure.cancellation import not_cancelled
+from infrastructure.cancellation import not_cancelled, running_beside
 from infrastructure.postgres.primary import connect_to_primary
 from saga.participant import Unavailable
 from saga.participant.outbox import Session
@@ -134,13 +134,8 @@ class NotificationListener:
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator["NotificationListener"]:
         """Listen meanwhile; a lost connection is made again, without end."""
-        task = asyncio.create_task(self._keep_listening())
-        try:
+        async with running_beside(self._keep_listening()):
             yield self
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
     async def _keep_listening(self) -> None:
         while not_cancelled():
