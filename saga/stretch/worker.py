@@ -28,7 +28,9 @@ from saga.stretch.messages import (
     StretchReply,
     UncleanAttempt,
 )
+from saga.stretch.workflow_check import WorkflowCheck
 
+NOT_BEGUN = "not begun: its workflow was ended or paused, or Temporal does not answer"
 Activities = Mapping[str, Callable[..., Any]]
 
 
@@ -104,10 +106,16 @@ class _Stretching(ActivityInboundInterceptor):
     async def _attempt_all(
         self, stretch: Stretch, commands: Sequence[Any], given: ExecuteActivityInput
     ) -> StretchReply:
-        """Until one is not clean, or the time is up: nothing may go on when nobody waits for it."""
+        """Until one is not clean, or the time is up: nothing may go on when nobody waits for it.
+
+        If its workflow has ended, the next step counts as one that was not clean, though it is not
+        begun: so what a task of the fast path does next is for its queue, which refuses it.
+        """
         reply = StretchReply(datetime.now(UTC).isoformat(timespec="milliseconds"), [])
-        until = time.monotonic() + stretch.seconds
+        until, workflow = time.monotonic() + stretch.seconds, WorkflowCheck()
         for planned, command in zip(stretch.attempts, commands, strict=True):
+            if not await workflow.still_runs():
+                return replace(reply, unclean=UncleanAttempt(planned.activity, 0, NOT_BEGUN))
             began = time.monotonic()
             if began >= until:
                 break

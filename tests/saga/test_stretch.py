@@ -2,7 +2,11 @@
 
 import asyncio
 import re
+import time
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -10,6 +14,7 @@ import pytest
 import temporalio.client
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowFailureError
 from temporalio.plugin import SimplePlugin
 from temporalio.testing import ActivityEnvironment, WorkflowEnvironment
 from temporalio.worker import (
@@ -25,7 +30,9 @@ from saga.stretch.history import read_stretches
 from saga.stretch.messages import STRETCH, PlannedAttempt, Stretch, StretchReply
 from saga.stretch.planning import find_stretches
 from saga.stretch.worker import StretchInterceptor, StretchPlugin
+from saga.stretch.workflow_check import TRUSTED
 from saga.verify.injection.workflow_reset import FIRST, LAST, reset
+from tests.activities.test_executions import paused
 from tests.saga.environment import GUARDS, Handle, toy
 from tests.saga.toy import (
     FAIL,
@@ -189,17 +196,22 @@ async def test_a_saga_that_is_reset_goes_step_by_step(world: World, path: str) -
             assert await asked(again) == activities
 
 
-async def cancel_while_held(world: World, script: "Held") -> tuple[bool, str]:
-    """A saga on a queue that is cancelled in its second step: what is said, and how it ends."""
-    worker = Worker(
+def held_worker(world: World, script: "Held") -> Worker:
+    """Of toys whose second step is held. One that is stopped waits for what it has begun."""
+    return Worker(
         world.client,
         task_queue=QUEUE,
         workflows=[ToySaga],
         activities=HeldToy(script).all(),
         workflow_runner=GUARDS,
         plugins=[StretchPlugin()],
+        graceful_shutdown_timeout=timedelta(seconds=10),
     )
-    async with worker:
+
+
+async def cancel_while_held(world: World, script: "Held") -> tuple[bool, str]:
+    """A saga on a queue that is cancelled in its second step: what is said, and how it ends."""
+    async with held_worker(world, script):
         handle = await world.client.start_workflow(
             ToySaga.run, IN_A_STRETCH, id=f"toy-{uuid4()}", task_queue=QUEUE
         )
@@ -231,6 +243,41 @@ async def test_a_cancel_is_refused_if_the_stretch_has_gone_past_the_pivot(world:
     script.fenced = True
     assert await cancel_while_held(world, script) == (False, "completed")
     assert script.log == [*ALL, "fence", *ALL]
+
+
+@pytest.mark.parametrize("fate", ["terminate", "pause", "runs on"])
+async def test_a_stretch_whose_workflow_was_ended_begins_no_other_step(
+    world: World, path: str, fate: str
+) -> None:
+    """Temporal tells it nothing, so it asks where a step was slow."""
+    script = Held()
+    async with held_worker(world, script):
+        handle = await world.client.start_workflow(
+            ToySaga.run, path, id=f"toy-{uuid4()}", task_queue=QUEUE
+        )
+        await script.begun.wait()
+        taken_for_granted = time.monotonic() + TRUSTED.total_seconds()
+        if fate == "terminate":
+            await handle.terminate("by mistake")
+        elif fate == "pause":
+            await paused(world, handle.id)
+        await until(partial(is_past, taken_for_granted))
+        script.released.set()
+        if fate != "pause":
+            await wait_closed(handle)
+    # A worker that is stopped lets go of what it has begun: nothing comes after this.
+    assert script.log == {"runs on": ALL}.get(fate, ["one", "two"])
+
+
+async def is_past(moment: float) -> bool:
+    """Whether this moment of the clock is over."""
+    return time.monotonic() > moment
+
+
+async def wait_closed(handle: Any) -> None:
+    """Until the workflow has ended, however it did."""
+    with suppress(WorkflowFailureError):
+        await handle.result()
 
 
 def test_what_waits_is_repeated_or_beside_others_is_in_no_stretch() -> None:
