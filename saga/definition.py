@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from saga.isolation import Countermeasure, check_countermeasures
 from saga.step import Step, StepKind
 
 PlannedStep = tuple[Step[Any, Any], Any]  # a step as it is done once, and its command
@@ -17,20 +18,21 @@ class SagaDefinition:
     A step in a tuple of its own runs side by side with the others there. A saga whose path depends
     on more than its input passes `Saga.run` a path of its own; it has the same steps.
 
-    Past `deadline` the saga is undone as timed out, unless its pivot has begun.
+    Past `deadline` the saga is undone as timed out, unless its pivot has begun. `isolation`: what
+    keeps it apart from others that meet it, which its steps do (`saga.isolation`).
 
     ValueError, and how to mend it, for what could not be undone or could not be carried out: a step
     without a command, two of one name, two pivots, one beside other steps or done several times, a
-    compensatable step behind the pivot, a retriable one before it.
+    compensatable step behind the pivot, a retriable one before it; a lock that is never released.
     """
 
     name: str
     steps: Sequence[Step[Any, Any] | Sequence[Step[Any, Any]]]
     deadline: timedelta | None = None
+    isolation: Sequence[Countermeasure] = ()
 
     def __post_init__(self) -> None:
-        names: set[str] = set()
-        past = False
+        names, past = set[str](), False
         has_pivot = any(step.kind is StepKind.PIVOT for step in self)
         for stage in self.stages:
             if not stage:
@@ -53,6 +55,7 @@ class SagaDefinition:
                 self._refuse(step, "comes before the pivot: move it, or give it a compensation")
             names.add(step.name)
             past = past or step.kind is StepKind.PIVOT
+        check_countermeasures(self.name, [*self], self.isolation)
 
     def __iter__(self) -> Iterator[Step[Any, Any]]:
         """All its steps, in order."""

@@ -7,6 +7,7 @@ from typing import Any
 from temporalio.exceptions import ActivityError, ApplicationError, ApplicationErrorCategory
 
 REJECTED = "Rejected"
+BENIGN = ApplicationErrorCategory.BENIGN
 # The type of an activity's error that says: nobody was asked yet, as whom it calls is known to be
 # down. It is retried when it is worth asking again, and does not count as a failure of the step.
 HELD_BACK = "HeldBack"
@@ -99,13 +100,7 @@ class BlockedStepEvent:
 
 def rejection(code: str, detail: str) -> ApplicationError:
     """A business "no" for an activity to raise: never retried, and no failure of the machinery."""
-    return ApplicationError(
-        detail,
-        code,
-        type=REJECTED,
-        non_retryable=True,
-        category=ApplicationErrorCategory.BENIGN,
-    )
+    return ApplicationError(detail, code, type=REJECTED, non_retryable=True, category=BENIGN)
 
 
 def is_held_back(error: BaseException) -> bool:

@@ -12,7 +12,14 @@ with workflow.unsafe.imports_passed_through():
     from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason
     from contracts.names import Queue
     from contracts.orders import OrderStatus, StepNote
-    from contracts.workflow_io import TOO_LATE, CancelOrder, SagaInput, SagaType, Undo
+    from contracts.workflow_io import (
+        TOO_LATE,
+        CancelOrder,
+        PlaceOrderInput,
+        SagaInput,
+        SagaType,
+        Undo,
+    )
     from saga import (
         BlockedStepEvent,
         EarlierRuns,
@@ -44,7 +51,6 @@ class OrderSaga:
     """The base of a workflow that runs one saga of one order, as `self._saga`."""
 
     definition: SagaDefinition  # of the class, or of those sagas that began before it changed
-    status_while_open: OrderStatus | None = None  # of the order; None: the saga does not change it
 
     def __init__(self, order: SagaInput) -> None:
         self._input = order
@@ -104,8 +110,8 @@ class OrderSaga:
         self._saga.check_resolution(resolution)
 
     async def _note(self, notice: BlockedStepEvent) -> None:
-        if self.status_while_open is not None:
-            self._show(OrderStatus.BLOCKED if notice.still_blocked else self.status_while_open)
+        if isinstance(self._input, PlaceOrderInput):  # no other saga's blocks the order
+            self._show(OrderStatus.BLOCKED if notice.still_blocked else OrderStatus.PENDING)
         said = notice.resolution
         note = StepNote(
             order_id=self._input.order_id,

@@ -14,10 +14,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.payments import PaymentActivities
     from activities.users import UserActivities
     from contracts.names import Queue
-    from contracts.orders import OrderStatus
     from contracts.workflow_io import PLACING, OrderOutcome, PlaceOrderInput
     from saga import SagaDefinition, Step, StepKind
-    from workflows import commands, outcomes
+    from workflows import commands, isolation, outcomes
     from workflows.order_saga import OrderSaga
 
 CREATE = Step(
@@ -84,6 +83,7 @@ PLACE_ORDER = SagaDefinition(
     steps=(CREATE, VALIDATE, RESERVE, CHARGE, CONFIRM, COMMIT),
     # Long enough for every step to use up its patience; whoever still waits then waits in vain.
     deadline=timedelta(minutes=30),
+    isolation=isolation.PLACING,
 )
 
 
@@ -92,7 +92,6 @@ class PlaceOrder(OrderSaga):
     """Carries one order to `confirmed`, or undoes it and says why."""
 
     definition = PLACE_ORDER
-    status_while_open = OrderStatus.PENDING
 
     @workflow.init
     def __init__(self, order: PlaceOrderInput) -> None:

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.orders import OrderStatus
     from contracts.workflow_io import RETURNING, ReturnOrderInput, ReturnOutcome
     from saga import SagaDefinition, Step, StepKind
-    from workflows import commands, outcomes
+    from workflows import commands, isolation, outcomes
     from workflows.order_saga import OrderSaga
 
 BEGIN_RETURN = Step(
@@ -64,6 +64,7 @@ RETURN_ORDER = SagaDefinition(
     name=RETURNING.name,
     steps=(BEGIN_RETURN, REFUND_PAYMENT, RESTOCK, MARK_RETURNED),
     deadline=timedelta(minutes=30),  # until the refund begins
+    isolation=isolation.RETURNING,
 )
 
 

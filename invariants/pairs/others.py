@@ -62,6 +62,7 @@ class ResetPartner:
     """An operator who resets the saga that has placed the order `R`, and its second life."""
 
     name: str = "reset the saga that has placed it"
+    kind: str = "reset"
 
     async def act(self, side: Side) -> PartnerEnding:
         """To the end of the second life."""
@@ -85,6 +86,7 @@ class AuditPartner:
 
     order: str
     name: str = "audit the order"
+    kind: str = "audit"
 
     async def act(self, side: Side) -> PartnerEnding:
         """To the audit's end, which tells what it had to do."""

@@ -1,4 +1,9 @@
-"""All pairs of `saga verify --concurrent`."""
+"""All pairs of `saga verify --concurrent`: who meets, what can happen, and what prevents it.
+
+`docs/reference/isolation.md` is written from this. Whatever else checks two sagas at once finds
+here what may be (`Pair.allows`), by what they meet on (`Pair.shares`) and who they are
+(`Pair.kinds`).
+"""
 
 from functools import partial
 
@@ -22,11 +27,13 @@ from invariants.pairs.others import (
 from invariants.pairs.returns import (
     a_confirmed_order_and_a_new_one,
     one_confirmed_order,
+    one_new_order,
     return_it,
 )
 from invariants.stock_and_money import QUANTITY
 from saga.verify.concurrent.anomalies import Anomaly
-from saga.verify.concurrent.pair import Pair
+from saga.verify.concurrent.pair import Pair, Risk
+from workflows import isolation
 
 # With a fault of one of the two, the other may have been answered by what that then takes back.
 TURNED_AWAY = "an order is turned away for stock that comes back when the other one is undone"
@@ -35,6 +42,7 @@ ASKED_AGAIN = (
 )
 
 PLACING = (place("A"), place("B"))
+AUDITS = "an audit leaves alone what a saga that is open has done"
 
 PAIRS = (
     Pair(
@@ -43,7 +51,10 @@ PAIRS = (
         PLACING,
         observe,
         INVARIANTS,
-        prevents="the stock is taken by one conditional update, and the constraint of its table",
+        shares=isolation.STOCK,
+        risk=Risk(Anomaly.WRITE_SKEW, "both orders get the same pieces"),
+        prevented_by=(isolation.RESERVES_WHAT_IS_THERE, isolation.PLACING_MOVES),
+        proof="AABBABABABAB",
         allows={Anomaly.DIRTY_READ: TURNED_AWAY},
     ),
     Pair(
@@ -52,7 +63,10 @@ PAIRS = (
         PLACING,
         observe,
         INVARIANTS,
-        prevents="stock moves by differences, which commute",
+        shares=isolation.STOCK,
+        risk=Risk(Anomaly.LOST_UPDATE, "the shelf is as if one of them had taken nothing"),
+        prevented_by=(isolation.PLACING_MOVES,),
+        proof="ABABABABABAB",
     ),
     Pair(
         "place and return, the same product",
@@ -60,7 +74,27 @@ PAIRS = (
         (return_it(), place("B")),
         observe,
         INVARIANTS,
-        prevents="stock moves by differences, which commute",
+        shares=isolation.STOCK,
+        risk=Risk(Anomaly.LOST_UPDATE, "what comes back is lost to the shelf, or what is sold"),
+        prevented_by=(isolation.PLACING_MOVES, isolation.RETURNING_MOVES),
+        proof="ABABABABBB",
+    ),
+    Pair(
+        "place and return, the same order",
+        one_new_order,
+        (return_it(), place("R")),
+        observe,
+        INVARIANTS,
+        shares=f"{isolation.ORDER}, and {isolation.PIECES}",
+        risk=Risk(Anomaly.WRITE_SKEW, "an order is returned that is not confirmed yet"),
+        prevented_by=(
+            isolation.ORDER_IS_PENDING,
+            isolation.RETURN_IS_REFUSED,
+            isolation.CONFIRM_READS_AGAIN,
+            isolation.PIECES_ARE_RESERVED,
+            isolation.RESTOCK_WAITS,
+        ),
+        proof="BBBBBAAABA",
     ),
     Pair(
         "return and return, the same order",
@@ -68,7 +102,14 @@ PAIRS = (
         (return_it(), return_it(attempt=2)),
         observe,
         INVARIANTS,
-        prevents="the first return marks the order; another one is refused (a semantic lock)",
+        shares=isolation.ORDER,
+        risk=Risk(Anomaly.FUZZY_READ, "both begin, and one is refused its money at the pivot"),
+        prevented_by=(
+            isolation.ORDER_IS_BEING_RETURNED,
+            isolation.RETURN_IS_REFUSED,
+            isolation.RETURN_READS_AGAIN,
+        ),
+        proof="ABABABAB",
         allows={Anomaly.DIRTY_READ: ASKED_AGAIN},
     ),
     Pair(
@@ -77,7 +118,10 @@ PAIRS = (
         (place("A"), ADD_STOCK),
         observe,
         INVARIANTS,
-        prevents="what is missing is refused at once and for good, and nothing is read twice",
+        shares=isolation.STOCK,
+        risk=Risk(Anomaly.LOST_UPDATE, "the new pieces are lost, or those that were sold"),
+        prevented_by=(isolation.RESERVES_WHAT_IS_THERE, isolation.PLACING_MOVES),
+        proof="AABAAAA",
     ),
     Pair(
         "place and change the price",
@@ -85,7 +129,10 @@ PAIRS = (
         (price_and_place("A"), DOUBLE_PRICE),
         observe,
         INVARIANTS,
-        prevents="the accepted price is the saga's input (by value)",
+        shares=isolation.PRICE,
+        risk=Risk(Anomaly.WRITE_SKEW, "the card is charged another price than was accepted"),
+        prevented_by=(isolation.PRICE_BY_VALUE,),
+        proof="ABAAAAAA",
     ),
     Pair(
         "place and close the customer",
@@ -93,7 +140,10 @@ PAIRS = (
         (place("A"), CLOSE_ACCOUNT),
         observe,
         INVARIANTS,
-        prevents="the customer is looked at once; whoever was let in is served",
+        shares=isolation.CUSTOMER,
+        risk=Risk(Anomaly.WRITE_SKEW, "an order is charged, and given back for the account"),
+        prevented_by=(isolation.CUSTOMER_BY_VALUE,),
+        proof="AAAABAA",
     ),
     Pair(
         "place and erase the customer",
@@ -101,7 +151,10 @@ PAIRS = (
         (place("A"), ERASE_ACCOUNT),
         observe,
         INVARIANTS,
-        prevents="the customer is looked at once, and the saga knows the account's id alone",
+        shares=isolation.CUSTOMER,
+        risk=Risk(Anomaly.WRITE_SKEW, "an order is charged, and given back for the account"),
+        prevented_by=(isolation.CUSTOMER_BY_VALUE,),
+        proof="AAAABAA",
     ),
     Pair(
         "place and audit, the same order",
@@ -109,7 +162,10 @@ PAIRS = (
         (place("A"), AuditPartner("A")),
         observe,
         INVARIANTS,
-        prevents="an audit leaves alone what a saga that is open has done",
+        shares=isolation.ORDER,
+        risk=Risk(Anomaly.WRITE_SKEW, "what an order under way has done is taken for left over"),
+        prevents=AUDITS,
+        proof="AAABAAA",
     ),
     Pair(
         "return and audit, the same order",
@@ -117,7 +173,10 @@ PAIRS = (
         (return_it(), AuditPartner("R")),
         observe,
         INVARIANTS,
-        prevents="an audit leaves alone what a saga that is open has done",
+        shares=isolation.ORDER,
+        risk=Risk(Anomaly.WRITE_SKEW, "what a return under way has done is taken for left over"),
+        prevents=AUDITS,
+        proof="AABAA",
     ),
     Pair(
         "return and reset, the same order",
@@ -125,6 +184,9 @@ PAIRS = (
         (return_it(), ResetPartner()),
         observe,
         INVARIANTS,
+        shares=isolation.ORDER,
+        risk=Risk(Anomaly.WRITE_SKEW, "an order that is returned is placed anew"),
         prevents="a second life gets the first one's replies, by the barrier's keys",
+        proof="AABAABBBBBB",
     ),
 )

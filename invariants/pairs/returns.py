@@ -10,6 +10,11 @@ from invariants.subjects.return_order import RETURN_ORDER, confirm
 from saga.verify.concurrent.pair import SagaPartner
 
 
+async def one_new_order(world: OrderWorld) -> Meeting:
+    """An order that is not placed yet, and is to be returned."""
+    return Meeting({"R": await new_order(world)})
+
+
 async def one_confirmed_order(world: OrderWorld) -> Meeting:
     """An order that is confirmed and may be returned."""
     order = await new_order(world)

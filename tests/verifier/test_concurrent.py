@@ -9,6 +9,7 @@ import pytest
 from invariants.environment import OrderWorld
 from invariants.pairs.registry import PAIRS
 from invariants.pairs.statements import pause_at_statements
+from saga.isolation import Countermeasure
 from saga.verify import run
 from saga.verify.concurrent.anomalies import Anomaly, Outcome, Serial, classify
 from saga.verify.concurrent.campaign import (
@@ -18,16 +19,15 @@ from saga.verify.concurrent.campaign import (
     shorten,
     verify_pair,
 )
-from saga.verify.concurrent.pair import Pair
+from saga.verify.concurrent.pair import Pair, SagaPartner
 from saga.verify.concurrent.pair_run import PairResult
 from saga.verify.concurrent.report import tell
 from saga.verify.concurrent.turns import Turns
 from saga.verify.concurrent.words import choose_words, count_changes, count_words, merge_runs
-from tests.docs.markdown import ROOT
 from tests.verifier.conftest import GONE
 from tests.verifier.mutants_of_pairs import MUTANTS, PairMutant
+from workflows.sagas import SAGAS
 
-VERIFYING = ROOT / "docs" / "verifying.md"
 COMMAND = "saga verify --concurrent"
 FEW = 4  # words of each pair
 STUCK = 20.0  # seconds; what a mutant leaves open is open for good
@@ -205,8 +205,14 @@ async def test_a_missing_safety_mechanism_is_found_and_named(
     assert f"--only '{mutant.pair}' --word {broken.failures[0].result.followed}" in told
 
 
-def test_the_docs_have_every_pair_and_what_keeps_it_apart() -> None:
-    rows = [line for line in VERIFYING.read_text().splitlines() if line.startswith("|")]
+def test_what_prevents_an_anomaly_is_said_by_a_saga_of_the_pair_and_none_says_more() -> None:
+    proven: set[Countermeasure] = set()
     for pair in PAIRS:
-        may_be = "; ".join(f"{anomaly}: {why}" for anomaly, why in pair.allows.items())
-        assert f"| {pair.name} | {pair.prevents} | {may_be} |" in rows
+        sagas = [side.subject.definition for side in pair.sides if isinstance(side, SagaPartner)]
+        assert set(pair.prevented_by) <= {each for saga in sagas for each in saga.isolation}
+        assert pair.risk
+        assert pair.shares
+        assert pair.prevented_by or pair.prevents
+        assert set(pair.proof) == {"A", "B"}
+        proven.update(pair.prevented_by)
+    assert proven == {each for saga in SAGAS.values() for each in saga.definition.isolation}

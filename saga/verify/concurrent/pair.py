@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+from saga.isolation import Countermeasure
 from saga.verify.cases import Case, Ending
 from saga.verify.concurrent.anomalies import Anomaly
 from saga.verify.concurrent.turns import Turns
@@ -69,6 +70,10 @@ class Partner(Protocol):
     def name(self) -> str:
         """What it does, for people."""
 
+    @property
+    def kind(self) -> str:
+        """Its workflow's type if it is a saga, else what it does."""
+
     async def act(self, side: Side) -> PartnerEnding:
         """All that it does, to its end."""
 
@@ -84,6 +89,11 @@ class SagaPartner:
     subject: Subject
     case: Callable[[Any, Any], Awaitable[Case]]
     looks: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Its workflow's type."""
+        return self.subject.definition.name
 
     async def act(self, side: Side) -> PartnerEnding:
         """Start it, and wait for its end."""
@@ -111,6 +121,11 @@ class CallsPartner:
     name: str
     calls: Sequence[tuple[str, Callable[[Side], Awaitable[str | None]]]]
 
+    @property
+    def kind(self) -> str:
+        """What it does."""
+        return self.name
+
     async def act(self, side: Side) -> PartnerEnding:
         """Make all of them."""
         how = DONE
@@ -125,14 +140,25 @@ Observe = Callable[[Any, Any], Awaitable[Mapping[str, Any]]]
 PairInvariant = Callable[[Any, Any, Mapping[str, PartnerEnding]], Awaitable[list[str]]]
 
 
+class Risk(NamedTuple):
+    """What two come to that nothing keeps apart: its name, and in words."""
+
+    anomaly: Anomaly
+    what: str
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two that meet on something.
 
     `meet` makes what they share, of a world. `observe`: the rows that matter when both have ended,
     by names that are the same in each run. An invariant answers with what is violated, in words; it
-    is given the world, what is shared and how each side ended. `prevents`: what keeps anomalies
-    away, for people. `allows`: the anomalies that may be, and why that is no harm.
+    is given the world, what is shared and how each side ended.
+
+    `shares`: what they meet on, as the countermeasures of their sagas name it. `risk`: what can
+    happen there. `prevented_by`: those countermeasures of the two sagas that keep it away, and
+    `prevents`, in words, what else does. `proof`: the word by which it would happen without them.
+    `allows`: the anomalies that may be, and why that is no harm.
     """
 
     name: str
@@ -140,5 +166,14 @@ class Pair:
     sides: tuple[Partner, Partner]
     observe: Observe
     invariants: Sequence[PairInvariant] = ()
+    shares: str = ""
+    risk: Risk | None = None
+    prevented_by: Sequence[Countermeasure] = ()
     prevents: str = ""
+    proof: str = ""
     allows: Mapping[Anomaly, str] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The workflow's type of each side that is a saga, and what any other one does."""
+        return tuple(partner.kind for partner in self.sides)

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.support.reference import commands, errors, settings
+from tests.support.reference import commands, errors, isolation, settings
 
 FOLDER = Path(__file__).parents[3] / "docs/reference"
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings.page,
     "commands.md": commands.page,
     "errors.md": errors.page,
+    "isolation.md": isolation.page,
 }
 
 
