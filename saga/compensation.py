@@ -8,7 +8,7 @@ from typing import Any
 from temporalio import workflow
 
 from saga.definition import PlannedStep
-from saga.earlier_runs import may_have_untracked_effects
+from saga.earlier_runs import has_earlier_run, may_have_untracked_effects
 from saga.messages import Call, FailureCause, Role
 from saga.progress import Progress
 from saga.retriable import RetriableCall
@@ -44,11 +44,12 @@ class Compensator:
             if step.concludes:
                 await wait_for_all(tasks.values())
                 await self._calls.wait_until_recorded()
-            undone = StepState.SKIPPED  # one that this run had not begun: it mostly never was
-            if step.name in self.begun or step.concludes:
+            begun = step.name in self.begun or step.concludes
+            undone = StepState.SKIPPED  # what it has not begun, it mostly never did
+            if begun or self._calls.later or has_earlier_run():  # an earlier run may have
                 undone = StepState.COMPENSATED
                 self._progress.view.compensations.append(step.name)
-                self._progress.mark(step, StepState.COMPENSATING)
+                self._progress.mark(step, StepState.COMPENSATING, found_by=begun)
             call = Call(self._progress.view.saga_id, step.name, cause)
             undo = self._calls.add(step, Role.COMPENSATION, call, command)
             tasks[step.name] = task = asyncio.create_task(self._calls.run(undo, undone))

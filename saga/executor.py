@@ -196,7 +196,7 @@ class Executor:
             if step.kind is StepKind.PIVOT:
                 pivot = self._calls.add(step, Role.ACTION, call, command, refusable=True)
                 return cast("R", await pivot.run_until_done())
-            reply: R = await self._activities.execute(
+            done = self._activities.execute(
                 step,
                 step.action,
                 (call, command),
@@ -204,6 +204,7 @@ class Executor:
                 patience=step.patience,
                 summary=step.summary(command) if step.summary else "",
             )
+            return cast("R", await done)
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise asyncio.CancelledError from error
@@ -213,7 +214,6 @@ class Executor:
             if landed is None:
                 raise
             return cast("R", landed)
-        return reply
 
     def _abort(self, cause: FailureCause) -> bool:
         if not self.cancellable:
@@ -250,8 +250,9 @@ class Executor:
         self._compensator.begun += [step.name for step in steps]
         self._progress.mark(steps[0], StepState.RUNNING)
         try:
-            commands = [self._plan[step.name][1] for step in steps]
-            reply = await self._stretches.attempt(steps, commands)
+            reply = await self._stretches.attempt(
+                steps, [self._plan[step.name][1] for step in steps]
+            )
         except (asyncio.CancelledError, FailureError) as error:
             self._progress.mark(steps[0], StepState.FAILED, "cancelled")
             raise asyncio.CancelledError from error

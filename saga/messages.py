@@ -106,11 +106,9 @@ def rejection(code: str, detail: str) -> ApplicationError:
 def is_held_back(error: BaseException) -> bool:
     """Whether the last attempt of a step only waited for a service that is known to be down."""
     failure: BaseException | None = error
-    while failure is not None:
-        if isinstance(failure, ApplicationError):
-            return failure.type == HELD_BACK
+    while failure is not None and not isinstance(failure, ApplicationError):
         failure = failure.__cause__
-    return False
+    return failure is not None and failure.type == HELD_BACK
 
 
 def is_rejection(error: BaseException) -> bool:

@@ -43,15 +43,17 @@ class Progress:
         state: StepState,
         error: str | None = None,
         waiting: WaitView | None = None,
+        *,
+        found_by: bool = True,
     ) -> None:
-        """A step's new state."""
+        """A step's new state. `found_by`: the saga is found by it, if it begins."""
         view, now = self._view_of(step), workflow.now().isoformat()
         view.state, view.error, view.waiting = state, error or view.error, waiting
         if state is StepState.RUNNING:
             view.started_at, view.finished_at = now, None
         elif state in ENDS:
             view.finished_at = now
-        if state in BEGINNINGS:
+        if state in BEGINNINGS and found_by:
             self._upsert_own(SAGA_STEP.value_set(step.name))
         resumes = state in RESUMPTIONS and not self.is_only_waiting()
         if self.view.state is SagaState.WAITING and resumes:
@@ -68,9 +70,8 @@ class Progress:
             view.finished_at = at.isoformat()
             self._upsert_own(SAGA_STEP.value_set(step))
         if (unclean := reply.unclean) is not None:
-            view = self._views[steps[len(reply.clean)]]
-            view.state, view.error = StepState.FAILED, unclean.error
-            view.started_at = at.isoformat()
+            view, began = self._views[steps[len(reply.clean)]], at.isoformat()
+            view.state, view.started_at, view.error = StepState.FAILED, began, unclean.error
         self._publish()
 
     def is_only_waiting(self) -> bool:

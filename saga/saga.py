@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
@@ -78,8 +78,7 @@ class Saga(Executor):
         and only here, the run is a part of the key.
         """
         call = Call(self.view.saga_id, f"{step.name}#{number}@{workflow.info().run_id}")
-        reply: R = await self._activities.execute(step, step.action, (call, command))
-        return reply
+        return cast("R", await self._activities.execute(step, step.action, (call, command)))
 
     async def ask(self, step: Step[Any, Any], activity: Callable[..., Any]) -> Any:
         """Run an activity that only reads, beside the steps, until it succeeds."""

@@ -27,6 +27,7 @@ class StepState(StrEnum):
     COMPENSATING = "compensating"
     COMPENSATED = "compensated"
     BLOCKED = "blocked"
+    STOPPED = "stopped"  # no saga says so of itself: its workflow was ended from outside
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Reads stretches from a workflow's history: for whoever asks what a saga has done, and when."""
 
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,7 @@ async def read_stretches(
     events: Iterable[HistoryEvent], converter: DataConverter
 ) -> list[RecordedStretch]:
     """All that a history tells of, in order. One that cannot be read counts as without a reply."""
-    return [record async for record in _read(events, converter)]
-
-
-async def _read(
-    events: Iterable[HistoryEvent], converter: DataConverter
-) -> AsyncIterator[RecordedStretch]:
+    found: list[RecordedStretch] = []
     requests: dict[int, Sequence[Payload]] = {}
     replies: dict[int, tuple[int, StretchReply | None]] = {}
     for event in events:
@@ -48,27 +43,26 @@ async def _read(
             marker = event.marker_recorded_event_attributes
             reply = await _decode(converter, marker.details["result"].payloads, StretchReply)
             number = event.event_id
-            yield RecordedStretch(number, number, True, reply, _list_begun(reply))
+            found.append(RecordedStretch(number, number, True, reply, _list_begun(reply)))
         scheduled = event.activity_task_scheduled_event_attributes
         if scheduled.activity_type.name == STRETCH:
             requests[event.event_id] = scheduled.input.payloads
         completed = event.activity_task_completed_event_attributes
         if completed.scheduled_event_id in requests:
-            found = await _decode(converter, completed.result.payloads, StretchReply)
-            replies[completed.scheduled_event_id] = event.event_id, found
+            reply = await _decode(converter, completed.result.payloads, StretchReply)
+            replies[completed.scheduled_event_id] = event.event_id, reply
     for asked, payloads in requests.items():
         ended, reply = replies.get(asked, (asked, None))
         stretch = await _decode(converter, payloads[:1], Stretch)
         planned = [attempt.activity for attempt in stretch.attempts] if stretch else None
-        yield RecordedStretch(asked, ended, False, reply, _list_begun(reply) or planned)
+        found.append(RecordedStretch(asked, ended, False, reply, _list_begun(reply) or planned))
+    return found
 
 
 def is_local_stretch(event: HistoryEvent) -> bool:
     """Whether the event tells of a stretch on the fast path."""
     marker = event.marker_recorded_event_attributes
-    if marker.marker_name != LOCAL:
-        return False
-    return any(
+    return marker.marker_name == LOCAL and any(
         json.loads(payload.data)["activity_type"] == STRETCH
         for payload in marker.details["data"].payloads
     )

@@ -2,14 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 from temporalio.plugin import SimplePlugin
+from temporalio.service import RPCError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -18,7 +21,7 @@ from temporalio.worker import (
     WorkerConfig,
 )
 
-from saga.messages import Call, is_rejection
+from saga.messages import Call, cause_of, is_rejection
 from saga.step import activity_name
 from saga.stretch.messages import (
     STRETCH,
@@ -28,10 +31,11 @@ from saga.stretch.messages import (
     StretchReply,
     UncleanAttempt,
 )
-from saga.stretch.workflow_check import WorkflowCheck
 
 NOT_BEGUN = "not begun: its workflow was ended or paused, or Temporal does not answer"
-Activities = Mapping[str, Callable[..., Any]]
+# Seconds for which a stretch asks nothing, several times what a clean one takes; and for which
+# Temporal has to answer then.
+TRUSTED, WITHIN = 0.5, timedelta(seconds=1)
 
 
 class StretchPlugin(SimplePlugin):
@@ -69,29 +73,21 @@ class StretchInterceptor(Interceptor):
     def __init__(
         self, activities: Sequence[Callable[..., Any]], interceptors: Sequence[Interceptor]
     ) -> None:
-        self._interceptors = interceptors
-        definitions = map(activity._Definition.must_from_callable, activities)
-        self._activities = {
-            activity_name(given): given
-            for given, definition in zip(activities, definitions, strict=True)
-            if definition.is_async
+        self.interceptors = interceptors
+        definition = activity._Definition.must_from_callable
+        self.activities = {
+            activity_name(given): given for given in activities if definition(given).is_async
         }
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
         """Wrap the activity."""
-        return _Stretching(next, self._activities, self._interceptors)
+        return _Stretching(next, self)
 
 
 class _Stretching(ActivityInboundInterceptor):
-    def __init__(
-        self,
-        inner: ActivityInboundInterceptor,
-        activities: Activities,
-        interceptors: Sequence[Interceptor],
-    ) -> None:
+    def __init__(self, inner: ActivityInboundInterceptor, of: StretchInterceptor) -> None:
         super().__init__(inner)
-        self._activities = activities
-        self._interceptors = interceptors
+        self._of = of
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         super().init(outbound)
@@ -112,9 +108,10 @@ class _Stretching(ActivityInboundInterceptor):
         begun: so what a task of the fast path does next is for its queue, which refuses it.
         """
         reply = StretchReply(datetime.now(UTC).isoformat(timespec="milliseconds"), [])
-        until, workflow = time.monotonic() + stretch.seconds, WorkflowCheck()
+        start = time.monotonic()
+        until = start + stretch.seconds
         for planned, command in zip(stretch.attempts, commands, strict=True):
-            if not await workflow.still_runs():
+            if time.monotonic() >= start + TRUSTED and not await _is_workflow_running():
                 return replace(reply, unclean=UncleanAttempt(planned.activity, 0, NOT_BEGUN))
             began = time.monotonic()
             if began >= until:
@@ -133,11 +130,11 @@ class _Stretching(ActivityInboundInterceptor):
         self, name: str, call: Call, command: Any, given: ExecuteActivityInput
     ) -> Any:
         """One step, to which Temporal's context says that it is the activity."""
-        function = self._activities[name]
+        function = self._of.activities[name]
         types = activity._Definition.must_from_callable(function).arg_types or ()
         args = [call, _convert(command, types[1] if len(types) > 1 else None)]
         chain = self.next
-        for interceptor in reversed(self._interceptors):
+        for interceptor in reversed(self._of.interceptors):
             chain = interceptor.intercept_activity(chain)
         chain.init(self._outbound)
         info = replace(activity.info(), activity_type=name)
@@ -155,10 +152,21 @@ def _convert(value: Any, wanted: Any) -> Any:
     return converter.from_payload(converter.to_payload(value), wanted)
 
 
+async def _is_workflow_running() -> bool:
+    """Whether the workflow of this activity does; False if nobody can tell.
+
+    Temporal does not tell an activity that its workflow was terminated. It would answer a heartbeat
+    so, which is a request for each stretch; and on the fast path there are none.
+    """
+    info, client = activity.info(), activity.client()
+    with suppress(RPCError, ValueError):  # a status that is newer than the SDK
+        handle = client.get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
+        return (await handle.describe(rpc_timeout=WITHIN)).status is WorkflowExecutionStatus.RUNNING
+    return False
+
+
 def _tell(planned: PlannedAttempt, error: Exception, took: float) -> UncleanAttempt:
-    said, code = str(error) or f"no answer after {took:.1f} s ({type(error).__name__})", None
-    if isinstance(error, ApplicationError):
-        said = error.message
-        if is_rejection(error):
-            code = str(error.details[0]) if error.details else "rejected"
+    said = error.message if isinstance(error, ApplicationError) else str(error)
+    said = said or f"no answer after {took:.1f} s ({type(error).__name__})"
+    code = cause_of(error, planned.step).code if is_rejection(error) else None
     return UncleanAttempt(planned.activity, round(took, 4), said, code)

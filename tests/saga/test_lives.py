@@ -27,7 +27,15 @@ async def test_a_saga_that_is_started_to_be_undone_does_nothing_first(
     script = Script()
     async with toy(skipping.client, script, UNDO) as handle:
         assert await handle.result() == "by_audit"
+        view = await handle.query(ToySaga.saga)
     assert script.log == ["fence", "undo two", "undo one"]
+    # What an earlier life has done is undone, and shown as that.
+    states = {step.name: step.state for step in view.steps}
+    assert view.compensations == ["two", "one"]
+    assert states == {
+        **dict.fromkeys(("one", "two"), "compensated"),
+        **dict.fromkeys(("pivot", "last"), "skipped"),
+    }
 
 
 async def test_a_saga_that_is_started_to_be_undone_is_finished_if_its_pivot_had_landed(

@@ -29,8 +29,7 @@ from saga import Call, SagaDefinition
 from saga.stretch.history import read_stretches
 from saga.stretch.messages import STRETCH, PlannedAttempt, Stretch, StretchReply
 from saga.stretch.planning import find_stretches
-from saga.stretch.worker import StretchInterceptor, StretchPlugin
-from saga.stretch.workflow_check import TRUSTED
+from saga.stretch.worker import TRUSTED, StretchInterceptor, StretchPlugin
 from saga.verify.injection.workflow_reset import FIRST, LAST, reset
 from tests.activities.test_executions import paused
 from tests.saga.environment import GUARDS, Handle, toy
@@ -256,7 +255,7 @@ async def test_a_stretch_whose_workflow_was_ended_begins_no_other_step(
             ToySaga.run, path, id=f"toy-{uuid4()}", task_queue=QUEUE
         )
         await script.begun.wait()
-        taken_for_granted = time.monotonic() + TRUSTED.total_seconds()
+        taken_for_granted = time.monotonic() + TRUSTED
         if fate == "terminate":
             await handle.terminate("by mistake")
         elif fate == "pause":
