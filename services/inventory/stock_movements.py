@@ -42,19 +42,23 @@ LINE = (
 
 
 def _moving(source: str, target: str, granted: CTE | None = None) -> Update:
-    """Move the pieces of all `given_lines` between two columns, where there are enough.
+    """Move the pieces of all `given_lines` between two columns, if there are enough of each.
 
     One statement for any number of lines, made once. Rows are locked in order of SKU first. With
     `granted`, all of them or an error, if that has a row; and none if it has not.
     """
-    lines = select(products.c.sku, LINE.c.quantity).join(LINE, products.c.sku == LINE.c.sku)
+    lines = select(products.c.sku, LINE.c.quantity, products.c[source].label("there"))
+    lines = lines.join(LINE, products.c.sku == LINE.c.sku)
     if granted is not None:
         lines = lines.where(exists().select_from(granted))
     held = lines.order_by(products.c.sku).with_for_update(of=products).cte("held")
     from_, to = products.c[source], products.c[target]
     moved = {from_: from_ - held.c.quantity, to: to + held.c.quantity}
     statement = update(products).where(products.c.sku == held.c.sku).values(moved)
-    return statement if granted is not None else statement.where(from_ >= held.c.quantity)
+    if granted is not None:
+        return statement
+    enough = select(func.count()).select_from(held).where(held.c.there >= held.c.quantity)
+    return statement.where(enough.scalar_subquery() == func.jsonb_array_length(GIVEN))
 
 
 def in_one_statement(
@@ -75,7 +79,7 @@ MOVING = {way: _moving(*way) for way in WAYS}
 
 
 async def move(tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str) -> bool:
-    """Move the pieces; False if there are too few of a line, and the others must not stay moved."""
+    """Move the pieces; False if there are too few of a line, and then all stay where they are."""
     its = give_lines(lines)
     moved = await tx.execute(MOVING[source, target], its)
     return moved.rowcount == len(its["given_lines"])

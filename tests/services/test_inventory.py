@@ -104,6 +104,15 @@ async def test_a_line_that_is_out_of_stock_leaves_the_others_alone(inventory: In
     assert await stock(inventory) == (10, 0, 0)
 
 
+async def test_a_refusal_names_what_is_missing_and_not_what_it_would_take_itself(
+    inventory: Inventory,
+) -> None:
+    """Of A there are ten: enough, though not for twice that."""
+    with pytest.raises(Rejected) as rejected:
+        await inventory.reserve(key("s1"), lines(A=6, B=6))
+    assert rejected.value.detail == "B: 6 wanted, 5 available"
+
+
 async def test_an_unknown_sku_is_rejected(inventory: Inventory) -> None:
     with pytest.raises(NotFound) as rejected:
         await inventory.reserve(key("s1"), lines(A=1, NOPE=1))
