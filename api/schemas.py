@@ -150,7 +150,8 @@ class StepOut(BaseModel):
 
     `error` is what it failed of, or fails of again and again while it is retried.
     While it is blocked: what of it is (`role`), and the words that it takes, with what each means.
-    `waiting`, while it waits for a person or a partner.
+    `waiting`, while it waits for a person or a partner; or for `waits_for_saga`, another saga whose
+    lock it has met: past `until` it is blocked then.
     """
 
     name: str
@@ -163,6 +164,7 @@ class StepOut(BaseModel):
     role: str | None = None
     words: dict[str, str] = {}
     waiting: WaitView | None = None
+    waits_for_saga: str | None = None
 
 
 class CompensationOut(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from contracts.names import Queue
 from saga import StepKind
-from saga.lint import Finding, lint
+from saga.lint import Finding, lint, lint_locks
 from saga.step import activity_name
 from services.composition import Services
 from workers.registration import activities_of
@@ -35,7 +35,8 @@ def findings() -> list[Finding]:
             found.append(
                 Finding("contracts/workflow_io.py", 1, what, "Say there what its SagaType is")
             )
-    return found
+    definitions = [saga.definition for saga in SAGAS.values()]
+    return [*found, *lint_locks("workflows/isolation.py", definitions)]
 
 
 class _Nobody:

@@ -15,7 +15,7 @@ from api.security.authorization import AuthorizedRoute
 from api.security.redaction import saga_for
 from api.story.facts import read_facts
 from api.story.order_story import OrderStory, tell_story
-from api.temporal.observed_saga import ObservedSaga
+from api.temporal.observed_saga import LockWait, ObservedSaga
 from contracts.base import format_time
 from contracts.names import workflow_id
 from saga import SagaView, StepView, WaitView
@@ -71,6 +71,7 @@ def _step(step: StepView, saga: ObservedSaga, *, undoing: bool) -> StepOut:
         role=step.role,
         words=list_resolutions(step, undoing=undoing),
         waiting=step.waiting and _format_wait(step.waiting),
+        waits_for_saga=step.waiting.what if isinstance(step.waiting, LockWait) else None,
     )
 
 

@@ -9,6 +9,7 @@ from api.story.money import MoneyState, MoneyStory
 from api.story.settled_by_hand import SettledByHand
 from api.story.status_words import STATUS_WORDS
 from api.story.stock import StockStory
+from api.temporal.observed_saga import LockWait
 from contracts.orders import OrderStatus
 from saga import WaitView
 
@@ -188,6 +189,8 @@ def _tell_going_on(facts: OrderFacts) -> str:
     """What it waits for, if somebody's answer or a retry is what it waits for; else empty."""
     for each in facts.sagas:
         if (wait := _find_wait(each)) is not None:
+            if isinstance(wait, LockWait):
+                return f"Nothing to do: it goes on by itself as soon as {wait.what} lets it."
             return f"Nothing to do: it goes on when it is answered, or ends at {wait.until}."
         for retried in each.saga.retried.values():
             return f"It goes on by itself as soon as this works: {retried.describe()}"

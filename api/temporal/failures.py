@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from temporalio.exceptions import ApplicationError
 
 from activities.executions import Execution
+from saga.isolation.lock_waits import find_holder
 from saga.messages import is_held_back
 
 
@@ -13,7 +14,8 @@ from saga.messages import is_held_back
 class RetriedActivity:
     """An activity that has failed so often since it was asked for, and its last error.
 
-    `is_held_back`: an open circuit breaker keeps it from who does not answer.
+    `is_held_back`: an open circuit breaker keeps it from who does not answer. `waits_for`: the saga
+    whose lock it meets.
     """
 
     name: str
@@ -21,9 +23,12 @@ class RetriedActivity:
     error: str
     activity_id: str
     is_held_back: bool = False
+    waits_for: str | None = None
 
     def describe(self) -> str:
         """In a sentence."""
+        if self.waits_for:
+            return f"{self.name} waits for {self.waits_for}: {self.error}"
         times = "once" if self.failures == 1 else f"{self.failures} times"
         return f"{self.name} has failed {times}: {self.error}"
 
@@ -39,6 +44,7 @@ async def list_retried(saga: Execution) -> AsyncIterator[RetriedActivity]:
                 error=explain_failure(error),
                 activity_id=pending.activity_id,
                 is_held_back=is_held_back(error),
+                waits_for=find_holder(error),
             )
 
 

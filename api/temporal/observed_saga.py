@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from temporalio.client import Client
 
@@ -19,12 +19,23 @@ from api.temporal.errors import (
 )
 from api.temporal.failures import RetriedActivity, list_retried
 from api.temporal.troubles import CODES, Kind, Trouble
-from saga import SagaView
+from saga import SagaView, StepKind, StepView, WaitView
 from saga.participant import NotFound, Unavailable
 from workflows.order_saga import OrderSaga
+from workflows.sagas import SAGAS
 
 log = logging.getLogger(__name__)
+UNBOUND = {StepKind.PIVOT, StepKind.RETRIABLE}  # it parks, and is still retried
+BOUNDS = {  # how long an action waits at most, by its step
+    step.name: step.park_after if step.kind in UNBOUND else step.patience
+    for saga in SAGAS.values()
+    for step in saga.definition
+}
 SILENT = {Kind.PROBLEM, Kind.UNKNOWN}  # whose workflow mostly answers nobody, until it is mended
+
+
+class LockWait(WaitView):
+    """A wait for the lock of a saga, whose id is `what`; past `until` the step is blocked."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +76,19 @@ async def observe_saga(client: Client, saga_id: str) -> ObservedSaga:
         attempts = await count_attempts(client, client.get_workflow_handle(saga_id), waiting)
     view = await _ask_view(client, saga_id, trouble)
     told = trouble if trouble and trouble.kind is not Kind.BLOCKED else None
-    return ObservedSaga(saga_id, view, attempts, await _list_retried(execution), told)
+    retried = await _list_retried(execution)
+    if view is not None:
+        view.steps = [_add_lock_wait(step, retried.get(step.action)) for step in view.steps]
+    return ObservedSaga(saga_id, view, attempts, retried, told)
+
+
+def _add_lock_wait(step: StepView, retried: RetriedActivity | None) -> StepView:
+    """With the saga whose lock its action waits for, which Temporal knows and the workflow not."""
+    holder = retried and retried.waits_for
+    if not holder or step.waiting or not step.started_at or step.name not in BOUNDS:
+        return step
+    until = datetime.fromisoformat(step.started_at) + BOUNDS[step.name]
+    return replace(step, waiting=LockWait(holder, step.started_at, until.isoformat()))
 
 
 async def _ask_view(client: Client, saga_id: str, trouble: Trouble | None) -> SagaView | None:

@@ -141,6 +141,8 @@ def _step(step: Json) -> str:
 def _describe_wait(step: Json) -> str:
     """For whom or what a step waits."""
     wait = step.get("waiting")
+    if wait and (holder := step.get("waits_for_saga")):
+        return f", waits for {holder} since {wait['since']}, at most until {wait['until']}"
     return f" for {wait['what']} since {wait['since']}, until {wait['until']}" if wait else ""
 
 

@@ -6,6 +6,7 @@ without us, and the same call can be made again.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from saga.participant import (
@@ -13,6 +14,7 @@ from saga.participant import (
     Compensated,
     Conflict,
     KeyReused,
+    Locked,
     NotFound,
     Rejected,
     ServiceError,
@@ -29,12 +31,24 @@ STATUSES: dict[type[ServiceError], tuple[str, int]] = {
     Rejected: ("rejected", 422),
     Conflict: ("conflict", 409),
     CircuitOpen: ("circuit_open", 503),
+    Locked: ("locked", 503),
     Unavailable: ("unavailable", 503),
 }
 # Those that have one code, and so are made of their detail alone.
 ONE_CODE: dict[str, type[Compensated] | type[KeyReused]] = {
     "compensated": Compensated,
     "key_reused": KeyReused,
+}
+# Those that are retried, and what is told with them, by their parameters' names.
+UNAVAILABLE: dict[str, Callable[..., Unavailable]] = {
+    "unavailable": Unavailable,
+    "circuit_open": CircuitOpen,
+    "locked": Locked,
+}
+TOLD_WITH = {
+    "unavailable": ("retry_after",),
+    "circuit_open": ("retry_after",),
+    "locked": ("retry_after", "holder"),
 }
 
 
@@ -50,8 +64,7 @@ def problem_of(error: ServiceError) -> tuple[int, dict[str, Any]]:
     }
     if isinstance(error, Conflict):
         document |= {"expected": error.expected, "actual": error.actual}
-    if isinstance(error, Unavailable):
-        document["retry_after"] = error.retry_after
+    document |= {name: getattr(error, name) for name in TOLD_WITH.get(word, ())}
     return status, document
 
 
@@ -69,6 +82,8 @@ def _read_own_error(document: dict[str, Any]) -> ServiceError:
     word = document["type"].removeprefix(URN)
     if word in ONE_CODE:
         return ONE_CODE[word](detail)
+    if word in UNAVAILABLE:
+        return UNAVAILABLE[word](detail, **{name: document[name] for name in TOLD_WITH[word]})
     match word:
         case "not_found":
             return NotFound(code, detail)
@@ -76,8 +91,4 @@ def _read_own_error(document: dict[str, Any]) -> ServiceError:
             return Rejected(code, detail)
         case "conflict":
             return Conflict(detail, expected=document["expected"], actual=document["actual"])
-        case "circuit_open":
-            return CircuitOpen(detail, retry_after=document["retry_after"])
-        case "unavailable":
-            return Unavailable(detail, retry_after=document["retry_after"])
     raise KeyError(document["type"])

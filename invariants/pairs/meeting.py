@@ -19,6 +19,7 @@ from invariants.subjects.place_order import PLACE_ORDER
 from saga.participant import NotFound
 from saga.verify.concurrent.pair import PartnerEnding, SagaPartner
 from services.inventory.tables import products
+from services.order.aggregate import OrderAggregate
 from services.payment.tables import payments
 
 HOLDS = {OrderStatus.CONFIRMED}  # of whom an order's pieces and money are not given back
@@ -54,6 +55,16 @@ async def two_orders(
     if stock is not None:
         await _set_stock(world, first.items[0].sku, stock)
     return Meeting({"A": first, "B": second})
+
+
+async def two_orders_of_two_products(world: OrderWorld) -> Meeting:
+    """Two orders of the same two products, which they name in another order."""
+    first, second = await new_order(world), await new_order(world)
+    lines = (*first.items, *second.items)
+    total = first.total + second.total
+    orders = (first, lines), (second, lines[::-1])
+    both = [one.model_copy(update={"items": its, "total": total}) for one, its in orders]
+    return Meeting(dict(zip("AB", both, strict=True)))
 
 
 async def _set_stock(world: OrderWorld, sku: str, stock: int) -> None:
@@ -92,10 +103,12 @@ def price_and_place(name: str) -> SagaPartner:
 async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:
     """Each product's pieces; each order's status, total, payment, ledger and customer."""
     found: dict[str, Any] = {}
-    for sku in dict.fromkeys(line.sku for order in meeting.orders.values() for line in order.items):
+    skus = dict.fromkeys(line.sku for order in meeting.orders.values() for line in order.items)
+    for number, sku in enumerate(skus, start=1):
         product = await world.services.inventory.get_product(sku)
+        of = f" of product {number}" if len(skus) > 1 else ""
         for column in ("stocked", "available", "reserved", "sold"):
-            found[column] = getattr(product, column)
+            found[f"{column}{of}"] = getattr(product, column)
     for name, order in meeting.orders.items():
         ledger = await ledger_of(world, meeting.case(name))
         found[f"order {name}"] = await _status_of(world, order)
@@ -106,6 +119,22 @@ async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:
         customer = await world.services.users.get(order.customer_id)
         found[f"customer {name}"] = "erased" if customer.erased else f"active: {customer.active}"
     return found
+
+
+async def list_locks(world: OrderWorld, meeting: Meeting) -> list[str]:
+    """The marks on the orders that a saga has left there: see `workflows.isolation`."""
+    held = []
+    for name, order in meeting.orders.items():
+        try:
+            history = await world.services.orders.history(order.order_id)
+        except NotFound:
+            continue
+        found = OrderAggregate.from_history(order.order_id, history)
+        if found.placed and found.status.is_open:
+            held.append(f"order {name} is pending")
+        if found.returning is not None:
+            held.append(f"order {name} is being returned by {found.returning}")
+    return held
 
 
 async def _status_of(world: OrderWorld, order: CreateOrder) -> str | None:

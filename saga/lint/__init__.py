@@ -1,5 +1,6 @@
 """What is looked at before a saga ever runs: its declaration and its code, and the namespace."""
 
+from saga.lint.locks import lint_locks
 from saga.lint.sagas import Finding, lint
 from saga.lint.search_attributes import (
     SEARCH_ATTRIBUTES,
@@ -13,4 +14,5 @@ __all__ = [
     "MissingSearchAttributes",
     "check_search_attributes",
     "lint",
+    "lint_locks",
 ]

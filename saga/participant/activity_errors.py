@@ -11,7 +11,8 @@ from temporalio.worker import (
 )
 
 from saga import HELD_BACK, Call, rejection
-from saga.participant.errors import CircuitOpen, Conflict, Rejected, Unavailable
+from saga.isolation.lock_waits import LOCKED
+from saga.participant.errors import CircuitOpen, Conflict, Locked, Rejected, Unavailable
 from saga.participant.key import StepKey
 
 
@@ -25,7 +26,8 @@ class ServiceErrors(Interceptor):
 
     Rejected becomes a benign, non-retryable rejection; Conflict and Unavailable are retried, after
     `retry_after` seconds if the service knows. A call that a circuit breaker held back is said to
-    be that, so that no compensation is blocked for it. Anything else is a bug, retried as one.
+    be that, so that no compensation is blocked for it; one that met the lock of another saga tells
+    which. Anything else is a bug, retried as one.
 
     What it came from is left out: a driver's stack of errors is more than Temporal keeps of an
     activity that is retried, and then it keeps nothing of why.
@@ -47,4 +49,7 @@ class _Translating(ActivityInboundInterceptor):
         except Unavailable as error:
             after = None if error.retry_after is None else timedelta(seconds=error.retry_after)
             kind = HELD_BACK if isinstance(error, CircuitOpen) else "Unavailable"
-            raise ApplicationError(error.detail, type=kind, next_retry_delay=after) from None
+            told: tuple[str, ...] = ()
+            if isinstance(error, Locked):
+                kind, told = LOCKED, (error.holder,)
+            raise ApplicationError(error.detail, *told, type=kind, next_retry_delay=after) from None

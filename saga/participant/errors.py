@@ -7,7 +7,8 @@
     │   └── KeyReused     … because this step was asked for with another command before
     ├── Conflict          somebody else was faster; read again, then decide
     └── Unavailable       no answer, or no clear one; try again later
-        └── CircuitOpen   … and this time nobody was asked: calls to it are held back for now
+        ├── CircuitOpen   … and this time nobody was asked: calls to it are held back for now
+        └── Locked        … when the saga that has it now is through with it
 
 An adapter at a border (database, HTTP, Temporal) translates to and from these, once.
 """
@@ -77,3 +78,14 @@ class CircuitOpen(Unavailable):
 
     def __init__(self, detail: str, *, retry_after: float) -> None:
         super().__init__(detail, retry_after=retry_after, code="circuit_open")
+
+
+class Locked(Unavailable):
+    """What is asked for is another saga's for now: its semantic lock is waited for.
+
+    `holder` is that saga's id. Whoever waits is retried after `retry_after` seconds.
+    """
+
+    def __init__(self, detail: str, *, holder: str, retry_after: float) -> None:
+        super().__init__(detail, retry_after=retry_after, code="locked")
+        self.holder = holder

@@ -77,13 +77,11 @@ def are_held() -> ColumnElement[bool]:
     return exists().select_from(held.cte("reserved"))
 
 
-async def is_sold(tx: AsyncConnection, command: ReserveStock) -> bool:
-    """Whether the saga of this order has reserved these pieces, and sold them."""
+async def count_moves_of_order(tx: AsyncConnection, command: ReserveStock) -> int:
+    """How often the saga of this order has moved these pieces: reserved (1), and sold (2)."""
     of_order = StepKey(saga_id=workflow_id(command.order_id), step="")
-    return (
-        sum(same(reservation, command) for reservation in await find_other_moves(tx, of_order))
-        >= FOR_GOOD
-    )
+    moves = await find_other_moves(tx, of_order)
+    return sum(same(reservation, command) for reservation in moves)
 
 
 def same(moved: Reservation, command: ReserveStock) -> bool:

@@ -22,16 +22,17 @@ from contracts.inventory import (
     Reservation,
     ReserveStock,
 )
-from contracts.names import is_return_of
+from contracts.names import is_return_of, workflow_id
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
 from infrastructure.telemetry.barriers import count
-from saga.participant import Rejected, StepKey, Unavailable
+from saga.participant import Locked, Rejected, StepKey, Unavailable
 from saga.participant.barrier import Barrier
 from saga.participant.clean_action import CleanAction
 from saga.participant.digest import digest_of
 from saga.participant.driver_statement import DriverStatement, Row
 from services.inventory import reservations, stock_movements
+from services.inventory.reservations import FOR_GOOD
 from services.inventory.stock_movements import AVAILABLE, RESERVED, SOLD, unknown
 from services.inventory.tables import barrier, outbox, products
 from services.participant import Participant
@@ -146,20 +147,25 @@ class Inventory(Participant):
         return await self._once(key, command, move, EventType.INVENTORY_COMMITTED, self._committing)
 
     async def restock(self, key: StepKey, command: ReserveStock) -> Reservation:
-        """Move the order's sold pieces back to available. Unavailable while they are not sold yet.
+        """Move the order's sold pieces back to available.
 
-        Rejected `foreign_saga` unless this saga is one that returns the order.
+        Locked while the order's own saga has reserved them, and not sold yet; Unavailable while
+        that is not on record. Rejected `foreign_saga` unless this saga returns the order.
         """
 
         async def move(tx: AsyncConnection) -> None:
             if not is_return_of(key.saga_id, command.order_id):
                 detail = f"{key.saga_id} does not return order {command.order_id}"
                 raise Rejected("foreign_saga", detail)
-            sold = await reservations.is_sold(tx, command)
-            if not sold or not await stock_movements.move(tx, command.lines, SOLD, AVAILABLE):
-                pieces = stock_movements.pieces(command.lines)
-                detail = f"{pieces} of {command.order_id} are not sold yet"
-                raise Unavailable(detail, retry_after=SOLD_SOON)
+            moves = await reservations.count_moves_of_order(tx, command)
+            if moves >= FOR_GOOD and await stock_movements.move(tx, command.lines, SOLD, AVAILABLE):
+                return
+            pieces = stock_movements.pieces(command.lines)
+            detail = f"{pieces} of {command.order_id} are not sold yet"
+            if moves == 1:
+                holder = workflow_id(command.order_id)
+                raise Locked(detail, holder=holder, retry_after=SOLD_SOON)
+            raise Unavailable(detail, retry_after=SOLD_SOON)
 
         return await self._once(key, command, move, EventType.INVENTORY_RESTOCKED)
 

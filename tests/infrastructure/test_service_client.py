@@ -26,6 +26,7 @@ from saga.participant import (
     CircuitOpen,
     Compensated,
     Conflict,
+    Locked,
     NotFound,
     Rejected,
     ServiceError,
@@ -46,6 +47,7 @@ ERRORS: list[ServiceError] = [
     Unavailable("database: gone"),
     Unavailable("not sold yet", retry_after=1.5),
     CircuitOpen("left alone", retry_after=2.25),
+    Locked("not sold yet", holder="order-ord_1", retry_after=1.0),
 ]
 
 

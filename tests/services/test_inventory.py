@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from contracts.inventory import AddStock, NewProduct, Price, ReserveStock, StockLine
 from infrastructure.postgres.database import Database
 from infrastructure.settings import DatabaseSettings
-from saga.participant import Compensated, NotFound, Rejected, StepKey, Unavailable
+from saga.participant import Compensated, Locked, NotFound, Rejected, StepKey, Unavailable
 from services.inventory.service import Inventory
 
 
@@ -67,9 +67,16 @@ async def test_restock_puts_sold_pieces_back_once(inventory: Inventory) -> None:
 
 async def test_restock_waits_until_the_order_is_sold(inventory: Inventory) -> None:
     await inventory.reserve(key("order-ord_1"), lines(A=4, B=2))
-    with pytest.raises(Unavailable):
+    with pytest.raises(Locked) as refused:
         await inventory.restock(key("return-ord_1", "restock"), lines(A=4, B=2))
+    assert refused.value.holder == "order-ord_1"
     assert (await stock(inventory, "A"), await stock(inventory, "B")) == ((6, 4, 0), (3, 2, 0))
+
+
+async def test_a_restock_of_what_nobody_holds_waits_for_no_saga(inventory: Inventory) -> None:
+    with pytest.raises(Unavailable) as refused:
+        await inventory.restock(key("return-ord_1", "restock"), lines(A=4, B=2))
+    assert not isinstance(refused.value, Locked)
 
 
 async def test_less_than_was_reserved_is_not_sold(inventory: Inventory) -> None:

@@ -189,7 +189,9 @@ async def test_a_missing_safety_mechanism_is_found_and_named(
     async def verify(word: str) -> PairReport:
         with pause_at_statements(verified) if mutant.within_calls else nullcontext():
             return await verify_pair(
-                verified, pair_of(mutant.pair), PairOptions(word=word, shorten=False)
+                verified,
+                pair_of(mutant.pair),
+                PairOptions(word=word, shorten=False, fault=mutant.fault),
             )
 
     sound = await verify(mutant.word)
@@ -199,10 +201,12 @@ async def test_a_missing_safety_mechanism_is_found_and_named(
         monkeypatch.setattr(owner, name, replacement)
     broken = await verify(mutant.word)
     monkeypatch.undo()
-    assert [failure.anomaly for failure in broken.failures] == [mutant.anomaly]
+    assert {failure.anomaly for failure in broken.failures} == {mutant.anomaly}
     told = tell(broken, COMMAND)
     assert f"FAILED {mutant.pair}: {mutant.anomaly}" in told
-    assert f"--only '{mutant.pair}' --word {broken.failures[0].result.followed}" in told
+    fault = f" --fault '{mutant.fault}'" if mutant.fault else ""
+    word = broken.failures[0].result.followed
+    assert f"--only '{mutant.pair}'{fault} --word {word}" in told
 
 
 def test_what_prevents_an_anomaly_is_said_by_a_saga_of_the_pair_and_none_says_more() -> None:

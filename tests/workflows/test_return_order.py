@@ -1,10 +1,12 @@
 """Returns of confirmed orders: goods back on the shelf, money back once, or nothing at all."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
+from api.temporal.stuck_sagas import find_stuck
 from contracts.names import return_id, workflow_id
 from contracts.workflow_io import ReturnOutcome
 from saga import rejection
@@ -21,6 +23,7 @@ from tests.support.returns import (
     stopped_at,
     types,
 )
+from tests.support.telling import read_told
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -154,9 +157,24 @@ async def test_a_return_before_the_stock_is_sold_waits_for_it(world: World) -> N
         return world.gates.started[return_id(order_id), "inventory.restock"] > 1
 
     await until(waits)
+    await is_told_to_wait(world, order_id)
     await gate.open()
     await ended(world, order)
     await is_returned(world, order, sku)
+
+
+async def is_told_to_wait(world: World, order_id: str) -> None:
+    """The return's view, `saga stuck` and the story tell for which saga it waits."""
+    holder = workflow_id(order_id)
+    saga = await world.rest(f"/v1/orders/{order_id}/return")
+    (restock,) = (step for step in saga["steps"] if step["name"] == "restock")
+    assert (restock["state"], restock["waits_for_saga"]) == ("running", holder)
+    assert restock["started_at"] == restock["waiting"]["since"] < restock["waiting"]["until"]
+    rows = {saga.id: said for saga, said in await find_stuck(world.client, late=timedelta(0))}
+    assert rows[return_id(order_id)].why.startswith(f"inventory.restock waits for {holder}: ")
+    told = await read_told(world, order_id)
+    assert f"waits for {holder}" in told.explained
+    assert f"waits for {holder}" in told.page
 
 
 async def test_a_blocked_restock_is_resolved_by_an_operator(world: World) -> None:

@@ -17,18 +17,23 @@ class Anomaly(StrEnum):
     DIRTY_READ = "dirty read"  # one was answered by what the other has undone since
     FUZZY_READ = "fuzzy read"  # one was answered by what no order of the two would show it
     WRITE_SKEW = "write skew"  # each by itself is right, and both together are not
+    ORPHANED_LOCK = "orphaned lock"  # whoever took it has ended, and it is still held
+    DEADLOCK = "deadlock"  # each waits for what the other one has
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How both sides ended, and the rows that matter, by names that are the same in each run.
 
-    `undone`: the sides that took back what they had done.
+    `undone`: the sides that took back what they had done. `held`: the locks that nobody released.
+    `deadlocks`: how often each of the two waited for the other.
     """
 
     endings: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, Any] = field(default_factory=dict)
     undone: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+    deadlocks: int = 0
 
     def equals(self, other: "Outcome") -> bool:
         """Whether nobody can tell them apart."""
@@ -47,7 +52,11 @@ class Serial:
 
 
 def classify(found: Outcome, serial: Serial) -> Anomaly | None:
-    """None if the outcome is that of a serial order."""
+    """None if the outcome is that of a serial order, nobody holds a lock, and nobody hung."""
+    if found.deadlocks:
+        return Anomaly.DEADLOCK
+    if found.held:
+        return Anomaly.ORPHANED_LOCK
     if any(found.equals(outcome) for outcome in serial.outcomes):
         return None
     for side, ending in found.endings.items():
@@ -65,6 +74,7 @@ def describe(found: Outcome, serial: Serial) -> list[str]:
     """What it came to, and what it should have come to, in words."""
     return [
         f"it came to {_words(found)}",
+        *(f"held for good: {lock}" for lock in sorted(found.held)),
         *(f"one after the other, to {_words(outcome)}" for outcome in serial.outcomes),
     ]
 

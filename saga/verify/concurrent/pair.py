@@ -1,6 +1,6 @@
 """Two that meet: what they share, what each of them does, and what must be true afterwards."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -137,6 +137,7 @@ class CallsPartner:
 
 Meet = Callable[[Any], Awaitable[Any]]
 Observe = Callable[[Any, Any], Awaitable[Mapping[str, Any]]]
+ListLocks = Callable[[Any, Any], Awaitable[Collection[str]]]
 PairInvariant = Callable[[Any, Any, Mapping[str, PartnerEnding]], Awaitable[list[str]]]
 
 
@@ -153,7 +154,8 @@ class Pair:
 
     `meet` makes what they share, of a world. `observe`: the rows that matter when both have ended,
     by names that are the same in each run. An invariant answers with what is violated, in words; it
-    is given the world, what is shared and how each side ended.
+    is given the world, what is shared and how each side ended. `locks`: the semantic locks that are
+    held, in words, of which none may be left when both have ended.
 
     `shares`: what they meet on, as the countermeasures of their sagas name it. `risk`: what can
     happen there. `prevented_by`: those countermeasures of the two sagas that keep it away, and
@@ -166,6 +168,7 @@ class Pair:
     sides: tuple[Partner, Partner]
     observe: Observe
     invariants: Sequence[PairInvariant] = ()
+    locks: ListLocks | None = None
     shares: str = ""
     risk: Risk | None = None
     prevented_by: Sequence[Countermeasure] = ()

@@ -77,6 +77,8 @@ async def _run(
         {letter: ending.how for letter, ending in endings.items()},
         await pair.observe(world, meeting),
         frozenset(letter for letter, ending in endings.items() if ending.undone),
+        frozenset(await pair.locks(world, meeting) if pair.locks else ()),
+        turns.deadlocks,
     )
     for letter, ending in endings.items():
         if ending.saga is not None and ending.saga.ending.status is None:

@@ -55,11 +55,15 @@ CURRENT: ContextVar[Turn | None] = ContextVar("the call that is under way", defa
 
 
 class Turns:
-    """The gate of one run. `steps`: who was let in, in order, and for what."""
+    """The gate of one run. `steps`: who was let in, in order, and for what.
+
+    `deadlocks`: how often each side waited for the other, as whoever knows has said.
+    """
 
     def __init__(self, word: str) -> None:
         self.steps: list[tuple[str, str]] = []
         self.passed = 0
+        self.deadlocks = 0
         self._word = deque(word)
         self._asking: dict[str, deque[Turn]] = {side: deque() for side in SIDES}
         self._names: dict[Turn, str] = {}
@@ -151,7 +155,9 @@ class Turns:
         """Wait until whoever was let in is through, or waits for the other side."""
         await self._until(lambda: not self._under_way, within=SOON)
         for _ in range(round(PATIENCE / SOON)):
-            if all([await _is_blocked(turn) for turn in set(self._under_way)]):
+            under_way = set(self._under_way)
+            if all([await _is_blocked(turn) for turn in under_way]):
+                self.deadlocks += len({turn.side for turn in under_way}) == len(SIDES)
                 return
             await self._until(lambda: not self._under_way, within=SOON)
         self.passed += 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.barrier_records import Effects, Epoch
 from contracts.inventory import AddStock, Holding, NewProduct, Product, Reservation, ReserveStock
 from contracts.names import is_return_of, workflow_id
-from saga.participant import NotFound, Op, Rejected, State, StepKey, Unavailable
+from saga.participant import Locked, NotFound, Op, Rejected, State, StepKey, Unavailable
 from saga.participant.digest import digest_of
 from saga.participant.records import StepRecord
 from services.inventory.reservations import FOR_GOOD, same
@@ -66,8 +66,12 @@ class FakeInventory:
         def effect() -> Reservation:
             if not is_return_of(key.saga_id, command.order_id):
                 raise Rejected("foreign_saga", f"{key.saga_id} does not return the order")
-            if self._count_moves(workflow_id(command.order_id), command) < FOR_GOOD:
-                raise Unavailable(f"{command.order_id} is not sold yet", retry_after=1.0)
+            holder = workflow_id(command.order_id)
+            if (moves := self._count_moves(holder, command)) < FOR_GOOD:
+                detail = f"{command.order_id} is not sold yet"
+                if moves:
+                    raise Locked(detail, holder=holder, retry_after=1.0)
+                raise Unavailable(detail, retry_after=1.0)
             return self._move(command, "sold", "available")
 
         return self._barrier.action(key, digest_of(ReserveStock, command), effect)
