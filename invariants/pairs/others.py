@@ -11,6 +11,7 @@ from invariants.audit import audit
 from invariants.environment import OrderWorld
 from invariants.pairs.meeting import Meeting
 from invariants.stock_and_money import PRICE, new_order
+from saga.participant import Unavailable
 from saga.verify.concurrent.pair import DONE, CallsPartner, PartnerEnding, Side
 from saga.verify.injection.workflow_reset import FIRST, reset
 from services.inventory.tables import products
@@ -39,10 +40,11 @@ async def _double_price(side: Side) -> None:
         await tx.execute(update(products).where(its).values(price_minor=2 * PRICE.minor))
 
 
-CLOSE_ACCOUNT = CallsPartner("close the customer's account", [("close", _close_account)])
-ERASE_ACCOUNT = CallsPartner("erase the customer", [("erase", _erase_account)])
-ADD_STOCK = CallsPartner("put new pieces on the shelf", [("add stock", _add_stock)])
-DOUBLE_PRICE = CallsPartner("double the price", [("change the price", _double_price)])
+AGAIN = (Unavailable,)  # of a client that is told so: nothing of it has happened
+CLOSE_ACCOUNT = CallsPartner("close the customer's account", [("close", _close_account)], AGAIN)
+ERASE_ACCOUNT = CallsPartner("erase the customer", [("erase", _erase_account)], AGAIN)
+ADD_STOCK = CallsPartner("put new pieces on the shelf", [("add stock", _add_stock)], AGAIN)
+DOUBLE_PRICE = CallsPartner("double the price", [("change the price", _double_price)], AGAIN)
 
 
 async def one_placed_order(world: OrderWorld) -> Meeting:

@@ -131,7 +131,7 @@ MUTANTS = (
         lambda _: [(OrderAggregate, "_returnable", be_returnable)],
         "return and return, the same order",
         "ABABAAAA",
-        Anomaly.DIRTY_READ,
+        Anomaly.LOST_UPDATE,
     ),
     PairMutant(
         "release of that lock",
@@ -157,7 +157,7 @@ MUTANTS = (
         lambda _: [(Changes, "act", decide_by_what_was_read)],
         "return and return, the same order",
         "AB" * 20,
-        Anomaly.DIRTY_READ,
+        Anomaly.LOST_UPDATE,
         within_calls=True,
     ),
 )

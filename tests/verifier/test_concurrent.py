@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,7 +19,13 @@ from saga.verify.concurrent.campaign import (
     shorten,
     verify_pair,
 )
-from saga.verify.concurrent.pair import Pair, SagaPartner
+from saga.verify.concurrent.pair import (
+    MOST_ATTEMPTS,
+    CallsPartner,
+    Pair,
+    SagaPartner,
+    Side,
+)
 from saga.verify.concurrent.pair_run import PairResult
 from saga.verify.concurrent.report import tell
 from saga.verify.concurrent.turns import Turns
@@ -81,6 +87,32 @@ class TestClassification:
         assert classify(found, self.serial) is name
 
 
+class TestLocks:
+    serial = Serial(
+        [Outcome({"A": "done", "B": "refused"}, {"status": "returned"})], [{"status": "open"}]
+    )
+
+    @pytest.mark.parametrize(
+        ("more", "name"),
+        [
+            ({}, None),
+            ({"held": frozenset({"a lock"})}, Anomaly.ORPHANED_LOCK),
+            ({"deadlocks": 1}, Anomaly.DEADLOCK),
+        ],
+    )
+    def test_a_lock_that_is_left_is_named_though_the_outcome_is_right(
+        self, more: dict[str, Any], name: Anomaly | None
+    ) -> None:
+        found = Outcome({"A": "done", "B": "refused"}, {"status": "returned"}, **more)
+        assert classify(found, self.serial) is name
+
+    def test_who_never_ends_was_answered_nothing_and_the_rows_tell_what_it_is(self) -> None:
+        found = Outcome(
+            {"A": "open", "B": "refused"}, {"status": "open"}, frozenset("B"), frozenset("A")
+        )
+        assert classify(found, self.serial) is Anomaly.LOST_UPDATE
+
+
 async def test_a_failure_is_told_by_the_word_with_the_fewest_changes() -> None:
     pair = PAIRS[0]
 
@@ -127,6 +159,46 @@ class TestTurns:
     async def test_a_side_that_has_ended_is_left_out(self) -> None:
         turns, order = await self.follow("AAAAAAAA", self.three, self.three)
         assert "".join(order) == turns.followed == "AAABBB"
+
+    async def test_who_each_wait_for_the_other_are_told(self) -> None:
+        given_up = asyncio.Event()
+
+        async def waits(turns: Turns, letter: str, order: list[str]) -> None:
+            async with turns.take(letter, "a lock") as turn:
+                turn.blocked = lambda: asyncio.sleep(0, not given_up.is_set())
+                if letter == "B":
+                    await asyncio.sleep(0.05)  # as a database takes a while to see it
+                    given_up.set()
+                await given_up.wait()
+                order.append(letter)
+
+        turns, _ = await self.follow("AB", waits, waits)
+        assert turns.deadlocks == 1
+
+    @pytest.mark.parametrize("failing", [1, 99])
+    async def test_a_call_that_is_unavailable_is_made_again_within_a_bound(
+        self, failing: int
+    ) -> None:
+        attempts = 0
+
+        async def call(_: Side) -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts <= failing:
+                raise ConnectionError
+
+        partner = CallsPartner("add", [("add", call)], again=(ConnectionError,))
+
+        async def calls(turns: Turns, letter: str, _: list[str]) -> None:
+            await partner.act(Side(letter, cast("Any", None), None, turns))
+
+        if failing > 1:
+            with pytest.raises(ConnectionError):
+                await self.follow("AAAB", calls, self.three)
+            assert attempts == MOST_ATTEMPTS
+        else:
+            turns, _ = await self.follow("AAABBB", calls, self.three)
+            assert turns.followed == "AABBB"
 
     async def test_a_side_that_waits_for_the_other_is_passed_over(self) -> None:
         freed = asyncio.Event()
@@ -201,8 +273,8 @@ async def test_a_missing_safety_mechanism_is_found_and_named(
         monkeypatch.setattr(owner, name, replacement)
     broken = await verify(mutant.word)
     monkeypatch.undo()
-    assert {failure.anomaly for failure in broken.failures} == {mutant.anomaly}
     told = tell(broken, COMMAND)
+    assert {failure.anomaly for failure in broken.failures} == {mutant.anomaly}, told
     assert f"FAILED {mutant.pair}: {mutant.anomaly}" in told
     fault = f" --fault '{mutant.fault}'" if mutant.fault else ""
     word = broken.failures[0].result.followed

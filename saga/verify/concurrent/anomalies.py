@@ -25,13 +25,15 @@ class Anomaly(StrEnum):
 class Outcome:
     """How both sides ended, and the rows that matter, by names that are the same in each run.
 
-    `undone`: the sides that took back what they had done. `held`: the locks that nobody released.
+    `undone`: the sides that took back what they had done. `stuck`: those that never ended, so that
+    nobody was answered anything. `held`: the locks that nobody released, if all have ended.
     `deadlocks`: how often each of the two waited for the other.
     """
 
     endings: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, Any] = field(default_factory=dict)
     undone: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
     deadlocks: int = 0
 
@@ -60,7 +62,8 @@ def classify(found: Outcome, serial: Serial) -> Anomaly | None:
     if any(found.equals(outcome) for outcome in serial.outcomes):
         return None
     for side, ending in found.endings.items():
-        if ending not in {outcome.endings[side] for outcome in serial.outcomes}:
+        answers = {outcome.endings[side] for outcome in serial.outcomes}
+        if side not in found.stuck and ending not in answers:
             others = found.undone - {side}
             return Anomaly.DIRTY_READ if others else Anomaly.FUZZY_READ
     for name, value in found.rows.items():

@@ -16,6 +16,7 @@ from saga.verify.subject import Subject
 
 NO_FAULT = Schedule(())
 DONE = "done"
+MOST_ATTEMPTS = 10  # of a call of somebody who is no saga
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,14 @@ class PartnerEnding:
     @property
     def undone(self) -> bool:
         """Whether it took back what it had done."""
-        return self.saga is not None and self.saga.ending.status != self.saga.subject.completed
+        if self.saga is None or self.is_stuck:
+            return False
+        return self.saga.ending.status != self.saga.subject.completed
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether it never ended."""
+        return self.saga is not None and self.saga.ending.status is None
 
 
 class Partner(Protocol):
@@ -115,11 +123,14 @@ class SagaPartner:
 class CallsPartner:
     """Somebody who makes these calls, one after the other: what each is, and how it is made.
 
+    One that fails as one of `again` does is made again, at most MOST_ATTEMPTS times, as any client
+    does: a transaction that stands open while the other side works may be given up by its database.
     A call may answer in a word that says how it ended; the last such word is how all of it ended.
     """
 
     name: str
     calls: Sequence[tuple[str, Callable[[Side], Awaitable[str | None]]]]
+    again: tuple[type[Exception], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -130,9 +141,20 @@ class CallsPartner:
         """Make all of them."""
         how = DONE
         for what, call in self.calls:
-            async with side.turns.take(side.letter, what):
-                how = await call(side) or how
+            how = await self._make(side, what, call) or how
         return PartnerEnding(how)
+
+    async def _make(
+        self, side: Side, what: str, call: Callable[[Side], Awaitable[str | None]]
+    ) -> str | None:
+        for attempt in range(1, MOST_ATTEMPTS + 1):
+            try:
+                async with side.turns.take(side.letter, what):
+                    return await call(side)
+            except self.again:
+                if attempt == MOST_ATTEMPTS:
+                    raise
+        return None
 
 
 Meet = Callable[[Any], Awaitable[Any]]

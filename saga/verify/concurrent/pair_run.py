@@ -73,15 +73,16 @@ async def _run(
     finally:
         conductor.cancel()
     endings = dict(zip(SIDES, ended, strict=True))
+    stuck = frozenset(letter for letter, ending in endings.items() if ending.is_stuck)
+    held = await pair.locks(world, meeting) if pair.locks and not stuck else ()
     result.outcome = Outcome(
         {letter: ending.how for letter, ending in endings.items()},
         await pair.observe(world, meeting),
         frozenset(letter for letter, ending in endings.items() if ending.undone),
-        frozenset(await pair.locks(world, meeting) if pair.locks else ()),
+        stuck,
+        frozenset(held),
         turns.deadlocks,
     )
-    for letter, ending in endings.items():
-        if ending.saga is not None and ending.saga.ending.status is None:
-            result.violations.append(f"{letter}: {ending.saga.ending.how}")
+    result.violations += [f"{letter}: {endings[letter].how}" for letter in sorted(stuck)]
     for invariant in pair.invariants:
         result.violations += await invariant(world, meeting, endings)
