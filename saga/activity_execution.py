@@ -18,7 +18,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
-from saga.messages import is_rejection
+from saga.messages import find_pending, is_rejection
 from saga.step import UNTIL_DONE, Step, activity_name, reply_type
 
 # Many times what a healthy step takes. A cancel waits for it, since the workflow's task is not
@@ -72,7 +72,7 @@ class ActivityExecutor:
             try:
                 return await _attempt_locally(step, activity, args, summary)
             except FailureError as error:
-                if is_rejection(error) or _is_called_off(error):
+                if is_rejection(error) or find_pending(error) or _is_called_off(error):
                     raise
         self.left_fast_path = self._fast
         self._leaving()

@@ -17,11 +17,19 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from saga.activity_execution import ActivityExecutor
-from saga.answers import SHORTLY, Answers
 from saga.compensation import Compensator
 from saga.definition import SagaDefinition
 from saga.earlier_runs import ContinueAsNew, EarlierRuns, has_earlier_run_by
-from saga.messages import Call, FailureCause, FailureKind, Outcome, Role, cause_of, is_rejection
+from saga.messages import (
+    Call,
+    FailureCause,
+    FailureKind,
+    Outcome,
+    Role,
+    cause_of,
+    find_pending,
+    is_rejection,
+)
 from saga.progress import FORWARD as GOING_FORWARD
 from saga.progress import Progress
 from saga.retriable_calls import LoadResolutions, OnBlocked, RetriableCalls
@@ -29,6 +37,8 @@ from saga.step import FORWARD, Step, StepKind
 from saga.stretch.execution import StretchExecutor
 from saga.stretch.planning import Steps, find_stretches
 from saga.view import SagaState, SagaView, StepState
+from saga.waiting.answers import SHORTLY, Answers
+from saga.waiting.outcomes import AwaitedOutcomes, OnPending
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -48,6 +58,7 @@ class Executor:
 
     `on_blocked`, if given, is awaited for every BlockedStepEvent, side by side with the saga, and
     before its end.
+    `on_pending`, if given, is awaited when a step begins to wait for an outcome, and by the step.
     `fast_path`: try each activity where the workflow runs first. `own_queue`: run those that are
     not on the workflow's queue, and not on their step's. `earlier_runs`: the saga has run before.
     `stretch`: attempt consecutive steps by one activity first (`saga.stretch`), where the workflow
@@ -66,6 +77,7 @@ class Executor:
         given: Any,
         *,
         on_blocked: OnBlocked | None = None,
+        on_pending: OnPending | None = None,
         load_resolutions: LoadResolutions | None = None,
         continue_as_new: ContinueAsNew | None = None,
         fast_path: bool = False,
@@ -97,6 +109,7 @@ class Executor:
         self._continue_as_new = continue_as_new
         self._runs = deepcopy(earlier_runs) or EarlierRuns()  # what a later one has to know by now
         self._answers = Answers(self._plan, self._progress, self._runs)
+        self._outcomes = AwaitedOutcomes(self._progress, self._runs, on_pending)
         self._forward: asyncio.Task[None] | None = None
         self._abortion = self._runs.undo
         self._committed = self._runs.landed
@@ -176,7 +189,9 @@ class Executor:
     async def _attempt(self, step: Step[C, R], call: Call, command: C) -> R:
         """An action before or at the pivot. StepFailedError, or CancelledError if called off."""
         try:
-            reply = await self._act(step, call, command)
+            reply = await self._outcomes.decide(
+                step, command, lambda: self._act(step, call, command)
+            )
             if step.awaits is not None:
                 await self._answers.wait(step, step.awaits)
         except asyncio.CancelledError:
@@ -208,7 +223,7 @@ class Executor:
         except FailureError as error:
             if is_cancelled_exception(error):
                 raise asyncio.CancelledError from error
-            if step.probe is None or is_rejection(error):
+            if step.probe is None or is_rejection(error) or find_pending(error):
                 raise
             landed = await self._calls.add(step, Role.PROBE, call, command).run_until_done()
             if landed is None:

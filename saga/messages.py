@@ -1,6 +1,7 @@
 """What passes between the kernel, its activities and operators: calls, causes, and resolutions."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -8,6 +9,8 @@ from temporalio.exceptions import ActivityError, ApplicationError, ApplicationEr
 
 REJECTED = "Rejected"
 BENIGN = ApplicationErrorCategory.BENIGN
+PENDING = "Pending"  # somebody else has to act first; see `pending`
+EXPIRED = "Expired"  # nobody has acted in time
 # The type of an activity's error that says: nobody was asked yet, as whom it calls is known to be
 # down. It is retried when it is worth asking again, and does not count as a failure of the step.
 HELD_BACK = "HeldBack"
@@ -98,9 +101,31 @@ class BlockedStepEvent:
     resolution: Resolution | None = None
 
 
+@dataclass(frozen=True)
+class PendingStepEvent:
+    """A step has begun to wait until somebody acts, as `about` tells, at most until then."""
+
+    step: str
+    about: Any
+    until: datetime
+
+
 def rejection(code: str, detail: str) -> ApplicationError:
     """A business "no" for an activity to raise: never retried, and no failure of the machinery."""
     return ApplicationError(detail, code, type=REJECTED, non_retryable=True, category=BENIGN)
+
+
+def pending(detail: str, about: Any = None) -> ApplicationError:
+    """For an activity to raise whose outcome is somebody else's to decide, as `about` tells.
+
+    Neither a "no" nor a failure: a step that `awaits_outcome` asks the activity again later.
+    """
+    return ApplicationError(detail, about, type=PENDING, non_retryable=True, category=BENIGN)
+
+
+def expire(code: str, detail: str) -> ApplicationError:
+    """Nobody has acted in time: the saga is undone as timed out, with this code."""
+    return ApplicationError(detail, code, type=EXPIRED, non_retryable=True)
 
 
 def is_held_back(error: BaseException) -> bool:
@@ -117,6 +142,14 @@ def is_rejection(error: BaseException) -> bool:
     return isinstance(failure, ApplicationError) and failure.type == REJECTED
 
 
+def find_pending(error: BaseException) -> ApplicationError | None:
+    """What an activity has raised by `pending`, wherever it ran; None if it is something else."""
+    failure = _failure(error)
+    if isinstance(failure, ApplicationError) and failure.type == PENDING:
+        return failure
+    return None
+
+
 def is_final(error: BaseException) -> bool:
     """Whether an activity has said that trying again is of no use."""
     failure = _failure(error)
@@ -129,6 +162,8 @@ def cause_of(error: BaseException, step: str) -> FailureCause:
     if isinstance(failure, ApplicationError) and failure.type == REJECTED:
         code = str(failure.details[0]) if failure.details else "rejected"
         return FailureCause(FailureKind.REJECTED, code, failure.message, step)
+    if isinstance(failure, ApplicationError) and failure.type == EXPIRED:
+        return FailureCause(FailureKind.TIMED_OUT, str(failure.details[0]), failure.message, step)
     return FailureCause(
         FailureKind.TIMED_OUT, f"{step}_timed_out", f"{step} did not succeed: {failure}", step
     )

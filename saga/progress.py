@@ -70,8 +70,10 @@ class Progress:
             view.finished_at = at.isoformat()
             self._upsert_own(SAGA_STEP.value_set(step))
         if (unclean := reply.unclean) is not None:
-            view, began = self._views[steps[len(reply.clean)]], at.isoformat()
-            view.state, view.started_at, view.error = StepState.FAILED, began, unclean.error
+            view = self._views[steps[len(reply.clean)]]
+            view.started_at = at.isoformat()
+            if unclean.about is None:
+                view.state, view.error = StepState.FAILED, unclean.error
         self._publish()
 
     def is_only_waiting(self) -> bool:

@@ -9,24 +9,28 @@ from saga.messages import (
     FailureCause,
     FailureKind,
     Outcome,
+    PendingStepEvent,
     Resolution,
     Resolving,
     Role,
+    pending,
     rejection,
 )
 from saga.saga import Saga
-from saga.step import AwaitedAnswer, Refusal, Step, StepKind
+from saga.step import AwaitedAnswer, AwaitedOutcome, Refusal, Step, StepKind
 from saga.view import SagaState, SagaView, StepState, StepView, WaitView
 
 __all__ = [
     "HELD_BACK",
     "AwaitedAnswer",
+    "AwaitedOutcome",
     "BlockedStepEvent",
     "Call",
     "EarlierRuns",
     "FailureCause",
     "FailureKind",
     "Outcome",
+    "PendingStepEvent",
     "Refusal",
     "Resolution",
     "Resolving",
@@ -40,5 +44,6 @@ __all__ = [
     "StepState",
     "StepView",
     "WaitView",
+    "pending",
     "rejection",
 ]

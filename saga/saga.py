@@ -71,6 +71,10 @@ class Saga(Executor):
         except Exception as error:  # noqa: BLE001 - nothing that is sent may stop the saga
             workflow.logger.warning("a signal's answer to step %s is ignored: %s", step, error)
 
+    def look_again(self, step: str) -> None:
+        """Have a step that waits for an outcome ask for it soon: somebody may have acted."""
+        self._outcomes.look_again(step)
+
     async def record(self, step: Step[C, R], command: C, number: int) -> R:
         """Run an activity that puts something on record, beside the steps, until it succeeds.
 

@@ -68,6 +68,22 @@ class AwaitedAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AwaitedOutcome:
+    """What a step waits for if its action says that somebody else has to act first (`pending`).
+
+    The action is asked again when somebody says that it is worth it (`Saga.look_again`), and
+    by itself: first `look_after`, then less and less often. `within` has how long that goes on, by
+    the step's command; then the saga is undone as timed out, with the `code`. `what` is told to
+    people who see the saga wait.
+    """
+
+    what: str
+    code: str
+    within: Callable[[Any], timedelta]
+    look_after: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Step(Generic[C, R]):
     """One step. Its activities take a `Call` and the step's command, action and compensation alike.
 
@@ -85,6 +101,7 @@ class Step(Generic[C, R]):
     `concludes`: the compensation says that all is undone, so it waits for all others.
     `awaits`: the action only opens a request, which the compensation withdraws; the step is done
     when it is answered, see `Saga.answer`, and fails when it is refused or when time is up.
+    `awaits_outcome`: the action may say that somebody else has to act first, and is asked again.
 
     ValueError if a compensatable step lacks a compensation, another step has one or waits, or a
     pivot lacks a fence.
@@ -101,6 +118,7 @@ class Step(Generic[C, R]):
     probe: Callable[[Any, Call, C], Awaitable[R | None]] | None = None
     concludes: bool = False
     awaits: AwaitedAnswer | None = None
+    awaits_outcome: AwaitedOutcome | None = None
     summary: Callable[[C], str] | None = None
     does: str = ""
     undoes: str = ""
@@ -122,7 +140,8 @@ class Step(Generic[C, R]):
     def __post_init__(self) -> None:
         if (self.compensation is not None) != (self.kind is StepKind.COMPENSATABLE):
             raise ValueError(f"step {self.name}: a compensation goes with kind=compensatable only")
-        if self.awaits is not None and self.kind is not StepKind.COMPENSATABLE:
+        waits = self.awaits or self.awaits_outcome
+        if waits is not None and self.kind is not StepKind.COMPENSATABLE:
             raise ValueError(f"step {self.name}: what waits goes with kind=compensatable only")
         if (self.fence is not None) != (self.kind is StepKind.PIVOT):
             raise ValueError(f"step {self.name}: a fence goes with kind=pivot, and only there")

@@ -16,6 +16,7 @@ from saga.participant import (
     KeyReused,
     Locked,
     NotFound,
+    Pending,
     Rejected,
     ServiceError,
     Unavailable,
@@ -29,6 +30,7 @@ STATUSES: dict[type[ServiceError], tuple[str, int]] = {
     Compensated: ("compensated", 422),
     KeyReused: ("key_reused", 422),
     Rejected: ("rejected", 422),
+    Pending: ("pending", 422),
     Conflict: ("conflict", 409),
     CircuitOpen: ("circuit_open", 503),
     Locked: ("locked", 503),
@@ -62,6 +64,8 @@ def problem_of(error: ServiceError) -> tuple[int, dict[str, Any]]:
         "detail": error.detail,
         "code": error.code,
     }
+    if isinstance(error, Pending):
+        document["about"] = error.about
     if isinstance(error, Conflict):
         document |= {"expected": error.expected, "actual": error.actual}
     document |= {name: getattr(error, name) for name in TOLD_WITH.get(word, ())}
@@ -89,6 +93,8 @@ def _read_own_error(document: dict[str, Any]) -> ServiceError:
             return NotFound(code, detail)
         case "rejected":
             return Rejected(code, detail)
+        case "pending":
+            return Pending(code, detail, document["about"])
         case "conflict":
             return Conflict(detail, expected=document["expected"], actual=document["actual"])
     raise KeyError(document["type"])

@@ -10,9 +10,9 @@ from temporalio.worker import (
     Interceptor,
 )
 
-from saga import HELD_BACK, Call, rejection
+from saga import HELD_BACK, Call, pending, rejection
 from saga.isolation.lock_waits import LOCKED
-from saga.participant.errors import CircuitOpen, Conflict, Locked, Rejected, Unavailable
+from saga.participant.errors import CircuitOpen, Conflict, Locked, Pending, Rejected, Unavailable
 from saga.participant.key import StepKey
 
 
@@ -24,10 +24,10 @@ def key_of(call: Call) -> StepKey:
 class ServiceErrors(Interceptor):
     """Turns what a service raises into what Temporal retries, or does not.
 
-    Rejected becomes a benign, non-retryable rejection; Conflict and Unavailable are retried, after
-    `retry_after` seconds if the service knows. A call that a circuit breaker held back is said to
-    be that, so that no compensation is blocked for it; one that met the lock of another saga tells
-    which. Anything else is a bug, retried as one.
+    Rejected becomes a benign, non-retryable rejection, and Pending is no failure either; Conflict
+    and Unavailable are retried, after `retry_after` seconds if the service knows. A call that a
+    circuit breaker held back is said to be that, so that no compensation is blocked for it; one
+    that met the lock of another saga tells which. Anything else is a bug, retried as one.
 
     What it came from is left out: a driver's stack of errors is more than Temporal keeps of an
     activity that is retried, and then it keeps nothing of why.
@@ -44,6 +44,8 @@ class _Translating(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         except Rejected as error:
             raise rejection(error.code, error.detail) from None
+        except Pending as error:
+            raise pending(error.detail, error.about) from None
         except Conflict as error:
             raise ApplicationError(error.detail, type="Conflict") from None
         except Unavailable as error:

@@ -5,6 +5,7 @@
     │   ├── NotFound      … because there is no such thing
     │   ├── Compensated   … because this step was undone before: its late action must not land
     │   └── KeyReused     … because this step was asked for with another command before
+    ├── Pending           somebody else has to act first; ask again when they have
     ├── Conflict          somebody else was faster; read again, then decide
     └── Unavailable       no answer, or no clear one; try again later
         ├── CircuitOpen   … and this time nobody was asked: calls to it are held back for now
@@ -12,6 +13,8 @@
 
 An adapter at a border (database, HTTP, Temporal) translates to and from these, once.
 """
+
+from collections.abc import Mapping
 
 
 class ServiceError(Exception):
@@ -46,6 +49,14 @@ class KeyReused(Rejected):
 
     def __init__(self, detail: str) -> None:
         super().__init__("key_reused", detail)
+
+
+class Pending(ServiceError):
+    """Somebody else has to act first, as `about` tells; the same call then has another answer."""
+
+    def __init__(self, code: str, detail: str, about: Mapping[str, str]) -> None:
+        super().__init__(code, detail)
+        self.about = dict(about)
 
 
 class Conflict(ServiceError):

@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from saga.messages import rejection
+from saga.messages import pending, rejection
 
 STRETCH = "saga.stretch"  # the activity's name
 
@@ -39,16 +39,22 @@ class CleanAttempt:
 
 @dataclass(frozen=True)
 class UncleanAttempt:
-    """The one at which the stretch ended: refused with this `code`, or its outcome is unknown."""
+    """The one at which the stretch ended: refused with this `code`, or its outcome is unknown.
+
+    Or somebody has to act first, as the one value of `about` tells.
+    """
 
     activity: str
     seconds: float
     error: str
     code: str | None = None
+    about: list[Any] | None = None
 
     @property
     def refusal(self) -> ApplicationError | None:
         """As the activity has raised it."""
+        if self.about is not None:
+            return pending(self.error, *self.about)
         return None if self.code is None else rejection(self.code, self.error)
 
 

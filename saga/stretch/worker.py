@@ -21,7 +21,7 @@ from temporalio.worker import (
     WorkerConfig,
 )
 
-from saga.messages import Call, cause_of, is_rejection
+from saga.messages import Call, cause_of, find_pending, is_rejection
 from saga.step import activity_name
 from saga.stretch.messages import (
     STRETCH,
@@ -169,4 +169,6 @@ def _tell(planned: PlannedAttempt, error: Exception, took: float) -> UncleanAtte
     said = error.message if isinstance(error, ApplicationError) else str(error)
     said = said or f"no answer after {took:.1f} s ({type(error).__name__})"
     code = cause_of(error, planned.step).code if is_rejection(error) else None
-    return UncleanAttempt(planned.activity, round(took, 4), said, code)
+    found = find_pending(error)
+    about = None if found is None else list(found.details[:1])
+    return UncleanAttempt(planned.activity, round(took, 4), said, code, about)

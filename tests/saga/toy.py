@@ -25,6 +25,7 @@ from saga import (
     SagaView,
     Step,
     StepKind,
+    pending,
     rejection,
 )
 
@@ -32,6 +33,7 @@ QUEUE = "toy"
 FAST, STRETCH = "fast ", "stretch "  # before a style, one or both
 LATER, UNDO = "later ", "undo "  # before that: a later life of the saga, and one to be undone
 REJECT, FAIL, FINAL, HOLD, EMPTY = "reject", "fail", "final", "hold", "empty"
+PENDING = "pending"  # somebody else has to act first
 
 
 @dataclass
@@ -64,6 +66,8 @@ class Script:
             raise ApplicationError(f"{name} fails")
         if word == FINAL:
             raise ApplicationError(f"{name} is broken", type="Broken", non_retryable=True)
+        if word == PENDING:
+            raise pending(f"{name} waits for the bank", {"url": "https://bank.example"})
         if word == EMPTY:
             return None  # type: ignore[return-value]  # as if somebody had completed it by hand
         if word == HOLD:

@@ -1,6 +1,7 @@
 """Counts lines of code: those that are neither blank, nor comment, nor docstring.
 
-`python -m tests.support.code_lines` counts the kernel: the modules of `saga/`, and `stretch/`.
+`python -m tests.support.code_lines` counts the kernel: the modules of `saga/`, its `stretch/`
+and `waiting/`.
 Its other packages have no part in running a saga: they look at it, draw it, or are its services'.
 """
 
@@ -36,9 +37,12 @@ def docstrings(source: str) -> set[int]:
     return lines
 
 
+PARTS = ("stretch", "waiting")
+
+
 def kernel() -> dict[str, int]:
     """The kernel's lines of code, by file; the engine's commands are not of it."""
-    files = [*sorted(KERNEL.glob("*.py")), *sorted(KERNEL.glob("stretch/*.py"))]
+    files = [file for part in (".", *PARTS) for file in sorted((KERNEL / part).glob("*.py"))]
     counted = (file for file in files if file.name != "__main__.py")
     return {str(file.relative_to(KERNEL)): code_lines(file.read_text()) for file in counted}
 

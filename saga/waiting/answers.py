@@ -5,7 +5,7 @@ what the earlier run was sent. The first one counts, in every life of the saga.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -77,28 +77,44 @@ class Answers:
         if step.name not in self.given:
             wait = WaitView(waits.what, since, until.isoformat())
             self._progress.mark(step, StepState.WAITING, waiting=wait)
-            await self._until_answered(step.name, until, f"{step.name}: {waits.what}")
+            left = max(until - workflow.now(), SHORTLY)
+            await wait_visibly(
+                self._progress,
+                lambda: step.name in self.given,
+                left,
+                f"{step.name}: {waits.what}",
+            )
         if step.name not in self.given:
             raise ApplicationError(f"waited {waits.within} for {waits.what}")
         if (refusal := waits.decide(self.given[step.name])) is not None:
             raise rejection(refusal.code, refusal.detail)
 
-    async def _until_answered(self, name: str, until: datetime, summary: str) -> None:
-        """The saga shows that it waits once nothing else is at work, and not twice for one step."""
-        left = max(until - workflow.now(), SHORTLY)
-        timer = asyncio.create_task(workflow.sleep(left, summary=summary))
 
-        def is_over() -> bool:
-            return name in self.given or timer.done()
+async def wait_visibly(
+    progress: Progress,
+    is_answered: Callable[[], bool],
+    left: timedelta,
+    summary: str,
+    *,
+    shown: bool = False,
+) -> None:
+    """Until then, or until so much time has gone by.
 
-        try:
-            await workflow.wait_condition(lambda: is_over() or self._progress.is_only_waiting())
-            if not is_over():
-                self._progress.enter(SagaState.WAITING)
-                self._progress.flush()
-            await workflow.wait_condition(is_over)
-        finally:
-            timer.cancel()
+    The saga shows that it waits once nothing else is at work, unless it is `shown` already.
+    """
+    timer = asyncio.create_task(workflow.sleep(left, summary=summary))
+
+    def is_over() -> bool:
+        return is_answered() or timer.done()
+
+    try:
+        await workflow.wait_condition(lambda: is_over() or progress.is_only_waiting())
+        if not (is_over() or shown):
+            progress.enter(SagaState.WAITING)
+            progress.flush()
+        await workflow.wait_condition(is_over)
+    finally:
+        timer.cancel()
 
 
 def _read(answer: Any, waits: AwaitedAnswer) -> Any:

@@ -1,0 +1,1 @@
+"""How a saga waits for others: for their answers, and for outcomes that are theirs to decide."""
