@@ -77,8 +77,8 @@ def verify(
         verify_pairs(only, seed, asked, grain, as_json=as_json)
     subjects = _subjects(saga)
     from saga.verify.campaign import VerifyOptions  # noqa: PLC0415 - heavy
-    from saga.verify.command import expecting_faults  # noqa: PLC0415 - heavy
     from saga.verify.faults import ExecutionPath  # noqa: PLC0415 - heavy
+    from saga.verify.quiet import expecting_faults  # noqa: PLC0415 - heavy
 
     options = VerifyOptions(
         pairs, triples, seed, only, ExecutionPath(path) if path else None, _shard(shard)

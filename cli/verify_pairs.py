@@ -39,9 +39,9 @@ class PairWords(NamedTuple):
 def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_json: bool) -> None:
     """Verify the pairs whose name contains `only`. Exit code 1 if something does not hold."""
     from invariants.pairs.registry import PAIRS  # noqa: PLC0415 - heavy
-    from saga.verify.command import expecting_faults  # noqa: PLC0415 - heavy
     from saga.verify.concurrent import report as pages  # noqa: PLC0415 - heavy
     from saga.verify.concurrent.campaign import PairOptions  # noqa: PLC0415 - heavy
+    from saga.verify.quiet import expecting_faults  # noqa: PLC0415 - heavy
 
     pairs = [pair for pair in PAIRS if only in pair.name]
     if not pairs:

@@ -3,15 +3,18 @@
 import argparse
 import asyncio
 import importlib
-import logging
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import replace
 
 from saga.verify.campaign import UnsoundSaga, VerifyOptions, verify_subject
+from saga.verify.concurrent.campaign import PairOptions
+from saga.verify.concurrent.pair import Pair
+from saga.verify.concurrent.quietly import verify_pair_quietly
+from saga.verify.concurrent.report import tell
 from saga.verify.environment.environment import NoServer, UnfitSubject
 from saga.verify.environment.postgres import NoPostgres
+from saga.verify.quiet import expecting_faults
 from saga.verify.report import Report
 from saga.verify.run import Result
 from saga.verify.subject import Subject
@@ -25,16 +28,22 @@ class NoSubject(Exception):
 
 def find_subject(name: str) -> Subject:
     """The subject that `package.module:NAME` names. NoSubject."""
+    found = _find(name)
+    if not isinstance(found, Subject):
+        raise NoSubject(f"{name} is no saga.verify.Subject")
+    return found
+
+
+def _find(name: str) -> object:
+    """What `package.module:NAME` names, or None. NoSubject if there is no such module."""
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
         raise NoSubject(f"{name} names no subject: write package.module:SUBJECT")
     sys.path.insert(0, "")  # as Python has it where it is asked to run a module
     try:
-        found = getattr(importlib.import_module(module), attribute, None)
+        found: object = getattr(importlib.import_module(module), attribute, None)
     except ImportError as error:
         raise NoSubject(f"{module} cannot be imported: {error}") from error
-    if not isinstance(found, Subject):
-        raise NoSubject(f"{name} is no saga.verify.Subject")
     return found
 
 
@@ -46,21 +55,6 @@ def command_of(subject: Subject) -> str:
             if value is subject:
                 return f"python -m saga verify {module_name}:{name}"
     return f"python -m saga verify package.module:{subject.name}"
-
-
-@contextmanager
-def expecting_faults() -> Iterator[None]:
-    """Keep what is suffered meanwhile out of the log: faults are what we make."""
-    logger = logging.getLogger("temporalio")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            # A local attempt's end and its cancel may cross each other, which is no fault.
-            warnings.filterwarnings("ignore", "Cannot find activity to cancel")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def verify_quietly(subject: Subject, options: VerifyOptions) -> Report:
@@ -90,13 +84,20 @@ def diary_of(result: Result) -> str:
 def main(arguments: Sequence[str]) -> int:
     """Exit code 1 if a promise does not hold, 2 if nothing could be verified."""
     parser = argparse.ArgumentParser("python -m saga verify", description=__doc__)
-    parser.add_argument("subject", help="package.module:SUBJECT")
+    parser.add_argument("subject", help="package.module:SUBJECT, or a pair: package.module:PAIR")
     parser.add_argument("--pairs", type=int, default=0, help="also this many pairs of faults")
     parser.add_argument("--triples", type=int, default=0, help="… and this many triples")
     parser.add_argument("--seed", type=int, default=1, help="chooses the pairs and triples")
     parser.add_argument("--only", default="", help="only schedules whose name contains this")
+    pairs = parser.add_argument_group("of a pair of sagas, package.module:PAIR")
+    pairs.add_argument("--words", type=int, default=100, help="at most so many orders of calls")
+    pairs.add_argument("--faulty", type=int, default=0, help="… and so many for each fault")
+    pairs.add_argument("--word", default="", help="this order alone, such as AABBAB")
+    pairs.add_argument("--fault", default="", help="only with faults whose name contains this")
     options = parser.parse_args(arguments)
     try:
+        if isinstance(pair := _find(options.subject), Pair):
+            return _verify_pair(pair, options)
         subject = find_subject(options.subject)
         report = verify_quietly(
             subject, VerifyOptions(options.pairs, options.triples, options.seed, options.only)
@@ -108,4 +109,16 @@ def main(arguments: Sequence[str]) -> int:
         print("no schedule is left: loosen --only", file=sys.stderr)
         return 2
     print(story_of(report))
+    return 1 if report.failures else 0
+
+
+def _verify_pair(pair: Pair, options: argparse.Namespace) -> int:
+    """Exit code 1 if an anomaly is found that the pair does not allow."""
+    asked = PairOptions(options.words, options.seed, options.word)
+    asked = replace(asked, faulty=options.faulty, fault=options.fault)
+    report = verify_pair_quietly(pair, asked)
+    if not report.verdicts:
+        print("no fault is left: loosen --fault", file=sys.stderr)
+        return 2
+    print(tell(report, f"python -m saga verify {options.subject}"))
     return 1 if report.failures else 0

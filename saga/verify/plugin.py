@@ -6,6 +6,10 @@ import pytest
 
 from saga.verify.campaign import VerifyOptions
 from saga.verify.command import story_of, verify_quietly
+from saga.verify.concurrent.campaign import PairOptions, PairReport
+from saga.verify.concurrent.pair import Pair
+from saga.verify.concurrent.quietly import verify_pair_quietly
+from saga.verify.concurrent.report import tell
 from saga.verify.report import Report
 from saga.verify.subject import Subject
 
@@ -51,6 +55,33 @@ def verify_saga() -> VerifySaga:
         if report.failures:
             pytest.fail(story_of(report), pytrace=False)
         print(story_of(report))
+        return report
+
+    return verify
+
+
+class VerifyPair(Protocol):
+    """Verifies two sagas at once, and fails the test with the shortest schedule of an anomaly.
+
+    It runs so many `words`, all there are or a sample by seed, and so many with each fault.
+    """
+
+    def __call__(
+        self, pair: Pair, *, words: int = 20, faulty: int = 0, seed: int = 1
+    ) -> PairReport:
+        """What came of it."""
+
+
+@pytest.fixture
+def verify_pair() -> VerifyPair:
+    """See `VerifyPair`."""
+
+    def verify(pair: Pair, *, words: int = 20, faulty: int = 0, seed: int = 1) -> PairReport:
+        report = verify_pair_quietly(pair, PairOptions(words=words, faulty=faulty, seed=seed))
+        told = tell(report, "python -m saga verify package.module:PAIR")
+        if report.failures:
+            pytest.fail(told, pytrace=False)
+        print(told)
         return report
 
     return verify

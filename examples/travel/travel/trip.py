@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from saga import AwaitedAnswer, Outcome, Refusal, Saga, SagaDefinition, Step, StepKind
+    from saga.isolation import CommutativeUpdate, Reread
     from travel import commands
     from travel.activities import Activities
     from travel.insurance import InsuranceActivities
@@ -19,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from travel.workflow import SagaWorkflow
 
 TOO_LATE = "TooLate"
+SEATS = "the seats of a flight"
 DECLINED = Refusal("declined", "the traveller does not want the trip as it is")
 
 RECORD = Step(
@@ -151,6 +153,10 @@ TRIP = SagaDefinition(
         ITINERARY,
     ),
     deadline=timedelta(days=3),
+    isolation=(
+        Reread(on=SEATS, at=OUTBOUND.name),  # they are taken by one conditional update
+        CommutativeUpdate(on=SEATS, by=(OUTBOUND.name, INBOUND.name)),
+    ),
 )
 
 

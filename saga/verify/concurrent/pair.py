@@ -199,6 +199,26 @@ class Pair:
     allows: Mapping[Anomaly, str] = field(default_factory=dict)
 
     @property
+    def subjects(self) -> Sequence[Subject]:
+        """Those of its sides that are sagas."""
+        return [side.subject for side in self.sides if isinstance(side, SagaPartner)]
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """The workflow's type of each side that is a saga, and what any other one does."""
         return tuple(partner.kind for partner in self.sides)
+
+
+async def each_keeps_its_promises(
+    world: Any, _: Any, endings: Mapping[str, PartnerEnding]
+) -> list[str]:
+    """A PairInvariant: what the subject of each side asks of a saga of its kind."""
+    wrong = []
+    for letter, partner in endings.items():
+        saga = partner.saga
+        if saga is None:
+            continue
+        for invariant in saga.subject.invariants:
+            said = await invariant(world, saga.case, saga.ending)
+            wrong += [f"{letter}: {violation}" for violation in said]
+    return wrong

@@ -181,15 +181,17 @@ def workers_of_workflows(
 
 
 @asynccontextmanager
-async def running_environment(subject: "Subject") -> AsyncIterator[Environment]:
+async def running_environment(subject: "Subject", *beside: "Subject") -> AsyncIterator[Environment]:
     """Start a Temporal, the subject's world and its workers; stop them at the end.
 
-    Unfit if the subject lacks something that the verifier needs; NoServer.
+    `beside`: others that run in the same world, with its activities. Unfit if the subject lacks
+    something that the verifier needs; NoServer.
     """
     if subject.world is None:
         raise UnfitSubject(f"{subject.name}: say what it runs in: Subject(world=...)")
     check_subject(subject)
-    queues = {step.queue for step in subject.steps}
+    subjects = (subject, *beside)
+    queues = {step.queue for each in subjects for step in each.steps}
     home = subject.queue or subject.steps[0].queue
     injector, lost_tasks = Injector(), LostTasks()
     async with AsyncExitStack() as stack:
@@ -200,7 +202,8 @@ async def running_environment(subject: "Subject") -> AsyncIterator[Environment]:
         options = worker_options(injector, lost_tasks, interceptors) | {
             "activities": list(world.activities),
         }
-        workflows = list(dict.fromkeys((subject.workflow, *getattr(world, "workflows", ()))))
+        own = [each.workflow for each in subjects]
+        workflows = list(dict.fromkeys((*own, *getattr(world, "workflows", ()))))
 
         def make(**more: Any) -> Worker:
             return Worker(client, workflows=workflows, **more)
