@@ -40,8 +40,8 @@ class Database:
         self._pool = PrimaryPool(url, pool_size=pool_size, max_overflow=pool_size)
         self._engine = self._pool.engine
         self._autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        few = PrimaryPool(url, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT")
-        self._notifier = Notifier(few.engine)
+        few = PrimaryPool(url, pool_size=1, max_overflow=0)
+        self._notifier = Notifier(few)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -127,15 +127,12 @@ class Single:
         Raises Unavailable as a transaction does: whether it was committed is unknown then.
         """
         arguments = statement.arguments(parameters)
-        engine = self._pool.engine
-        async with _translate_errors(), engine.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
+        async with _translate_errors(), self._pool.driver() as driver:
             try:
-                with span_of(statement.text, engine.url.database):
+                with span_of(statement.text, self._pool.engine.url.database):
                     found = await driver.fetch(statement.text, *arguments)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                if self._pool.give_up(error):
-                    await connection.invalidate(error)
+                self._pool.give_up(error)
                 if _is_transient_of_driver(error) or driver.is_closed():
                     raise Unavailable(f"database: {type(error).__name__}: {error}") from error
                 raise Refused(type(error).__name__) from error

@@ -16,25 +16,21 @@ from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
 import asyncpg
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.types import Text
 
 from infrastructure.cancellation import not_cancelled, running_beside
-from infrastructure.postgres.primary import connect_to_primary
+from infrastructure.postgres.primary import PrimaryPool, connect_to_primary
 from saga.participant import Unavailable
 from saga.participant.outbox import Session
 
 log = logging.getLogger(__name__)
 
 NOTIFICATIONS = "notifications"  # where a connection keeps what its transaction announces
-NOTIFY = text("SELECT pg_notify(channel, key) FROM unnest(:channels, :keys) AS it(channel, key)")
-NOTIFY = NOTIFY.bindparams(
-    bindparam("channels", type_=ARRAY(Text)), bindparam("keys", type_=ARRAY(Text))
-)
+NOTIFY = """SELECT pg_notify(channel, key)
+ FROM unnest($1::text[], $2::text[]) AS notification(channel, key)"""
+# What a statement fails with if the database is not there, silent, or no primary.
+LOST = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 RECONNECT = 0.5
 HEARTBEAT = 5.0  # seconds; a silent server is noticed so much later, and COMMAND_TIMEOUT
 GATHER = 0.05  # seconds that notifications are gathered: a process sends 20 times a second at most
@@ -55,8 +51,8 @@ def announce(tx: Session, channel: str, key: str) -> None:
 class Notifier:
     """Sends notifications, some at a time: what comes while a statement runs goes with the next."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, pool: PrimaryPool) -> None:
+        self._pool = pool
         self._pending: set[Notification] = set()
         self._sending: asyncio.Task[None] | None = None
 
@@ -70,20 +66,17 @@ class Notifier:
         """Send what is left, and close the connection."""
         if self._sending is not None:
             await self._sending
-        await self._engine.dispose()
+        await self._pool.engine.dispose()
 
     async def _send(self) -> None:
         while self._pending:
             await asyncio.sleep(GATHER)
             notifications, self._pending = self._pending, set()
-            columns = {
-                "channels": [notification.channel for notification in notifications],
-                "keys": [notification.key for notification in notifications],
-            }
             try:
-                async with self._engine.connect() as connection:
-                    await connection.execute(NOTIFY, columns)
-            except (DBAPIError, PoolTimeoutError, OSError, TimeoutError) as error:
+                async with self._pool.driver() as driver:
+                    await driver.fetch(NOTIFY, *map(list, zip(*notifications, strict=True)))
+            except LOST as error:
+                self._pool.give_up(error)
                 log.warning("%s notifications are lost: %s", len(notifications), error)
 
 

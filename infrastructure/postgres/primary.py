@@ -7,6 +7,8 @@ than those that the server keeps. A session that exceeds it is cut off, not aske
 
 import logging
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -15,6 +17,8 @@ from sqlalchemy import event, make_url
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util.concurrency import greenlet_spawn
 
 from saga.participant import Unavailable
 
@@ -140,6 +144,18 @@ class PrimaryPool:
         event.listen(self.engine.sync_engine, "checkout", self._replace_lost)
         event.listen(self.engine.sync_engine, "close", self._cut_off)
         event.listen(self.engine.sync_engine, "handle_error", self._handle_error)
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[Any]:
+        """A connection as asyncpg's own, for the block: each statement is a transaction by itself.
+
+        SQLAlchemy's begins, adapts and rolls back what needs none of it.
+        """
+        pooled: PoolProxiedConnection = await self.engine.raw_connection()
+        try:
+            yield pooled.driver_connection
+        finally:
+            await greenlet_spawn(pooled.close)
 
     def give_up(self, error: BaseException) -> bool:
         """Replace all connections if the error says that their server is silent, or no primary."""
