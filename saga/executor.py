@@ -145,7 +145,7 @@ class Executor:
             if not self._undoable:
                 # An earlier run of this saga, or of this task, went past the pivot. So must we.
                 self._committed, self._runs.landed = True, True
-                self._stretches.replies.clear()
+                self._stretches.done.clear()
                 self._abortion = self._runs.undo = None
                 self._progress.enter(SagaState.RUNNING)
                 cause = await self._try(forward, None)
@@ -169,8 +169,8 @@ class Executor:
         if self._abortion is not None:
             raise asyncio.CancelledError  # an abort that `forward` swallowed
         step, command = self._plan[step.for_generation(generation).name]
-        if step.name in self._stretches.replies:
-            return cast("R", self._stretches.replies[step.name])
+        if step.name in self._stretches.done:
+            return cast("R", None)  # stretches are of `_run_steps`, which wants no reply
         if self._runs.landed and step.kind is StepKind.READ:
             self._progress.mark(step, StepState.SKIPPED)
             return cast("R", None)
@@ -279,7 +279,7 @@ class Executor:
                 self._activities.take_up(ended_at, reply.unclean.refusal)
         if self._abortion is not None:  # whether the pivot has landed is for its fence to say
             raise asyncio.CancelledError
-        done = (step.kind for step in steps if step.name in self._stretches.replies)
+        done = (step.kind for step in steps if step.name in self._stretches.done)
         self._committed = StepKind.PIVOT in done
 
     async def _try(self, forward: Forward, deadline: timedelta | None) -> FailureCause | None:

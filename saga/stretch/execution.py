@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import FailureError
 from temporalio.workflow import ActivityCancellationType
 
-from saga.activity_execution import ONCE, SHORT, UnreadableReply, read_reply
+from saga.activity_execution import ONCE, SHORT, UnreadableReply
 from saga.step import activity_name
 from saga.stretch.messages import STRETCH, PlannedAttempt, Stretch, StretchReply
 from saga.stretch.planning import Steps
@@ -27,13 +27,13 @@ UNTAKEN = timedelta(minutes=1)
 class StretchExecutor:
     """`stretches` are by the names of their first steps; `fast`: there is a fast path.
 
-    `replies` of the steps that stretches have done. `active`: one is under way.
+    `done`: the steps that stretches have done. `active`: one is under way.
     """
 
     saga_id: str
     stretches: Mapping[str, Steps]
     fast: bool
-    replies: dict[str, Any] = field(default_factory=dict, init=False)
+    done: set[str] = field(default_factory=set, init=False)
     active: bool = field(default=False, init=False)
 
     async def attempt(self, steps: Steps, commands: Sequence[Any]) -> StretchReply | None:
@@ -52,8 +52,7 @@ class StretchExecutor:
             return None
         finally:
             self.active = False
-        done = zip(steps, reply.clean, strict=False)
-        self.replies |= {step.name: attempt.reply for step, attempt in done}
+        self.done |= {step.name for step in steps[: len(reply.clean)]}
         return reply
 
     async def _request(self, steps: Steps, commands: Sequence[Any]) -> RawValue | None:
@@ -95,15 +94,8 @@ def decode_stretch(raw: RawValue | None) -> StretchReply:
 
 def _read_stretch(raw: RawValue | None, steps: Steps) -> StretchReply:
     """What came of a stretch of these steps. UnreadableReply if it does not say that of them."""
-    converter, reply = workflow.payload_converter(), decode_stretch(raw)
+    reply = decode_stretch(raw)
     made = [attempt.activity for attempt in reply.attempts]
     if made != [activity_name(step.action) for step in steps][: len(made)]:
         raise UnreadableReply(STRETCH, f"it is of {made}")
-    clean = [
-        replace(
-            attempt,
-            reply=read_reply(RawValue(converter.to_payload(attempt.reply)), step.action),
-        )
-        for attempt, step in zip(reply.clean, steps, strict=False)
-    ]
-    return replace(reply, clean=clean)
+    return reply

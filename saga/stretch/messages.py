@@ -30,7 +30,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class CleanAttempt:
-    """One that has answered, after so many seconds. Its step is told by its place."""
+    """One that has answered, after so many seconds. Its step is told by its place.
+
+    `reply` is for people: without what its command says, too, since a saga's input has that.
+    """
 
     activity: str
     seconds: float

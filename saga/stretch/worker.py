@@ -123,7 +123,7 @@ class _Stretching(ActivityInboundInterceptor):
             except Exception as error:  # noqa: BLE001 - whatever it is, the step alone is retried
                 return replace(reply, unclean=_tell(planned, error, time.monotonic() - began))
             took = round(time.monotonic() - began, 4)
-            reply.clean.append(CleanAttempt(planned.activity, took, answer))
+            reply.clean.append(CleanAttempt(planned.activity, took, _omit(answer, command)))
         return reply
 
     async def _attempt(
@@ -163,6 +163,14 @@ async def _is_workflow_running() -> bool:
         handle = client.get_workflow_handle(info.workflow_id or "", run_id=info.workflow_run_id)
         return (await handle.describe(rpc_timeout=WITHIN)).status is WorkflowExecutionStatus.RUNNING
     return False
+
+
+def _omit(reply: Any, command: Any) -> Any:
+    """The reply, as plain values, without what the command says, too."""
+    said = _convert(reply, None)
+    if not isinstance(said, dict) or not isinstance(command, dict):
+        return said
+    return {name: value for name, value in said.items() if command.get(name, said) != value}
 
 
 def _tell(planned: PlannedAttempt, error: Exception, took: float) -> UncleanAttempt:
