@@ -376,16 +376,21 @@ PASSED: list[str] = []
 RELEASED = asyncio.Event()
 
 
-async def attempt(*planned: PlannedAttempt, seconds: float = 5) -> StretchReply:
+@activity.defn(name="pay")
+async def pay(call: Call, command: dict[str, Any]) -> dict[str, Any]:
+    return {**command, "amount": 7, "intent": None}
+
+
+async def attempt(*planned: PlannedAttempt, seconds: float = 5, command: Any = "c") -> StretchReply:
     """A stretch in a worker, so to speak."""
     inner = Inner()
-    runs = StretchInterceptor([quick, slow], [Passing()]).intercept_activity(inner)
+    runs = StretchInterceptor([quick, slow, pay], [Passing()]).intercept_activity(inner)
     runs.init(ActivityOutboundInterceptor(cast("Any", None)))
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, activity_type=STRETCH)
     stretch = Stretch("s", list(planned), seconds)
     given = ExecuteActivityInput(
-        fn=quick, args=[stretch, *("c" for _ in planned)], executor=None, headers={}
+        fn=quick, args=[stretch, *(command for _ in planned)], executor=None, headers={}
     )
 
     async def run() -> Any:
@@ -405,6 +410,12 @@ async def test_each_step_is_told_that_it_is_the_activity(path: str) -> None:
     reply = await attempt(PlannedAttempt("a", "quick", 1), PlannedAttempt("b", "quick", 1))
     assert [made.reply for made in reply.clean] == ["quick", "quick"]
     assert PASSED == ["quick", "quick"]
+
+
+async def test_a_reply_is_told_without_what_its_command_says(path: str) -> None:
+    """The command is in the saga's input, so people have both, and the history has it once."""
+    reply = await attempt(PlannedAttempt("a", "pay", 1), command={"order": "o", "amount": 5})
+    assert [made.reply for made in reply.clean] == [{"amount": 7, "intent": None}]
 
 
 async def test_a_step_that_is_out_of_time_ends_the_stretch_though_it_lands_later(path: str) -> None:
