@@ -42,7 +42,7 @@ ifdef SUITE
 	@grep -q '^suite-$(SUITE):' $(firstword $(MAKEFILE_LIST)) || { echo "there is no suite $(SUITE): see make help"; exit 1; }
 	@$(MAKE) --no-print-directory suite-$(SUITE)
 else
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not rolling and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not temporal_postgres and not compose and not restore and not words and not timing" $(TESTS)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not chaos and not rolling and not topology and not events and not verifier and not bench and not storm and not crowd and not console and not fuzz and not temporal_postgres and not compose and not restore and not words and not isolation and not timing" $(TESTS)
 endif
 
 check: setup-dev ## Lint, types, import rules, unused dependencies, names and folders, sagas
@@ -104,6 +104,9 @@ suite-restore: #: Restore each of the five databases to an earlier moment, amid 
 suite-words: #: An operator says "retry" 3,000 times of one step, and the saga still ends
 	$(BIN)/python -m pytest -m words $(LONG) -s
 
+suite-isolation: #: 40 clients at once, and a checker of who read and wrote what; OPERATIONS=10000 SEED=1
+	$(BIN)/python -m pytest -m isolation $(LONG) -s
+
 suite-verifier: #: Break each saga at a part of all points, and let mutants be caught
 	$(BIN)/python -m pytest -m verifier $(LONG)
 
@@ -133,8 +136,8 @@ suite-slow-clients: #: Compare ordinary requests alone and beside slow clients, 
 	$(BIN)/python -m pytest tests/api/test_slow_clients.py -m timing $(LONG) -s
 
 suite-proofs: setup-bench #: The bounded part of all long tests, as CI runs it: two at a time
-	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 WORDS=2100 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
-	  -m "chaos or topology or verifier or bench or crowd or console or fuzz or restore or words"
+	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 WORDS=2100 OPERATIONS=600 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
+	  -m "chaos or topology or verifier or bench or crowd or console or fuzz or restore or words or isolation"
 
 suite-newcomer: #: From a fresh clone as an ordinary user: run, demo, stop, then all tests
 	tests/newcomer.sh --test

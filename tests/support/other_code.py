@@ -16,10 +16,15 @@ def copy_with_changes(
     """
     for package in packages:
         shutil.copytree(ROOT / package, folder / package)
+    change_lines(folder, file, lines)
+    return folder
+
+
+def change_lines(folder: Path, file: str, lines: Mapping[str, str]) -> None:
+    """Put other lines into a file of the copy. AssertionError as above."""
     place = folder / file
     text = place.read_text()
     for old, new in lines.items():
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     place.write_text(text)
-    return folder
