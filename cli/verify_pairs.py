@@ -28,12 +28,16 @@ class Grain(StrEnum):
 
 
 class PairWords(NamedTuple):
-    """How many orders a pair, without a fault and with each; or one word, or some faults alone."""
+    """How many orders a pair, without a fault and with each; or one word, or some faults alone.
+
+    `path`: how sagas run their activities.
+    """
 
     words: int
     faulty: int
     word: str
     fault: str
+    path: str
 
 
 def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_json: bool) -> None:
@@ -41,6 +45,7 @@ def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_jso
     from invariants.pairs.registry import PAIRS  # noqa: PLC0415 - heavy
     from saga.verify.concurrent import report as pages  # noqa: PLC0415 - heavy
     from saga.verify.concurrent.campaign import PairOptions  # noqa: PLC0415 - heavy
+    from saga.verify.faults import ExecutionPath  # noqa: PLC0415 - heavy
     from saga.verify.quiet import expecting_faults  # noqa: PLC0415 - heavy
 
     pairs = [pair for pair in PAIRS if only in pair.name]
@@ -50,7 +55,15 @@ def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_jso
     if not set(asked.word) <= {"A", "B"}:
         raise typer.BadParameter(f"{asked.word} is no word: its letters are A and B")
     with expecting_faults():
-        reports = asyncio.run(_verify(pairs, PairOptions(**asked._asdict(), seed=seed), grain))
+        options = PairOptions(
+            asked.words,
+            seed,
+            asked.word,
+            faulty=asked.faulty,
+            fault=asked.fault,
+            path=ExecutionPath(asked.path),
+        )
+        reports = asyncio.run(_verify(pairs, options, grain))
     if not any(report.verdicts for report in reports):
         raise typer.BadParameter("no fault is left: loosen --fault")
     if as_json:

@@ -10,14 +10,16 @@ from sqlalchemy import select, update
 from contracts.base import Money
 from contracts.names import workflow_id
 from contracts.orders import CreateOrder, OrderStatus
-from contracts.workflow_io import PlaceOrderInput
+from contracts.workflow_io import PlaceOrderInput, SagaInput
 from invariants.barriers import barriers_hold
 from invariants.cases import OrderCase, OrderEnding
 from invariants.environment import OrderWorld
 from invariants.stock_and_money import ledger_of, money_is_conserved, new_order
 from invariants.subjects.place_order import PLACE_ORDER
+from invariants.subjects.stretch import with_stretch
 from saga.participant import NotFound
 from saga.verify.concurrent.pair import PartnerEnding, SagaPartner
+from saga.verify.faults import ExecutionPath
 from services.inventory.tables import products
 from services.order.aggregate import OrderAggregate
 from services.payment.tables import payments
@@ -81,7 +83,7 @@ def place(name: str) -> SagaPartner:
         argument = PlaceOrderInput(**dict(order))
         return OrderCase(workflow_id(order.order_id), argument, order=order)
 
-    return SagaPartner("place", PLACE_ORDER, case)
+    return SagaPartner("place", PLACE_ORDER, case, on_path=run_on_path)
 
 
 def price_and_place(name: str) -> SagaPartner:
@@ -97,7 +99,14 @@ def price_and_place(name: str) -> SagaPartner:
         argument = PlaceOrderInput(**dict(priced))
         return OrderCase(workflow_id(priced.order_id), argument, order=priced)
 
-    return SagaPartner("price and place", PLACE_ORDER, case, looks="read the price")
+    looks = "read the price"
+    return SagaPartner("price and place", PLACE_ORDER, case, looks, run_on_path)
+
+
+def run_on_path(argument: SagaInput, path: ExecutionPath) -> SagaInput:
+    """The same saga, which runs its activities so."""
+    on_path = argument.model_copy(update={"fast_path": path.is_fast})
+    return with_stretch(on_path) if path.is_stretch else on_path
 
 
 async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from contracts.names import return_id
 from contracts.workflow_io import ReturnOrderInput
 from invariants.cases import OrderCase
 from invariants.environment import OrderWorld
-from invariants.pairs.meeting import Meeting
+from invariants.pairs.meeting import Meeting, run_on_path
 from invariants.stock_and_money import new_order
 from invariants.subjects.return_order import RETURN_ORDER, confirm
 from saga.verify.concurrent.pair import SagaPartner
@@ -37,4 +37,4 @@ def return_it(attempt: int = 1) -> SagaPartner:
         start = ReturnOrderInput(order_id=order.order_id, items=order.items, total=order.total)
         return OrderCase(return_id(order.order_id, attempt), start, order=order)
 
-    return SagaPartner("return", RETURN_ORDER, case)
+    return SagaPartner("return", RETURN_ORDER, case, on_path=run_on_path)

@@ -30,6 +30,7 @@ from saga.verify.concurrent.pair_run import PairResult
 from saga.verify.concurrent.report import tell
 from saga.verify.concurrent.turns import Turns
 from saga.verify.concurrent.words import choose_words, count_changes, count_words, merge_runs
+from saga.verify.faults import ExecutionPath
 from tests.verifier.conftest import GONE
 from tests.verifier.mutants_of_pairs import MUTANTS, PairMutant
 from workflows.sagas import SAGAS
@@ -228,6 +229,25 @@ async def test_some_interleavings_come_to_what_a_serial_order_comes_to(
     report = await verify_pair(verified, pair, PairOptions(words=FEW))
     assert report.interleavings >= FEW
     assert not report.failures, tell(report, COMMAND)
+
+
+@pytest.mark.verifier
+@pytest.mark.filterwarnings(GONE)
+@pytest.mark.parametrize("path", [path for path in ExecutionPath if path != "regular"])
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("place and place, the last pieces", "AABBABABABAB"),
+        ("return and return, the same order", "ABABAA"),
+    ],
+)
+async def test_two_meet_between_the_steps_of_a_stretch_and_on_the_fast_path(
+    verified: OrderWorld, path: ExecutionPath, name: str, word: str
+) -> None:
+    report = await verify_pair(verified, pair_of(name), PairOptions(word=word, path=path))
+    assert not report.failures, tell(report, COMMAND)
+    (met,) = report.verdicts[2:]
+    assert met.result.followed.startswith(word[:6])  # what comes later may be refused
 
 
 @pytest.mark.verifier

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -10,9 +11,11 @@ from saga.verify.concurrent.anomalies import Anomaly, Serial, classify, describe
 from saga.verify.concurrent.faults import one_fault
 from saga.verify.concurrent.pair import Pair
 from saga.verify.concurrent.pair_run import PairResult, Schedules, run_pair
+from saga.verify.concurrent.patience import patient_attempts
 from saga.verify.concurrent.turns import SIDES
 from saga.verify.concurrent.words import choose_words, count_changes, count_words, merge_runs
 from saga.verify.environment.environment import Environment
+from saga.verify.faults import ExecutionPath
 
 SIDE_BY_SIDE = 8  # pairs; so sixteen sagas, as many as the campaign of single ones has
 MOST_WORDS = 500
@@ -26,7 +29,8 @@ class PairOptions:
     """At most so many words of a pair, chosen by seed; or one word alone.
 
     `faulty`: so many words for each fault of one side, beside those without. `fault`: its name
-    contains this. `shorten`: whether the shortest word is looked for that fails like the first one.
+    contains this. `path`: how sagas run their activities. `shorten`: whether the shortest word is
+    looked for that fails like the first one.
     """
 
     words: int = MOST_WORDS
@@ -35,6 +39,7 @@ class PairOptions:
     shorten: bool = True
     faulty: int = 0
     fault: str = ""
+    path: ExecutionPath = ExecutionPath.REGULAR
 
 
 @dataclass
@@ -98,6 +103,14 @@ async def verify_pair(
     advance: Callable[[], None] = lambda: None,
 ) -> PairReport:
     """Run it by its words, without a fault and with each one that is asked for."""
+    patient = patient_attempts() if options.path is not ExecutionPath.REGULAR else nullcontext()
+    with patient:
+        return await _verify_pair(environment, pair, options, advance)
+
+
+async def _verify_pair(
+    environment: Environment, pair: Pair, options: PairOptions, advance: Callable[[], None]
+) -> PairReport:
     began, report = time.monotonic(), PairReport(pair, options.seed)
     if not options.fault:
         await _verify(environment, report, options, _Condition("", {}), advance)
@@ -131,7 +144,7 @@ async def _verify(
 
     async def run(word: str) -> PairResult:
         async with slots:
-            result = await run_pair(environment, pair, word, condition.schedules)
+            result = await run_pair(environment, pair, word, condition.schedules, options.path)
         result.fault = condition.fault
         advance()
         return result

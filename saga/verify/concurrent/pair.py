@@ -1,7 +1,7 @@
 """Two that meet: what they share, what each of them does, and what must be true afterwards."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ from saga.verify.cases import Case, Ending
 from saga.verify.concurrent.anomalies import Anomaly
 from saga.verify.concurrent.turns import Turns
 from saga.verify.environment.environment import Environment
-from saga.verify.faults import Schedule
+from saga.verify.faults import ExecutionPath, Schedule
 from saga.verify.run import Run
 from saga.verify.subject import Subject
 
@@ -23,7 +23,7 @@ MOST_ATTEMPTS = 10  # of a call of somebody who is no saga
 class Side:
     """A partner in one run: its letter, the gate, and what both sides share.
 
-    `schedule`: the faults that strike it, if it is a saga.
+    `schedule`: the faults that strike it, if it is a saga. `path`: how it runs its activities then.
     """
 
     letter: str
@@ -31,6 +31,7 @@ class Side:
     meeting: Any
     turns: Turns
     schedule: Schedule = NO_FAULT
+    path: ExecutionPath = ExecutionPath.REGULAR
 
     @property
     def world(self) -> Any:
@@ -91,12 +92,15 @@ class SagaPartner:
     """A saga of a subject: each attempt of each of its activities is a call.
 
     `case`: what is started, of what the two share. It is a call as well if it `looks` at something.
+    `on_path` makes its argument that of a saga which runs its activities so; None if it knows one
+    path alone.
     """
 
     name: str
     subject: Subject
     case: Callable[[Any, Any], Awaitable[Case]]
     looks: str = ""
+    on_path: Callable[[Any, ExecutionPath], Any] | None = None
 
     @property
     def kind(self) -> str:
@@ -110,6 +114,9 @@ class SagaPartner:
                 case = await self.case(side.world, side.meeting)
         else:
             case = await self.case(side.world, side.meeting)
+        if self.on_path is not None:
+            argument = self.on_path(case.argument, side.path)
+            case = replace(case, argument=argument, fast=side.path.is_fast)
         side.gate(case.workflow_id)
         try:
             ending = await Run(side.environment, self.subject, side.schedule).reach_end(case)

@@ -10,7 +10,7 @@ from saga.verify.concurrent.anomalies import Outcome
 from saga.verify.concurrent.pair import NO_FAULT, Pair, PartnerEnding, Side
 from saga.verify.concurrent.turns import SIDES, Turns
 from saga.verify.environment.environment import Environment
-from saga.verify.faults import Schedule
+from saga.verify.faults import ExecutionPath, Schedule
 
 Schedules = Mapping[str, Schedule]  # by side
 
@@ -19,13 +19,14 @@ Schedules = Mapping[str, Schedule]  # by side
 class PairResult:
     """What came of a word: `followed` is the one that was really followed. `fault`: what struck.
 
-    `passed`: how often a side was passed over for not coming. `between`: the rows before, and when
-    only the first of the two had ended.
+    `path`: how sagas ran their activities. `passed`: how often a side was passed over for not
+    coming. `between`: the rows before, and when only the first of the two had ended.
     """
 
     pair: Pair
     word: str
     fault: str = ""
+    path: ExecutionPath = ExecutionPath.REGULAR
     followed: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     between: list[Mapping[str, Any]] = field(default_factory=list)
@@ -36,10 +37,14 @@ class PairResult:
 
 
 async def run_pair(
-    environment: Environment, pair: Pair, word: str, schedules: Schedules | None = None
+    environment: Environment,
+    pair: Pair,
+    word: str,
+    schedules: Schedules | None = None,
+    path: ExecutionPath = ExecutionPath.REGULAR,
 ) -> PairResult:
     """Both sides to their ends, and the invariants after. Whatever fails is a violation."""
-    began, turns, result = time.monotonic(), Turns(word), PairResult(pair, word)
+    began, turns, result = time.monotonic(), Turns(word), PairResult(pair, word, path=path)
     try:
         await _run(environment, pair, turns, schedules or {}, result)
     except Exception as error:  # noqa: BLE001 - whatever it is, this word brought it up
@@ -60,7 +65,9 @@ async def _run(
         partner = pair.sides[SIDES.index(letter)]
         schedule = schedules.get(letter, NO_FAULT)
         try:
-            ending = await partner.act(Side(letter, environment, meeting, turns, schedule))
+            ending = await partner.act(
+                Side(letter, environment, meeting, turns, schedule, result.path)
+            )
             if len(set(turns.followed)) == 1:  # the other one has not begun
                 result.between.append(await pair.observe(world, meeting))
         finally:

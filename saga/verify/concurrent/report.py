@@ -6,6 +6,7 @@ from typing import Any
 from saga.verify.concurrent.anomalies import Anomaly
 from saga.verify.concurrent.campaign import PairReport, Verdict
 from saga.verify.concurrent.turns import SIDES
+from saga.verify.faults import ExecutionPath
 
 
 def summarize(report: PairReport) -> dict[str, Any]:
@@ -68,6 +69,8 @@ def story_of(report: PairReport, failure: Verdict, command: str) -> str:
     ]
     name = failure.anomaly or "an invariant is violated"
     fault = f" --fault '{result.fault}'" if result.fault else ""
+    if result.path is not ExecutionPath.REGULAR:
+        fault += f" --path {result.path}"
     again = f"  again: {command} --only '{report.pair.name}'{fault} --word {result.followed}"
     head = ["", f"FAILED {report.pair.name}: {name}", f"  {who}; {result.followed}"]
     return "\n".join([*head, *struck, *cut, *wrong, *said, *steps, again])
