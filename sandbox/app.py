@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from sandbox import clock, faults, idempotency, intents, ledger, refunds
 from sandbox.errors import Fault
+from sandbox.pages import authentication
 from sandbox.params import Params, parse
 from sandbox.responses import Answer, Page
 from sandbox.server import Cut
@@ -45,6 +46,7 @@ def create_app(key: str, database: Path) -> FastAPI:
     app.exception_handler(Fault)(_refuse)
     app.exception_handler(HTTPException)(_no_route)
     app.include_router(router)
+    app.include_router(authentication.pages)
     app.add_api_route("/health", _health)
     return app
 
@@ -76,7 +78,7 @@ async def confirm_intent(request: Request, intent_id: str) -> Response:
     """Charge it."""
 
     def confirm(tx: sqlite3.Connection, params: Params) -> Answer:
-        return intents.confirm(tx, intent_id, params)
+        return intents.confirm(tx, intent_id, params, str(request.base_url).rstrip("/"))
 
     return await _execute(request, CONFIRM, faults.meeting("confirm", confirm, intent_id))
 
@@ -96,7 +98,7 @@ async def get_intent(request: Request, intent_id: str) -> dict[str, Any]:
     """Read one."""
     params = _query(request, {"expand"})
     intent = intents.find(_store(request).reader(), intent_id)
-    if intent["status"] == "processing":
+    if intent["status"] in intents.LOOKING:
         with _store(request).transaction() as tx:
             intents.look(tx, intent_id)
             intent = intents.find(tx, intent_id)
@@ -135,6 +137,14 @@ async def settle_intent(request: Request, intent_id: str) -> dict[str, Any]:
     """Have an intent that is being processed be charged or declined now; not Stripe's."""
     with _store(request).transaction() as tx:
         return intents.settle(tx, intent_id)
+
+
+@router.post("/payment_intents/{intent_id}/authenticate")
+async def authenticate_intent(request: Request, intent_id: str) -> dict[str, Any]:
+    """Have its customer authenticate, or fail to, without the page; not Stripe's."""
+    params = Params(parse(await request.body()), allowed={"outcome"})
+    with _store(request).transaction() as tx:
+        return intents.authenticate(tx, intent_id, params.require("outcome"))
 
 
 @router.post("/clock")

@@ -1,9 +1,9 @@
 """PaymentIntents: created, confirmed, canceled.
 
-requires_confirmation ──confirm──> (processing) ──> succeeded
-        │    ▲             └──declined──> requires_payment_method
+requires_confirmation ──confirm──> (requires_action, or processing) ──> succeeded
+        │    ▲             └──declined, or not authenticated──> requires_payment_method
         │    └──confirm with another method──┘
-        └──cancel (from either requires_*)──> canceled
+        └──cancel (from any requires_*)──> canceled
 """
 
 import json
@@ -14,12 +14,25 @@ from typing import Any
 from sandbox import currencies, ledger
 from sandbox.errors import Fault
 from sandbox.params import Params
-from sandbox.payment_methods import Decline, behaviour
+from sandbox.payment_methods import FAIL, LOOKS, SUCCEED, Decline, behaviour
 from sandbox.responses import Answer, Page
 
 MAX_AMOUNT = 99_999_999
-CANCELABLE = ("requires_payment_method", "requires_confirmation")
+CONFIRMABLE = ("requires_payment_method", "requires_confirmation")
+CANCELABLE = (*CONFIRMABLE, "requires_action")
 URL = "/v1/payment_intents"
+PAGE = "/authenticate"  # where customers do; see `sandbox.pages.authentication`
+LOOKING = {"processing", "requires_action"}  # what may change when somebody looks
+UNWANTED = Decline(
+    "authentication_required",
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+)
+UNAUTHENTICATED = Decline(
+    "payment_intent_authentication_failure",
+    "payment_intent_authentication_failure",
+    "We are unable to authenticate your payment method.",
+)
 EXPANDED = {"latest_charge", "data.latest_charge"}  # of one, of a list
 
 
@@ -48,14 +61,17 @@ def create(tx: sqlite3.Connection, params: Params) -> Answer:
     return Answer(200, shape(find(tx, intent_id)))
 
 
-def confirm(tx: sqlite3.Connection, intent_id: str, params: Params) -> Answer:
-    """Charge the method: the money moves here, or the card is declined."""
+def confirm(tx: sqlite3.Connection, intent_id: str, params: Params, site: str = "") -> Answer:
+    """Charge the method: the money moves here, or the card is declined.
+
+    Unless its customer has to authenticate first, on a page of this `site`.
+    """
     intent = find(tx, intent_id)
-    if intent["status"] not in CANCELABLE:
+    if intent["status"] not in CONFIRMABLE:
         raise Fault.unexpected_state(
             "You cannot confirm this PaymentIntent because it has a status of "
             f"{intent['status']}. Only a PaymentIntent with one of the following statuses may be "
-            f"confirmed: {', '.join(CANCELABLE)}."
+            f"confirmed: {', '.join(CONFIRMABLE)}."
         )
     method = params.text("payment_method") or intent["payment_method"]
     if not method:
@@ -65,11 +81,40 @@ def confirm(tx: sqlite3.Connection, intent_id: str, params: Params) -> Answer:
     how = behaviour(method)
     if how.down:
         raise Fault.down()
+    if how.authentication:
+        return _require_action(tx, intent_id, method, params, site)
     if how.looks:
         return process(tx, intent_id, method, how.looks)
     if how.decline:
-        return _decline(tx, intent_id, method, how.decline)
+        return decline(tx, intent_id, method, how.decline)
     return Answer(200, shape(_capture(tx, intent_id, method), params), how)
+
+
+def _require_action(
+    tx: sqlite3.Connection, intent_id: str, method: str, params: Params, site: str
+) -> Answer:
+    """Have the customer authenticate; declined if the merchant does not want that."""
+    if params.flag("error_on_requires_action"):
+        return decline(tx, intent_id, method, UNWANTED)
+    tx.execute(
+        """UPDATE intents SET status = 'requires_action', payment_method = ?, looks = ?,
+           last_error = NULL, return_url = ?, page = ? WHERE id = ?""",
+        (method, LOOKS, params.require("return_url"), f"{site}{PAGE}/{intent_id}", intent_id),
+    )
+    return Answer(200, shape(find(tx, intent_id), params))
+
+
+def authenticate(tx: sqlite3.Connection, intent_id: str, outcome: str) -> dict[str, Any]:
+    """The customer has authenticated, or could not; nothing of an intent that does not wait."""
+    intent = find(tx, intent_id)
+    if intent["status"] == "requires_action":
+        method = intent["payment_method"]
+        refused = behaviour(method).decline if outcome == SUCCEED else UNAUTHENTICATED
+        if refused:
+            decline(tx, intent_id, method, refused)
+        else:
+            _capture(tx, intent_id, method)
+    return shape(find(tx, intent_id))
 
 
 def process(tx: sqlite3.Connection, intent_id: str, method: str, looks: int) -> Answer:
@@ -85,8 +130,11 @@ def process(tx: sqlite3.Connection, intent_id: str, method: str, looks: int) -> 
 def look(tx: sqlite3.Connection, intent_id: str) -> None:
     """Somebody looks: what is being processed is so a little less."""
     intent = find(tx, intent_id)
-    if intent["status"] == "processing" and intent["looks"] < 1:
-        settle(tx, intent_id)
+    if intent["looks"] < 1:
+        if intent["status"] == "processing":
+            settle(tx, intent_id)
+        elif (how := behaviour(intent["payment_method"]).authentication) in {SUCCEED, FAIL}:
+            authenticate(tx, intent_id, how)
     tx.execute("UPDATE intents SET looks = max(looks - 1, 0) WHERE id = ?", (intent_id,))
 
 
@@ -95,8 +143,8 @@ def settle(tx: sqlite3.Connection, intent_id: str) -> dict[str, Any]:
     intent = find(tx, intent_id)
     if intent["status"] == "processing":
         method = intent["payment_method"]
-        if decline := behaviour(method).decline:
-            _decline(tx, intent_id, method, decline)
+        if refused := behaviour(method).decline:
+            decline(tx, intent_id, method, refused)
         else:
             _capture(tx, intent_id, method)
     return shape(find(tx, intent_id))
@@ -197,9 +245,16 @@ def shape(row: sqlite3.Row, params: Params | None = None) -> dict[str, Any]:
         "latest_charge": made,
         "livemode": False,
         "metadata": json.loads(row["metadata"]),
-        "next_action": None,
+        "next_action": _next_action(row),
         "payment_method_types": ["card"],
     }
+
+
+def _next_action(row: sqlite3.Row) -> dict[str, Any] | None:
+    if row["status"] != "requires_action":
+        return None
+    page = {"url": row["page"], "return_url": row["return_url"]}
+    return {"type": "redirect_to_url", "redirect_to_url": page}
 
 
 def charge_of(intent_id: str) -> str:
@@ -220,9 +275,9 @@ def _amount(params: Params) -> int:
     return amount
 
 
-def _decline(tx: sqlite3.Connection, intent_id: str, method: str, decline: Decline) -> Answer:
+def decline(tx: sqlite3.Connection, intent_id: str, method: str, refused: Decline) -> Answer:
     """A 402 that the intent remembers."""
-    error = {"type": "card_error", **decline._asdict(), "payment_method": {"id": method}}
+    error = {"type": "card_error", **refused._asdict(), "payment_method": {"id": method}}
     tx.execute(
         """UPDATE intents SET status = 'requires_payment_method', payment_method = NULL,
            last_error = ? WHERE id = ?""",

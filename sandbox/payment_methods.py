@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sandbox.errors import Fault
 
 LOOKS = 2  # at a payment that is being processed, before it is settled
+BY_PAGE, SUCCEED, FAIL = "by_page", "succeed", "fail"  # how customers authenticate
 
 
 class Decline(NamedTuple):
@@ -24,7 +25,9 @@ class Behaviour(NamedTuple):
     answers 503 before anything happened. What was charged with `keeps` is not given back: its
     refunds are refused. One with `looks` is processing until somebody has looked so often, and only
     then charged or declined. A refund has the first status of `refund`, and the second one for
-    whoever looks again.
+    whoever looks again. With `authentication` it waits for the customer, who is heard of on the
+    provider's page only (BY_PAGE, see `sandbox.pages`), or succeeds or fails when somebody has
+    looked LOOKS times. Only then is it charged or declined.
     """
 
     decline: Decline | None = None
@@ -34,6 +37,7 @@ class Behaviour(NamedTuple):
     keeps: bool = False
     looks: int = 0
     refund: tuple[str, str | None] = ("succeeded", None)
+    authentication: str | None = None
 
 
 def _decline(decline_code: str, message: str = "Your card was declined.") -> Behaviour:
@@ -42,6 +46,10 @@ def _decline(decline_code: str, message: str = "Your card was declined.") -> Beh
 
 def _fail(code: str, message: str) -> Behaviour:
     return Behaviour(Decline(code, code, message))
+
+
+def _authenticate(how: str = BY_PAGE) -> Behaviour:
+    return Behaviour(authentication=how)
 
 
 METHODS: Mapping[str, Behaviour] = {
@@ -61,6 +69,13 @@ METHODS: Mapping[str, Behaviour] = {
     "pm_card_chargeDeclinedProcessingError": _fail(
         "processing_error", "An error occurred while processing your card. Try again later."
     ),
+    "pm_card_authenticationRequired": _authenticate(),
+    "pm_card_threeDSecure2Required": _authenticate(),
+    "pm_card_threeDSecureRequiredChargeDeclined": _decline("generic_decline")._replace(
+        authentication=BY_PAGE
+    ),
+    "pm_sandbox_authenticates": _authenticate(SUCCEED),
+    "pm_sandbox_authentication_fails": _authenticate(FAIL),
     "pm_card_pendingRefund": Behaviour(refund=("pending", "succeeded")),
     "pm_card_refundFail": Behaviour(refund=("succeeded", "failed")),
     "pm_sandbox_slow": Behaviour(answer_after=2.0),

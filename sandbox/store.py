@@ -14,7 +14,7 @@ INTENTS = """(
     amount INTEGER NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('requires_payment_method', 'requires_confirmation',
-        'processing', 'succeeded', 'canceled')),
+        'requires_action', 'processing', 'succeeded', 'canceled')),
     looks INTEGER NOT NULL DEFAULT 0,
     payment_method TEXT,
     captured INTEGER NOT NULL DEFAULT 0,
@@ -23,6 +23,8 @@ INTENTS = """(
     metadata TEXT NOT NULL,
     created INTEGER NOT NULL DEFAULT (unixepoch()),
     canceled_at INTEGER,
+    return_url TEXT,
+    page TEXT,
     CHECK (0 <= refunded AND refunded <= captured AND captured <= amount)
 ) STRICT;
 """
@@ -132,6 +134,12 @@ RENEW_STATES = "".join(
         *("CREATE TABLE renewed ", REFUNDS, KEEP_REFUNDS, "COMMIT;"),
     )
 )
+# One in which no customer had to authenticate.
+OLD_ACTIONS = """SELECT 1 FROM sqlite_schema
+    WHERE name = 'intents' AND instr(sql, 'requires_action') = 0"""
+KEEP_LOOKS = KEEP_INTENTS.replace("payment_method,", "payment_method, looks,")
+RENEW_ACTIONS = "".join(("BEGIN; CREATE TABLE renewed ", INTENTS, KEEP_LOOKS, "COMMIT;"))
+RENEWALS = ((OLD, RENEW), (OLD_STATES, RENEW_STATES), (OLD_ACTIONS, RENEW_ACTIONS))
 
 
 class Store:
@@ -142,7 +150,7 @@ class Store:
         self._connection.row_factory = sqlite3.Row
         for pragma in ("journal_mode = WAL", "synchronous = FULL"):
             self._connection.execute(f"PRAGMA {pragma}")
-        for old, renew in ((OLD, RENEW), (OLD_STATES, RENEW_STATES)):
+        for old, renew in RENEWALS:
             if self._connection.execute(old).fetchone():
                 self._connection.executescript(renew)
         self._connection.execute("PRAGMA foreign_keys = ON")

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from sandbox.payment_methods import LOOKS
-from sandbox.store import OLD, OLD_STATES, Store
+from sandbox.store import RENEWALS, Store
 from tests.sandbox.process import Sandbox
 
 INTENTS, REFUNDS = "/v1/payment_intents", "/v1/refunds"
@@ -243,7 +243,7 @@ def test_a_file_of_the_release_before_keeps_its_books(tmp_path: Path) -> None:
     connection.close()
     for _ in range(2):
         store = Store(path)
-        for old in (OLD, OLD_STATES):
+        for old, _renew in RENEWALS:
             assert store.reader().execute(old).fetchone() is None
         kept = store.reader().execute("SELECT id, kind FROM entries").fetchall()
         assert [tuple(row) for row in kept] == [("le_1", "capture")]
