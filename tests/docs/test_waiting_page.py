@@ -20,11 +20,12 @@ CODES = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
 async def test_the_example_waits_and_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    (tmp_path / "approved_trip.py").write_text(code)
+    code, outcome = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "approved_trip.py").write_text(code + outcome)
     monkeypatch.syspath_prepend(tmp_path)
     page = importlib.import_module("approved_trip")
     questions = page.Questions()
+    assert page.bank.within(None) == timedelta(minutes=15)
     async with (
         time_skipping() as temporal,
         Worker(
@@ -55,6 +56,6 @@ async def test_the_example_waits_and_is_answered(
 
 
 def test_the_page_names_every_code_that_an_answer_is_refused_with() -> None:
-    kernel = (ROOT / "saga" / "answers.py").read_text()
+    kernel = (ROOT / "saga" / "waiting" / "answers.py").read_text()
     refused = re.findall(r'_refuse_answer\(\s*"(\w+)"', kernel)
     assert sorted(set(CODES.findall(PAGE.read_text()))) == sorted(set(refused))
