@@ -17,11 +17,15 @@ from tests.isolation.history import Party
 
 @dataclass(frozen=True)
 class Level:
-    """How many there were from a moment on, and who held how many that were given back later."""
+    """How many there were from a moment on, and who held how many that were given back later.
+
+    `gone`: by when nobody saw it any more, if that is known.
+    """
 
     at: float
     value: int
     undone: Mapping[Party, int] = field(default_factory=dict)
+    gone: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -72,4 +76,8 @@ def _list_visible(levels: Sequence[Level], begin: float, end: float) -> list[Lev
     committed by the time at which its successor is noted, which waits for the row.
     """
     first = max(0, bisect_left(levels, begin, key=lambda level: level.at) - 2)
-    return list(takewhile(lambda level: level.at <= end, levels[first:]))
+    return [
+        level
+        for level in takewhile(lambda level: level.at <= end, levels[first:])
+        if level.gone >= begin
+    ]

@@ -98,4 +98,10 @@ MUTANTS = (
         Anomaly.DIRTY_READ,
         {"return": 80},
     ),
+    CrowdMutant(
+        "look at the customer",
+        {"services/user/service.py": {'        if not row["active"]:': "        if False:"}},
+        Anomaly.FUZZY_READ,
+        {"close": 20, "erase": 10},
+    ),
 )

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product as combine
 from typing import Any
 
@@ -76,7 +76,8 @@ class Orders:
         abandoned = {
             each.new["data"]["saga_id"] for each in events if each.new["type"] == RETURN_ABANDONED
         }
-        returnable, holder = 0, None
+        closed = {each.saga: each.closed for each in self.recording.abandoned}
+        levels, returnable, holder = self.levels[item], 0, None
         for version, change in enumerate(events):
             call = self.recording.find_call("ORDER", change)
             saga = call.saga if call else workflow_id(order_id)
@@ -86,9 +87,11 @@ class Orders:
             marks = change.new["type"] in MARKS
             self.history.write(item, Write(saga, change.new["type"], marks=marks))
             before = change.transaction
+            if version and saga in closed:
+                levels[-1] = replace(levels[-1], gone=closed[saga])
             returnable, holder = _fold(change, returnable, holder)
             undone = {self.history.parties[holder]: 1} if holder and holder in abandoned else {}
-            self.levels[item].append(Level(change.at, returnable, undone))
+            levels.append(Level(change.at, returnable, undone))
         self._judge_order(order_id, events)
 
     def _join_return(self, saga: str, change: Change) -> None:

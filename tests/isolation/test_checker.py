@@ -126,6 +126,13 @@ class TestAnswers:
         assert finding is not None
         assert finding.anomaly is Anomaly.FUZZY_READ
 
+    def test_what_is_known_to_be_gone_is_not_seen(self) -> None:
+        over = (Level(1.0, 1, gone=2.5), Level(2.0, 3))
+        assert self.judge(*over, between=(2.2, 3.0)) is None
+        late = self.judge(*over, between=(2.7, 3.0))
+        assert late is not None
+        assert late.anomaly is Anomaly.FUZZY_READ
+
     def test_what_was_over_before_is_not_seen(self) -> None:
         """Not even if it was committed as late as it can have been."""
         over = (*self.levels, Level(4.0, 3), Level(5.0, 3))

@@ -196,9 +196,8 @@ class TestReturns:
     def test_who_is_refused_for_one_that_is_over_has_read_what_never_was(
         self, returning: Book
     ) -> None:
+        """It is over when its workflow is: nobody waits for the next event of the order."""
         returning.events(ONE, self.first, ("OrderReturnAbandoned", {"saga_id": self.first}))
-        returning.now += 2
-        returning.events(ONE, self.first, ("StepUnblocked", {}))
-        returning.events(ONE, self.first, ("StepUnblocked", {}))
-        refused = self.refused(returning.now + 1, returning.now + 2)
-        assert names(returning.judge(refused)) == {Anomaly.FUZZY_READ}
+        over = ReturnEnding(self.first, ONE, "cancelled", 0.0, returning.now + 1)
+        refused = self.refused(returning.now + 2, returning.now + 3)
+        assert names(returning.judge(over, refused)) == {Anomaly.FUZZY_READ}
