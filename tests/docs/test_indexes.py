@@ -42,7 +42,8 @@ RUNBOOK_INDEX = RUNBOOKS / "README.md"
 DECISION_INDEX = DECISIONS / "README.md"
 STATUS = re.compile(r"\n\n\*\*Status:\*\* ([^\n]+(?:\n[^\n]+)*)\n\n## Context\n")
 KNOWN = re.compile(
-    r"accepted(; extended by (?P<later>.+))?|superseded( in part)? by (?P<newer>[^:]+)(: .+)?"
+    r"proposed|accepted(; extended by (?P<later>.+))?"
+    r"|superseded( in part)? by (?P<newer>[^:]+)(: .+)?"
 )
 FURTHER = [ROOT / "saga/README.md", ROOT / "examples/travel/README.md"]
 
