@@ -62,6 +62,26 @@ class Judge:
                 activity.heartbeat()
         return found
 
+    async def look_again(self, found: Discrepancy) -> Discrepancy | None:
+        """It as it is now; None if it is over. Found when it was."""
+        if found.intent_id == NO_INTENT:
+            now = await self.of_order(found.order_id)
+        else:
+            kept = await self._payments.kept_of(found.order_id, found.intent_id)
+            now = await self.of_kept([kept]) if kept is not None else []
+        return next((each.dated(found.found_at) for each in now), None)
+
+    async def of_order(self, order_id: str) -> list[Discrepancy]:
+        """What is wrong with this order's own money: there at most, or lacking."""
+        kept = await self._payments.kept_of(order_id)
+        if kept is not None:
+            return await self.of_kept([kept])
+        try:
+            order = await self._orders.get(order_id)
+        except NotFound:
+            return []
+        return await self.find_unpaid([order] if order.status is OrderStatus.CONFIRMED else [])
+
     async def ended_without_money(self, order_id: str) -> bool:
         """Whether our own record says so, and no operator has answered for its money."""
         try:

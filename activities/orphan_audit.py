@@ -91,6 +91,8 @@ class AuditActivities:
 
         Goes through as much as it can in a while.
         """
+        if search.only is not None:
+            return await self._search_order(search.only)
         until = monotonic() + A_WHILE
         found: dict[str, Orphan] = {}
         at: Cursor | None = search.at
@@ -105,6 +107,13 @@ class AuditActivities:
         _count(len(found))
         return Found(orphans=tuple(found.values()), following=at)
 
+    async def _search_order(self, order_id: str) -> Found:
+        looked = [
+            await self._looked_at(saga_id) for saga_id in await self._searches.of_order(order_id)
+        ]
+        orphans = tuple(orphan for orphan in looked if orphan is not None)
+        return Found(orphans=orphans, following=None)
+
     async def _look(
         self, suspects: Sequence[str], found: dict[str, Orphan], until: float
     ) -> Sequence[str]:
@@ -113,7 +122,7 @@ class AuditActivities:
             if number and monotonic() >= until:
                 return suspects[:number]
             if saga_id not in found and (orphan := await self._looked_at(saga_id)):
-                found[saga_id] = orphan
+                found[saga_id] = self._searches.date(orphan)
             activity.heartbeat()
         return suspects
 

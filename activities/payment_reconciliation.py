@@ -13,6 +13,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.discrepancies import Judge
+from activities.earlier_audits import EarlierAudits
 from contracts.ledgers import (
     Discrepancy,
     LedgerCursor,
@@ -43,10 +44,14 @@ class LedgerActivities:
         self._orders = orders
         self._payments = payments
         self._judge = Judge(client, orders, payments)
+        self._earlier = EarlierAudits(client)
 
     @activity.defn(name="ledger.look")
     async def look(self, window: LedgerWindow, at: LedgerCursor | None = None) -> LedgerPage:
         """The discrepancies of some pages, and where to go on."""
+        if window.only is not None:
+            items = tuple(await self._judge.of_order(window.only))
+            return LedgerPage(items=items, foreign=0, following=None)
         found: list[Discrepancy] = []
         foreign, following = 0, at or LedgerCursor()
         for number in range(1, AT_ONCE + 1):
@@ -108,6 +113,8 @@ class LedgerActivities:
 
     async def _page(self, window: LedgerWindow, at: LedgerCursor) -> LedgerPage:
         """One page of this part, and where to go on: there, or in the next part."""
+        if at.part is Part.EARLIER:
+            return await self._earlier_page(at.cursor)
         if at.part is Part.ORDERS:
             return await self._orders_page(window, at.cursor)
         if at.part is Part.INTENTS:
@@ -120,6 +127,18 @@ class LedgerActivities:
         found = await self._judge.of_kept(items)
         following = _after(at.part, page.next_cursor)
         return LedgerPage(items=tuple(found), foreign=page.foreign, following=following)
+
+    async def _earlier_page(self, cursor: str | None) -> LedgerPage:
+        """What earlier audits left: what of it is still so, however long ago its money was taken.
+
+        In order of their names, so that it can go on behind any.
+        """
+        known = (await self._earlier.read_left()).money
+        rest = sorted(name for name in known if "/".join(name) > (cursor or ""))
+        looked = [await self._judge.look_again(known[name]) for name in rest[:PAGE]]
+        further = "/".join(rest[PAGE - 1]) if len(rest) > PAGE else None
+        items = tuple(each for each in looked if each is not None)
+        return LedgerPage(items=items, foreign=0, following=_after(Part.EARLIER, further))
 
     async def _orders_page(self, window: LedgerWindow, cursor: str | None) -> LedgerPage:
         """Confirmed orders of this time, each of which has its money."""

@@ -10,8 +10,10 @@ from datetime import datetime
 from functools import partial
 
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from activities import executions
+from activities.earlier_audits import EarlierAudits
 from activities.executions import Execution
 from activities.missing_steps import (
     BINDING,
@@ -24,9 +26,10 @@ from activities.orders import ORDER_STATUS_KEY
 from contracts.inventory import InventoryService
 from contracts.names import order_of, workflow_id
 from contracts.orders import OPEN_STATUSES, OrderFilter, OrderService, OrderStatus
-from contracts.orphans import Search
+from contracts.orphans import Orphan, Search
 from contracts.payments import PaymentService
 from contracts.workflow_io import PLACING, RETURNING, SAGA_TYPES, any_of, type_of
+from saga.participant import NotFound
 
 Suspects = tuple[
     Sequence[str], str
@@ -53,12 +56,47 @@ class Searches:
         self._orders = orders
         self._inventory = inventory
         self._payments = payments
+        self._earlier = EarlierAudits(client)
         self.parts: Sequence[Part] = (
+            self._left_by_earlier_audits,
             self._ended_badly,
             *(partial(self._open, status) for status in OPEN_STATUSES),
             *(partial(self._search_ended, status) for status in (*BINDING, *CLOSED)),
             self._ended_well,
         )
+
+    async def of_order(self, order_id: str) -> list[str]:
+        """Its sagas: the one that places it, and others that have begun.
+
+        ApplicationError, for good, if neither its record nor a saga of it is there.
+        """
+        first = workflow_id(order_id)
+        try:
+            history = await self._orders.history(order_id)
+        except NotFound as error:
+            if await executions.describe(self._client, first) is not None:
+                return [first]
+            detail = f"there is no order {order_id}"
+            raise ApplicationError(detail, type="UnknownOrder", non_retryable=True) from error
+        types, begun = [event.type for event in history], {first}
+        begun |= {str(event.data.get("saga_id")) for event in history}
+        saga_ids = [saga_id for kind in SAGA_TYPES for saga_id in kind.list_ids(order_id, types)]
+        return [
+            saga_id
+            for saga_id in saga_ids
+            if saga_id in begun or await executions.describe(self._client, saga_id) is not None
+        ]
+
+    def date(self, orphan: Orphan) -> Orphan:
+        """Found when an earlier audit did, if one left it."""
+        earlier = self._earlier.left.orphans.get(orphan.saga_id)
+        return orphan.dated(earlier.found_at if earlier is not None else None)
+
+    async def _left_by_earlier_audits(self, _: Search, token: str) -> Suspects:
+        """However long ago: what was left is named until it is over."""
+        left = sorted((await self._earlier.read_left()).orphans)
+        rest = [saga_id for saga_id in left if saga_id > token]
+        return rest[:PAGE], rest[PAGE - 1] if len(rest) > PAGE else ""
 
     async def _ended_badly(self, _: Search, token: str) -> Suspects:
         found, following = await self._list_page(ENDED_BADLY, token)

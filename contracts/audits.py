@@ -30,8 +30,8 @@ class AuditRequest(Message):
 
     `ledger`: how far back the provider's captures are compared with orders; and ended orders with
     their stock and money, if that is more than a day. `cautious`: repair nothing if a database is
-    not as the last audit of the schedule left it. `progress`: what came of it so far, if it goes
-    on in another run.
+    not as the last audit of the schedule left it. `only`: this order, and nothing else. `progress`:
+    what came of it so far, if it goes on in another run.
     """
 
     grace: timedelta = timedelta(seconds=60)
@@ -39,6 +39,7 @@ class AuditRequest(Message):
     ledger: timedelta = timedelta(hours=1)
     bounds: Bounds = Bounds()
     cautious: bool = False
+    only: str | None = None
     progress: "AuditProgress | None" = None
 
 

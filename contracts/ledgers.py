@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from contracts.base import Message, Money
 
@@ -42,18 +43,21 @@ class Outcome(StrEnum):
 class LedgerWindow(Message):
     """A time: intents, orders and refunds of then are compared.
 
-    `refunds`: how long before its end refunds are looked for that failed since.
+    `refunds`: how long before its end refunds are looked for that failed since. With `only`, this
+    order's money, whenever it was taken.
     """
 
     begin: datetime
     end: datetime
     refunds: timedelta = REFUNDS_FAIL_WITHIN
+    only: str | None = None
 
 
 class Discrepancy(Message):
     """Money that the provider keeps though no confirmed order is to be paid by it, or lacks.
 
-    `intent_id` is NO_INTENT where a confirmed order has none.
+    `intent_id` is NO_INTENT where a confirmed order has none. `found_at`: by the first audit that
+    found it; None as long as that is at work.
     """
 
     intent_id: str
@@ -63,6 +67,11 @@ class Discrepancy(Message):
     why: WhyKept
     remedy: Remedy = Remedy.REPORT
     step: str | None = None
+    found_at: datetime | None = None
+
+    def dated(self, found_at: datetime | None) -> Self:
+        """As it is, found then unless it was found before."""
+        return self.model_copy(update={"found_at": self.found_at or found_at})
 
 
 class Settled(Message):
@@ -77,8 +86,9 @@ class Settled(Message):
 
 
 class Part(StrEnum):
-    """What is gone through, one after the other."""
+    """What is gone through, one after the other. EARLIER: what earlier audits left."""
 
+    EARLIER = "earlier"
     INTENTS = "intents"
     REFUNDS = "refunds"
     ORDERS = "orders"
@@ -87,7 +97,7 @@ class Part(StrEnum):
 class LedgerCursor(Message):
     """Where to go on."""
 
-    part: Part = Part.INTENTS
+    part: Part = Part.EARLIER
     cursor: str | None = None
 
 

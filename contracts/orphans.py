@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from contracts.base import Message, Money
 
@@ -33,7 +34,7 @@ class Orphan(Message):
     """A saga that nobody carries to its end any more, though it may hold money or stock.
 
     `amount` is what undoing it may give back. `way_out` says what a person can do, where the audit
-    does nothing.
+    does nothing. `found_at`: by the first audit that found it; None as long as that is at work.
     """
 
     saga_id: str
@@ -42,6 +43,11 @@ class Orphan(Message):
     remedy: Remedy = Remedy.UNDO
     amount: Money | None = None
     way_out: str = ""
+    found_at: datetime | None = None
+
+    def dated(self, found_at: datetime | None) -> Self:
+        """As it is, found then unless it was found before."""
+        return self.model_copy(update={"found_at": self.found_at or found_at})
 
 
 class Cursor(Message):
@@ -59,11 +65,13 @@ class Search(Message):
     """Look for orphans that are older than `before`, a while at a time.
 
     Orders that ended are looked at from `since` on, sagas that ended from `closed_since` on.
+    With `only`, the sagas of this order, whenever they ended.
     """
 
     before: datetime
     since: datetime
     closed_since: datetime
+    only: str | None = None
     at: Cursor = Cursor()
 
 

@@ -154,8 +154,11 @@ class PaymentService(Protocol):
         but were refunded by hand.
         """
 
-    async def kept_of(self, order_id: str) -> Kept | None:
-        """What the provider keeps of the order's payment; None if it captured nothing for it."""
+    async def kept_of(self, order_id: str, intent_id: str | None = None) -> Kept | None:
+        """What the provider keeps of the order's payment; None if it captured nothing for it.
+
+        With `intent_id`, of this one of the order's intents, be it on record here or not.
+        """
 
     async def of_orders(self, order_ids: Sequence[str]) -> list[Payment]:
         """The payments of these orders; those without one are left out."""

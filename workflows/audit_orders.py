@@ -80,9 +80,12 @@ class AuditOrders:
         before = workflow.now() - request.grace
         return AuditProgress(
             search=Search(
-                before=before, since=before - max(back, A_DAY), closed_since=before - back
+                before=before,
+                since=before - max(back, A_DAY),
+                closed_since=before - back,
+                only=request.only,
             ),
-            window=LedgerWindow(begin=before - back, end=before),
+            window=LedgerWindow(begin=before - back, end=before, only=request.only),
             tally=Tally(
                 dry_run=doubt if request.repair else "it was asked for",
                 epochs=epochs or (last.epochs if last is not None else {}),

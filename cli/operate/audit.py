@@ -15,7 +15,8 @@ from cli.operate.temporal import connect
 from contracts.audits import AuditReport, AuditRequest, Bounds, MoneyByHand, sum_by_currency
 from contracts.base import Money
 from contracts.ledgers import NO_INTENT, Discrepancy, Outcome, Settled, WhyKept
-from contracts.names import AUDITS
+from contracts.names import AUDITS, order_of
+from contracts.workflow_io import type_of
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -25,13 +26,16 @@ USUAL = Bounds()
 
 
 def audit(
+    which: Annotated[
+        str | None, typer.Argument(help="ord_…, or a saga's id: that order alone")
+    ] = None,
+    *,
     grace: Annotated[
         int, typer.Option("--grace", min=0, help="Leave sagas alone that are younger: seconds")
     ] = 60,
     since: Annotated[
         float, typer.Option("--since", min=0, help="Compare captures of the last hours")
     ] = 1,
-    *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Repair nothing")] = False,
     repairs: Annotated[
         int, typer.Option("--repairs", min=0, help="Carry on so many sagas at most")
@@ -47,9 +51,11 @@ def audit(
     """Have sagas whose workflow was ended or lost carried to their end, and print the books.
 
     It does so within bounds, and names what it left. Exit code 1 if anything is left, or if nothing
-    is open and the books do not balance.
+    is open and the books do not balance. Of an order alone, its sagas and its money are looked at,
+    however old they are, and no books.
     """
     request = AuditRequest(
+        only=_read_order_id(which),
         grace=timedelta(seconds=grace),
         repair=not dry_run,
         ledger=timedelta(hours=since),
@@ -60,8 +66,19 @@ def audit(
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        _print(report)
-    raise typer.Exit(0 if is_clean(report) else 1)
+        _print(report, request.only)
+    is_right = is_clean(report) if request.only is None else report.left == 0
+    raise typer.Exit(0 if is_right else 1)
+
+
+def _read_order_id(which: str | None) -> str | None:
+    """The order that is meant, or whose saga is. BadParameter if it is the id of neither."""
+    if which is None:
+        return None
+    order_id = order_of(which)
+    if which != order_id and type_of(which) is None:
+        raise typer.BadParameter(f"{which} is neither an order's id, ord_…, nor a saga's")
+    return order_id
 
 
 async def _connect_and_run(request: AuditRequest) -> AuditReport:
@@ -86,7 +103,7 @@ def is_clean(report: AuditReport) -> bool:
     return report.left == 0 and report.books.balanced is not False
 
 
-def _print(report: AuditReport) -> None:
+def _print(report: AuditReport, only: str | None) -> None:
     console = Console(soft_wrap=True, highlight=False)
     if report.dry_run is not None:
         console.print(f"This was a dry run, since {report.dry_run}.")
@@ -103,7 +120,10 @@ def _print(report: AuditReport) -> None:
         console.print(f"[red]It stopped at a bound: {report.stopped}.[/] See what is left first.")
     if report.left:
         console.print(f"{report.left} are left")
-    _print_books(console, report)
+    if only is None:
+        _print_books(console, report)
+    elif not report.found and not report.kept and not report.left:
+        console.print(f"{only}: its sagas, its records and the provider's ledger agree")
 
 
 def _print_books(console: Console, report: AuditReport) -> None:

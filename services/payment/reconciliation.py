@@ -68,15 +68,16 @@ class Reconciliation:
         }
         return KeptPage(items=tuple(items.values()), next_cursor=following)
 
-    async def kept_of(self, order_id: str) -> Kept | None:
-        """What is kept of the order's payment; None if nothing was captured for it."""
+    async def kept_of(self, order_id: str, intent_id: str | None) -> Kept | None:
+        """What is kept of the order's payment, or of this intent; None if none was captured."""
         async with self._database.transaction() as tx:
             found = await queries.find(tx, order_id)
             ours = await queries.our_installation(tx)
-        if found is None or found.payment.intent_id is None:
+        asked = intent_id or (found.payment.intent_id if found is not None else None)
+        balance = await self._provider.balance(asked) if asked is not None else None
+        if balance is None or balance.order_id != order_id or _is_foreign(balance, found, ours):
             return None
-        balance = await self._provider.balance(found.payment.intent_id)
-        return None if balance is None else _to_kept(balance, found, ours)
+        return _to_kept(balance, found, ours)
 
     async def adopt(self, key: StepKey, command: ChargePayment, intent_id: str) -> Payment:
         """Record a charge that the provider has and this service has lost."""

@@ -88,9 +88,9 @@ class Payments(Participant):
         """See `Reconciliation.list_refunded`."""
         return await self._reconciliation.list_refunded(Period(created_from, created_to, cursor))
 
-    async def kept_of(self, order_id: str) -> Kept | None:
+    async def kept_of(self, order_id: str, intent_id: str | None = None) -> Kept | None:
         """See `Reconciliation.kept_of`."""
-        return await self._reconciliation.kept_of(order_id)
+        return await self._reconciliation.kept_of(order_id, intent_id)
 
     async def adopt(self, key: StepKey, command: ChargePayment, intent_id: str) -> Payment:
         """See `Reconciliation.adopt`."""

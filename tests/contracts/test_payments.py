@@ -138,6 +138,8 @@ async def test_what_the_provider_keeps_is_told_of_payments_here(payments: Paymen
     assert (its.captured, its.payment, its.marked) == (AMOUNT, PaymentStatus.CAPTURED, True)
     assert await payments.kept_of(mine.order_id) == its
     assert await payments.kept_of("ord_unknown") is None
+    assert await payments.kept_of(mine.order_id, its.intent_id) == its
+    assert await payments.kept_of(other.order_id, its.intent_id) is None
 
 
 async def test_a_saga_undoes_only_its_own_charge(payments: PaymentService) -> None:

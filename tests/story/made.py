@@ -137,7 +137,7 @@ class Sources:
             )
         return self._unless_down(PAYMENT, payment)
 
-    def kept_of(self, order_id: str) -> Awaitable[Kept | None]:
+    def kept_of(self, order_id: str, intent_id: str | None = None) -> Awaitable[Kept | None]:
         captured = self._made.truth(frozenset()).captured
         kept = Kept(
             intent_id="pi_1",

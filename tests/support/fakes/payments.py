@@ -89,9 +89,11 @@ class FakePayments:
     ) -> KeptPage:
         return KeptPage(items=(), next_cursor=None)
 
-    async def kept_of(self, order_id: str) -> Kept | None:
+    async def kept_of(self, order_id: str, intent_id: str | None = None) -> Kept | None:
         payment = self._payments.get(order_id)
         if payment is None or payment.status not in MOVED:
+            return None
+        if intent_id not in {None, payment.intent_id}:
             return None
         left = 0 if payment.status == PaymentStatus.REFUNDED else payment.amount.minor
         return Kept(

@@ -1,0 +1,81 @@
+"""What earlier audits found and left as it was, by the reports that Temporal keeps of them.
+
+A report is of its moment: who reads it judges each finding again. An audit begins with what those
+before it left, so that the newest reports have all that is known, however long ago it was found.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client
+
+from activities.executions import Execution, page_of
+from contracts.audits import AuditReport
+from contracts.ledgers import Discrepancy, Outcome
+from contracts.orphans import Orphan
+
+NEWEST = 50  # reports; the schedule makes six an hour
+ENDED = "WorkflowType = 'AuditOrders' AND ExecutionStatus = 'Completed'"
+SETTLED = {Outcome.REFUNDED, Outcome.ADOPTED}
+Money = tuple[str, str]  # the intent and the order of a discrepancy
+
+
+@dataclass(frozen=True)
+class Left:
+    """What audits left: orphans by saga, and money, each with when it was found first."""
+
+    orphans: Mapping[str, Orphan]
+    money: Mapping[Money, Discrepancy]
+
+
+class EarlierAudits:
+    """Reads the newest reports, each once. `left` is what they left when it last looked."""
+
+    def __init__(self, client: Client, rpc_timeout: timedelta | None = None) -> None:
+        self._client = client
+        self._rpc_timeout = rpc_timeout
+        self._reports: dict[str, Left] = {}
+        self.left = Left({}, {})
+
+    async def read_left(self) -> Left:
+        """What the newest of them left. RPCError if Temporal does not answer."""
+        found, _ = await page_of(self._client, ENDED, size=NEWEST, rpc_timeout=self._rpc_timeout)
+        self._reports = {
+            audit.run_id: self._reports.get(audit.run_id) or await self._read(audit)
+            for audit in found
+        }
+        orphans: dict[str, Orphan] = {}
+        money: dict[Money, Discrepancy] = {}
+        for report in self._reports.values():  # the newest first, so that the oldest date stays
+            orphans |= report.orphans
+            money |= report.money
+        self.left = Left(orphans, money)
+        return self.left
+
+    async def _read(self, audit: Execution) -> Left:
+        """Nothing of a report that cannot be read: of other code, or made by hand."""
+        handle = self._client.get_workflow_handle(
+            audit.id, run_id=audit.run_id, result_type=AuditReport
+        )
+        try:
+            report = await handle.result(follow_runs=False, rpc_timeout=self._rpc_timeout)
+        except (TypeError, ValueError, RuntimeError):
+            return Left({}, {})
+        return list_left(report, audit.info.close_time.ToDatetime(UTC))
+
+
+def list_left(report: AuditReport, ended_at: datetime) -> Left:
+    """What this report names as left, of sagas and of money that it also tells more of."""
+    named = {each.saga_id for each in report.named}
+    settled = {_name(each.discrepancy) for each in report.settled if each.outcome in SETTLED}
+    orphans = [orphan for orphan in report.orphans if orphan.saga_id in named]
+    money = [each for each in report.ledger if _name(each) not in settled]
+    return Left(
+        {orphan.saga_id: orphan.dated(ended_at) for orphan in orphans},
+        {_name(each): each.dated(ended_at) for each in money},
+    )
+
+
+def _name(money: Discrepancy) -> Money:
+    return money.intent_id, money.order_id
