@@ -8,6 +8,7 @@ from temporalio.converter import DataConverter, WorkflowSerializationContext
 
 from activities.evidence import BROKEN_OFF, COMPLETED
 from contracts.workflow_io import find_saga_type
+from saga.participant.errors import describe_error
 
 DONE = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_MARKER_RECORDED}
 
@@ -40,5 +41,5 @@ async def unreadable(history: WorkflowHistory, namespace: str, converter: DataCo
     try:
         given = await converter.with_context(context).decode(started.input.payloads, [wanted])
     except Exception as error:  # noqa: BLE001 - of whatever codec and converter
-        return f"its input is no {wanted.__name__}: {type(error).__name__}: {error}"[:500]
+        return f"its input is no {wanted.__name__}: {describe_error(error)}"[:500]
     return "" if len(given) == 1 else f"it has {len(given)} inputs, and takes one"

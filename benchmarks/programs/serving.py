@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pydantic import BaseModel
 
 from contracts.orders import CreateOrder
+from saga.participant.errors import describe_error
 
 HOST = "127.0.0.1"
 LONGEST_LINE = 2**20
@@ -63,5 +64,5 @@ class _Answering:
                 number=ask.number, workflow_id=await self._handlers[ask.kind](ask.order)
             )
         except Exception as error:  # noqa: BLE001 - the harness has to know, whatever it was
-            told = RunReply(number=ask.number, error=f"{type(error).__name__}: {error}")
+            told = RunReply(number=ask.number, error=describe_error(error))
         writer.write(told.model_dump_json().encode() + b"\n")

@@ -16,6 +16,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 import httpx2
 
 from infrastructure.postgres.slow_transactions import may_take_long
+from saga.participant.errors import describe_error
 
 TIMEOUT = 20.0  # seconds for all of a request; the specification of webhooks says 15 to 30
 MOST_ADDRESSES = 4  # of a name, tried one after the other
@@ -89,7 +90,7 @@ class PublicHttp:
         except NotPublicError as error:
             return Answer(error=str(error))
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
-            return Answer(error=f"{error.__class__.__name__}: {error}"[:200])
+            return Answer(error=describe_error(error)[:200])
 
     async def _post(self, url: httpx2.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
         addresses = await self._find_allowed_addresses(url)

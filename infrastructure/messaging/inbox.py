@@ -23,6 +23,7 @@ from infrastructure.messaging.inbox_tables import InboxTables
 from infrastructure.postgres.database import Database
 from infrastructure.telemetry.metrics import counter
 from saga.participant import NotFound, Unavailable
+from saga.participant.errors import describe_error
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ class Consumer:
                 await self._handler(tx, event)
 
     async def _record_failure(self, event: CloudEvent, raised: Exception) -> float | None:
-        error = f"{raised.__class__.__name__}: {raised}"
+        error = describe_error(raised)
         log.warning("%s: %s %s failed: %s", self.name, event.type, event.id, error)
         table, slow = self._tables.failures, isinstance(raised, TimeoutError)
         counted = {

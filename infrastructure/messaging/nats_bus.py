@@ -41,6 +41,7 @@ from infrastructure.messaging.nats_messages import (
 )
 from infrastructure.postgres.slow_transactions import may_take_long
 from saga.participant import Unavailable
+from saga.participant.errors import describe_error
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class NatsBus:
             log.warning("NATS did not take all events: %r", error)
         if failed and not publication.taken and not publication.refused:
             error = failed[0]
-            raise Unavailable(f"NATS: {error.__class__.__name__}: {error}") from error
+            raise Unavailable(f"NATS: {describe_error(error)}") from error
         return publication
 
     async def consume(
@@ -155,7 +156,7 @@ class NatsBus:
                     raise nats.errors.MaxPayloadError
                 await self._stream.publish(f"events.{lane}.{event.type}", body, headers=headers)
             except NEVER as error:
-                publication.refused[event.id] = f"{error.__class__.__name__}: {error}"
+                publication.refused[event.id] = describe_error(error)
             else:
                 publication.taken.add(event.id)
             if asyncio.get_running_loop().time() > ends:

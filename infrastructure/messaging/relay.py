@@ -25,6 +25,7 @@ from infrastructure.messaging.set_aside import KNOWN, UNKNOWN, SetAside
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.notify import NotificationListener
 from saga.participant import Unavailable
+from saga.participant.errors import describe_error
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ class Relay:
             try:
                 events.append(self._envelope(row))
             except Exception as error:  # noqa: BLE001 - whatever is wrong is wrong with this row
-                refused[str(row["id"])] = f"{error.__class__.__name__}: {error}"
+                refused[str(row["id"])] = describe_error(error)
         publication = await self._take(events) if events else Publication()
         taken, refused = publication.taken, refused | publication.refused
         await self._set_aside.put(rows, refused)
@@ -119,7 +120,7 @@ class Relay:
             if not _is_unfit(error):
                 raise
             if len(events) == 1:
-                reason = f"{error.__class__.__name__}: {error}"
+                reason = describe_error(error)
                 return Publication(refused={events[0].id: reason})
             log.exception("the bus of %s refuses some of %s", self._service, len(events))
         together = Publication()

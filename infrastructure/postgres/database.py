@@ -22,6 +22,7 @@ from infrastructure.telemetry.sql import span_of
 from saga.participant import Unavailable
 from saga.participant.clean_action import Refused
 from saga.participant.driver_statement import DriverStatement
+from saga.participant.errors import describe_error
 
 LOCK_HELD = 30.0  # seconds; longer than a healthy holder is between two statements
 _IDLE = "set_config('idle_session_timeout', '{}', false)"
@@ -134,7 +135,7 @@ class Single:
             except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 self._pool.give_up(error)
                 if _is_transient_of_driver(error) or driver.is_closed():
-                    raise Unavailable(f"database: {type(error).__name__}: {error}") from error
+                    raise Unavailable(f"database: {describe_error(error)}") from error
                 raise Refused(type(error).__name__) from error
         if found:
             self._notifier.notify(self.info.get(NOTIFICATIONS, set()))
@@ -161,7 +162,7 @@ async def _translate_errors() -> AsyncIterator[None]:
         yield
     except (DBAPIError, InvalidRequestError, PoolTimeoutError, OSError, TimeoutError) as error:
         if is_transient(error):
-            raise Unavailable(f"database: {error.__class__.__name__}: {error}") from error
+            raise Unavailable(f"database: {describe_error(error)}") from error
         raise
 
 

@@ -22,6 +22,7 @@ from infrastructure.rpc.errors import error_of
 from infrastructure.rpc.operations import Operation, operations, path_of
 from infrastructure.rpc.tokens import Bearer
 from saga.participant import Unavailable
+from saga.participant.errors import describe_error
 
 # As many as a worker of one queue runs activities, and the API's reads.
 CONNECTIONS = httpx2.Limits(max_connections=100, max_keepalive_connections=20)
@@ -73,7 +74,7 @@ class ServiceClient:
             said = f"{self._service} did not answer in {self._deadline:g} s"
             raise Unavailable(said) from error
         except httpx2.HTTPError as error:
-            raise Unavailable(f"{self._service}: {type(error).__name__}: {error}") from error
+            raise Unavailable(f"{self._service}: {describe_error(error)}") from error
 
 
 def remote(protocol: type, client: ServiceClient) -> Any:

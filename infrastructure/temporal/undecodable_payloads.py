@@ -11,6 +11,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, EncodingPayloadConverter
 
+from saga.participant.errors import describe_error
+
 ENCODING = "binary/refused"
 
 
@@ -20,7 +22,7 @@ class PayloadRefused(Exception):
 
 def refusal(error: Exception) -> Payload:
     """What stands in for a payload that was refused."""
-    said = f"{type(error).__name__}: {error}"
+    said = describe_error(error)
     return Payload(metadata={"encoding": ENCODING.encode()}, data=said.encode())
 
 

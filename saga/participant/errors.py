@@ -100,3 +100,9 @@ class Locked(Unavailable):
     def __init__(self, detail: str, *, holder: str, retry_after: float) -> None:
         super().__init__(detail, retry_after=retry_after, code="locked")
         self.holder = holder
+
+
+def describe_error(error: BaseException) -> str:
+    """What it is, and what it says. Many say nothing, a time-out among them."""
+    usual = "no answer in time" if isinstance(error, TimeoutError) else "it says no more"
+    return f"{type(error).__name__}: {str(error).strip() or usual}"

@@ -216,7 +216,7 @@ async def test_a_handler_that_hangs_is_ended_and_counted(
         async with consuming(bus, "c", consumer(database, "c", hang).deliver):
             await until(handled(database, "c", 1))
     (letter,) = await DeadLetters(database, inbox).list()
-    assert (letter.attempts, letter.error) == (4, "TimeoutError: ")
+    assert (letter.attempts, letter.error) == (4, "TimeoutError: no answer in time")
     assert await effects(database, "c") == {"s": [2]}
 
 
