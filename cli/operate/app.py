@@ -14,7 +14,7 @@ from cli.operate.explain import explain
 from cli.operate.exposure import exposure
 from cli.operate.replay import replay
 from cli.operate.reset_preview import reset_preview
-from cli.operate.resolve_cancel_return import cancel, resolve, return_orders
+from cli.operate.resolve_cancel_return import cancel, resolve, retry, return_orders
 from cli.operate.stuck import list_stuck_sagas
 from infrastructure.temporal.program import run_and_end
 
@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "reset-preview": reset_preview,
     "audit": audit,
     "resolve": resolve,
+    "retry": retry,
     "cancel": cancel,
     "return": return_orders,
 }

@@ -1,4 +1,4 @@
-"""`saga resolve|cancel|return`: what operators say to sagas, one or many, by the REST API."""
+"""`saga resolve|retry|cancel|return`: what operators say to sagas, one or many, by the REST API."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -130,6 +130,54 @@ class OperatorWord:
 
 def _name_other(saga_id: str, which: str) -> str:
     return "" if saga_id == which else f" in {saga_id}"
+
+
+def retry(
+    which: Annotated[list[str], typer.Argument(help="ord_… or order-ord_…, one or more")],
+    *,
+    rate: Rate = 5,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Try again whatever is blocked of an order, or of a saga: `saga resolve` of each step.
+
+    What merely fails is tried again by itself, and takes no word.
+    """
+    with report_errors():
+        again = Again(Api.at(url))
+        Batch(rate, dry_run, yes, as_json).run("retry", which, again.say, again.preview)
+
+
+@dataclass(frozen=True)
+class Again:
+    """The word `retry`, said of all that is blocked of an order or a saga."""
+
+    api: Api
+
+    def say(self, which: str) -> str:
+        """Say it; what it means, in words. ApiError if nothing is blocked, or it is refused."""
+        return "; ".join(word.say(saga_id) for saga_id, word in self._find_blocked(which))
+
+    def preview(self, which: str) -> str:
+        """What it would mean. ApiError if it would be refused."""
+        return "; ".join(word.preview(saga_id) for saga_id, word in self._find_blocked(which))
+
+    def _find_blocked(self, which: str) -> list[tuple[str, OperatorWord]]:
+        """Of a saga, its steps; of an order, those of all its sagas."""
+        if type_of(which) is None:
+            rows = self.api.get(f"/v1/orders/{which}/story")["blocked"]
+            blocked = [(str(row["saga_id"]), str(row["step"])) for row in rows]
+        else:
+            steps = self.api.get(saga_path(which))["steps"]
+            blocked = [(which, str(row["name"])) for row in steps if row["state"] == "blocked"]
+        if not blocked:
+            detail = f"nothing of {which} is blocked: what fails is tried again by itself"
+            raise ApiError(REFUSED, "step_not_blocked", detail)
+        return [
+            (saga_id, OperatorWord(self.api, step, "retry", "", None)) for saga_id, step in blocked
+        ]
 
 
 def cancel(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cli.client import Api, ApiError
-from cli.operate.resolve_cancel_return import OperatorWord
+from cli.operate.resolve_cancel_return import Again, OperatorWord
 
 ORDER = {
     "id": "ord_1",
@@ -43,6 +43,7 @@ class Shop(Api):
             "/v1/orders/ord_2/story": {
                 "blocked": [{"saga_id": "order-ord_2", "step": "confirm_order"}]
             },
+            "/v1/orders/ord_3/story": {"blocked": []},
             "/v1/sagas/return-ord_1": {"steps": [DONE, REFUND], "trouble": None},
             "/v1/sagas/order-ord_2": {"steps": [FENCE], "trouble": None},
         }
@@ -82,3 +83,19 @@ def test_a_preview_refuses_what_the_word_itself_would_be_refused_for(
     with pytest.raises(ApiError) as refused:
         OperatorWord(Shop(), step, action, evidence, None).preview(which)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("which", ["ord_1", "return-ord_1"])
+def test_whatever_is_blocked_of_an_order_or_a_saga_is_tried_again(which: str) -> None:
+    shop = Shop()
+    assert "retry refund_payment" in Again(shop).preview(which)
+    assert shop.said == []
+    assert "retry of refund_payment accepted: ask again" in Again(shop).say(which)
+    assert shop.said == ["/v1/sagas/return-ord_1/steps/refund_payment/resolve"]
+
+
+def test_a_retry_of_what_is_not_blocked_is_refused_with_what_happens_anyway() -> None:
+    with pytest.raises(ApiError) as refused:
+        Again(Shop()).say("ord_3")
+    assert refused.value.code == "step_not_blocked"
+    assert "tried again by itself" in str(refused.value)
