@@ -18,7 +18,7 @@ from activities.evidence import (
     went_past_the_pivot,
     words_of,
 )
-from activities.executions import Execution, Status, describe
+from activities.executions import Execution, Status, connection_options, describe
 from activities.missing_steps import (
     BEGUN,
     BINDING,
@@ -47,10 +47,11 @@ BAD_ENDS = {
 TRACED = {PLACING: SOLD, RETURNING: RESTOCKED}  # what stands in the stock past the pivot
 
 WAYS_OUT = {
-    Why.FOREIGN: "such a workflow is no order's: `temporal workflow delete -w {0}` once it is seen",
-    Why.PAUSED: "`temporal workflow unpause -w {0}`",
-    Why.UNKNOWN: "see `temporal workflow describe -w {0}`",
-    Why.CONTRADICTED: "it is {1} on record, and was confirmed: see `saga explain {2}`",
+    Why.FOREIGN: "such a workflow is no order's: `temporal workflow delete -w {saga}{at}` "
+    "once it is seen",
+    Why.PAUSED: "`temporal workflow unpause -w {saga}{at}`",
+    Why.UNKNOWN: "see `temporal workflow describe -w {saga}{at}`",
+    Why.CONTRADICTED: "it is {status} on record, and was confirmed: see `saga explain {order}`",
 }
 
 LOST = (
@@ -77,36 +78,50 @@ class Diagnoses:
     async def of(self, saga_id: str) -> Orphan | None:
         """What is wrong with the newest life of this saga; None if nothing is."""
         if (kind := type_of(saga_id)) is None:
-            return _report_orphan(saga_id, Why.FOREIGN)
+            return self._report(saga_id, Why.FOREIGN)
         execution = await describe(self._client, saga_id)
         if execution is not None and execution.is_open:
-            return _diagnose_open(saga_id, execution.status)
+            return self._diagnose_open(saga_id, execution.status)
         try:
             return await self._diagnose_ended(saga_id, kind, execution)
         except Unreadable as error:
-            return _report_orphan(saga_id, Why.UNREADABLE, way_out=str(error))
+            return self._report(saga_id, Why.UNREADABLE, way_out=str(error))
+
+    def _diagnose_open(self, saga_id: str, status: Status) -> Orphan | None:
+        if status is Status.RUNNING:
+            return None
+        return self._report(saga_id, Why.PAUSED if status is Status.PAUSED else Why.UNKNOWN)
+
+    def _report(self, saga_id: str, why: Why, status: str = "", *, way_out: str = "") -> Orphan:
+        order_id, at = order_of(saga_id), connection_options(self._client)
+        usual = WAYS_OUT.get(why, "")
+        said = way_out or usual.format(saga=saga_id, status=status, order=order_id, at=at)
+        return Orphan(
+            saga_id=saga_id, order_id=order_id, why=why, remedy=Remedy.REPORT, way_out=said
+        )
 
     async def _diagnose_ended(
         self, saga_id: str, kind: SagaType, execution: Execution | None
     ) -> Orphan | None:
         why = _why(execution)
         if why is Why.UNKNOWN:
-            return _report_orphan(saga_id, why)
+            return self._report(saga_id, why)
         order = await self._order(saga_id)
         steps = await self._steps(saga_id)
         if kind is RETURNING and (order is None or order.status.is_open):
             raise Unreadable("its order is not confirmed on record: that has to be mended first")
         landed = await self._has_landed(kind, execution, order, steps)
         if kind in TRACED and landed and order is not None and order.status in CLOSED:
-            return _report_orphan(saga_id, Why.CONTRADICTED, order.status)
+            return self._report(saga_id, Why.CONTRADICTED, order.status)
         if why in {Why.MISSING, Why.ENDED} and not await self._is_unfinished(
             saga_id, kind, order, steps, landed=landed, known=why is Why.ENDED
         ):
             return None
         if execution is not None and (lost := await self._lost_word(execution)) is not None:
             said = f"{lost.who} said {lost.action} of {lost.step}, on record of Temporal only"
-            way_out = f"{said}: see `temporal workflow show -w {saga_id}`"
-            return _report_orphan(saga_id, Why.CONTRADICTED, way_out=way_out)
+            at = connection_options(self._client)
+            way_out = f"{said}: see `temporal workflow show -w {saga_id}{at}`"
+            return self._report(saga_id, Why.CONTRADICTED, way_out=way_out)
         is_open = order is None or order.status.is_open
         if (
             kind is PLACING
@@ -115,7 +130,7 @@ class Diagnoses:
             and execution is not None
             and await self._may_have_lost_its_end(execution, order, steps)
         ):
-            return _report_orphan(saga_id, Why.CONTRADICTED, way_out=LOST)
+            return self._report(saga_id, Why.CONTRADICTED, way_out=LOST)
         remedy = Remedy.FINISH if landed else Remedy.UNDO
         amount = order.total if order else await self._read_accepted_total(execution)
         return Orphan(
@@ -223,15 +238,3 @@ def _why(execution: Execution | None) -> Why:
     if execution.status is Status.UNKNOWN:
         return Why.UNKNOWN
     return BAD_ENDS.get(execution.status, Why.ENDED)
-
-
-def _diagnose_open(saga_id: str, status: Status) -> Orphan | None:
-    if status is Status.RUNNING:
-        return None
-    return _report_orphan(saga_id, Why.PAUSED if status is Status.PAUSED else Why.UNKNOWN)
-
-
-def _report_orphan(saga_id: str, why: Why, status: str = "", *, way_out: str = "") -> Orphan:
-    order_id = order_of(saga_id)
-    said = way_out or WAYS_OUT[why].format(saga_id, status, order_id)
-    return Orphan(saga_id=saga_id, order_id=order_id, why=why, remedy=Remedy.REPORT, way_out=said)

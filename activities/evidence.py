@@ -14,7 +14,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.executions import Execution, Status
+from activities.executions import Execution, Status, connection_options
 from contracts.names import order_of
 from contracts.orders import BY_HAND, CreateOrder
 from contracts.workflow_io import PLACING, SagaInput, SagaType, find_saga_type
@@ -224,11 +224,13 @@ def _find_completed_locally(event: HistoryEvent) -> Iterator[str]:
 
 def _explain_how_to_end(what: str, execution: Execution) -> str:
     """Who started or completed it by hand knows what was meant."""
+    at = connection_options(execution.client)
     return (
         f"its {what} is no order's: {_explain_how_to_see(execution)}, "
-        f"then end it by `temporal workflow delete -w {execution.id}`"
+        f"then end it by `temporal workflow delete -w {execution.id}{at}`"
     )
 
 
 def _explain_how_to_see(execution: Execution) -> str:
-    return f"see `temporal workflow show -w {execution.id}`"
+    at = connection_options(execution.client)
+    return f"see `temporal workflow show -w {execution.id}{at}`"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -29,6 +30,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 PREFIX = "WORKFLOW_EXECUTION_STATUS_"
 PAGE = 100
+CLI_PORT, CLI_NAMESPACE = "7233", "default"  # that the Temporal CLI takes if it is told none
 
 
 class Status(StrEnum):
@@ -163,3 +165,28 @@ async def list_executions(
             yield execution
         if not token:
             return
+
+
+def connection_options(client: Client) -> str:
+    """What the Temporal CLI must be told to find what this client has found; mostly nothing.
+
+    A server on this machine is named if it has another port than the CLI's own default. One that
+    is elsewhere may have another name for whoever reads this, whose settings know it.
+    """
+    options = ""
+    address = client.service_client.config.target_host
+    host, _, port = address.rpartition(":")
+    if port != CLI_PORT and _is_here(host):
+        options += f" --address {address}"
+    if client.namespace != CLI_NAMESPACE:
+        options += f" --namespace {client.namespace}"
+    return options
+
+
+def _is_here(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

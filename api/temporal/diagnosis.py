@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio.client import WorkflowHistory
 
-from activities.executions import Execution, Status
+from activities.executions import Execution, Status, connection_options
 from api.temporal.errors import RPC_TIMEOUT
 from api.temporal.failures import list_retried
 from api.temporal.histories import has_done, reset_points, unreadable
@@ -110,10 +110,12 @@ def _untaken_since(saga: Execution) -> datetime | None:
 async def _diagnose_closed(saga: Execution) -> Trouble:
     history = await _history(saga)
     points = reset_points(history)
-    way_out = RESET.format(saga=saga.id, event=points[0]) if points else NEVER_BEGUN
+    way_out = (
+        _name_way_out(saga, RESET, event=points[0]) if points else _name_way_out(saga, NEVER_BEGUN)
+    )
     why = f"the workflow is {saga.status}"
     if no := await _explain_no_order(saga, history):
-        way_out, why = NO_ORDER.format(saga=saga.id), f"{why}: {no}"
+        way_out, why = _name_way_out(saga, NO_ORDER), f"{why}: {no}"
     closed_at = saga.info.close_time.ToDatetime(UTC)
     return Trouble(kind=Kind.ENDED, why=why, way_out=way_out, since=closed_at)
 
@@ -126,8 +128,8 @@ async def _diagnose_unreadable(saga: Execution) -> Trouble | None:
     why = await unreadable(history, saga.client.namespace, saga.client.data_converter)
     if not why:
         return None
-    way_out = NO_ORDER if await _explain_no_order(saga, history) else READ_IT
-    way_out = way_out.format(saga=saga.id)
+    is_none = await _explain_no_order(saga, history)
+    way_out = _name_way_out(saga, NO_ORDER if is_none else READ_IT)
     return Trouble(kind=Kind.UNREADABLE, why=why, way_out=way_out, since=saga.start_time)
 
 
@@ -154,5 +156,11 @@ def name_trouble(
     """
     order_id = order_of(saga.id)
     words = words or f"saga explain {order_id} says which word helps"
-    way_out = WAYS_OUT[kind].format(saga=saga.id, order=order_id, words=words)
+    way_out = _name_way_out(saga, WAYS_OUT[kind], words=words)
     return Trouble(kind=kind, why=why, way_out=way_out, since=since or saga.start_time)
+
+
+def _name_way_out(saga: Execution, way_out: str, **words: object) -> str:
+    """With this saga's names in it, so that it can be run as it stands."""
+    at = connection_options(saga.client)
+    return way_out.format(saga=saga.id, order=order_of(saga.id), at=at, **words)

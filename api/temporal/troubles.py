@@ -22,18 +22,21 @@ class Kind(StrEnum):
     RETRYING = "retrying"
     HELD_BACK = "held_back"
     SLOW = "slow"
+    DISCREPANCY = "discrepancy"
 
 
 # Of those whose workflow answers nobody until somebody helps.
 CODES = {Kind.PAUSED: "saga_paused", Kind.UNREADABLE: "undecodable_input"}
+# `{at}`: what the Temporal CLI has to be told to find the server (activities.executions.py).
 WAYS_OUT = {
     Kind.BLOCKED: "fix the cause, then: {words}; see docs/runbooks/blocked.md",
-    Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}; see docs/runbooks/paused.md",
-    Kind.PAUSED_ACTIVITY: "let it go on: temporal activity unpause -w {saga} {words}; see "
+    Kind.PAUSED: "let it go on: temporal workflow unpause -w {saga}{at}; see "
+    "docs/runbooks/paused.md",
+    Kind.PAUSED_ACTIVITY: "let it go on: temporal activity unpause -w {saga}{at} {words}; see "
     "docs/runbooks/paused.md",
     Kind.PROBLEM: "its code fails: deploy what fixes it, after saga replay {saga}; "
     "see docs/runbooks/deploy.md",
-    Kind.UNKNOWN: "look at temporal workflow describe -w {saga}; see docs/runbooks/paused.md",
+    Kind.UNKNOWN: "look at temporal workflow describe -w {saga}{at}; see docs/runbooks/paused.md",
     Kind.RETRYING: "fix what it waits for; it goes on by itself",
     Kind.HELD_BACK: "fix what does not answer, see docs/runbooks/outage.md; it is asked again by "
     "itself",
@@ -41,20 +44,20 @@ WAYS_OUT = {
 }
 RESET = (
     "it was stopped from outside, and undid nothing: let it finish by temporal workflow reset "
-    "-w {saga} --event-id {event} --reason …; see docs/runbooks/terminated.md"
+    "-w {saga}{at} --event-id {event} --reason …; see docs/runbooks/terminated.md"
 )
 NEVER_BEGUN = (
     "it was stopped before it began, and Temporal has nothing to reset it to: have it carried on "
-    "by saga audit; see docs/runbooks/terminated.md"
+    "by saga audit {order}; see docs/runbooks/terminated.md"
 )
 NO_ORDER = (
     "somebody started it by hand; it is no order, and has done nothing. Remove it: "
-    "temporal workflow delete -y -w {saga}; see docs/runbooks/undecodable.md"
+    "temporal workflow delete -y -w {saga}{at}; see docs/runbooks/undecodable.md"
 )
 READ_IT = (
     "deploy what reads it, see docs/runbooks/deploy.md; or end it by temporal workflow terminate "
-    "-w {saga} --reason …, and have the order carried on from its record by saga audit; see "
-    "docs/runbooks/undecodable.md"
+    "-w {saga}{at} --reason …, and have the order carried on from its record by saga audit "
+    "{order}; see docs/runbooks/undecodable.md"
 )
 
 

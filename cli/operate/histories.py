@@ -27,6 +27,11 @@ class Named(NamedTuple):
     history: WorkflowHistory
 
 
+def is_recorded(which: str) -> bool:
+    """Whether this is read from somewhere else than the server."""
+    return which == "-" or Path(which).exists()
+
+
 async def histories(which: str) -> AsyncIterator[Named]:
     """All histories that `which` stands for; see `saga replay`. NoHistory if there is none."""
     if which == "-":

@@ -12,6 +12,7 @@ from rich.console import Console
 from cli.client import Api
 from cli.operate.batch import AsJson, Url
 from cli.operate.errors import report_errors
+from cli.operate.temporal import connect
 from cli.output import FittingTable, keep_whole
 from contracts.names import order_of
 from contracts.workflow_io import find_saga_type
@@ -51,7 +52,7 @@ def reset_preview(
 ) -> None:
     """Show what a reset would do, and do nothing."""
     with report_errors():
-        history, stretches = asyncio.run(_history(which))
+        history, stretches, at = asyncio.run(_history(which))
         point = reset_point(history, to)
         records = Api.at(url).get_items(f"/v1/sagas/{history.workflow_id}/records")
     known, undone = (
@@ -64,18 +65,20 @@ def reset_preview(
             json.dumps({"event_id": point, "steps": [vars(effect) for effect in again]}, indent=2)
         )
     else:
-        _print(history, point, again)
+        _print(history, point, again, at)
 
 
-async def _history(which: str) -> "tuple[WorkflowHistory, Sequence[RecordedStretch]]":
-    """A saga's history, and the stretches in it as far as they can be read here."""
+async def _history(which: str) -> "tuple[WorkflowHistory, Sequence[RecordedStretch], str]":
+    """A saga's history, the stretches in it as far as they can be read here, and where it is."""
     from temporalio.contrib.pydantic import pydantic_data_converter  # noqa: PLC0415 - heavy
 
-    from cli.operate.histories import histories  # noqa: PLC0415 - heavy
+    from activities.executions import connection_options  # noqa: PLC0415 - heavy
+    from cli.operate.histories import histories, is_recorded  # noqa: PLC0415 - heavy
     from saga.stretch.history import read_stretches  # noqa: PLC0415 - heavy
 
     history = (await anext(histories(which))).history
-    return history, await read_stretches(history.events, pydantic_data_converter)
+    at = "" if is_recorded(which) else connection_options(await connect())
+    return history, await read_stretches(history.events, pydantic_data_converter), at
 
 
 def reset_point(history: "WorkflowHistory", to: str) -> int:
@@ -177,7 +180,7 @@ def _find_ended_before(history: "WorkflowHistory", point: int) -> Iterator[str]:
                 yield str(data.get("activity_type", ""))
 
 
-def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> None:
+def _print(history: "WorkflowHistory", point: int, again: Sequence[Again], at: str) -> None:
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"{history.workflow_id}, reset to the workflow task at event {point}:")
     console.print(make_table(again) if again else "No step would run again.")
@@ -186,7 +189,7 @@ def _print(history: "WorkflowHistory", point: int, again: Sequence[Again]) -> No
     console.print(f"{len(effects)} new effects{named}.")
     console.print("Cancels and other words since then are applied again.")
     console.print(
-        f"Do it: temporal workflow reset -w {history.workflow_id} --event-id {point} "
+        f"Do it: temporal workflow reset -w {history.workflow_id}{at} --event-id {point} "
         f"--reason '…'  (order {order_of(history.workflow_id)})"
     )
 

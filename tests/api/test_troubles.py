@@ -22,8 +22,9 @@ from typer import BadParameter
 from api.dependencies import Backend
 from api.temporal.order_memo import OrderMemo
 from api.temporal.stuck_sagas import find_stuck
-from api.temporal.trouble_watch import TroubleWatch
 from api.temporal.troubles import Kind
+from api.trouble.trouble_list import TroubleList
+from api.trouble.trouble_watch import TroubleWatch
 from cli.operate.reset_preview import reset_point
 from console.dependencies import ConsoleBackend
 from console.explanations import plan_resolution
@@ -63,10 +64,11 @@ async def backend(world: World) -> AsyncIterator[Backend]:
 
 
 async def temporal(world: World, way_out: str) -> None:
-    """Run the command of the Temporal CLI that a way out names."""
+    """Run the command of the Temporal CLI that a way out names, as it is printed."""
     words = shlex.split(way_out.partition("temporal ")[2].partition(";")[0].partition(", and")[0])
     command = [str(Path(sys.executable).parent / "temporal"), *words]
-    env = {**os.environ, "TEMPORAL_ADDRESS": world.address}
+    assert f"--address {world.address}" in way_out
+    env = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
     ran = await asyncio.create_subprocess_exec(*command, env=env)
     assert await ran.wait() == 0, command
 
@@ -195,7 +197,8 @@ async def test_an_activity_that_was_completed_by_hand_with_garbage_wedges_nothin
     world.gates.remove(workflow_id(order_id))
     await temporal(
         world,
-        f"temporal activity complete -w {workflow_id(order_id)} --activity-id 3 --result '[null]'",
+        f"temporal activity complete -w {workflow_id(order_id)} --activity-id 3 --result '[null]' "
+        f"--address {world.address}",
     )
     await gate.open()
     await world.settled(order_id, sku, "confirmed")
@@ -302,7 +305,7 @@ async def test_a_saga_whose_failure_cannot_be_decoded_is_named_and_hides_no_othe
     converter = replace(pydantic_data_converter, failure_converter_class=Keyless)
     keyless = await Client.connect(world.address, data_converter=converter)
     assert await kinds(keyless) == ["unknown_status", "slow"]
-    counts = await TroubleWatch(keyless, timedelta(0)).look()
+    counts = await TroubleWatch(TroubleList(keyless, world.services), timedelta(0)).look()
     assert counts[Kind.UNKNOWN] >= 1  # by which its alert fires
     world.gates.allow(workflow_id(failing))
     await gate.open()

@@ -239,7 +239,7 @@ async def test_a_terminated_order_is_stuck_until_a_previewed_reset_repairs_it(
     answers = {step["step"]: step["answer"] for step in preview["steps"]}
     assert answers["reserve_inventory"] == "is answered from its store"
     said = done(stack, "reset-preview", order_id)
-    command = re.search(r"temporal (workflow reset -w \S+ --event-id \d+)", said)
+    command = re.search(r"temporal (workflow reset -w \S+ --address \S+ --event-id \d+)", said)
     assert command is not None
     temporal(stack, *command[1].split(), "--reason", "let it finish")
     await status(stack, order_id, "confirmed")
