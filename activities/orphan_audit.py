@@ -15,12 +15,12 @@ from temporalio.client import Client
 from temporalio.exceptions import CancelledError
 from temporalio.service import RPCError
 
+from activities.audits.searches import Searches
 from activities.diagnoses import Diagnoses
 from activities.discrepancies import AnswersByHand
 from activities.evidence import Unreadable
 from activities.executions import describe
 from activities.saga_recovery import Repairs
-from activities.searches import Searches
 from contracts.audits import NAMED, Books, sum_by_currency
 from contracts.barrier_records import Epoch
 from contracts.inventory import InventoryService
@@ -41,6 +41,7 @@ from contracts.orphans import (
 from contracts.payments import PaymentService, PaymentStatus
 from contracts.workflow_io import PLACING, type_of
 from saga.participant import NotFound, Unavailable
+from saga.participant.errors import describe_error
 
 ENOUGH = 100  # orphans of one search; it goes on behind them
 A_WHILE = 5.0  # seconds; likewise
@@ -139,7 +140,7 @@ class AuditActivities:
                 order_id=order_of(saga_id),
                 why=Why.UNREADABLE,
                 remedy=Remedy.REPORT,
-                way_out=f"{type(error).__name__}: {error}"[:MOST_OF_AN_ERROR],
+                way_out=describe_error(error)[:MOST_OF_AN_ERROR],
             )
 
     def _after(self, part: int, token: str) -> Cursor | None:

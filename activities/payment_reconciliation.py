@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.audits.earlier_audits import EarlierAudits
 from activities.discrepancies import Judge
-from activities.earlier_audits import EarlierAudits
 from contracts.ledgers import (
     Discrepancy,
     LedgerCursor,
@@ -32,6 +32,7 @@ from saga.participant import Rejected, StepKey
 
 DISCREPANCIES = "saga_audit_discrepancies"
 PAGE = 100
+AT_A_TIME = 20  # discrepancies of earlier audits in a page: the provider is asked of each
 AT_ONCE = 10  # pages of one activity
 MOST = 200  # discrepancies that are told of at once, so that a result stays small
 CHARGE = "charge_payment"  # the step of intents that do not tell
@@ -50,8 +51,8 @@ class LedgerActivities:
     async def look(self, window: LedgerWindow, at: LedgerCursor | None = None) -> LedgerPage:
         """The discrepancies of some pages, and where to go on."""
         if window.only is not None:
-            items = tuple(await self._judge.of_order(window.only))
-            return LedgerPage(items=items, foreign=0, following=None)
+            its = await self._judge.of_order(window.only)
+            return LedgerPage(items=tuple(its), foreign=0, following=None)
         found: list[Discrepancy] = []
         foreign, following = 0, at or LedgerCursor()
         for number in range(1, AT_ONCE + 1):
@@ -70,7 +71,7 @@ class LedgerActivities:
     async def compare(self, window: LedgerWindow) -> list[Discrepancy]:
         """The first discrepancies of all parts; for audits that do not go by pages."""
         found: list[Discrepancy] = []
-        at: LedgerCursor | None = LedgerCursor()
+        at: LedgerCursor | None = LedgerCursor(part=Part.INTENTS)
         while at is not None and len(found) < MOST:
             page = await self.look(window, at)
             found, at = found + distinct(found, page.items), page.following
@@ -135,10 +136,14 @@ class LedgerActivities:
         """
         known = (await self._earlier.read_left()).money
         rest = sorted(name for name in known if "/".join(name) > (cursor or ""))
-        looked = [await self._judge.look_again(known[name]) for name in rest[:PAGE]]
-        further = "/".join(rest[PAGE - 1]) if len(rest) > PAGE else None
-        items = tuple(each for each in looked if each is not None)
-        return LedgerPage(items=items, foreign=0, following=_after(Part.EARLIER, further))
+        items: list[Discrepancy] = []
+        for name in rest[:AT_A_TIME]:
+            now = await self._judge.look_again(known[name])
+            items += [now] if now is not None else []
+            activity.heartbeat()
+        further = "/".join(rest[AT_A_TIME - 1]) if len(rest) > AT_A_TIME else None
+        following = _after(Part.EARLIER, further)
+        return LedgerPage(items=tuple(items), foreign=0, following=following)
 
     async def _orders_page(self, window: LedgerWindow, cursor: str | None) -> LedgerPage:
         """Confirmed orders of this time, each of which has its money."""

@@ -11,7 +11,8 @@ from api.overload.concurrency_limit import ConcurrencyLimit
 from api.overload.load_shedding import LoadShedder
 from api.provider_health import ProviderHealth
 from api.temporal.saga_gateway import OrderSagas
-from api.temporal.trouble_watch import TroubleWatch
+from api.trouble.trouble_list import TroubleList
+from api.trouble.trouble_watch import TroubleWatch
 from contracts.webhooks import WebhookService
 from infrastructure.postgres.notify import NotificationListener
 from infrastructure.security.access_tokens import Verifier
@@ -36,6 +37,7 @@ class Backend:
     services: Services
     verifier: Verifier
     sagas: OrderSagas
+    troubles: TroubleList
     placement: OrderPlacement
     load_shedder: LoadShedder
     waiting: ConcurrencyLimit
@@ -72,11 +74,13 @@ class Backend:
         """
         sagas = OrderSagas(client, fast_path=fast_path)
         load_shedder = LoadShedder(client, most_open)
+        troubles = TroubleList(client, services)
         return cls(
             client=client,
             services=services,
             verifier=verifier,
             sagas=sagas,
+            troubles=troubles,
             placement=OrderPlacement(
                 services.users,
                 services.orders,
@@ -93,7 +97,7 @@ class Backend:
             temporal_ui=f"{temporal_ui}/namespaces/{client.namespace}/workflows",
             webhooks=webhooks,
             plain_webhooks=plain_webhooks,
-            trouble_watch=TroubleWatch(client) if watch_troubles else None,
+            trouble_watch=TroubleWatch(troubles) if watch_troubles else None,
         )
 
 

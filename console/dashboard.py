@@ -4,22 +4,22 @@ All who look on share one look of each kind, which is made anew when it is too o
 """
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from temporalio.client import Client
 
 from api.orders.exposure import read_stakes, sum_by_currency, sum_stock
 from api.temporal.saga_gateway import OrderSagas
 from api.temporal.troubles import LATE
+from api.trouble.trouble_list import TroubleList
 from console.templating import part, words
 from contracts.base import Money
 from contracts.names import order_of
 from contracts.order_statistics import OrderFlow
 from contracts.orders import OrderStatus
+from infrastructure.shared_look import SharedLook
 from saga import SagaState
 from saga.participant import Unavailable
 from services.composition import Services
@@ -36,7 +36,6 @@ GROUPS = {  # from the bottom of a bar to its top
     "bad": {OrderStatus.REJECTED, OrderStatus.CANCELLED, OrderStatus.TIMED_OUT},
     "stuck": {OrderStatus.BLOCKED},
 }
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -143,48 +142,20 @@ def _group(status: str) -> str:
     return next((name for name, statuses in GROUPS.items() if status in statuses), "open")
 
 
-class Shared(Generic[T]):
-    """A look at something that is slow to make, shared by all who ask within `age` seconds."""
-
-    def __init__(self, make: Callable[[], Awaitable[T]], age: float) -> None:
-        self._make = make
-        self._age = age
-        self._lock = asyncio.Lock()
-        self._made: tuple[float, T] | None = None
-        self._making: asyncio.Task[T] | None = None
-
-    async def get(self) -> T:
-        """The newest look. Raises what making it does."""
-        async with self._lock:
-            now = time.monotonic()
-            if self._made is None or now - self._made[0] > self._age:
-                self._made = (now, await self._make())
-            return self._made[1]
-
-    async def get_within(self, seconds: float) -> T | None:
-        """The newest look, or if that takes longer, the one before; None if there was none.
-
-        A look that takes longer goes on, for whoever asks next. Raises what making it does.
-        """
-        if self._making is None or self._making.done():
-            self._making = asyncio.create_task(self.get())
-        done, _ = await asyncio.wait({self._making}, timeout=seconds)
-        if done:
-            return self._making.result()
-        return self._made[1] if self._made else None
-
-
 class Board:
     """The figures of one API process."""
 
-    def __init__(self, services: Services, client: Client, sagas: OrderSagas) -> None:
+    def __init__(
+        self, services: Services, client: Client, sagas: OrderSagas, troubles: TroubleList
+    ) -> None:
         self._services = services
         self._client = client
         self._sagas = sagas
-        self._flow = Shared(lambda: services.orders.flow(SLOT, SLOTS), FLOW_AGE)
-        self._stakes = Shared(self._look, STAKES_AGE)
-        self._blocked = Shared(self._find_blocked, BLOCKED_AGE)
-        self._troubles = Shared(self._count_troubles, TROUBLE_AGE)
+        self._all_troubles = troubles
+        self._flow = SharedLook(lambda: services.orders.flow(SLOT, SLOTS), FLOW_AGE)
+        self._stakes = SharedLook(self._look, STAKES_AGE)
+        self._blocked = SharedLook(self._find_blocked, BLOCKED_AGE)
+        self._troubles = SharedLook(self._count_troubles, TROUBLE_AGE)
 
     async def figures(self) -> Figures:
         """As they are, or were a moment ago. Unavailable if orders cannot be read."""
@@ -208,7 +179,7 @@ class Board:
 
     async def _count_troubles(self) -> int | None:
         try:
-            return len(await self._sagas.in_trouble(LATE, MOST_TROUBLES))
+            return len(await self._all_troubles.find(LATE, MOST_TROUBLES))
         except Unavailable:
             return None
 

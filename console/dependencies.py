@@ -34,7 +34,7 @@ class ConsoleBackend(Backend):
     ) -> "ConsoleBackend":
         """The same backend, and the console's own parts."""
         parts = {field.name: getattr(backend, field.name) for field in fields(backend)}
-        board = Board(backend.services, backend.client, backend.sagas)
+        board = Board(backend.services, backend.client, backend.sagas, backend.troubles)
         return cls(
             **parts,
             console=console,

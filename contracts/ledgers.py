@@ -69,7 +69,7 @@ class Discrepancy(Message):
     step: str | None = None
     found_at: datetime | None = None
 
-    def dated(self, found_at: datetime | None) -> Self:
+    def keep_date(self, found_at: datetime | None) -> Self:
         """As it is, found then unless it was found before."""
         return self.model_copy(update={"found_at": self.found_at or found_at})
 

@@ -68,12 +68,13 @@ async def list_sagas(
     """Sagas in a state, the blocked ones unless another is asked for.
 
     With `attention`, whatever their state, those that are stuck: blocked, paused, with an input
-    that cannot be read, with code that fails, ended from outside, tried again and again, or late.
+    that cannot be read, with code that fails, ended from outside, tried again and again, or late,
+    or with money, stock or records that do not agree, as an audit found and is so still.
     Each tells since when, and what is at stake: money that is held, or may be. Most comes first.
     """
     if attention:
         since = timedelta(seconds=late)
-        return SagaList(items=await list_attention(deps.services, deps.sagas, since, limit))
+        return SagaList(items=await list_attention(deps.services, deps.troubles, since, limit))
     return SagaList(items=await deps.sagas.in_state(state, limit))
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TypeVar
 
 from api.story.blocked_steps import BlockedStep, find_in_events
-from api.temporal.saga_gateway import OrderSagas
 from api.temporal.saga_listing import SagaFound, Stake
 from api.temporal.troubles import WAYS_OUT, Kind, Trouble
+from api.trouble.trouble_list import TroubleList
 from contracts.base import Money
 from contracts.names import order_of, workflow_id
 from contracts.orders import OrderStatus
@@ -22,10 +22,10 @@ T = TypeVar("T")
 
 
 async def list_attention(
-    services: Services, sagas: OrderSagas, late: timedelta, limit: int
+    services: Services, troubles: TroubleList, late: timedelta, limit: int
 ) -> list[SagaFound]:
     """Those that are stuck, and those open for longer than `late`; most money at stake first."""
-    found = await sagas.in_trouble(late, limit)
+    found = await troubles.find(late, limit)
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def explain(saga: SagaFound) -> SagaFound:
@@ -38,7 +38,7 @@ async def list_attention(
 
 
 def _rank(saga: SagaFound) -> tuple[int, str]:
-    money = saga.stake.money if saga.stake else None
+    money = (saga.stake.missing or saga.stake.money) if saga.stake else None
     since = saga.trouble.since.isoformat() if saga.trouble else ""
     return -money.minor if money else 0, since
 
@@ -88,14 +88,20 @@ def _stake(
     money: dict[str, Money] | None,
     pieces: dict[str, int] | None,
 ) -> Stake:
-    """What is held for its order, or may be, unless that is confirmed and nothing returns it."""
+    """What is held for its order, or may be, unless that is confirmed and nothing returns it.
+
+    Of money that an audit found, what it found.
+    """
+    its_pieces = None if pieces is None else sum(pieces.get(each, 0) for each in _holders(saga))
+    if saga.stake is not None:
+        return saga.stake.model_copy(update={"pieces": its_pieces})
     order_id = order_of(saga.saga_id)
     confirmed = stand is not None and stand.get(order_id) is OrderStatus.CONFIRMED
     settled = confirmed and type_of(saga.saga_id) is not RETURNING
     nothing = Money(minor=0, currency=NO_CURRENCY)
     return Stake(
         money=None if money is None else nothing if settled else money.get(order_id, nothing),
-        pieces=None if pieces is None else sum(pieces.get(each, 0) for each in _holders(saga)),
+        pieces=its_pieces,
     )
 
 

@@ -8,7 +8,6 @@ a repeated request can be compared with the first.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from enum import Enum, auto
 
 from pydantic import ValidationError
@@ -27,7 +26,6 @@ from api.temporal.observed_saga import ObservedSaga, observe_saga
 from api.temporal.order_memo import OrderMemo
 from api.temporal.saga_listing import IS_OPEN, SagaFound
 from api.temporal.start_options import saga_options
-from api.temporal.stuck_sagas import find_stuck
 from api.temporal.troubles import CODES, InTrouble
 from api.temporal.updates import send_update
 from contracts.names import return_id, workflow_id
@@ -211,12 +209,6 @@ class OrderSagas:
         async with translate_errors():
             found = list_executions(self._client, query, limit=limit, rpc_timeout=RPC_TIMEOUT)
             return [SagaFound.of(saga) async for saga in found]
-
-    async def in_trouble(self, late: timedelta, limit: int) -> list[SagaFound]:
-        """Sagas that are stuck, or open for longer than `late`, each with what is wrong."""
-        async with translate_errors():
-            found = await find_stuck(self._client, late=late, most=limit)
-        return [SagaFound.of(saga, trouble) for saga, trouble in found]
 
     async def observe(self, saga_id: str) -> ObservedSaga:
         """What the saga tells of itself, and what is wrong with it. NotFound if there is none."""

@@ -10,11 +10,13 @@ IS_OPEN = "CloseTime IS NULL"
 class Stake(Message):
     """Money and pieces that are held for an order that is not settled.
 
-    None is what is not known, since the service that knows does not answer.
+    None is what is not known, since the service that knows does not answer. `missing` is what a
+    confirmed order lacks of its price, if that is what is wrong.
     """
 
     money: Money | None
     pieces: int | None
+    missing: Money | None = None
 
 
 class SagaFound(Message):

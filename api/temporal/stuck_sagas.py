@@ -16,6 +16,7 @@ from api.temporal.diagnosis import diagnose, name_trouble
 from api.temporal.errors import RPC_TIMEOUT
 from api.temporal.troubles import Kind, Trouble
 from contracts.workflow_io import SAGA_TYPES, any_of
+from saga.participant.errors import describe_error
 
 log = logging.getLogger(__name__)
 TYPES = any_of([kind.name for kind in SAGA_TYPES])
@@ -77,7 +78,7 @@ async def _diagnose_newest_run(
         trouble = await diagnose(saga, late)
     except Exception as error:  # of whatever codec, converter or history
         log.warning("troubles: cannot judge saga %s", saga_id, exc_info=True)
-        why = f"it cannot be judged: {type(error).__name__}: {error}"[:500]
+        why = f"it cannot be judged: {describe_error(error)}"[:500]
         trouble = name_trouble(saga, Kind.UNKNOWN, why)
     return (saga, trouble) if trouble else None
 

@@ -22,7 +22,8 @@ PATIENCE = 60.0  # seconds: each saga is looked into
 class Stuck:
     """One saga. Times are ISO 8601; money is in minor units, and stock in pieces.
 
-    None is what is not known, since the service that knows does not answer.
+    None is what is not known, since the service that knows does not answer. `missing` is money that
+    a confirmed order lacks.
     """
 
     saga_id: str
@@ -33,6 +34,7 @@ class Stuck:
     currency: str
     stock: int | None
     advice: str
+    missing: int = 0
 
 
 def list_stuck_sagas(
@@ -72,6 +74,7 @@ def _row(found: dict[str, Any]) -> Stuck:
         currency=money["currency"] if money else "",
         stock=stake["pieces"],
         advice=trouble["way_out"],
+        missing=stake["missing"]["minor"] if stake.get("missing") else 0,
     )
 
 
@@ -79,6 +82,8 @@ def _stake(it: Stuck) -> str:
     """In words."""
     if it.money is None:
         amount = "money is not known"
+    elif it.missing:
+        amount = f"{format_money(it.missing, it.currency)} is missing"
     elif it.money:
         amount = f"{format_money(it.money, it.currency)} captured, or may be"
     else:

@@ -80,7 +80,7 @@ async def _parts(deps: Backend) -> Parts:
 
 async def _read_all(deps: Backend) -> dict[str, Any]:
     decisions: list[Intervention] = await deps.services.orders.interventions(DECISIONS)
-    found = await list_attention(deps.services, deps.sagas, LATE, MOST)
+    found = await list_attention(deps.services, deps.troubles, LATE, MOST)
     waiting = await _find_waiting_steps(found, deps)
     shown = {step.saga.saga_id for step in waiting}
     troubles = [row for row in found if row.saga_id not in shown]

@@ -4,9 +4,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from api.temporal.saga_gateway import OrderSagas
 from api.temporal.saga_listing import SagaFound
+from api.temporal.stuck_sagas import MOST
 from api.temporal.troubles import LATE
+from api.trouble.trouble_list import TroubleList
 from cli.operate.stuck import _row
 from console.dashboard import MOST_TROUBLES
 from console.dependencies import ConsoleBackend
@@ -23,11 +24,11 @@ from tests.workflows.test_blocked import blocked_refund, resolve
 A_MOMENT = timedelta(seconds=2)  # by which the clocks of databases and Temporal may differ
 
 
-class Impatient(OrderSagas):
+class Impatient(TroubleList):
     """Whoever lists those that are late has them at once, instead of after the usual minute."""
 
-    async def in_trouble(self, late: timedelta, limit: int) -> list[SagaFound]:
-        return await super().in_trouble(late and timedelta(0), limit)
+    async def find(self, late: timedelta, limit: int = MOST) -> list[SagaFound]:
+        return await super().find(late and timedelta(0), limit)
 
 
 async def listed(world: World, saga_id: str, kind: str) -> dict[str, Any]:
@@ -45,14 +46,14 @@ async def listed(world: World, saga_id: str, kind: str) -> dict[str, Any]:
 
 async def is_on_the_console_too(world: World, saga_id: str) -> None:
     """Its page and the number in the navigation are of the same list."""
-    sagas = Impatient(world.client, fast_path=True)
-    deps = ConsoleBackend.extend(replace(backend_of(world), sagas=sagas), Settings())
+    troubles = Impatient(world.client, world.services)
+    deps = ConsoleBackend.extend(replace(backend_of(world), troubles=troubles), Settings())
     page = await _parts(deps)
     assert f"trouble-{saga_id}" in page["troubles"]
     assert "Nothing waits for an operator" not in "".join(map(str, page.values()))
 
     async def are_counted() -> bool:
-        found = await sagas.in_trouble(LATE, MOST_TROUBLES)
+        found = await troubles.find(LATE, MOST_TROUBLES)
         return await deps.board.count_attention() == len(found)
 
     await until(are_counted)

@@ -29,16 +29,30 @@ def test_the_list_of_what_is_stuck_says_that_it_may_be() -> None:
     assert _stake(stuck).startswith("36.00 EUR captured, or may be")
 
 
+def test_money_that_an_order_lacks_is_not_told_as_captured() -> None:
+    stuck = Stuck("order-ord_1", "discrepancy", "it is gone", "2026", 0, "EUR", 0, "look", 300)
+    assert _stake(stuck) == "3.00 EUR is missing, 0 pieces of stock"
+    nothing, lacking = Money(minor=0, currency="EUR"), Money(minor=300, currency="EUR")
+    stake = Stake(money=nothing, pieces=0, missing=lacking)
+    page = part("attention_parts.html", "troubles_part", [row_of(Kind.DISCREPANCY, stake)])
+    assert "3.00 EUR is missing" in page
+    assert "captured" not in page
+
+
 def test_the_console_says_that_it_may_be() -> None:
-    row = SagaFound(
+    stake = Stake(money=Money(minor=3600, currency="EUR"), pieces=0)
+    assert "36.00 EUR at stake, captured or may be" in part(
+        "attention_parts.html", "troubles_part", [row_of(Kind.RETRYING, stake)]
+    )
+
+
+def row_of(kind: Kind, stake: Stake) -> SagaFound:
+    return SagaFound(
         saga_id="order-ord_1",
         type="PlaceOrder",
         state="running",
         step=None,
         started_at=AT,
-        trouble=Trouble(kind=Kind.RETRYING, why="it fails", way_out="wait", since=AT),
-        stake=Stake(money=Money(minor=3600, currency="EUR"), pieces=0),
-    )
-    assert "36.00 EUR at stake, captured or may be" in part(
-        "attention_parts.html", "troubles_part", [row]
+        trouble=Trouble(kind=kind, why="it fails", way_out="wait", since=AT),
+        stake=stake,
     )

@@ -12,13 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from temporalio.client import Client
-from temporalio.service import RPCError
-
-from api.temporal.stuck_sagas import find_stuck
 from api.temporal.troubles import LATE, Kind
+from api.trouble.trouble_list import TroubleList
 from infrastructure.cancellation import not_cancelled, running_beside
 from infrastructure.telemetry.metrics import gauge
+from saga.participant import Unavailable
 
 EVERY = 15.0  # seconds
 PAUSES = 10  # times as long as a look took, if that is longer
@@ -28,8 +26,8 @@ log = logging.getLogger(__name__)
 class TroubleWatch:
     """Counts the sagas in trouble, those that are open for longer than `late` among them."""
 
-    def __init__(self, client: Client, late: timedelta = LATE) -> None:
-        self._client = client
+    def __init__(self, troubles: TroubleList, late: timedelta = LATE) -> None:
+        self._troubles = troubles
         self._late = late
 
     @asynccontextmanager
@@ -39,9 +37,9 @@ class TroubleWatch:
             yield
 
     async def look(self) -> dict[Kind, int]:
-        """Count them, and tell it. RPCError or RuntimeError if Temporal does not answer."""
-        found = await find_stuck(self._client, late=self._late)
-        counted = Counter(trouble.kind for _, trouble in found)
+        """Count them, and tell it. Unavailable if Temporal does not answer."""
+        found = await self._troubles.find(self._late)
+        counted = Counter(row.trouble.kind for row in found if row.trouble is not None)
         counts = {kind: counted[kind] for kind in Kind}
         for kind, count in counts.items():
             gauge("saga_in_trouble", "Sagas that need a person").set(count, {"kind": kind.value})
@@ -53,8 +51,8 @@ class TroubleWatch:
             try:
                 await self.look()
                 pause = max(EVERY, PAUSES * (time.monotonic() - began))
-            except (RPCError, RuntimeError) as error:
-                log.warning("sagas in trouble are not known: %s: %s", type(error).__name__, error)
+            except Unavailable as error:
+                log.warning("sagas in trouble are not known: %s", error)
             except Exception:  # of whatever kind: who stops looking alerts nobody
                 log.exception("sagas in trouble are not known")
             await asyncio.sleep(pause)

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities import executions
-from activities.earlier_audits import EarlierAudits
+from activities.audits.earlier_audits import EarlierAudits
 from activities.executions import Execution
 from activities.missing_steps import (
     BINDING,
@@ -90,7 +90,7 @@ class Searches:
     def date(self, orphan: Orphan) -> Orphan:
         """Found when an earlier audit did, if one left it."""
         earlier = self._earlier.left.orphans.get(orphan.saga_id)
-        return orphan.dated(earlier.found_at if earlier is not None else None)
+        return orphan.keep_date(earlier.found_at if earlier is not None else None)
 
     async def _left_by_earlier_audits(self, _: Search, token: str) -> Suspects:
         """However long ago: what was left is named until it is over."""

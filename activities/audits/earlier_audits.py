@@ -4,7 +4,7 @@ A report is of its moment: who reads it judges each finding again. An audit begi
 before it left, so that the newest reports have all that is known, however long ago it was found.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ from contracts.orphans import Orphan
 NEWEST = 50  # reports; the schedule makes six an hour
 ENDED = "WorkflowType = 'AuditOrders' AND ExecutionStatus = 'Completed'"
 SETTLED = {Outcome.REFUNDED, Outcome.ADOPTED}
-Money = tuple[str, str]  # the intent and the order of a discrepancy
+Name = tuple[str, ...]  # of a discrepancy: its intent and its order
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Left:
     """What audits left: orphans by saga, and money, each with when it was found first."""
 
     orphans: Mapping[str, Orphan]
-    money: Mapping[Money, Discrepancy]
+    money: Mapping[Name, Discrepancy]
 
 
 class EarlierAudits:
@@ -46,7 +46,7 @@ class EarlierAudits:
             for audit in found
         }
         orphans: dict[str, Orphan] = {}
-        money: dict[Money, Discrepancy] = {}
+        money: dict[Name, Discrepancy] = {}
         for report in self._reports.values():  # the newest first, so that the oldest date stays
             orphans |= report.orphans
             money |= report.money
@@ -72,10 +72,10 @@ def list_left(report: AuditReport, ended_at: datetime) -> Left:
     orphans = [orphan for orphan in report.orphans if orphan.saga_id in named]
     money = [each for each in report.ledger if _name(each) not in settled]
     return Left(
-        {orphan.saga_id: orphan.dated(ended_at) for orphan in orphans},
-        {_name(each): each.dated(ended_at) for each in money},
+        {orphan.saga_id: orphan.keep_date(ended_at) for orphan in orphans},
+        {_name(each): each.keep_date(ended_at) for each in money},
     )
 
 
-def _name(money: Discrepancy) -> Money:
+def _name(money: Discrepancy) -> Name:
     return money.intent_id, money.order_id

@@ -1,0 +1,1 @@
+"""Sagas in trouble: those of which Temporal tells, and those of which an audit found it."""
