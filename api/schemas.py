@@ -8,7 +8,7 @@ from api.temporal.troubles import Trouble
 from contracts.base import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku, ToldTime
 from contracts.event_records import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
-from contracts.orders import Order, OrderLine, OrderStatus
+from contracts.orders import Order, OrderLine, OrderStatus, SettledStep
 from contracts.users import NewUser
 from saga import Resolving, Role, WaitView
 from saga.participant.records import StepRecord
@@ -24,6 +24,7 @@ ORDER = {
     "version": 3,
     "created_at": "2026-01-01T12:00:00.000000Z",
     "updated_at": "2026-01-01T12:00:00.250000Z",
+    "settled_by_hand": [],
     "links": {"self": "/v1/orders/ord_pz3kwc5ydsjtdw3rpyvm2tbwqe"},
 }
 
@@ -106,7 +107,12 @@ class ResolveBody(Body):
 
 
 class OrderOut(BaseModel):
-    """An order. `version` counts its events; 0 means accepted, but not recorded yet."""
+    """An order. `version` counts its events; 0 means accepted, but not recorded yet.
+
+    Its status does not promise what is in `settled_by_hand`: an operator has said of this step of
+    its sagas that it is not done and never will be (`skip`), or was done by other means
+    (`mark_done`). If `refund_payment` was skipped, a returned order's money was kept.
+    """
 
     model_config = example(**ORDER)
 
@@ -119,6 +125,7 @@ class OrderOut(BaseModel):
     version: int
     created_at: ToldTime
     updated_at: ToldTime
+    settled_by_hand: tuple[SettledStep, ...]
     links: dict[str, str]
 
     @classmethod
@@ -129,7 +136,7 @@ class OrderOut(BaseModel):
             name: f"{self}/{name}" for name in ("saga", "events", "cancel", "return")
         }
         links["payment"] = f"/v1/payments/{order.id}"
-        return cls(**order.model_dump(), links=links)
+        return cls(**dict(order), links=links)
 
 
 class OrderEventOut(RecordedEvent):

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
 
 from contracts.barrier_records import Epoch
 from contracts.base import Message, Moment, Money, Name, Quantity, Reason, Sku
@@ -79,6 +81,18 @@ class StartReturn(Message):
     total: Money
 
 
+class SettledStep(Message):
+    """A step that nobody tries any more, as an operator said so: see BY_HAND."""
+
+    step: str = Field(examples=["refund_payment"])
+    action: Literal["skip", "mark_done"]
+
+
+# What operators' words have settled of an order's sagas. Left out where there is none, which is
+# nearly always: an order is in many messages.
+SettledSteps = Annotated[tuple[SettledStep, ...], Field(exclude_if=lambda steps: not steps)]
+
+
 class StepNote(Message):
     """For the record: a step of an order's saga is blocked (and why), or is so no longer.
 
@@ -98,7 +112,11 @@ class StepNote(Message):
 
 
 class Order(Message):
-    """An order as its read model shows it. `version` counts its events."""
+    """An order as its read model shows it. `version` counts its events.
+
+    Its status does not promise what is in `settled_by_hand`: skipped, it is not done; marked as
+    done, a person answers for it.
+    """
 
     id: str
     customer_id: str
@@ -109,6 +127,7 @@ class Order(Message):
     version: int
     created_at: datetime
     updated_at: datetime
+    settled_by_hand: SettledSteps = ()
 
 
 class AcceptedOrder(Message):
@@ -129,12 +148,16 @@ class OrderPage(Message):
 
 
 class OrderFilter(Message):
-    """Which orders to list. Recorded at or after `created_from`, and before `created_to`."""
+    """Which orders to list. Recorded at or after `created_from`, and before `created_to`.
+
+    `settled_by_hand`: whether operators have settled something of them.
+    """
 
     status: OrderStatus | None = None
     customer_id: str | None = None
     created_from: Moment | None = None
     created_to: Moment | None = None
+    settled_by_hand: bool | None = None
 
 
 class OrderService(Protocol):

@@ -15,6 +15,7 @@ from api.security.authorization import AuthorizedRoute
 from api.security.redaction import saga_for
 from api.story.facts import read_facts
 from api.story.order_story import OrderStory, tell_story
+from api.story.stopped_steps import observe
 from api.temporal.observed_saga import LockWait, ObservedSaga
 from contracts.base import format_time
 from contracts.names import workflow_id
@@ -41,7 +42,7 @@ async def order_story(order_id: str, deps: Deps) -> OrderStory:
 async def saga_out(saga_id: str, me: Caller, deps: Backend) -> SagaOut:
     """How a saga stands, with a link to it for operators. NotFound if there is none."""
     links = {"temporal_ui": f"{deps.temporal_ui}/{saga_id}"}
-    return saga_for(me, describe_saga(await deps.sagas.observe(saga_id), links))
+    return saga_for(me, describe_saga(await observe(saga_id, deps.services, deps.sagas), links))
 
 
 def describe_saga(saga: ObservedSaga, links: dict[str, str]) -> SagaOut:

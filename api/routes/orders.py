@@ -95,6 +95,9 @@ async def list_orders(
     customer_id: str | None = None,
     created_from: Annotated[Moment | None, Query(description="At or after")] = None,
     created_to: Annotated[Moment | None, Query(description="Before")] = None,
+    settled_by_hand: Annotated[
+        bool | None, Query(description="Whether operators have settled something of them")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=100), IN_DIGITS] = 20,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> OrderList:
@@ -109,6 +112,7 @@ async def list_orders(
         customer_id=me.customer or customer_id,
         created_from=created_from,
         created_to=created_to,
+        settled_by_hand=settled_by_hand,
     )
     page = await deps.services.orders.page(only, limit=limit, cursor=cursor)
     link_next_page(request, response, page.next_cursor)

@@ -15,17 +15,18 @@ from contracts.orders import RETURN_ABANDONED, Order
 Event = TypeVar("Event", bound=RecordedEvent)
 
 REASON = frozenset({"code", "detail"})
+SETTLED = frozenset({"settled_by_hand"})
 STEP = frozenset({"step", "still_blocked"})
 SHOWN: Mapping[str, frozenset[str]] = {
     "OrderPlaced": frozenset({"customer_id", "total", "payment_method", "accepted_at"}),
     "ItemAdded": frozenset({"sku", "quantity", "unit_price"}),
     "OrderConfirmed": frozenset(),
-    "OrderRejected": REASON,
-    "OrderCancelled": REASON,
-    "OrderTimedOut": REASON,
+    "OrderRejected": REASON | SETTLED,
+    "OrderCancelled": REASON | SETTLED,
+    "OrderTimedOut": REASON | SETTLED,
     "OrderReturnStarted": frozenset({"saga_id"}),
     RETURN_ABANDONED: REASON | {"saga_id"},
-    "OrderReturned": frozenset(),
+    "OrderReturned": SETTLED,
     "StepBlocked": STEP,
     "StepUnblocked": STEP,
 }

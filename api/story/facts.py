@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from api.story.stopped_steps import observe
 from api.temporal.observed_saga import ObservedSaga
 from api.temporal.saga_gateway import OrderSagas
 from contracts import workflow_io
@@ -81,7 +82,7 @@ async def read_facts(order_id: str, services: Services, sagas: OrderSagas) -> Or
     )
     silent: list[str] = []
     asked = [
-        _answer(_observe(title, saga_id, sagas), TEMPORAL, silent)
+        _answer(_observe(title, saga_id, services, sagas), TEMPORAL, silent)
         for title, saga_id in _list_sagas(order, events)
     ]
     payment, holdings, observed = await asyncio.gather(
@@ -129,8 +130,8 @@ async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T 
         return None
 
 
-async def _observe(title: str, saga_id: str, sagas: OrderSagas) -> TitledSaga:
-    return TitledSaga(title, await sagas.observe(saga_id))
+async def _observe(title: str, saga_id: str, services: Services, sagas: OrderSagas) -> TitledSaga:
+    return TitledSaga(title, await observe(saga_id, services, sagas))
 
 
 async def _read_order(order_id: str, services: Services, sagas: OrderSagas) -> Order:

@@ -17,6 +17,7 @@ from cli.orders.order_as_of import past
 from cli.orders.quantities import read_quantities
 from cli.output import FittingTable, keep_whole
 from contracts.money.formatting import format_money
+from contracts.settled_words import describe_settled
 
 app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
 
@@ -34,6 +35,7 @@ STYLES = {
     "timed_out": "red",
     "returned": "magenta",
 }
+BY_HAND = "settled by hand"
 LONG = 30  # seconds that the API is asked to wait; most orders end well before
 WAIT = 60.0
 POLL = 0.2
@@ -104,6 +106,10 @@ def list_orders(
     *,
     status: Annotated[str | None, typer.Option("--status")] = None,
     customer: Annotated[str | None, typer.Option("--customer")] = None,
+    settled_by_hand: Annotated[
+        bool | None,
+        typer.Option(help="Only those of which operators have settled something, or have not"),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100)] = 20,
     cursor: Annotated[str | None, typer.Option("--cursor", help="From the last page")] = None,
     as_json: AsJson = False,
@@ -112,13 +118,22 @@ def list_orders(
     """List orders, newest first."""
     with report_api_errors():
         page = Api.at(url).get(
-            "/v1/orders", status=status, customer_id=customer, limit=limit, cursor=cursor
+            "/v1/orders",
+            status=status,
+            customer_id=customer,
+            settled_by_hand=None if settled_by_hand is None else str(settled_by_hand).lower(),
+            limit=limit,
+            cursor=cursor,
         )
     if as_json:
         typer.echo(json.dumps(page))
         return
     console = Console()
     console.print(make_table(page["items"], console.width))
+    for order in page["items"]:
+        if settled := order.get("settled_by_hand"):
+            told = ", ".join(describe_settled(**each) for each in settled)
+            console.print(f"* {order['id']}: {BY_HAND}: {told}", soft_wrap=True)
     if page["next_cursor"]:
         console.print(f"more: saga order list --cursor {page['next_cursor']}", soft_wrap=True)
 
@@ -188,7 +203,8 @@ def make_table(orders: list[dict[str, Any]], width: int) -> FittingTable:
     table = FittingTable(*keep_whole(*names))
     for order in orders:
         placed = order["created_at"][:19].replace("T", " ")
-        cells = (order["id"], add_style(order["status"]), money(order["total"]), placed)
+        status = add_style(order["status"]) + (" *" if order.get("settled_by_hand") else "")
+        cells = (order["id"], status, money(order["total"]), placed)
         table.add_row(*cells, *((order["customer_id"],) if width >= WIDE else ()))
     return table
 
@@ -218,6 +234,8 @@ def _print(order: dict[str, Any], as_json: bool) -> None:
         return
     console = Console()
     console.print(f"[bold]{order['id']}[/] {add_style(order['status'])} {money(order['total'])}")
+    for settled in order.get("settled_by_hand", ()):
+        console.print(f"  {BY_HAND}: {describe_settled(**settled)}", soft_wrap=True)
     if order["reason"]:
         console.print(f"  {order['reason']['code']}: {order['reason']['detail']}")
     if under_way := order.get("return"):

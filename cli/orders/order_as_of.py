@@ -29,6 +29,7 @@ def past(events: list[dict[str, Any]], order_id: str, at: str) -> dict[str, Any]
         "version": order.version,
         "created_at": format_time(order.accepted_at or known[0].recorded_at),
         "updated_at": format_time(known[-1].recorded_at),
+        "settled_by_hand": [settled.model_dump() for settled in order.settled_by_hand],
     }
 
 

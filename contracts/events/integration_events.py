@@ -13,7 +13,7 @@ from pydantic import Field
 
 from contracts.base import Message, Money, Reason
 from contracts.inventory import Price, StockLine
-from contracts.orders import OrderStatus
+from contracts.orders import OrderStatus, SettledSteps
 from contracts.payments import PaymentStatus
 
 
@@ -50,7 +50,12 @@ class UserEvent(Message):
 
 
 class OrderEvent(Message):
-    """An order after something happened to it; `version` counts its events and only grows."""
+    """An order after something happened to it; `version` counts its events and only grows.
+
+    Its status does not promise what is in `settled_by_hand`: an operator has said that a step is
+    not done and never will be (`skip`), or was done by other means (`mark_done`). Left out if there
+    is none.
+    """
 
     order_id: str = Field(examples=["ord_8c1e"])
     customer_id: str = Field(examples=["usr_5d0f"])
@@ -58,6 +63,7 @@ class OrderEvent(Message):
     total: Money
     reason: Reason | None
     version: int = Field(ge=1, examples=[3])
+    settled_by_hand: SettledSteps = ()
 
 
 class ProductEvent(Message):

@@ -15,6 +15,7 @@ from contracts.orders import (
     CreateOrder,
     OrderLine,
     OrderStatus,
+    SettledStep,
     StepNote,
 )
 from infrastructure.eventstore.store import NewEvent
@@ -51,6 +52,7 @@ class OrderAggregate:
     reason: Reason | None = None
     returning: str | None = None
     saga_id: str | None = None
+    settled_by_hand: tuple[SettledStep, ...] = ()
 
     @property
     def placed(self) -> bool:
@@ -113,7 +115,7 @@ class OrderAggregate:
     def close(self, status: OrderStatus, reason: Reason) -> list[NewEvent]:
         """End it without effect. Rejected `not_pending` if it is confirmed or closed already."""
         self._must_be_pending()
-        return [NewEvent(CLOSING[status], reason.model_dump())]
+        return [NewEvent(CLOSING[status], reason.model_dump() | self._tell_settled())]
 
     def begin_return(self, saga_id: str) -> list[NewEvent]:
         """Let this saga return it. Rejected `not_returnable`: not confirmed, or another does.
@@ -138,7 +140,12 @@ class OrderAggregate:
         """It is returned. Rejected `not_returning` if this saga does not return it."""
         if self.returning != saga_id:
             raise Rejected("not_returning", f"order {self.id} is not being returned by {saga_id}")
-        return [NewEvent("OrderReturned", {})]
+        return [NewEvent("OrderReturned", self._tell_settled())]
+
+    def _tell_settled(self) -> dict[str, Any]:
+        """What the status that is recorded now does not promise, if there is such."""
+        told = [settled.model_dump() for settled in self.settled_by_hand]
+        return {"settled_by_hand": told} if told else {}
 
     def _returnable(self) -> bool:
         return self.status == OrderStatus.CONFIRMED and self.returning is None
@@ -224,6 +231,10 @@ def _apply_note(order: OrderAggregate, data: Mapping[str, Any], _: str) -> Order
 
     Nor does a step of another saga than its own say how an order stands.
     """
+    if data.get("action") in BY_HAND:
+        settled = SettledStep(step=data["step"], action=data["action"])
+        every = dict.fromkeys((*order.settled_by_hand, settled))
+        order = replace(order, settled_by_hand=tuple(every))
     owner = order.saga_id or data.get("saga_id")
     if not order.status.is_open or data.get("saga_id", owner) != owner:
         return order

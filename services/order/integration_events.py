@@ -36,6 +36,7 @@ def to_integration_events(event: NewEvent, after: OrderAggregate) -> Iterator[Do
         total=after.total,
         reason=_without_quotes(after.reason),
         version=after.version,
+        settled_by_hand=after.settled_by_hand,
     )
     yield DomainEvent(told, after.id, data)
 

@@ -3,7 +3,18 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, Text, bindparam, exists, func, select, tuple_
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    exists,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.dml import ReturningInsert
@@ -18,7 +29,7 @@ from saga.participant.driver_statement import Row
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
 
-CHANGING = ("status", "reason", "version")
+CHANGING = ("status", "reason", "version", "settled_by_hand")
 ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 FIXED = ("id", "customer_id", "items", "total_minor", "currency", "fingerprint", "accepted_at")
 
@@ -58,6 +69,8 @@ def reply_to_be() -> ColumnElement[Any]:
 def reply_without_times(order: OrderAggregate) -> dict[str, Any]:
     """The rest of `reply_to_be`."""
     row = columns_of(order)
+    if not row["settled_by_hand"]:
+        del row["settled_by_hand"]  # as the message leaves it out
     total = {"minor": row["total_minor"], "currency": row["currency"]}
     return {name: row[name] for name in Order.model_fields if name in row} | {"total": total}
 
@@ -86,6 +99,7 @@ def state(order: OrderAggregate) -> dict[str, Any]:
         "new_status": order.status,
         "new_reason": order.reason.model_dump() if order.reason else None,
         "new_version": order.version,
+        "new_settled_by_hand": [settled.model_dump() for settled in order.settled_by_hand],
     }
 
 
@@ -169,6 +183,9 @@ def _build_conditions(only: OrderFilter) -> Iterator[ColumnElement[bool]]:
         yield orders.c.created_at >= only.created_from
     if only.created_to is not None:
         yield orders.c.created_at < only.created_to
+    if only.settled_by_hand is not None:
+        nothing = orders.c.settled_by_hand == literal([], JSONB)
+        yield ~nothing if only.settled_by_hand else nothing
 
 
 def _make_cursor(last: Order) -> str:

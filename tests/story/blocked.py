@@ -10,6 +10,7 @@ from tests.support.gates import BEFORE
 from tests.support.returns import ask, confirmed, ended
 from tests.support.waiting import until
 from tests.support.world import SETTLE, World
+from tests.workflows.test_temporal_cli import temporal
 
 SLIP = "bank slip 12"
 NO = rejection("no", "refused. Twice")
@@ -92,6 +93,32 @@ async def give_back(world: World) -> Made:
     assert await ask(world, order) == 202
     await ended(world, order)
     return Made(order.id, sku)
+
+
+async def keep_money(world: World) -> Made:
+    """An operator skips the refund of a return, which has to go on: its refund had begun.
+
+    So its fence says in a later life, in which the saga is told to be undone.
+    """
+    sku = await world.product()
+    order_id = await world.place(sku, method="pm_sandbox_return_refused")
+    order = await world.settled(order_id, sku, "confirmed")
+    saga_id = return_id(order_id)
+
+    async def is_stuck() -> bool:
+        return bool((await world.rest(f"/v1/orders/{order_id}/return"))["state"] == "blocked")
+
+    await ask(world, order)
+    await until(is_stuck)
+    gate = world.gates.close(saga_id, "order.begin_return", BEFORE)
+    which = ("-w", saga_id, "--type", "FirstWorkflowTask", "--reason", "a test")
+    await temporal(world, "workflow", "reset", *which)
+    await gate.wait_reached()
+    await world.client.get_workflow_handle(saga_id).cancel()
+    await gate.open()
+    await until(is_stuck)
+    await _say(world, saga_id, "refund_payment", "skip")
+    return Made(order_id, sku)
 
 
 async def refuse_return(world: World) -> Made:

@@ -14,6 +14,7 @@ from tests.story.rendered import (
     compare_steps,
     minor_units,
 )
+from tests.story.settled import compare_settled
 from tests.story.surfaces import Told
 
 
@@ -28,6 +29,7 @@ def contradictions(told: Told, truth: Truth) -> list[str]:
         *compare_steps(told, truth),
         *compare_details(told, truth),
         *compare_messages(told, truth),
+        *compare_settled(told, truth),
     ]
 
 

@@ -163,19 +163,29 @@ def _check_records(lines: list[str], truth: Truth) -> Iterator[str]:
 
 
 # What a step's state in the saga's own account says of its row in the barrier.
-TOOK = {"done": {"done"}, "compensated": {"compensated", "tombstone", "none"}}
+TOOK = {
+    "done": {"done"},
+    "compensated": {"compensated", "tombstone", "none"},
+    "skipped": {"none", "tombstone"},
+    "stopped": {"none", "started", "done"},
+}
+UNDER_WAY = {"running", "waiting", "compensating", "blocked"}  # of a step
+NOT_BEGUN = {"none", "tombstone"}
 
 
 def compare_steps(told: Told, truth: Truth) -> Iterator[str]:
     by_hand = {step for step, _ in truth.words}
-    saga_id = told.saga["saga_id"]
-    for step in told.saga["steps"]:
-        row = truth.barrier.get((saga_id, step["name"], "action"), "none")
-        allowed = TOOK.get(step["state"])
-        if step["name"] in by_hand | {"validate_user"} or allowed is None:
-            continue
-        if row not in allowed:
-            yield f"saga: {step['name']} is {step['state']}, and its barrier says {row}"
+    for saga in told.sagas:
+        is_open = truth.runs[saga["saga_id"]].status in {"running", "paused"}
+        for step in saga["steps"]:
+            row = truth.barrier.get((saga["saga_id"], step["name"], "action"), "none")
+            if step["state"] in UNDER_WAY | {"stopped"} and is_open is (step["state"] == "stopped"):
+                yield f"saga: {step['name']} is {step['state']}: {truth}"
+            allowed = TOOK.get(step["state"], None if is_open else NOT_BEGUN)
+            if step["name"] in by_hand | {"validate_user"} or step["state"] == "failed":
+                continue
+            if allowed is not None and row not in allowed:
+                yield f"saga: {step['name']} is {step['state']}, and its barrier says {row}"
     shown = re.findall(r"^(\w+) {2,}(\w+) {2,}(\w+) {2,}(\d+)\b", told.shown, re.MULTILINE)
     states = [(step["name"], step["state"]) for step in told.saga["steps"]]
     if [(name, state) for name, _, state, _ in shown] != states:

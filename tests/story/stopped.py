@@ -25,7 +25,7 @@ from tests.support.ledgers import at_the_provider
 from tests.support.returns import ask, confirmed, handle
 from tests.support.waiting import until
 from tests.support.world import World
-from tests.workflows.test_audit import terminated_at
+from tests.workflows.test_audit import audited, seen_by_visibility, terminated_at
 from tests.workflows.test_temporal_cli import temporal
 from workflows.place_order import PlaceOrder
 
@@ -55,6 +55,33 @@ def terminate(activity: str, moment: str, *, fast: bool = False, reset: bool = F
         return Made(order_id, sku, gate.open)
 
     return make
+
+
+def terminate_undoing(moment: str) -> Make:
+    """Its workflow is terminated while money is to go back, or has gone back."""
+
+    async def make(world: World) -> Made:
+        order_id, sku, charged = await world.stopped_at("payment.charge", AFTER)
+        saga_id = workflow_id(order_id)
+        refund = world.gates.close(saga_id, "payment.refund", moment)
+        await world.http.post(f"/v1/orders/{order_id}/cancel")
+        await charged.open()
+        await refund.wait_reached()
+        await world.handle(order_id).terminate("by mistake")
+        world.gates.remove(saga_id)
+        return Made(order_id, sku, refund.open)
+
+    return make
+
+
+async def carry_on(world: World) -> Made:
+    """It was terminated when it was charged, and the audit has it undone."""
+    order_id, sku, gate = await terminated_at(world, "payment.charge", AFTER)
+    await gate.open()
+    await seen_by_visibility(world, {workflow_id(order_id)})
+    await audited(world)
+    await world.settled(order_id, sku, "cancelled")
+    return Made(order_id, sku)
 
 
 async def pause(world: World) -> Made:

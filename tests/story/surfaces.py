@@ -38,13 +38,20 @@ AT_ONCE_LATE = 0  # seconds after which an open saga is in the list
 class Told:
     """The API's answers, what the commands print, the console's page, and Temporal's details.
 
-    `details` are the current details by saga, of those that tell any. `messages` are the bodies
-    that a webhook of the customer has got, in the order of what happened.
+    `listed` are its customer's orders in the API's list, `by_hand` those of which operators settled
+    something, and `rows` what the command prints of them. `saga` places it, `returns` are the sagas
+    that return it. `details` are the current details by saga, of those that tell any. `messages`
+    are the bodies that a webhook of the customer has got, in the order of what happened.
     """
 
     order: dict[str, Any]
     story: dict[str, Any]
+    listed: list[dict[str, Any]]
+    by_hand: list[dict[str, Any]]
+    rows: str
+    events: list[dict[str, Any]]
     saga: dict[str, Any]
+    returns: list[dict[str, Any]]
     attention: list[dict[str, Any]]
     explained: str
     shown: str
@@ -53,6 +60,11 @@ class Told:
     summary: str
     details: dict[str, str]
     messages: list[dict[str, Any]]
+
+    @property
+    def sagas(self) -> list[dict[str, Any]]:
+        """All that the API tells of, the one that places the order first."""
+        return [self.saga, *self.returns]
 
 
 class Surfaces:
@@ -69,10 +81,17 @@ class Surfaces:
         rest = self._world.rest
         path = f"/v1/sagas?attention=true&late={AT_ONCE_LATE}&limit=500"
         listed = await self._world.rest_items(path)
+        order = await rest(f"/v1/orders/{order_id}")
+        its = f"/v1/orders?customer_id={order['customer_id']}"
         return Told(
-            order=await rest(f"/v1/orders/{order_id}"),
+            order=order,
+            listed=await self._world.rest_items(its),
+            by_hand=await self._world.rest_items(f"{its}&settled_by_hand=true"),
+            rows=await self._run("order", "list", "--customer", order["customer_id"]),
+            events=await self._read_events(order_id),
             story=await rest(f"/v1/orders/{order_id}/story"),
             saga=await rest(f"/v1/orders/{order_id}/saga"),
+            returns=[await rest(f"/v1/sagas/{saga_id}") for saga_id in saga_ids[1:]],
             attention=[row for row in listed if order_of(row["saga_id"]) == order_id],
             explained=await self._run("explain", order_id),
             shown=await self._run("order", "show", order_id),
@@ -82,6 +101,12 @@ class Surfaces:
             details={saga_id: await self._details(saga_id) for saga_id in saga_ids},
             messages=await self._subscriber.read(order_id),
         )
+
+    async def _read_events(self, order_id: str) -> list[dict[str, Any]]:
+        """None before its first step is on record."""
+        answer = await self._world.http.get(f"/v1/orders/{order_id}/events")
+        events: list[dict[str, Any]] = answer.json().get("items", [])
+        return events
 
     async def _run(self, *arguments: str) -> str:
         """What a command prints."""

@@ -35,6 +35,7 @@ BLOCKED = (
 )
 RETURNS = (
     Incident("returned", blocked.give_back, "returned"),
+    Incident("skip of refund_payment", blocked.keep_money, "returned"),
     Incident("return refused", blocked.refuse_return, "confirmed"),
     Incident("return before its refund", stand_in_return(GIVE_BACK), "confirmed"),
     Incident("return after its refund", stand_in_return(GIVE_BACK, AFTER), "confirmed"),
@@ -82,6 +83,17 @@ TERMINATED = (
         )
         for activity, moment in stopped.GATES
     ),
+    *(
+        Incident(
+            f"terminated {moment} the refund that undoes it",
+            stopped.terminate_undoing(moment),
+            "pending",
+            person=True,
+            kind=Kind.ENDED,
+        )
+        for moment in (BEFORE, AFTER)
+    ),
+    Incident("terminated, and carried on by the audit", stopped.carry_on, "cancelled"),
     Incident(
         "terminated in its first task",
         stopped.terminate("payment.charge", AFTER, fast=True),

@@ -135,6 +135,9 @@ LIES: tuple[Lie, ...] = (
     lie_in_message(customer_id="usr_somebody_else"),
     lie_in_message(reason={"code": "declined", "detail": "declined"}),
     lie_in_message(version=1),
+    lie_in_message(settled_by_hand=[{"step": "charge_payment", "action": "skip"}]),
+    lambda told: replace(told, listed=[{**told.listed[0], "status": "returned"}]),
+    lambda told: replace(told, by_hand=told.listed),
     lambda told: replace(told, messages=told.messages[:-1]),
     lambda told: replace(told, messages=[{**told.messages[0], "type": "order.blocked"}]),
 )

@@ -224,6 +224,7 @@ class FakeOrders:
             version=folded.version,
             created_at=folded.accepted_at or placed.recorded_at,
             updated_at=events[-1].recorded_at,
+            settled_by_hand=folded.settled_by_hand,
         )
 
 
@@ -237,4 +238,5 @@ def _fits(order: Order, only: OrderFilter) -> bool:
         and only.customer_id in {None, order.customer_id}
         and (only.created_from is None or order.created_at >= only.created_from)
         and (only.created_to is None or order.created_at < only.created_to)
+        and only.settled_by_hand in {None, bool(order.settled_by_hand)}
     )
