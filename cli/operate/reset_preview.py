@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from saga.stretch.history import RecordedStretch
 
 REFUSED = "is refused"
+SETTLED = "is left as it is: an operator said {word} of it"
+Words = Mapping[tuple[str, str | None], str]  # what was said of a step, and of what of it
+BY_HAND = {"skip", "mark_done"}  # words that stand in every later run
 ANSWERS = {
     "started": "goes on with what is begun",
     "done": "is answered from its store",
@@ -54,12 +58,15 @@ def reset_preview(
     with report_errors():
         history, stretches, at = asyncio.run(_history(which))
         point = reset_point(history, to)
-        records = Api.at(url).get_items(f"/v1/sagas/{history.workflow_id}/records")
+        api, saga_id = Api.at(url), history.workflow_id
+        records = api.get_items(f"/v1/sagas/{saga_id}/records")
+        events = api.get_items(f"/v1/orders/{order_of(saga_id)}/events") if records else []
     known, undone = (
         {record["step"]: record["state"] for record in records if record["op"] == op}
         for op in ("action", "compensation")
     )
-    again = list(steps_again(history, point, known, undone, stretches))
+    said = read_words(events, saga_id)
+    again = list(steps_again(history, point, known, undone, stretches, said=said))
     if as_json:
         typer.echo(
             json.dumps({"event_id": point, "steps": [vars(effect) for effect in again]}, indent=2)
@@ -97,18 +104,30 @@ def reset_point(history: "WorkflowHistory", to: str) -> int:
     return points[to]
 
 
+def read_words(events: Sequence[Mapping[str, Any]], saga_id: str) -> Words:
+    """What operators have settled of a saga, by an order's events: it stands in each later run."""
+    return {
+        (event["data"]["step"], event["data"].get("role")): event["data"]["action"]
+        for event in events
+        if event["data"].get("action") in BY_HAND
+        and event["data"].get("saga_id", saga_id) == saga_id
+    }
+
+
 def steps_again(
     history: "WorkflowHistory",
     point: int,
     known: Mapping[str, str],
     undone: Mapping[str, str] | None = None,
     stretches: "Sequence[RecordedStretch]" = (),
+    *,
+    said: Words = MappingProxyType({}),
 ) -> Iterator[Again]:
     """The steps that would run from the point on, in order, and what would come of them.
 
     Those that this history never reached are among them: the saga goes on past where it was ended.
     `known` has the states of the actions on record, by step; `undone` those of compensations;
-    `stretches` are those of the history.
+    `stretches` are those of the history, `said` what operators have settled.
     """
     from saga.step import activity_name  # noqa: PLC0415 - heavy
     from workflows.sagas import SAGAS  # noqa: PLC0415 - heavy
@@ -124,20 +143,22 @@ def steps_again(
         activity_name(each) for step in steps for each in (step.fence, step.compensation) if each
     }
     if not ended.isdisjoint(back):
-        yield from _undo_again(steps, ended, known, undone or {})
+        yield from _undo_again(steps, ended, known, undone or {}, said)
         return
     for step in steps:
         if activity_name(step.action) in ended:
             continue
-        again = _act_again(step, known.get(step.name, ""))
+        again = _act_again(step, known.get(step.name, ""), said)
         yield again
         if again.answer.startswith(REFUSED):  # then the saga is undone, which it was already
             return
 
 
-def _act_again(step: "Step[Any, Any]", state: str) -> Again:
+def _act_again(step: "Step[Any, Any]", state: str, said: Words) -> Again:
     from saga import StepKind  # noqa: PLC0415 - heavy
 
+    if word := said.get((step.name, "action")):
+        return Again(step.name, SETTLED.format(word=word), new_effect=False)
     if (answer := ANSWERS.get(state)) is not None:
         return Again(step.name, answer, new_effect=state == "started")
     reads = step.kind is StepKind.READ
@@ -149,6 +170,7 @@ def _undo_again(
     ended: Collection[str],
     known: Mapping[str, str],
     undone: Mapping[str, str],
+    said: Words,
 ) -> Iterator[Again]:
     """What is left of undoing, last first, where the saga was being undone at the point."""
     from saga.step import activity_name  # noqa: PLC0415 - heavy
@@ -156,7 +178,9 @@ def _undo_again(
     for step in reversed(steps):
         if step.compensation is None or activity_name(step.compensation) in ended:
             continue
-        if undone.get(step.name) == "done":
+        if word := said.get((step.name, "compensation")) or said.get((step.name, None)):
+            yield Again(step.name, SETTLED.format(word=word), new_effect=False)
+        elif undone.get(step.name) == "done":
             yield Again(step.name, "was undone; that is answered from its store", new_effect=False)
         elif known.get(step.name) in {"started", "done"} or step.concludes:
             yield Again(step.name, "is undone: a new effect", new_effect=True)
