@@ -12,8 +12,8 @@ from starlette.responses import HTMLResponse
 
 from console.security.csrf import HEADERS
 from contracts.base import Money
+from contracts.names import describe_settled
 from contracts.orders import SettledStep
-from contracts.settled_words import describe_settled
 
 HERE = Path(__file__).parent
 THEME = "saga_theme"
@@ -30,7 +30,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (money, amounts, words, milliseconds, moment, settled)
+    filters = (money, amounts, words, milliseconds, moment, tell_settled)
     made.filters |= {item.__name__: item for item in filters}
     return made
 
@@ -64,7 +64,7 @@ def amounts(held: Iterable[Money]) -> str:
     return " + ".join(row.format() for row in held if row.minor) or "nothing"
 
 
-def settled(steps: Iterable[SettledStep]) -> str:
+def tell_settled(steps: Iterable[SettledStep]) -> str:
     """What operators have settled of an order, in short."""
     return ", ".join(describe_settled(each.step, each.action) for each in steps)
 

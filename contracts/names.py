@@ -88,3 +88,11 @@ def wire_name(name: str) -> Callable[[Method], Method]:
         return method
 
     return mark
+
+
+SETTLED_AS = {"skip": "skipped", "mark_done": "done by other means"}
+
+
+def describe_settled(step: str, action: str) -> str:
+    """What an operator has settled of a saga, in short, such as "refund_payment skipped"."""
+    return f"{step} {SETTLED_AS[action]}"

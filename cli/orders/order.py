@@ -17,7 +17,7 @@ from cli.orders.order_as_of import past
 from cli.orders.quantities import read_quantities
 from cli.output import FittingTable, keep_whole
 from contracts.money.formatting import format_money
-from contracts.settled_words import describe_settled
+from contracts.names import describe_settled
 
 app = typer.Typer(help="Place, show, watch, list, cancel and return orders.", no_args_is_help=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from contracts.settled_words import describe_settled
+from contracts.names import describe_settled
 from tests.story.oracle import Truth
 from tests.story.surfaces import Told, read_texts
 
