@@ -73,7 +73,7 @@ def verify(
 ) -> None:
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
     if concurrent:
-        asked = PairWords(words, faulty, word, fault, path or WhichPath.REGULAR)
+        asked = PairWords(words, faulty, word, fault, path)
         verify_pairs(only, seed, asked, grain, as_json=as_json)
     subjects = _subjects(saga)
     from saga.verify.campaign import VerifyOptions  # noqa: PLC0415 - heavy

@@ -30,14 +30,14 @@ class Grain(StrEnum):
 class PairWords(NamedTuple):
     """How many orders a pair, without a fault and with each; or one word, or some faults alone.
 
-    `path`: how sagas run their activities.
+    `path`: how sagas run their activities; each in turn if it is none.
     """
 
     words: int
     faulty: int
     word: str
     fault: str
-    path: str
+    path: str | None
 
 
 def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_jso
             asked.word,
             faulty=asked.faulty,
             fault=asked.fault,
-            path=ExecutionPath(asked.path),
+            path=ExecutionPath(asked.path) if asked.path else None,
         )
         reports = asyncio.run(_verify(pairs, options, grain))
     if not any(report.verdicts for report in reports):

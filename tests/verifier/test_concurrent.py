@@ -228,6 +228,7 @@ async def test_some_interleavings_come_to_what_a_serial_order_comes_to(
 ) -> None:
     report = await verify_pair(verified, pair, PairOptions(words=FEW))
     assert report.interleavings >= FEW
+    assert set(report.paths) == set(pair.paths)
     assert not report.failures, tell(report, COMMAND)
 
 

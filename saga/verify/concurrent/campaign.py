@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import cycle
 from typing import NamedTuple
 
 from saga.verify.concurrent.anomalies import Anomaly, Serial, classify, describe
@@ -29,8 +31,8 @@ class PairOptions:
     """At most so many words of a pair, chosen by seed; or one word alone.
 
     `faulty`: so many words for each fault of one side, beside those without. `fault`: its name
-    contains this. `path`: how sagas run their activities. `shorten`: whether the shortest word is
-    looked for that fails like the first one.
+    contains this. `path`: how sagas run their activities; if not said, each path has its turn, the
+    regular one first. `shorten`: whether the shortest word is looked for that fails like the first.
     """
 
     words: int = MOST_WORDS
@@ -39,7 +41,11 @@ class PairOptions:
     shorten: bool = True
     faulty: int = 0
     fault: str = ""
-    path: ExecutionPath = ExecutionPath.REGULAR
+    path: ExecutionPath | None = None
+
+    def paths(self, pair: Pair) -> Sequence[ExecutionPath]:
+        """Which the words of a pair take in turn."""
+        return pair.paths if self.path is None else (self.path,)
 
 
 @dataclass
@@ -90,6 +96,11 @@ class PairReport:
         return len({(each.result.fault, each.result.followed) for each in self.verdicts})
 
     @property
+    def paths(self) -> Mapping[ExecutionPath, int]:
+        """How many words were run on each path."""
+        return Counter(each.result.path for each in self.verdicts)
+
+    @property
     def failures(self) -> list[Verdict]:
         """What is wrong, in the fewest changes of side first."""
         failed = [verdict for verdict in self.verdicts if verdict.fails]
@@ -103,8 +114,7 @@ async def verify_pair(
     advance: Callable[[], None] = lambda: None,
 ) -> PairReport:
     """Run it by its words, without a fault and with each one that is asked for."""
-    patient = patient_attempts() if options.path is not ExecutionPath.REGULAR else nullcontext()
-    with patient:
+    with patient_attempts():
         return await _verify_pair(environment, pair, options, advance)
 
 
@@ -115,7 +125,8 @@ async def _verify_pair(
     if not options.fault:
         await _verify(environment, report, options, _Condition("", {}), advance)
     if options.faulty or options.fault:
-        few = replace(options, words=options.faulty or options.words)
+        path = options.paths(pair)[0]
+        few = replace(options, words=options.faulty or options.words, path=path)
         for name, schedules in one_fault(pair):
             if options.fault in name:
                 await _verify(environment, report, few, _Condition(name, schedules), advance)
@@ -142,27 +153,29 @@ async def _verify(
     """Run both serial orders, then the words."""
     pair, slots = report.pair, asyncio.Semaphore(SIDE_BY_SIDE)
 
-    async def run(word: str) -> PairResult:
+    async def run(word: str, path: ExecutionPath) -> PairResult:
         async with slots:
-            result = await run_pair(environment, pair, word, condition.schedules, options.path)
+            result = await run_pair(environment, pair, word, condition.schedules, path)
         result.fault = condition.fault
         advance()
         return result
 
-    first, second = await asyncio.gather(*(run(side * LONG) for side in SIDES))
+    paths = options.paths(pair)
+    first, second = await asyncio.gather(*(run(side * LONG, paths[0]) for side in SIDES))
     serial = Serial((first.outcome, second.outcome), [*first.between, *second.between])
     calls = [max(each.followed.count(side) for each in (first, second)) for side in SIDES]
     report.possible += count_words(calls[0], calls[1])
 
-    async def judge(word: str) -> Verdict:
-        return replace(_judge(await run(word), serial), judge=judge)
+    async def judge(path: ExecutionPath, word: str) -> Verdict:
+        again = partial(judge, path)
+        return replace(_judge(await run(word, path), serial), judge=again)
 
     report.verdicts += [_judge(first, serial), _judge(second, serial)]
     if first.violations or second.violations:  # it is unsound before anything meets
         return
     words = choose_words(calls[0], calls[1], options.words, options.seed)
     chosen = [options.word] if options.word else words
-    report.verdicts += await asyncio.gather(*map(judge, chosen))
+    report.verdicts += await asyncio.gather(*map(judge, cycle(paths), chosen))
 
 
 def _judge(result: PairResult, serial: Serial) -> Verdict:

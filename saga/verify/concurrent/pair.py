@@ -215,6 +215,12 @@ class Pair:
         """The workflow's type of each side that is a saga, and what any other one does."""
         return tuple(partner.kind for partner in self.sides)
 
+    @property
+    def paths(self) -> Sequence[ExecutionPath]:
+        """How its sagas may run their activities."""
+        known = any(isinstance(side, SagaPartner) and side.on_path for side in self.sides)
+        return tuple(ExecutionPath) if known else (ExecutionPath.REGULAR,)
+
 
 async def each_keeps_its_promises(
     world: Any, _: Any, endings: Mapping[str, PartnerEnding]
