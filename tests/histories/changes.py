@@ -32,7 +32,11 @@ class StockBeforeUser(code.PlaceOrder):
 class Uncommitted(code.PlaceOrder):
     """A step is gone."""
 
-    definition = replace(code.PLACE_ORDER, steps=(CREATE, VALIDATE, RESERVE, *REST[:-1]))
+    definition = replace(
+        code.PLACE_ORDER,
+        steps=(CREATE, VALIDATE, RESERVE, *REST[:-1]),
+        isolation=(),  # what was said of the step is gone with it
+    )
 
     @workflow.init
     def __init__(self, order: PlaceOrderInput) -> None:
