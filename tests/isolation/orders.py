@@ -63,7 +63,7 @@ class Orders:
         asked = [
             each
             for each in self.recording.log
-            if each.kind in CLOSING and each.target.split("/")[3] == user_id
+            if each.kind in CLOSING and each.status == 200 and each.target.split("/")[3] == user_id
         ]
         if not asked:  # its client gave up
             return Party(f"close-{user_id}", CLOSING["close"], change.at)
