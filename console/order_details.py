@@ -1,6 +1,5 @@
 """All that the console shows of one order: its story, its facts, and pictures of its sagas."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,6 @@ from api.story.facts import OrderFacts, TitledSaga, read_facts
 from api.story.order_story import OrderStory, tell_story
 from api.temporal.troubles import Trouble
 from console.saga_diagram import Picture, draw
-from console.sources.activity_attempts import read_tries
 from contracts.event_records import RecordedEvent
 from contracts.names import order_of
 from contracts.orders import Order
@@ -72,7 +70,7 @@ class OrderDetails:
 async def read_order_details(order_id: str, deps: Backend) -> OrderDetails:
     """Read them. NotFound if there is no such order; Unavailable if orders cannot be read."""
     facts = await read_facts(order_id, deps.services, deps.sagas)
-    drawn = await asyncio.gather(*(_draw(each, deps) for each in facts.sagas))
+    drawn = (_draw(each) for each in facts.sagas)
     return OrderDetails(facts, tell_story(facts), [picture for picture in drawn if picture])
 
 
@@ -81,9 +79,9 @@ async def read_details_of_saga(saga_id: str, deps: Backend) -> OrderDetails:
     return await read_order_details(order_of(saga_id), deps)
 
 
-async def _draw(each: TitledSaga, deps: Backend) -> Picture | None:
+def _draw(each: TitledSaga) -> Picture | None:
     """What a saga tells of itself, if it does."""
     if each.saga.view is None:
         return None
-    tries = await read_tries(deps.client, each.saga.saga_id)
-    return draw(each.title, each.saga.view, tries, datetime.now(UTC), state=each.saga.state)
+    now = datetime.now(UTC)
+    return draw(each.title, each.saga.view, each.saga.tries, now, state=each.saga.state)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from api.orders.resolutions import list_resolutions, role_of
-from console.sources.activity_attempts import Result, Try
+from api.temporal.activity_attempts import Result, Try
 from saga import Role, SagaView, StepKind, StepState, StepView, WaitView
 
 WIDTH = 1000  # of the waterfall, in its own units
@@ -30,7 +30,7 @@ class Half:
     @property
     def attempts(self) -> int:
         """How often it was started."""
-        return sum(1 if attempt.fast else attempt.number for attempt in self.tries)
+        return sum(attempt.made for attempt in self.tries)
 
     @property
     def seconds(self) -> float | None:

@@ -16,7 +16,7 @@ from temporalio.client import Client
 
 from activities.executions import Execution, Status, list_executions
 from api.overload.load_shedding import LoadShedder
-from api.temporal.attempt_counts import count_attempts
+from api.temporal.activity_attempts import count_attempts, read_tries
 from api.temporal.errors import RPC_TIMEOUT, translate_errors
 from contracts.base import Message
 from contracts.inventory import Holding
@@ -236,7 +236,8 @@ async def _cost(client: Client, kind: str, outcome: str, sagas: Sequence[Executi
         with suppress(NotFound):  # its retention is over
             async with translate_errors():
                 handle = client.get_workflow_handle(saga.id, run_id=saga.run_id)
-                tried.append(sum((await count_attempts(client, handle)).values()))
+                tries = await read_tries(client, handle)
+                tried.append(sum(count_attempts(tries).values()))
     return SagaCost(
         saga=kind,
         outcome=outcome,

@@ -12,7 +12,7 @@ from saga.messages import is_held_back
 
 @dataclass(frozen=True)
 class RetriedActivity:
-    """An activity that has failed so often since it was asked for, and its last error.
+    """An activity that has failed so often on its queue since it was put there; its last error.
 
     `is_held_back`: an open circuit breaker keeps it from who does not answer. `waits_for`: the saga
     whose lock it meets.
@@ -30,7 +30,7 @@ class RetriedActivity:
         if self.waits_for:
             return f"{self.name} waits for {self.waits_for}: {self.error}"
         times = "once" if self.failures == 1 else f"{self.failures} times"
-        return f"{self.name} has failed {times}: {self.error}"
+        return f"{self.name} has failed {times} on its queue: {self.error}"
 
 
 async def list_retried(saga: Execution) -> AsyncIterator[RetriedActivity]:

@@ -1,14 +1,14 @@
 """One saga as its workflow tells of it, and as Temporal does where its workflow says nothing."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio.client import Client
 
 from activities.executions import Execution, describe
-from api.temporal.attempt_counts import count_attempts
+from api.temporal.activity_attempts import Try, count_attempts, read_tries
 from api.temporal.diagnosis import diagnose
 from api.temporal.errors import (
     DOUBTFUL_QUERY_TIMEOUT,
@@ -42,15 +42,20 @@ class LockWait(WaitView):
 class ObservedSaga:
     """What is known of a saga. `view` is None if its workflow tells nothing, for this `trouble`.
 
-    `attempts` and `retried` are by the activity's name: how often it was started, and what fails
-    again and again. What is blocked is no trouble here: the view tells it.
+    `retried`: what fails again and again, by the activity's name. What is blocked is no trouble
+    here: the view tells it.
     """
 
     saga_id: str
     view: SagaView | None
-    attempts: Mapping[str, int]
+    tries: Sequence[Try]
     retried: Mapping[str, RetriedActivity]
     trouble: Trouble | None
+
+    @property
+    def attempts(self) -> Mapping[str, int]:
+        """How often each activity was begun."""
+        return count_attempts(self.tries)
 
     def why_retried(self, activity: str) -> str | None:
         """The last error of an activity that is retried; None if it is not."""
@@ -73,13 +78,13 @@ async def observe_saga(client: Client, saga_id: str) -> ObservedSaga:
             raise NotFound("unknown_order", UNKNOWN_ORDER)
         trouble = await diagnose(execution, None)
         waiting = execution.described.pending_activities if execution.described else ()
-        attempts = await count_attempts(client, client.get_workflow_handle(saga_id), waiting)
+        tries = await read_tries(client, client.get_workflow_handle(saga_id), waiting)
     view = await _ask_view(client, saga_id, trouble)
     told = trouble if trouble and trouble.kind is not Kind.BLOCKED else None
     retried = await _list_retried(execution)
     if view is not None:
         view.steps = [_add_lock_wait(step, retried.get(step.action)) for step in view.steps]
-    return ObservedSaga(saga_id, view, attempts, retried, told)
+    return ObservedSaga(saga_id, view, tries, retried, told)
 
 
 def _add_lock_wait(step: StepView, retried: RetriedActivity | None) -> StepView:

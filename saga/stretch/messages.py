@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError
 from saga.messages import pending, rejection
 
 STRETCH = "saga.stretch"  # the activity's name
+NOT_BEGUN = "not begun: its workflow was ended or paused, or Temporal does not answer"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from temporalio.worker import (
 from saga.messages import Call, cause_of, find_pending, is_rejection
 from saga.step import activity_name
 from saga.stretch.messages import (
+    NOT_BEGUN,
     STRETCH,
     CleanAttempt,
     PlannedAttempt,
@@ -32,7 +33,6 @@ from saga.stretch.messages import (
     UncleanAttempt,
 )
 
-NOT_BEGUN = "not begun: its workflow was ended or paused, or Temporal does not answer"
 # Seconds for which a stretch asks nothing, several times what a clean one takes; and for which
 # Temporal has to answer then.
 TRUSTED, WITHIN = 0.5, timedelta(seconds=1)

@@ -53,7 +53,7 @@ async def test_a_saga_that_waits_is_in_no_trouble_until_nobody_takes_its_answer(
 
 
 def test_the_api_tells_for_what_it_waits() -> None:
-    observed = ObservedSaga("trip-1", VIEW, {}, {}, None)
+    observed = ObservedSaga("trip-1", VIEW, [], {}, None)
     (step,) = describe_saga(observed, {}).model_dump(mode="json")["steps"]
     assert step["state"] == "waiting"
     since, until = f"{WAIT.since}.000000Z", f"{WAIT.until}.000000Z"

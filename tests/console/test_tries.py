@@ -12,7 +12,7 @@ from temporalio.converter import (
 )
 from temporalio.exceptions import ApplicationError
 
-from console.sources.activity_attempts import Result, read_tries, unseal
+from api.temporal.activity_attempts import Result, read_tries, unseal
 from tests.support.world import World
 
 
@@ -49,7 +49,7 @@ async def test_every_attempt_is_told_once_and_in_order(world: World, *, fast: bo
     order_id = await world.place(sku, method="pm_card_visa_chargeDeclined")
     world.fast_path = True
     await world.settled(order_id, sku, "rejected")
-    tries = await read_tries(world.client, f"order-{order_id}")
+    tries = await read_tries(world.client, world.handle(order_id))
     assert [attempt.activity for attempt in tries] == [
         "order.create",
         "user.validate",

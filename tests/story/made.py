@@ -166,7 +166,7 @@ class Sources:
         if self._made.ended and state not in ENDED:
             trouble = Trouble(kind=Kind.ENDED, why="it was ended.", way_out="reset it", since=AT)
         view = SagaView(saga_id=saga_id, state=state)
-        return await self._unless_down(TEMPORAL, ObservedSaga(saga_id, view, {}, {}, trouble))
+        return await self._unless_down(TEMPORAL, ObservedSaga(saga_id, view, [], {}, trouble))
 
 
 def _eur(minor: int) -> Money:

@@ -1,10 +1,15 @@
 """An order whose steps are attempted together: what its history, its API and the console tell."""
 
+from datetime import timedelta
+
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetActivityRequest
+from temporalio.exceptions import ApplicationError
 
 from activities.evidence import may_have_landed_unseen, went_past_the_pivot
 from activities.executions import Execution, describe
-from console.sources.activity_attempts import Result, read_tries
+from api.temporal.activity_attempts import Result, read_tries
 from contracts.names import workflow_id
 from tests.support.waiting import until
 from tests.support.world import World
@@ -58,12 +63,40 @@ async def test_a_clean_order_is_one_activity_of_which_each_step_is_told(world: W
         "SagaStep": "commit_inventory",
     }
     assert await attempts(world, order_id) == [1] * len(ACTIONS)
-    tries = await read_tries(world.client, workflow_id(order_id))
+    tries = await read_tries(world.client, world.handle(order_id))
     assert [(attempt.activity, attempt.result) for attempt in tries] == [
         (activity, Result.DONE) for activity in ACTIONS
     ]
     assert all(row.began and row.ended and row.began <= row.ended for row in tries)
     assert await went_past_the_pivot(await execution(world, order_id))
+
+
+async def test_an_attempt_counts_when_it_has_begun_and_not_while_it_waits_for_its_turn(
+    world: World,
+) -> None:
+    sku, user, order_id = await world.product(), await world.user(), world.next_order_id()
+    saga, later = workflow_id(order_id), timedelta(minutes=1)
+    world.gates.refuse(saga, "order.confirm", ApplicationError("away", next_retry_delay=later))
+    await world.place(sku, user=user)
+
+    async def waits_for_its_turn() -> bool:
+        found = await execution(world, order_id)
+        waiting = found.described.pending_activities if found.described else []
+        return [activity.attempt for activity in waiting] == [2]
+
+    await until(waits_for_its_turn)
+    begun = world.gates.started[saga, "order.confirm"]
+    assert begun == 2  # in the stretch, and on its queue
+    assert await attempts(world, order_id) == [1, 1, 1, 1, begun, 0]
+    world.gates.allow(saga)
+    await world.client.workflow_service.reset_activity(
+        ResetActivityRequest(
+            namespace=world.client.namespace,
+            execution=WorkflowExecution(workflow_id=saga),
+            type="order.confirm",
+        )
+    )
+    await world.settled(order_id, sku, "confirmed")
 
 
 async def test_an_order_that_is_refused_tells_what_was_reached(world: World) -> None:
@@ -73,7 +106,7 @@ async def test_an_order_that_is_refused_tells_what_was_reached(world: World) -> 
     assert await scheduled(world, order_id) == []
     assert world.gates.started[workflow_id(order_id), "payment.charge"] == 1
     assert await attempts(world, order_id) == [1, 1, 1, 1, 0, 0]
-    tries = await read_tries(world.client, workflow_id(order_id))
+    tries = await read_tries(world.client, world.handle(order_id))
     (charge,) = [row for row in tries if row.activity == "payment.charge"]
     assert (charge.result, charge.error) == (Result.FAILED, "Your card was declined.")
     ended = await execution(world, order_id)

@@ -5,7 +5,9 @@ known by number, and by the last error. Attempts on the fast path are entries of
 """
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -15,12 +17,11 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.converter import PayloadCodec
 
-from activities.executions import describe
 from saga.stretch.history import LOCAL, read_stretches
-from saga.stretch.messages import StretchReply, UncleanAttempt
+from saga.stretch.messages import NOT_BEGUN, STRETCH, StretchReply, UncleanAttempt
 
 RUNS = {
     PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
@@ -50,9 +51,10 @@ class Result(StrEnum):
 
 @dataclass(frozen=True)
 class Try:
-    """One attempt, or several of which the last is known: `number` counts them.
+    """One attempt, or several of which the last is known: `number` is its number.
 
-    `fast`: on the fast path, else by its queue. `next_at` is when one that waits is tried again.
+    0 if no attempt is on record: of a workflow that was ended, nobody tells. `fast`: on the fast
+    path, else by its queue. `next_at` is when one that waits is tried again.
     """
 
     activity: str
@@ -65,10 +67,28 @@ class Try:
     next_at: datetime | None = None
     worker: str = ""
 
+    @property
+    def made(self) -> int:
+        """How many attempts have begun."""
+        return self.number - 1 if self.result is Result.WAITING else self.number
 
-async def read_tries(client: Client, saga_id: str) -> list[Try]:
-    """All of them, in order of their beginning."""
-    handle = client.get_workflow_handle(saga_id)
+
+def count_attempts(tries: Iterable[Try]) -> Counter[str]:
+    """Those that have begun, by activity."""
+    made: Counter[str] = Counter()
+    for each in tries:
+        made[each.activity] += each.made
+    del made[STRETCH]
+    return made
+
+
+async def read_tries(
+    client: Client, handle: WorkflowHandle[Any, Any], waiting: Iterable[PendingActivityInfo] = ()
+) -> list[Try]:
+    """All of them, in order of their beginning; `waiting` are Temporal's pending ones, if any.
+
+    Of a stretch, what its reply tells; nothing of one without a reply.
+    """
     codec = client.data_converter.payload_codec
     found: dict[int, Try] = {}
     events = [event async for event in handle.fetch_history_events()]
@@ -78,8 +98,7 @@ async def read_tries(client: Client, saga_id: str) -> list[Try]:
             await unseal(failure, codec)
         for number, told in _of_event(event, found):
             found[number] = told
-    now = await describe(client, saga_id)
-    waiting = now.described.pending_activities if now and now.described else []
+    waiting = list(waiting)
     for activity in waiting:
         await unseal(activity.last_failure, codec)
     pending = {activity.activity_type.name for activity in waiting}
@@ -109,7 +128,15 @@ def _failures(event: HistoryEvent) -> tuple[Failure, ...]:
 
 
 async def unseal(failure: Failure, codec: PayloadCodec | None) -> None:
-    """Put back the messages of a failure that was encrypted for Temporal, in place."""
+    """Put back the messages of a failure that was encrypted for Temporal, in place, if it can be.
+
+    The codec may have no key for it any more, or the server may be away that has it.
+    """
+    with suppress(Exception):  # whatever codec it is
+        await _unseal(failure, codec)
+
+
+async def _unseal(failure: Failure, codec: PayloadCodec | None) -> None:
     while True:
         if failure.HasField("encoded_attributes"):
             sealed = [failure.encoded_attributes]
@@ -131,7 +158,7 @@ def _of_event(event: HistoryEvent, found: dict[int, Try]) -> Iterator[tuple[int,
         yield event.event_id, _of_marker(event)
     elif event.HasField("activity_task_scheduled_event_attributes"):
         name = event.activity_task_scheduled_event_attributes.activity_type.name
-        yield event.event_id, Try(name, fast=False, number=1, result=Result.RUNNING, began=when)
+        yield event.event_id, Try(name, fast=False, number=0, result=Result.RUNNING, began=when)
     elif event.HasField("activity_task_started_event_attributes"):
         started = event.activity_task_started_event_attributes
         yield (
@@ -190,8 +217,9 @@ def _of_stretch(whole: Try, reply: StretchReply) -> Iterator[Try]:
         ended = begun + timedelta(seconds=attempt.seconds)
         error = attempt.error if isinstance(attempt, UncleanAttempt) else None
         result = Result.FAILED if error else Result.DONE
+        number = 0 if error == NOT_BEGUN else whole.number
         made = replace(whole, activity=attempt.activity, result=result, error=error)
-        yield replace(made, began=begun, ended=ended)
+        yield replace(made, number=number, began=begun, ended=ended)
         begun = ended
 
 
