@@ -1,4 +1,4 @@
-"""`saga verify --concurrent`: two sagas at once, by many orders of their calls. Needs no stack.
+"""`saga verify --concurrent`: sagas at once, by many orders of their calls. Needs no stack.
 
 What it runs is heavy to import, so that is done when it is asked for.
 """
@@ -43,17 +43,18 @@ class PairWords(NamedTuple):
 def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_json: bool) -> None:
     """Verify the pairs whose name contains `only`. Exit code 1 if something does not hold."""
     from invariants.pairs.registry import PAIRS  # noqa: PLC0415 - heavy
+    from invariants.pairs.trios import TRIOS  # noqa: PLC0415 - heavy
     from saga.verify.concurrent import report as pages  # noqa: PLC0415 - heavy
     from saga.verify.concurrent.campaign import PairOptions  # noqa: PLC0415 - heavy
     from saga.verify.faults import ExecutionPath  # noqa: PLC0415 - heavy
     from saga.verify.quiet import expecting_faults  # noqa: PLC0415 - heavy
 
-    pairs = [pair for pair in PAIRS if only in pair.name]
+    pairs = [pair for pair in (*PAIRS, *TRIOS) if only in pair.name]
     if not pairs:
-        names = "\n  ".join(pair.name for pair in PAIRS)
+        names = "\n  ".join(pair.name for pair in (*PAIRS, *TRIOS))
         raise typer.BadParameter(f"no pair is left: loosen --only. There are\n  {names}")
-    if not set(asked.word) <= {"A", "B"}:
-        raise typer.BadParameter(f"{asked.word} is no word: its letters are A and B")
+    if not set(asked.word) <= {*"ABC"}:
+        raise typer.BadParameter(f"{asked.word} is no word: its letters are A, B and C")
     with expecting_faults():
         options = PairOptions(
             asked.words,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any
 
 from sqlalchemy import select, update
@@ -33,6 +34,11 @@ class Meeting:
 
     orders: dict[str, CreateOrder]
 
+    @property
+    def first(self) -> CreateOrder:
+        """The first of them."""
+        return next(iter(self.orders.values()))
+
     def case(self, name: str) -> OrderCase:
         """An order, as the invariants of one order want it."""
         order = self.orders[name]
@@ -47,16 +53,18 @@ async def one_order(world: OrderWorld, *, stock: int | None = None) -> Meeting:
     return Meeting({"A": order})
 
 
-async def two_orders(
-    world: OrderWorld, *, same_customer: bool = False, stock: int | None = None
+async def several_orders(
+    number: int, world: OrderWorld, *, same_customer: bool = False, stock: int | None = None
 ) -> Meeting:
-    """Two orders of the same product, not placed yet; `stock`: how many pieces there are of it."""
-    first, second = await new_order(world), await new_order(world)
-    customer = first.customer_id if same_customer else second.customer_id
-    second = second.model_copy(update={"items": first.items, "customer_id": customer})
+    """So many orders of the same product, not placed yet; `stock`: how many pieces there are."""
+    first, *others = [await new_order(world) for _ in range(number)]
+    shared: dict[str, Any] = {"items": first.items}
+    if same_customer:
+        shared["customer_id"] = first.customer_id
     if stock is not None:
         await _set_stock(world, first.items[0].sku, stock)
-    return Meeting({"A": first, "B": second})
+    orders = (first, *(other.model_copy(update=shared) for other in others))
+    return Meeting(dict(zip(ascii_uppercase, orders, strict=False)))
 
 
 async def two_orders_of_two_products(world: OrderWorld) -> Meeting:

@@ -21,21 +21,21 @@ NEW_PIECES = 5
 
 
 async def _close_account(side: Side) -> None:
-    await side.world.services.users.deactivate(side.meeting.orders["A"].customer_id)
+    await side.world.services.users.deactivate(side.meeting.first.customer_id)
 
 
 async def _erase_account(side: Side) -> None:
-    await side.world.services.users.erase(side.meeting.orders["A"].customer_id)
+    await side.world.services.users.erase(side.meeting.first.customer_id)
 
 
 async def _add_stock(side: Side) -> None:
-    sku = side.meeting.orders["A"].items[0].sku
+    sku = side.meeting.first.items[0].sku
     await side.world.services.inventory.add_stock(sku, AddStock(quantity=NEW_PIECES))
 
 
 async def _double_price(side: Side) -> None:
     """Nothing of ours changes a price yet, so that this is done by hand."""
-    its = products.c.sku == side.meeting.orders["A"].items[0].sku
+    its = products.c.sku == side.meeting.first.items[0].sku
     async with side.world.databases["inventory"].transaction() as tx:
         await tx.execute(update(products).where(its).values(price_minor=2 * PRICE.minor))
 
@@ -94,4 +94,6 @@ class AuditPartner:
         """To the audit's end, which tells what it had to do."""
         report = await audit(side.world, side.meeting.case(self.order), begins=side.gate)
         did = [f"{orphan.remedy} {orphan.saga_id}" for orphan in report.orphans]
-        return PartnerEnding(", ".join([*did, *map(str, report.settled)]) or DONE)
+        said = ", ".join([*did, *map(str, report.settled)]) or DONE
+        order_id = side.meeting.orders[self.order].order_id
+        return PartnerEnding(said.replace(order_id, self.order))  # as it is in each run

@@ -14,7 +14,7 @@ from invariants.pairs.meeting import (
     one_order,
     place,
     price_and_place,
-    two_orders,
+    several_orders,
     two_orders_of_two_products,
 )
 from invariants.pairs.others import (
@@ -49,7 +49,7 @@ AUDITS = "an audit leaves alone what a saga that is open has done"
 PAIRS = (
     Pair(
         "place and place, the last pieces",
-        partial(two_orders, stock=QUANTITY),
+        partial(several_orders, 2, stock=QUANTITY),
         PLACING,
         observe,
         INVARIANTS,
@@ -62,7 +62,7 @@ PAIRS = (
     ),
     Pair(
         "place and place, the same customer and product",
-        partial(two_orders, same_customer=True),
+        partial(several_orders, 2, same_customer=True),
         PLACING,
         observe,
         INVARIANTS,

@@ -9,6 +9,7 @@ import pytest
 from invariants.environment import OrderWorld
 from invariants.pairs.registry import PAIRS
 from invariants.pairs.statements import pause_at_statements
+from invariants.pairs.trios import TRIOS
 from saga.isolation import Countermeasure
 from saga.verify import run
 from saga.verify.concurrent.anomalies import Anomaly, Outcome, Serial, classify
@@ -37,6 +38,7 @@ from workflows.sagas import SAGAS
 
 COMMAND = "saga verify --concurrent"
 FEW = 4  # words of each pair
+SIX = {"A": 6, "B": 6}  # calls of each side
 STUCK = 20.0  # seconds; what a mutant leaves open is open for good
 
 
@@ -46,12 +48,18 @@ def pair_of(name: str) -> Pair:
 
 class TestWords:
     def test_few_are_all_there_are_and_many_are_a_sample_by_seed(self) -> None:
-        assert sorted(choose_words(2, 1, 10, seed=1)) == ["AAB", "ABA", "BAA"]
-        assert count_words(6, 6) == 924
-        assert len(set(choose_words(6, 6, 924, seed=1))) == 924
-        some = choose_words(6, 6, 50, seed=1)
+        assert sorted(choose_words({"A": 2, "B": 1}, 10, seed=1)) == ["AAB", "ABA", "BAA"]
+        assert count_words(SIX) == 924
+        assert len(set(choose_words(SIX, 924, seed=1))) == 924
+        some = choose_words(SIX, 50, seed=1)
         assert len(set(some)) == 50
-        assert some == choose_words(6, 6, 50, seed=1) != choose_words(6, 6, 50, seed=2)
+        assert {*map("".join, map(sorted, some))} == {"AAAAAABBBBBB"}
+        assert some == choose_words(SIX, 50, seed=1) != choose_words(SIX, 50, seed=2)
+
+    def test_three_sides_have_more_orders(self) -> None:
+        three = {"A": 1, "B": 1, "C": 1}
+        assert len(set(choose_words(three, 6, seed=1))) == count_words(three) == 6
+        assert count_words({"A": 6, "B": 6, "C": 6}) == 17_153_136
 
     def test_merged_runs_have_the_same_letters_and_fewer_changes(self) -> None:
         shorter = list(merge_runs("ABBABA"))
@@ -133,7 +141,8 @@ class TestTurns:
     """The gate, without any saga."""
 
     async def follow(self, word: str, *sides: Any) -> tuple[Turns, list[str]]:
-        turns = Turns(word)
+        letters = "ABC"[: len(sides)]
+        turns = Turns(word, letters)
         order: list[str] = []
 
         async def act(letter: str, calls: Any) -> None:
@@ -143,7 +152,7 @@ class TestTurns:
                 turns.end(letter)
 
         conductor = asyncio.create_task(turns.conduct())
-        await asyncio.gather(*(act(*each) for each in zip("AB", sides, strict=True)), conductor)
+        await asyncio.gather(*(act(*each) for each in zip(letters, sides, strict=True)), conductor)
         return turns, order
 
     async def three(self, turns: Turns, letter: str, order: list[str]) -> None:
@@ -156,6 +165,15 @@ class TestTurns:
     async def test_the_word_is_the_order_of_the_calls(self, word: str) -> None:
         turns, order = await self.follow(word, self.three, self.three)
         assert "".join(order) == turns.followed == word
+
+    @pytest.mark.parametrize("word", ["ABCABCABC", "CCCBBBAAA"])
+    async def test_three_take_turns_likewise(self, word: str) -> None:
+        turns, order = await self.follow(word, self.three, self.three, self.three)
+        assert "".join(order) == turns.followed == word
+
+    async def test_when_the_word_is_over_each_has_its_turn(self) -> None:
+        turns, _ = await self.follow("C", self.three, self.three, self.three)
+        assert turns.followed == "CABCABCAB"
 
     async def test_a_side_that_has_ended_is_left_out(self) -> None:
         turns, order = await self.follow("AAAAAAAA", self.three, self.three)
@@ -229,6 +247,18 @@ async def test_some_interleavings_come_to_what_a_serial_order_comes_to(
     report = await verify_pair(verified, pair, PairOptions(words=FEW))
     assert report.interleavings >= FEW
     assert set(report.paths) == set(pair.paths)
+    assert not report.failures, tell(report, COMMAND)
+
+
+@pytest.mark.verifier
+@pytest.mark.filterwarnings(GONE)
+@pytest.mark.parametrize("trio", TRIOS, ids=lambda trio: trio.name)
+async def test_three_at_once_come_to_what_a_serial_order_comes_to(
+    verified: OrderWorld, trio: Pair
+) -> None:
+    report = await verify_pair(verified, trio, PairOptions(words=5 * FEW))
+    assert report.interleavings >= FEW
+    assert {*"ABC"} in [{*each.result.followed} for each in report.verdicts]
     assert not report.failures, tell(report, COMMAND)
 
 

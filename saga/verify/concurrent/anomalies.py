@@ -1,4 +1,4 @@
-"""What two sagas at once came to, and what it is called if no order of the two comes to the same.
+"""What sagas at once came to, and what it is called if no order of them comes to the same.
 
 The names are those of the literature on isolation. They are given by what differs, as it can be
 seen from outside, and not by who read what.
@@ -23,11 +23,11 @@ class Anomaly(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How both sides ended, and the rows that matter, by names that are the same in each run.
+    """How all sides ended, and the rows that matter, by names that are the same in each run.
 
     `undone`: the sides that took back what they had done. `stuck`: those that never ended, so that
     nobody was answered anything. `held`: the locks that nobody released, if all have ended.
-    `deadlocks`: how often each of the two waited for the other.
+    `deadlocks`: how often each of them waited for another.
     """
 
     endings: Mapping[str, str] = field(default_factory=dict)
@@ -44,9 +44,9 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Serial:
-    """What the two come to one after the other, in both orders; and rows that they pass through:
+    """What they come to one after the other, in each order; and rows that they pass through:
 
-    those at the beginning, and when only one of the two has run.
+    those at the beginning, and when only some have run.
     """
 
     outcomes: Sequence[Outcome]

@@ -1,4 +1,4 @@
-"""Runs a pair by many words, and compares what each comes to with both serial orders."""
+"""Runs a pair by many words, and compares what each comes to with each serial order."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import cycle
+from itertools import cycle, permutations
 from typing import NamedTuple
 
 from saga.verify.concurrent.anomalies import Anomaly, Serial, classify, describe
@@ -28,7 +28,7 @@ LONG = 100  # letters; more than a saga has calls
 
 @dataclass(frozen=True)
 class PairOptions:
-    """At most so many words of a pair, chosen by seed; or one word alone.
+    """At most so many words of a pair, and a fifth of three, by seed; or one word alone.
 
     `faulty`: so many words for each fault of one side, beside those without. `fault`: its name
     contains this. `path`: how sagas run their activities; if not said, each path has its turn, the
@@ -42,6 +42,10 @@ class PairOptions:
     faulty: int = 0
     fault: str = ""
     path: ExecutionPath | None = None
+
+    def count_words(self, pair: Pair) -> int:
+        """How many there are at most."""
+        return self.words if len(pair.sides) < len(SIDES) else max(1, self.words // 5)
 
     def paths(self, pair: Pair) -> Sequence[ExecutionPath]:
         """Which the words of a pair take in turn."""
@@ -150,7 +154,7 @@ async def _verify(
     condition: _Condition,
     advance: Callable[[], None],
 ) -> None:
-    """Run both serial orders, then the words."""
+    """Run all serial orders, then the words."""
     pair, slots = report.pair, asyncio.Semaphore(SIDE_BY_SIDE)
 
     async def run(word: str, path: ExecutionPath) -> PairResult:
@@ -161,19 +165,21 @@ async def _verify(
         return result
 
     paths = options.paths(pair)
-    first, second = await asyncio.gather(*(run(side * LONG, paths[0]) for side in SIDES))
-    serial = Serial((first.outcome, second.outcome), [*first.between, *second.between])
-    calls = [max(each.followed.count(side) for each in (first, second)) for side in SIDES]
-    report.possible += count_words(calls[0], calls[1])
+    orders = ["".join(side * LONG for side in order) for order in permutations(pair.letters)]
+    serially = await asyncio.gather(*(run(order, paths[0]) for order in orders))
+    outcomes = [each.outcome for each in serially]
+    serial = Serial(outcomes, [rows for each in serially for rows in each.between])
+    calls = {side: max(each.followed.count(side) for each in serially) for side in pair.letters}
+    report.possible += count_words(calls)
 
     async def judge(path: ExecutionPath, word: str) -> Verdict:
         again = partial(judge, path)
         return replace(_judge(await run(word, path), serial), judge=again)
 
-    report.verdicts += [_judge(first, serial), _judge(second, serial)]
-    if first.violations or second.violations:  # it is unsound before anything meets
+    report.verdicts += [_judge(each, serial) for each in serially]
+    if any(each.violations for each in serially):  # it is unsound before anything meets
         return
-    words = choose_words(calls[0], calls[1], options.words, options.seed)
+    words = choose_words(calls, options.count_words(pair), options.seed)
     chosen = [options.word] if options.word else words
     report.verdicts += await asyncio.gather(*map(judge, cycle(paths), chosen))
 

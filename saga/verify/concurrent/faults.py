@@ -1,11 +1,10 @@
-"""One fault of one of the two: where it strikes, and what else the other may then be told."""
+"""One fault of one of those who meet: where it strikes, and what else others may then be told."""
 
 from collections.abc import Iterator, Mapping
 
 from saga import StepKind
 from saga.step import activity_name
 from saga.verify.concurrent.pair import Pair, SagaPartner
-from saga.verify.concurrent.turns import SIDES
 from saga.verify.faults import Fault, InjectionPoint, Schedule
 from saga.verify.kinds import Kind
 
@@ -17,7 +16,7 @@ UNDONE = {StepKind.READ, StepKind.COMPENSATABLE, StepKind.PIVOT}  # if they are 
 
 def one_fault(pair: Pair) -> Iterator[tuple[str, Mapping[str, Schedule]]]:
     """Each fault at each action of a side that is a saga: its name, and schedules by side."""
-    for side, partner in zip(SIDES, pair.sides, strict=True):
+    for side, partner in zip(pair.letters, pair.sides, strict=True):
         if not isinstance(partner, SagaPartner):
             continue
         for step in partner.subject.steps:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from saga.isolation import Countermeasure
 from saga.verify.cases import Case, Ending
 from saga.verify.concurrent.anomalies import Anomaly
-from saga.verify.concurrent.turns import Turns
+from saga.verify.concurrent.turns import SIDES, Turns
 from saga.verify.environment.environment import Environment
 from saga.verify.faults import ExecutionPath, Schedule
 from saga.verify.run import Run
@@ -179,7 +179,7 @@ class Risk(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two that meet on something.
+    """Two that meet on something, or three.
 
     `meet` makes what they share, of a world. `observe`: the rows that matter when both have ended,
     by names that are the same in each run. An invariant answers with what is violated, in words; it
@@ -194,7 +194,7 @@ class Pair:
 
     name: str
     meet: Meet
-    sides: tuple[Partner, Partner]
+    sides: Sequence[Partner]
     observe: Observe
     invariants: Sequence[PairInvariant] = ()
     locks: ListLocks | None = None
@@ -204,6 +204,11 @@ class Pair:
     prevents: str = ""
     proof: str = ""
     allows: Mapping[Anomaly, str] = field(default_factory=dict)
+
+    @property
+    def letters(self) -> str:
+        """What its sides are called."""
+        return SIDES[: len(self.sides)]
 
     @property
     def subjects(self) -> Sequence[Subject]:

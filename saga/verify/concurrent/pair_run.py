@@ -8,7 +8,7 @@ from typing import Any
 
 from saga.verify.concurrent.anomalies import Outcome
 from saga.verify.concurrent.pair import NO_FAULT, Pair, PartnerEnding, Side
-from saga.verify.concurrent.turns import SIDES, Turns
+from saga.verify.concurrent.turns import Turns
 from saga.verify.environment.environment import Environment
 from saga.verify.faults import ExecutionPath, Schedule
 
@@ -20,7 +20,7 @@ class PairResult:
     """What came of a word: `followed` is the one that was really followed. `fault`: what struck.
 
     `path`: how sagas ran their activities. `passed`: how often a side was passed over for not
-    coming. `between`: the rows before, and when only the first of the two had ended.
+    coming. `between`: the rows before, and when some had ended and the others had not begun.
     """
 
     pair: Pair
@@ -43,8 +43,9 @@ async def run_pair(
     schedules: Schedules | None = None,
     path: ExecutionPath = ExecutionPath.REGULAR,
 ) -> PairResult:
-    """Both sides to their ends, and the invariants after. Whatever fails is a violation."""
-    began, turns, result = time.monotonic(), Turns(word), PairResult(pair, word, path=path)
+    """All sides to their ends, and the invariants after. Whatever fails is a violation."""
+    began, turns = time.monotonic(), Turns(word, pair.letters)
+    result = PairResult(pair, word, path=path)
     try:
         await _run(environment, pair, turns, schedules or {}, result)
     except Exception as error:  # noqa: BLE001 - whatever it is, this word brought it up
@@ -61,14 +62,17 @@ async def _run(
     meeting = await pair.meet(world)
     result.between.append(await pair.observe(world, meeting))
 
+    ended: set[str] = set()
+
     async def act(letter: str) -> PartnerEnding:
-        partner = pair.sides[SIDES.index(letter)]
+        partner = pair.sides[pair.letters.index(letter)]
         schedule = schedules.get(letter, NO_FAULT)
         try:
             ending = await partner.act(
                 Side(letter, environment, meeting, turns, schedule, result.path)
             )
-            if len(set(turns.followed)) == 1:  # the other one has not begun
+            ended.add(letter)
+            if set(turns.followed) == ended:  # nobody else has begun
                 result.between.append(await pair.observe(world, meeting))
         finally:
             turns.end(letter)
@@ -76,10 +80,10 @@ async def _run(
 
     conductor = asyncio.create_task(turns.conduct())
     try:
-        ended = await asyncio.gather(*(act(letter) for letter in SIDES))
+        came = await asyncio.gather(*(act(letter) for letter in pair.letters))
     finally:
         conductor.cancel()
-    endings = dict(zip(SIDES, ended, strict=True))
+    endings = dict(zip(pair.letters, came, strict=True))
     stuck = frozenset(letter for letter, ending in endings.items() if ending.is_stuck)
     held = await pair.locks(world, meeting) if pair.locks and not stuck else ()
     result.outcome = Outcome(

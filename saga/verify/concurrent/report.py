@@ -5,7 +5,6 @@ from typing import Any
 
 from saga.verify.concurrent.anomalies import Anomaly
 from saga.verify.concurrent.campaign import PairReport, Verdict
-from saga.verify.concurrent.turns import SIDES
 from saga.verify.faults import ExecutionPath
 
 
@@ -59,9 +58,8 @@ def tell(report: PairReport, command: str) -> str:
 def story_of(report: PairReport, failure: Verdict, command: str) -> str:
     """A failure as a person can follow it: its name, what is wrong, call by call, how again."""
     result, partners = failure.result, report.pair.sides
-    who = ", ".join(
-        f"{side} is {partner.name}" for side, partner in zip(SIDES, partners, strict=True)
-    )
+    sides = zip(report.pair.letters, partners, strict=True)
+    who = ", ".join(f"{side} is {partner.name}" for side, partner in sides)
     struck = [f"  {result.fault}"] if result.fault else []
     cut = [f"  shortened from {failure.cut_from}"] if failure.cut_from else []
     wrong = [f"  violated: {violation}" for violation in result.violations]

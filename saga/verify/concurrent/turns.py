@@ -1,8 +1,8 @@
-"""A gate for two who work at once: a word over their letters says whose next call may go on.
+"""A gate for some who work at once: a word over their letters says whose next call may go on.
 
-It never holds both for ever. A letter of whoever has ended is left out. If whoever has the turn
-does not come, or its call does not come back since it waits for the other one (for a row that the
-other has locked), the other one goes on; `followed` is the word that came of it.
+It never holds all for ever. A letter of whoever has ended is left out. If whoever has the turn
+does not come, or its call does not come back since it waits for another one (for a row that the
+other has locked), another one goes on; `followed` is the word that came of it.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-SIDES = ("A", "B")
+SIDES = "ABC"  # the letters of those who meet
 # Between two calls of a saga are two tasks of its workflow, and now and then a timer that the
 # server skips late. Who is slower than this is passed over for once, which `passed` counts.
 PATIENCE = 20.0
-SOON = 0.01  # after so long, a call that is under way may be one that waits for the other side
+SOON = 0.01  # after so long, a call that is under way may be one that waits for another side
 
 Blocked = Callable[[], Awaitable[bool]]
 
@@ -37,7 +37,7 @@ class Turn:
     admitted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def pause(self, what: str) -> None:
-        """Within a call: let the other side go on here, if it is its turn.
+        """Within a call: let another side go on here, if it is its turn.
 
         Not where this is asked for the first time: there it stands since its turn began.
         """
@@ -55,17 +55,18 @@ CURRENT: ContextVar[Turn | None] = ContextVar("the call that is under way", defa
 
 
 class Turns:
-    """The gate of one run. `steps`: who was let in, in order, and for what.
+    """The gate of one run of `sides`. `steps`: who was let in, in order, and for what.
 
-    `deadlocks`: how often each side waited for the other, as whoever knows has said.
+    `deadlocks`: how often each side waited for another, as whoever knows has said.
     """
 
-    def __init__(self, word: str) -> None:
+    def __init__(self, word: str, sides: str = SIDES[:2]) -> None:
+        self.sides = sides
         self.steps: list[tuple[str, str]] = []
         self.passed = 0
         self.deadlocks = 0
         self._word = deque(word)
-        self._asking: dict[str, deque[Turn]] = {side: deque() for side in SIDES}
+        self._asking: dict[str, deque[Turn]] = {side: deque() for side in sides}
         self._names: dict[Turn, str] = {}
         self._under_way: set[Turn] = set()
         self._ended: set[str] = set()
@@ -115,7 +116,7 @@ class Turns:
         self._changed.set()
 
     async def conduct(self) -> None:
-        """Let one in after the other until both sides have ended."""
+        """Let one in after the other until all sides have ended."""
         try:
             while side := self._next_side():
                 await self._settle()
@@ -124,21 +125,25 @@ class Turns:
                 elif side not in self._ended:
                     self.passed += 1
                     self._word.appendleft(side)
-                    if self._asking[_other(side)]:
-                        self._admit(_other(side))
+                    if other := next(filter(self._asking.get, self._others(side)), ""):
+                        self._admit(other)
         finally:
-            for side in SIDES:
+            for side in self.sides:
                 self.end(side)
 
     def _next_side(self) -> str:
         """Whose turn it is: by the word, and behind its end in turn; empty if all has ended."""
-        open_ = [side for side in SIDES if side not in self._ended]
+        open_ = set(self.sides) - self._ended
         while self._word:
             if (side := self._word.popleft()) in open_:
                 return side
-        if len(open_) < len(SIDES):
-            return "".join(open_)
-        return _other(self.steps[-1][0]) if self.steps else SIDES[0]
+        last = self.steps[-1][0] if self.steps else self.sides[-1]
+        return next((side for side in self._others(last) if side in open_), "")
+
+    def _others(self, side: str) -> str:
+        """All sides, from the one behind this on; this one comes last."""
+        behind = self.sides.index(side) + 1
+        return self.sides[behind:] + self.sides[:behind]
 
     async def _comes(self, side: str) -> bool:
         """Wait until a side asks for its turn; False if it has ended, or does not come."""
@@ -152,12 +157,12 @@ class Turns:
         turn.admitted.set()
 
     async def _settle(self) -> None:
-        """Wait until whoever was let in is through, or waits for the other side."""
+        """Wait until whoever was let in is through, or waits for another side."""
         await self._until(lambda: not self._under_way, within=SOON)
         for _ in range(round(PATIENCE / SOON)):
             under_way = set(self._under_way)
             if all([await _is_blocked(turn) for turn in under_way]):
-                self.deadlocks += len({turn.side for turn in under_way}) == len(SIDES)
+                self.deadlocks += len({turn.side for turn in under_way}) == len(self.sides)
                 return
             await self._until(lambda: not self._under_way, within=SOON)
         self.passed += 1
@@ -174,7 +179,3 @@ class Turns:
 
 async def _is_blocked(turn: Turn) -> bool:
     return turn.blocked is not None and await turn.blocked()
-
-
-def _other(side: str) -> str:
-    return SIDES[1 - SIDES.index(side)]
