@@ -123,7 +123,9 @@ class OperatorWord:
         from api.story.settled_by_hand import explain_word  # noqa: PLC0415 - heavy
 
         told = self.api.get(f"/v1/orders/{order_of(saga_id)}")
-        order = Order.model_validate({name: told[name] for name in Order.model_fields})
+        order = Order.model_validate(
+            {name: told[name] for name in Order.model_fields if name in told}
+        )
         means = explain_word(self.step, self.action, row["role"], order)
         return f"you say that {means}; nothing is sent"
 

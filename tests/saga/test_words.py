@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 from saga import Resolution, Resolving
 from tests.saga.environment import Handle, toy
 from tests.saga.test_parking import blocked, word
-from tests.saga.toy import EMPTY, FAIL, FINAL, HOLD, REJECT, TWO, Script, ToySaga
+from tests.saga.toy import EMPTY, FAIL, FINAL, HOLD, REJECT, STRETCH, TWO, Script, ToySaga
 from tests.support.waiting import until
 from tests.support.world import World
 
@@ -115,14 +115,16 @@ async def test_a_failure_that_is_final_waits_for_a_word_and_is_not_tried_without
 
 
 async def test_a_reply_that_cannot_be_read_is_asked_for_again(
-    skipping: WorkflowEnvironment,
+    skipping: WorkflowEnvironment, path: str
 ) -> None:
-    """As when somebody completed the activity by hand, with null."""
+    """As when somebody completed the activity by hand, with null. In a stretch nobody reads it."""
     script = Script({"two": [EMPTY, EMPTY, "ok"]})
     async with toy(skipping.client, script) as handle:
         result = await handle.result()
-    # On its queue alone it is asked for once more.
-    assert result == ("completed" if script.calls["two"] == 3 else "two_timed_out")
+    if STRETCH in path:
+        assert (result, script.calls["two"]) == ("completed", 1)
+    else:  # on its queue alone it is asked for once more
+        assert result == ("completed" if script.calls["two"] == 3 else "two_timed_out")
 
 
 async def test_a_compensation_without_a_readable_reply_waits_for_an_operator(

@@ -1,5 +1,6 @@
 """What befalls a workflow from outside, and money at the provider behind everybody's back."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from contracts.names import workflow_id
 from contracts.orders import OrderStatus
 from contracts.workflow_io import PlaceOrderInput
 from saga import HELD_BACK
+from saga.stretch.worker import TRUSTED
 from tests.activities.test_executions import paused, unpaused
 from tests.api.test_troubles import TASK, some_order
 from tests.story.blocked import Make
@@ -77,6 +79,13 @@ def terminate_undoing(moment: str) -> Make:
 async def carry_on(world: World) -> Made:
     """It was terminated when it was charged, and the audit has it undone."""
     order_id, sku, gate = await terminated_at(world, "payment.charge", AFTER)
+    until_then = time.monotonic() + TRUSTED
+
+    async def asks_again() -> bool:
+        """A stretch begins no other step when it has to ask whether its workflow runs."""
+        return time.monotonic() > until_then
+
+    await until(asks_again)
     await gate.open()
     await seen_by_visibility(world, {workflow_id(order_id)})
     await audited(world)

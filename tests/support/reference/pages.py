@@ -15,6 +15,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def write() -> None:
-    """Write all of them anew."""
+    """Write those anew that have changed."""
     for name, page in PAGES.items():
-        (FOLDER / name).write_text(page())
+        file, text = FOLDER / name, page()
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
