@@ -4,34 +4,26 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import asyncpg
 from sqlalchemy import text
-from sqlalchemy.exc import (
-    DBAPIError,
-    InterfaceError,
-    InvalidRequestError,
-    OperationalError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from infrastructure.postgres.database_errors import (
+    DRIVER_ERRORS,
+    LOCK_NOT_AVAILABLE,
+    read_sqlstate,
+    translate_errors,
+)
 from infrastructure.postgres.notify import NOTIFICATIONS, Notification, Notifier
-from infrastructure.postgres.primary import READ_ONLY, PrimaryPool
+from infrastructure.postgres.primary import PrimaryPool
 from infrastructure.postgres.slow_transactions import open_transaction
 from infrastructure.telemetry.sql import span_of
-from saga.participant import Unavailable
 from saga.participant.clean_action import Refused
 from saga.participant.driver_statement import DriverStatement
-from saga.participant.errors import describe_error
 
 LOCK_HELD = 30.0  # seconds; longer than a healthy holder is between two statements
 _IDLE = "set_config('idle_session_timeout', '{}', false)"
 POOL_SIZE = 10  # and as many again when these are in use
-
-# Transient by their SQLSTATE class: connection, transaction rollback, resources, operator
-# intervention; and lock_not_available, an idle transaction's end, a server that is no primary.
-LOCK_NOT_AVAILABLE = "55P03"
-TRANSIENT_SQLSTATES = ("08", "40", "53", "57", LOCK_NOT_AVAILABLE, "25P03", READ_ONLY)
 
 
 class Database:
@@ -53,7 +45,7 @@ class Database:
         """
         notifications: set[Notification] = set()
         with open_transaction():
-            async with _translate_errors(), self._engine.begin() as connection:
+            async with translate_errors(), self._engine.begin() as connection:
                 connection.info[NOTIFICATIONS] = notifications
                 yield connection
         self._notifier.notify(notifications)
@@ -64,7 +56,7 @@ class Database:
 
         Raises Unavailable as `transaction` does. Two statements here would be two transactions.
         """
-        async with _translate_errors(), self._autocommit.connect() as connection:
+        async with translate_errors(), self._autocommit.connect() as connection:
             yield connection
 
     def single(self) -> "Single":
@@ -88,7 +80,7 @@ class Database:
             lock = f"pg_advisory_lock({numbers}) IS NOT NULL"
         take = f"SELECT {lock} AND {_IDLE.format(f'{LOCK_HELD:g}s')} IS NOT NULL"
         leave = f"SELECT pg_advisory_unlock({numbers}), {_IDLE.format('0')}"
-        async with _translate_errors(), self._autocommit.connect() as session:
+        async with translate_errors(), self._autocommit.connect() as session:
             ours = await _execute_or_end(session, take)
             try:
                 yield ours
@@ -128,15 +120,12 @@ class Single:
         Raises Unavailable as a transaction does: whether it was committed is unknown then.
         """
         arguments = statement.arguments(parameters)
-        async with _translate_errors(), self._pool.driver() as driver:
-            try:
+        try:
+            async with translate_errors(), self._pool.driver() as driver:
                 with span_of(statement.text, self._pool.engine.url.database):
                     found = await driver.fetch(statement.text, *arguments)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-                self._pool.give_up(error)
-                if _is_transient_of_driver(error) or driver.is_closed():
-                    raise Unavailable(f"database: {describe_error(error)}") from error
-                raise Refused(type(error).__name__) from error
+        except DRIVER_ERRORS as error:
+            raise Refused(type(error).__name__) from error
         if found:
             self._notifier.notify(self.info.get(NOTIFICATIONS, set()))
         return [statement.row(row) for row in found]
@@ -150,42 +139,7 @@ async def _execute_or_end(session: AsyncConnection, statement: str) -> bool:
     try:
         return bool((await session.execute(text(statement))).scalar_one())
     except DBAPIError as error:
-        if _read_sqlstate(error.orig) == LOCK_NOT_AVAILABLE:
+        if read_sqlstate(error) == LOCK_NOT_AVAILABLE:
             return False
         await session.invalidate()
         raise
-
-
-@asynccontextmanager
-async def _translate_errors() -> AsyncIterator[None]:
-    try:
-        yield
-    except (DBAPIError, InvalidRequestError, PoolTimeoutError, OSError, TimeoutError) as error:
-        if is_transient(error):
-            raise Unavailable(f"database: {describe_error(error)}") from error
-        raise
-
-
-def is_transient(error: Exception) -> bool:
-    """Whether trying again later may help."""
-    if isinstance(error, (OSError, TimeoutError, PoolTimeoutError, OperationalError)):
-        return True
-    if isinstance(error, InterfaceError):
-        return True  # the driver's word for "connection is closed"
-    if isinstance(error, InvalidRequestError):  # the pool's word, when new ones were closed, too
-        return str(error) == "This connection is closed"
-    if isinstance(error, DBAPIError):
-        if error.connection_invalidated:
-            return True
-        return _read_sqlstate(error.orig).startswith(TRANSIENT_SQLSTATES)
-    return False
-
-
-def _is_transient_of_driver(error: Exception) -> bool:
-    """The same for an error that SQLAlchemy has not seen."""
-    return isinstance(error, TimeoutError) or _read_sqlstate(error).startswith(TRANSIENT_SQLSTATES)
-
-
-def _read_sqlstate(error: BaseException | None) -> str:
-    """What the driver's error says of it."""
-    return str(getattr(error, "sqlstate", None) or "")

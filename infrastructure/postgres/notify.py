@@ -15,11 +15,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
 
-import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from infrastructure.cancellation import not_cancelled, running_beside
+from infrastructure.postgres.database_errors import DRIVER_ERRORS, translate_errors
 from infrastructure.postgres.primary import PrimaryPool, connect_to_primary
 from saga.participant import Unavailable
 from saga.participant.outbox import Session
@@ -29,8 +26,6 @@ log = logging.getLogger(__name__)
 NOTIFICATIONS = "notifications"  # where a connection keeps what its transaction announces
 NOTIFY = """SELECT pg_notify(channel, key)
  FROM unnest($1::text[], $2::text[]) AS notification(channel, key)"""
-# What a statement fails with if the database is not there, silent, or no primary.
-LOST = (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 RECONNECT = 0.5
 HEARTBEAT = 5.0  # seconds; a silent server is noticed so much later, and COMMAND_TIMEOUT
 GATHER = 0.05  # seconds that notifications are gathered: a process sends 20 times a second at most
@@ -73,10 +68,9 @@ class Notifier:
             await asyncio.sleep(GATHER)
             notifications, self._pending = self._pending, set()
             try:
-                async with self._pool.driver() as driver:
+                async with translate_errors(), self._pool.driver() as driver:
                     await driver.fetch(NOTIFY, *map(list, zip(*notifications, strict=True)))
-            except LOST as error:
-                self._pool.give_up(error)
+            except (Unavailable, *DRIVER_ERRORS) as error:
                 log.warning("%s notifications are lost: %s", len(notifications), error)
 
 
@@ -134,7 +128,7 @@ class NotificationListener:
         while not_cancelled():
             try:
                 await self._listen()
-            except (OSError, Unavailable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, Unavailable, *DRIVER_ERRORS) as error:
                 log.warning("not listening to %s, trying again: %s", self._channel, error)
             await asyncio.sleep(RECONNECT)
 

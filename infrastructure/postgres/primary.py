@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
-from asyncpg.exceptions import TargetServerAttributeNotMatched
 from sqlalchemy import event, make_url
 from sqlalchemy.engine.interfaces import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
@@ -20,6 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util.concurrency import greenlet_spawn
 
+from infrastructure.postgres.database_errors import (
+    DRIVER_ERRORS,
+    READ_ONLY,
+    find_driver_error,
+    read_sqlstate,
+)
 from saga.participant import Unavailable
 
 log = logging.getLogger(__name__)
@@ -37,7 +42,6 @@ SERVER_SETTINGS |= {name: f"{most}s" for name, most in TIMEOUTS.items()}
 CONNECT_TIMEOUT = 3.0  # seconds, for each host
 COMMAND_TIMEOUT = 6.0  # seconds; a server that can speak has given up by then
 
-READ_ONLY = "25006"  # what a standby says to a write, and a primary that was demoted
 AWAY = ("08", "53", "57")  # it is not there, or full, or starting: SQLSTATE classes
 BORN = "born"  # in a pool's record: when its connection was made, of time.monotonic
 READ_TIMEOUTS = "SELECT name, setting::bigint FROM pg_settings WHERE name = ANY($1)"
@@ -77,7 +81,7 @@ class PrimaryConnector:
         for place in sorted(_list_hosts(host, port), key=self._rank):
             try:
                 connection = await asyncpg.connect(host=place[0], port=place[1], **options)
-            except (OSError, TargetServerAttributeNotMatched, asyncpg.PostgresError) as error:
+            except (OSError, asyncpg.InternalClientError, asyncpg.PostgresError) as error:
                 if not _is_away(error):
                     raise
                 errors.append(f"{place[0]}:{place[1]}: {error or type(error).__name__}")
@@ -152,23 +156,30 @@ class PrimaryPool:
         SQLAlchemy's begins, adapts and rolls back what needs none of it.
         """
         pooled: PoolProxiedConnection = await self.engine.raw_connection()
+        driver: Any = pooled.driver_connection
         try:
-            yield pooled.driver_connection
+            yield driver
+        except (*DRIVER_ERRORS, TimeoutError) as error:
+            self._give_up_if_lost(error)
+            if isinstance(error, asyncpg.InternalClientError):
+                driver.terminate()  # nothing can be asked of it any more
+            raise
         finally:
             await greenlet_spawn(pooled.close)
 
-    def give_up(self, error: BaseException) -> bool:
+    def _handle_error(self, context: ExceptionContext) -> None:
+        error = find_driver_error(context.original_exception)
+        if self._give_up_if_lost(error) or isinstance(error, asyncpg.InternalClientError):
+            context.is_disconnect = True
+
+    def _give_up_if_lost(self, error: BaseException) -> bool:
         """Replace all connections if the error says that their server is silent, or no primary."""
-        lost = isinstance(error, TimeoutError) or getattr(error, "sqlstate", None) == READ_ONLY
+        lost = isinstance(error, TimeoutError) or read_sqlstate(error) == READ_ONLY
         if lost:
             self._given_up = time.monotonic()
             self._connector.give_up_last()
             log.warning("the connections to %s are given up: %r", self.engine.url.database, error)
         return lost
-
-    def _handle_error(self, context: ExceptionContext) -> None:
-        if self.give_up(context.original_exception):
-            context.is_disconnect = True
 
     def _note_birth(self, _: Any, record: Any) -> None:
         record.info[BORN] = time.monotonic()
