@@ -138,7 +138,7 @@ suite-slow-clients: #: Compare ordinary requests alone and beside slow clients, 
 # Of the clients at random, what finds a missing mechanism by chance is left to `SUITE=isolation`; pairs of
 # sagas find each for certain, in `verifier`.
 suite-proofs: setup-bench #: The bounded part of all long tests, as CI runs it: two at a time
-	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 WORDS=2100 OPERATIONS=240 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
+	TOPOLOGY_OUTAGE=20 FUZZ_REQUESTS=2000 FUZZ_SEED=1 WORDS=400 OPERATIONS=240 $(BIN)/python -m pytest -n 2 --dist loadfile -o faulthandler_timeout=900 --durations=15 \
 	  --deselect tests/isolation/test_missing_mechanisms.py \
 	  -m "chaos or topology or verifier or bench or crowd or console or fuzz or restore or words or isolation"
 

@@ -40,6 +40,8 @@ from saga.view import SagaState, SagaView, StepState
 from saga.waiting.answers import SHORTLY, Answers
 from saga.waiting.outcomes import AwaitedOutcomes, OnPending
 
+# Events of a history, which who has forgotten the saga replays in a second: a task has ten.
+LONG = 1_000
 C = TypeVar("C")
 R = TypeVar("R")
 Forward = Callable[[], Coroutine[Any, Any, None]]
@@ -358,12 +360,18 @@ class Executor:
     def _is_to_begin_anew(self) -> bool:
         """Whether to go on in a later run: the history is long, and nothing is at work.
 
-        Only what it is sent makes it long. What this run has done is found in the barriers.
+        Only what it is sent makes it long. What this run has done is found in the barriers. If
+        there is no rest till Temporal asks for a later run, attempts at work are given up.
         """
-        if self._continue_as_new is None or not workflow.info().is_continue_as_new_suggested():
+        if self._continue_as_new is None:
+            return False
+        info = workflow.info()
+        asked = info.is_continue_as_new_suggested()
+        long = info.get_current_history_length() >= LONG
+        if not (asked or (long and workflow.patched("begins-anew-at-rest"))):
             return False
         waits = self._progress.is_only_waiting() and workflow.all_handlers_finished()
-        return waits or self._calls.only_operators_can_go_on()
+        return waits or self._calls.only_operators_can_go_on(at_rest=not asked)
 
 
 async def gather_or_cancel(steps: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

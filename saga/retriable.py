@@ -53,6 +53,7 @@ class RetriableCall:
     args: Sequence[Any]
     refusable: bool
     parked: str | None = field(default=None, init=False)
+    at_rest: bool = field(default=False, init=False)  # refused: nothing but a word helps
     set_aside: bool = field(default=False, init=False)  # nothing else waits for it any more
     resolution: Resolution | None = field(default=None, init=False)
     word: Resolution | None = field(default=None, init=False)  # said, and not taken up yet
@@ -91,8 +92,10 @@ class RetriableCall:
                     if self.parked is not None and await self._is_settled("is parked"):
                         return self._end(None)
                     if refused:
+                        self.at_rest = True
                         await workflow.wait_condition(lambda: self.word is not None)
             finally:
+                self.at_rest = False
                 attempts.cancel()  # one that is called off may land yet: the barrier's business
             if attempts.done() and not attempts.cancelled() and attempts.exception() is None:
                 return self._end(attempts.result())

@@ -38,7 +38,8 @@ class RetriableCalls:
     load_resolutions: LoadResolutions | None
     later: bool
     _calls: dict[tuple[str, Role], RetriableCall] = field(default_factory=dict, init=False)
-    _reports: list["asyncio.Task[None]"] = field(default_factory=list, init=False)
+    _reports: int = field(default=0, init=False)
+    _last_report: list["asyncio.Task[None]"] = field(default_factory=list, init=False)
     _loaded: "asyncio.Task[Sequence[Resolution]] | None" = field(default=None, init=False)
 
     def add(
@@ -84,14 +85,18 @@ class RetriableCalls:
             await self.wait_until_recorded()
 
     async def wait_until_recorded(self) -> None:
-        """Until everything is on record."""
-        await wait_for_all(self._reports)
+        """Until everything is on record. The last report has waited for those before it."""
+        await wait_for_all(self._last_report)
 
-    def only_operators_can_go_on(self) -> bool:
-        """Whether a step is parked, with nothing said and nothing still to be put on record."""
+    def only_operators_can_go_on(self, *, at_rest: bool) -> bool:
+        """Whether a step is parked, with nothing said and nothing still to be put on record.
+
+        `at_rest`: nor with any attempt at work, whose answer would be lost.
+        """
         parked = [call for call in self._calls.values() if call.parked is not None]
-        all_recorded = all(report.done() for report in self._reports)
-        return all_recorded and bool(parked) and all(call.word is None for call in parked)
+        if not parked or not all(report.done() for report in self._last_report):
+            return False
+        return all(call.word is None and (call.at_rest or not at_rest) for call in parked)
 
     def _find_parked(self, resolution: Resolution) -> RetriableCall | None:
         for (step, role), call in self._calls.items():
@@ -127,11 +132,12 @@ class RetriableCalls:
         words = call.allowed_words()
         self.progress.mark_blocked(call.step, call.role, call.parked, words, still=blocked)
         if self.on_blocked is not None:
-            number = len(self._reports) + 1
+            self._reports += 1
             said, call.unrecorded = call.unrecorded, None
-            event = BlockedStepEvent(number, call.step.name, call.role, call.parked, blocked, said)
-            report = self._record(self.on_blocked, event, self._reports[-1:])
-            self._reports.append(asyncio.create_task(report))
+            step, number = call.step.name, self._reports
+            event = BlockedStepEvent(number, step, call.role, call.parked, blocked, said)
+            report = self._record(self.on_blocked, event, self._last_report)
+            self._last_report = [asyncio.create_task(report)]
         else:
             # A task that leaves no event is handed to a worker that has forgotten the workflow
             # together with the next, and of one task Updates come first: a word would never find it
