@@ -13,7 +13,7 @@ from tests.console.test_pages import serious
 from tests.support.browser import visit
 from tests.support.wire import serve
 from tests.support.world import World, api_app
-from tests.workflows.test_blocked import blocked_refund
+from tests.workflows.test_blocked import blocked_refund, resolve
 
 pytestmark = pytest.mark.console
 WIDTHS = (1280, 390)
@@ -25,12 +25,17 @@ async def paths(world: World, hooks: WebhookService) -> list[str]:
     user, sku = await world.user(), await world.product()
     rejected = await world.place(sku, user=user, method="pm_card_visa_chargeDeclined")
     await world.settled(rejected, sku, "rejected")
+    settled, _ = await blocked_refund(world)
+    word = {"action": "mark_done", "evidence": "paid back by hand"}
+    assert await resolve(world, settled, "charge_payment", **word) == 202
+    await world.handle(settled).result()
     blocked, _ = await blocked_refund(world)
     hook = await hooks.register(user, "https://shop.example/a/path/that/is/long/" + "x" * 80, ())
     return [
         *("", "/stock", "/customers", f"/customers/{user}", "/events", "/webhooks"),
         f"/webhooks/{hook.id}",
         f"/orders/{rejected}",
+        f"/orders/{settled}",
         f"/orders/{blocked}",
         "/attention",
         f"/sagas/order-{blocked}/steps/charge_payment/resolve?action=skip",
