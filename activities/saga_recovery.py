@@ -97,7 +97,7 @@ class Repairs:
         order = await self._orders.get(orphan.order_id)
         if kind is RETURNING:
             what = {"order_id": order.id, "items": order.items, "total": order.total}
-            return ReturnOrderInput(**what | how), order.customer_id
+            return ReturnOrderInput(**what | how, words_first=True), order.customer_id
         if before is None:
             raise Unreadable(f"nothing is known of {orphan.saga_id}")
         given = await first_input(before, kind)

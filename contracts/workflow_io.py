@@ -34,6 +34,8 @@ class SagaInput(Message):
     that the one which has the workflow may take them at once (docs/adr/0122-own-queue.md).
     `stretch`: one activity attempts consecutive steps first, on the fast path or on the workflow's
     own queue; so its workers have the activities of all steps (docs/adr/0152-stretches.md).
+    `words_first`: what follows a step that an operator resolved waits until the word is on record,
+    so that what ends the order tells of it (docs/adr/0179-a-return-tells-of-its-words.md).
     `earlier_life`: the saga has lived before under this id, so there may be effects of it, and
     words of operators, of which this workflow's history does not tell
     (docs/adr/0143-later-lives.md).
@@ -46,6 +48,7 @@ class SagaInput(Message):
     fast_path: bool = False
     own_queue: bool = False
     stretch: bool = False
+    words_first: bool = Field(default=False, exclude_if=not_)
     earlier_life: bool = Field(default=False, exclude_if=not_)
     undo: Undo | None = Field(default=None, exclude_if=not_)
     landed: bool = Field(default=False, exclude_if=not_)

@@ -65,6 +65,7 @@ class Executor:
     not on the workflow's queue, and not on their step's. `earlier_runs`: the saga has run before.
     `stretch`: attempt consecutive steps by one activity first (`saga.stretch`), where the workflow
     runs or on its queue; so its workers have all activities, and the StretchPlugin.
+    `words_first`: what follows a step that an operator resolved waits until that is on record.
     These must come from the workflow's input.
     `searchable`: the workflow is found by `SagaState` and `SagaStep`, which the namespace must know
     (`saga.lint.check_search_attributes`): where it does not, Temporal fails all its tasks.
@@ -85,12 +86,12 @@ class Executor:
         fast_path: bool = False,
         own_queue: bool = False,
         stretch: bool = False,
+        words_first: bool = False,
         earlier_runs: EarlierRuns | None = None,
         searchable: bool = False,
     ) -> None:
         self._definition = definition
         self._plan = definition.plan(given)
-        self._pivots = [step for step in definition if step.kind is StepKind.PIVOT]
         self._progress = Progress(
             workflow.info().workflow_id,
             [*definition],
@@ -102,7 +103,7 @@ class Executor:
         stretches = find_stretches(definition) if stretch and not later else {}
         self._stretches = StretchExecutor(self.view.saga_id, stretches, fast_path)
         self._calls = RetriableCalls(
-            self._activities, self._progress, on_blocked, load_resolutions, later
+            self._activities, self._progress, on_blocked, load_resolutions, later, words_first
         )
         self._untracked = fast_path or later  # effects that no run has in its history
         self._compensator = Compensator(
@@ -327,7 +328,7 @@ class Executor:
 
     async def _pivot_landed(self) -> bool:
         """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""
-        for step in self._pivots:
+        for step in (each for each in self._definition if each.kind is StepKind.PIVOT):
             call = Call(self.view.saga_id, step.name)
             if await self._calls.add(step, Role.FENCE, call).run_until_done():
                 return True

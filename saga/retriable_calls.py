@@ -30,6 +30,7 @@ class RetriableCalls:
 
     `on_blocked` is awaited for each event, in order. `later`: the saga is said to have run before;
     then `load_resolutions` answers with what operators said of it.
+    `words_first`: what follows a step that an operator resolved waits until that is on record.
     """
 
     executor: ActivityExecutor
@@ -37,6 +38,7 @@ class RetriableCalls:
     on_blocked: OnBlocked | None
     load_resolutions: LoadResolutions | None
     later: bool
+    words_first: bool
     _calls: dict[tuple[str, Role], RetriableCall] = field(default_factory=dict, init=False)
     _reports: int = field(default=0, init=False)
     _last_report: list["asyncio.Task[None]"] = field(default_factory=list, init=False)
@@ -54,6 +56,8 @@ class RetriableCalls:
     async def run(self, call: RetriableCall, done: StepState) -> Any:
         """Its reply; its step is shown as this then, or as skipped if an operator said so."""
         reply = await call.run_until_done()
+        if call.resolution is not None and self.words_first:
+            await self.wait_until_recorded()
         skipped = call.resolution is not None and call.resolution.action is Resolving.SKIP
         self.progress.mark(call.step, StepState.SKIPPED if skipped else done)
         return reply

@@ -63,6 +63,7 @@ class OrderSaga:
             fast_path=order.fast_path,
             own_queue=order.own_queue,
             stretch=order.stretch,
+            words_first=order.words_first,
             earlier_runs=_later(order),
             searchable=True,
         )

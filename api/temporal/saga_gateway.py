@@ -119,9 +119,8 @@ class OrderSagas:
 
     async def start_return(self, order: Order, attempt: int) -> bool:
         """Start this attempt to return the order; False if it was started before, and has ended."""
-        start = ReturnOrderInput(
-            order_id=order.id, items=order.items, total=order.total, **self._how
-        )
+        what = {"order_id": order.id, "items": order.items, "total": order.total}
+        start = ReturnOrderInput(**what, words_first=True, **self._how)
         saga_id = return_id(order.id, attempt)
         async with translate_errors():
             try:

@@ -34,7 +34,8 @@ def return_it(attempt: int = 1) -> SagaPartner:
 
     async def case(_: OrderWorld, meeting: Meeting) -> OrderCase:
         order = meeting.orders["R"]
-        start = ReturnOrderInput(order_id=order.order_id, items=order.items, total=order.total)
+        what = {"order_id": order.order_id, "items": order.items, "total": order.total}
+        start = ReturnOrderInput(**what, words_first=True)
         return OrderCase(return_id(order.order_id, attempt), start, order=order)
 
     return SagaPartner("return", RETURN_ORDER, case, on_path=run_on_path)

@@ -29,9 +29,8 @@ async def make(world: OrderWorld, fast: bool) -> OrderCase:
     """An order that is confirmed and about to be returned."""
     order = await new_order(world)
     await confirm(world, order)
-    start = ReturnOrderInput(
-        order_id=order.order_id, items=order.items, total=order.total, fast_path=fast
-    )
+    what = {"order_id": order.order_id, "items": order.items, "total": order.total}
+    start = ReturnOrderInput(**what, words_first=True, fast_path=fast)
     return OrderCase(return_id(order.order_id), start, fast, order=order)
 
 

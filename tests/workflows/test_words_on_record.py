@@ -1,7 +1,12 @@
 """What an operator said stays on record and binds nobody else, whatever it was said of."""
 
+import asyncio
+
+import pytest
+
 from contracts.names import return_id, workflow_id
 from saga import rejection
+from tests.support.gates import BEFORE
 from tests.support.returns import RETURN_EVENTS, ask, confirmed, ended, is_returned, types
 from tests.support.tokens import OPERATOR
 from tests.support.waiting import until
@@ -53,3 +58,37 @@ async def test_a_word_on_an_order_that_was_never_recorded_is_on_its_record(world
     assert [event["type"] for event in events] == ["StepBlocked", "StepUnblocked"]
     told = {"step": "create_order", "role": "compensation", "saga_id": saga_id}
     assert events[-1]["data"].items() >= (told | {"who": OPERATOR} | WORD).items()
+
+
+@pytest.mark.parametrize("fast_path", [True, False], ids=["fast", "regular"])
+async def test_what_ends_a_return_is_recorded_behind_the_word_on_the_step_before_it(
+    world: World, *, fast_path: bool
+) -> None:
+    order, _ = await confirmed(world)
+    saga_id = return_id(order.id)
+    world.gates.refuse(saga_id, "inventory.restock", NO)
+    world.fast_path = fast_path
+    assert await ask(world, order) == 202
+    world.fast_path = True
+    await until_blocked(world, saga_id)
+    await until(lambda: has_event(world, order.id, "StepBlocked"))
+    gate = world.gates.close(saga_id, "order.note", BEFORE)
+    said = asyncio.create_task(resolve(world, saga_id, "restock"))
+    await gate.wait_reached()
+    history = await world.client.get_workflow_handle(saga_id).fetch_history()
+    begun = [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in history.events
+    ]
+    assert "order.complete_return" not in begun
+    await gate.open()
+    assert await said == 202
+    await ended(world, order)
+    events = await world.rest_items(f"/v1/orders/{order.id}/events")
+    assert [event["type"] for event in events][-2:] == ["StepUnblocked", "OrderReturned"]
+    assert events[-1]["data"]["settled_by_hand"] == [{"step": "restock", "action": "skip"}]
+
+
+async def has_event(world: World, order_id: str, kind: str) -> bool:
+    events = await world.rest_items(f"/v1/orders/{order_id}/events")
+    return kind in [event["type"] for event in events]
