@@ -11,13 +11,14 @@ from api.temporal.saga_gateway import OrderSagas
 from contracts import workflow_io
 from contracts.event_records import RecordedEvent
 from contracts.inventory import Holding
-from contracts.orders import RETURN_ABANDONED, Order, OrderStatus
+from contracts.orders import BY_HAND, RETURN_ABANDONED, Order, OrderStatus
 from contracts.payments import Kept, Payment
 from contracts.workflow_io import SAGA_TYPES
 from saga import SagaState
 from saga.participant import NotFound, Unavailable
 from services.composition import Services
 
+LAST = "mark_returned"  # of the steps of a return
 RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
 PLACING, RETURNING = "Placing the order", "Returning it"
 PAYMENT, INVENTORY = "The payment service", "The inventory service"
@@ -63,8 +64,9 @@ class OrderFacts:
         """Whether a return is under way, be it in trouble; on record, if Temporal is silent."""
         if any(each.title == RETURNING and not each.has_ended for each in self.sagas):
             return True
-        returns = [event.type for event in self.events if event.type in RETURNED]
-        return TEMPORAL in self.silent and returns[-1:] == ["OrderReturnStarted"]
+        returns = [event for event in self.events if event.type in RETURNED or _ends_return(event)]
+        last = [event.type for event in returns][-1:]
+        return TEMPORAL in self.silent and last == ["OrderReturnStarted"]
 
     @property
     def is_at_work(self) -> bool:
@@ -73,6 +75,11 @@ class OrderFacts:
         return self.order.status is OrderStatus.PENDING and any(
             each.saga.trouble is None and not each.has_ended for each in placing
         )
+
+
+def _ends_return(event: RecordedEvent) -> bool:
+    """Whether it is an operator's word on the last step of a return, which has ended by that."""
+    return event.data.get("step") == LAST and event.data.get("action") in BY_HAND
 
 
 async def read_facts(order_id: str, services: Services, sagas: OrderSagas) -> OrderFacts:

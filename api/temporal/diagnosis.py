@@ -8,7 +8,7 @@ from temporalio.client import WorkflowHistory
 from activities.executions import Execution, Status, connection_options
 from api.temporal.errors import RPC_TIMEOUT
 from api.temporal.failures import list_retried
-from api.temporal.histories import has_done, reset_points, unreadable
+from api.temporal.histories import find_failed_task, has_done, reset_points, unreadable
 from api.temporal.troubles import NEVER_BEGUN, NO_ORDER, READ_IT, RESET, WAYS_OUT, Kind, Trouble
 from contracts.names import order_of
 
@@ -55,10 +55,10 @@ async def _diagnose_code(saga: Execution) -> Trouble | None:
     """The trouble, if its workflow's task fails again and again, before the attribute says so."""
     if saga.described is None or saga.described.pending_workflow_task.attempt <= OFTEN:
         return None
-    last = (await _history(saga)).events[-1]
-    if not last.HasField("workflow_task_failed_event_attributes"):
+    failed = find_failed_task(await _history(saga))
+    if failed is None:
         return None
-    why = last.workflow_task_failed_event_attributes.failure.message
+    why = failed.workflow_task_failed_event_attributes.failure.message
     said = f"the workflow's own code fails: {why}"
     return name_trouble(saga, Kind.PROBLEM, said, _untaken_since(saga))
 

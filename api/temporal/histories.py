@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
@@ -10,6 +11,10 @@ from activities.evidence import BROKEN_OFF, COMPLETED
 from contracts.workflow_io import find_saga_type
 from saga.participant.errors import describe_error
 
+TASK_BEGUN = {
+    EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+}
 DONE = {EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_MARKER_RECORDED}
 
 
@@ -23,6 +28,15 @@ def reset_points(history: WorkflowHistory) -> Sequence[int]:
     return (
         tasks or [event.event_id for event in history.events if event.event_type in BROKEN_OFF][:1]
     )
+
+
+def find_failed_task(history: WorkflowHistory) -> HistoryEvent | None:
+    """The event that its workflow's task failed, if it has come no further since.
+
+    Temporal records the first failure alone. The task that it gives out again is shown behind it.
+    """
+    last = next(event for event in reversed(history.events) if event.event_type not in TASK_BEGUN)
+    return last if last.HasField("workflow_task_failed_event_attributes") else None
 
 
 def has_done(history: WorkflowHistory) -> bool:

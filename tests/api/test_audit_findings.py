@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -24,12 +24,11 @@ from contracts.ledgers import Discrepancy, Remedy, WhyKept
 from contracts.names import order_of
 from contracts.orphans import Orphan, Why
 from contracts.orphans import Remedy as OfSaga
-from contracts.payments import PaymentService
-from saga.participant import Unavailable
 from tests.api.test_idempotency import forget
 from tests.support.gates import AFTER
 from tests.support.ledgers import at_the_provider, audit_ledger, charged_by_hand
 from tests.support.returns import ask, confirmed, ended
+from tests.support.silence import silence
 from tests.support.telling import backend_of
 from tests.support.waiting import until
 from tests.support.world import World
@@ -49,7 +48,7 @@ class Found:
 
 
 async def fail_refund(world: World) -> Found:
-    order_id = await with_failed_refund(world)
+    order_id, _ = await with_failed_refund(world)
     await audit_order(world, order_id, repair=False)
     return Found(order_id, lambda: audit_order(world, order_id))
 
@@ -168,25 +167,11 @@ def test_each_kind_of_saga_has_its_words_and_its_way_out(why: Why) -> None:
     assert explain_orphan(left, OPENED, "").way_out == "look at it"
 
 
-class SilentProvider:
-    """The payment service while its provider does not answer."""
-
-    def __init__(self, payments: PaymentService) -> None:
-        self._payments = payments
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._payments, name)
-
-    async def kept_of(self, order_id: str, intent_id: str | None = None) -> None:
-        raise Unavailable("the payment provider does not answer")
-
-
 async def test_a_finding_that_nobody_can_judge_now_is_told_as_found_and_not_as_so(
     world: World,
 ) -> None:
     found = await fail_refund(world)
-    silent = cast("PaymentService", SilentProvider(world.services.payments))
-    services = replace(world.services, payments=silent)
+    services = replace(world.services, payments=silence(world.services.payments, "kept_of"))
     rows = await list_attention(services, TroubleList(world.client, services), LATE, 500)
     (row,) = [row for row in rows if order_of(row.saga_id) == found.order_id]
     assert row.trouble is not None

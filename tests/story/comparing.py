@@ -104,7 +104,7 @@ def _of_attention(told: Told, truth: Truth) -> Iterator[str]:
         its = {step for saga_id, step in truth.blocked if saga_id == row["saga_id"]}
         if (kind == "blocked") != bool(its):
             yield f"attention: {row['saga_id']} is {kind}, and blocked are {its}"
-        if run.goes_on and not its and kind not in {"slow", "retrying", "held_back"}:
+        if run.goes_on and not its and kind not in MAY_GO_ON:
             yield f"attention: {row['saga_id']} is {kind}, and goes on: {run}"
         settled = truth.status == "confirmed" and not truth.returning
         possible = {0 if settled else truth.held}
@@ -120,6 +120,9 @@ def _of_attention(told: Told, truth: Truth) -> Iterator[str]:
     stuck |= {saga_id for saga_id, run in truth.runs.items() if _is_bad(run.status, run.goes_on)}
     for saga_id in stuck - listed:
         yield f"attention: {saga_id} is not listed: {truth}"
+
+
+MAY_GO_ON = {"slow", "retrying", "held_back", "unknown_status"}  # kinds of trouble
 
 
 def _is_bad(status: str, goes_on: bool) -> bool:

@@ -192,7 +192,7 @@ INCIDENTS = (
     Incident("cancelled after the charge", cancel("payment.charge", AFTER), "cancelled"),
     Incident("cancelled too late", cancel("inventory.commit", BEFORE, "confirmed"), "confirmed"),
     Incident("at work before the charge", stand("payment.charge", BEFORE), "pending"),
-    Incident("at work after the charge", stand("payment.charge", AFTER), "pending"),
+    Incident("at work after the charge", stand("payment.charge", AFTER), "pending", kind=Kind.SLOW),
     Incident("confirmed and not sold yet", stand("inventory.commit", BEFORE), "confirmed"),
     Incident("being undone", undo, "pending"),
     Incident(

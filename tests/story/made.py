@@ -21,7 +21,6 @@ from services.composition import Services
 from tests.story.oracle import Run, Truth
 
 ORDER_SERVICE = "The order service"  # without it, nothing is told
-SOURCES = (PAYMENT, PROVIDER, INVENTORY, TEMPORAL)
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ORDER, TOTAL, PIECES = "ord_1", 900, 2
 ENDED = {SagaState.COMPLETED, SagaState.COMPENSATED}

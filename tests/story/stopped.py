@@ -1,4 +1,4 @@
-"""What befalls a workflow from outside, and money at the provider behind everybody's back."""
+"""What befalls a workflow from outside."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,10 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.workflowservice.v1 import RespondActivityTaskFailedByIdRequest
 from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from activities.executions import describe
 from api.temporal.order_memo import OrderMemo
 from api.temporal.start_options import saga_options
 from contracts.names import workflow_id
@@ -23,8 +27,6 @@ from tests.api.test_troubles import TASK, some_order
 from tests.story.blocked import Make
 from tests.story.incidents import Made
 from tests.support.gates import AFTER, BEFORE
-from tests.support.ledgers import at_the_provider
-from tests.support.returns import ask, confirmed, handle
 from tests.support.waiting import until
 from tests.support.world import World
 from tests.workflows.test_audit import audited, seen_by_visibility, terminated_at
@@ -219,24 +221,47 @@ async def garble_input(world: World) -> Made:
     async def release() -> None:
         await its.terminate("the test is over")
         await temporal(world, "workflow", "delete", "-y", "-w", its.id)
+        await until(is_gone)
+
+    async def is_gone() -> bool:
+        """Temporal removes it in its own time."""
+        return await describe(world.client, its.id) is None
 
     return Made(made.order_id, made.sku, release)
 
 
-async def refund_at_provider(world: World) -> Made:
-    """Somebody gives a part of a confirmed order's money back at the provider."""
-    order, sku = await confirmed(world)
-    payment = await world.services.payments.for_order(order.id)
-    form = {"payment_intent": payment.intent_id, "amount": "300"}
-    await at_the_provider(world, "/v1/refunds", **form)
-    return Made(order.id, sku)
+async def wait_for_worker(world: World) -> Made:
+    """No worker takes its workflow, until one does."""
+    queue = "nobody-works-here"
+    made, _ = await start(world, lambda order: PlaceOrderInput(**dict(order)), task_queue=queue)
+
+    async def release() -> None:
+        async with working(world, PlaceOrder, queue):
+            await world.settled(made.order_id, made.sku, "confirmed")
+
+    return Made(made.order_id, made.sku, release)
 
 
-async def fail_refund_late(world: World) -> Made:
-    """The refund of a return fails, days after it succeeded."""
-    order, sku = await confirmed(world)
-    assert await ask(world, order) == 202
-    await handle(world, order).result()
-    payment = await world.services.payments.for_order(order.id)
-    await at_the_provider(world, f"/refunds/{payment.refund_id}/fail")
-    return Made(order.id, sku)
+async def garble_failure(world: World) -> Made:
+    """Somebody fails an activity of it by hand with what nobody can decode."""
+    world.fast_path = False
+    order_id, sku, gate = await world.stopped_at("payment.charge", BEFORE)
+    world.fast_path = True
+    (pending,) = (await world.handle(order_id).describe()).raw_description.pending_activities
+    failure = Failure(message="garbled")
+    garbled = Payload(metadata={"encoding": b"json/plain"}, data=b"{")
+    failure.application_failure_info.details.payloads.append(garbled)
+    await world.client.workflow_service.respond_activity_task_failed_by_id(
+        RespondActivityTaskFailedByIdRequest(
+            namespace=world.client.namespace,
+            workflow_id=workflow_id(order_id),
+            activity_id=pending.activity_id,
+            failure=failure,
+        )
+    )
+
+    async def release() -> None:
+        await gate.open()
+        await world.settled(order_id, sku, "confirmed")
+
+    return Made(order_id, sku, release)

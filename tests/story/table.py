@@ -1,7 +1,7 @@
 """All incidents and endings, with the order's status then, and what needs a person."""
 
 from api.temporal.troubles import Kind
-from tests.story import blocked, stopped
+from tests.story import blocked, discrepancies, stopped
 from tests.story.blocked import block, block_return, stand_in_return
 from tests.story.incidents import INCIDENTS, Incident
 from tests.support.gates import AFTER, BEFORE
@@ -123,7 +123,13 @@ HALTED = (
     Incident(
         "held back by a breaker", stopped.fail_charge(stopped.OPEN), "pending", kind=Kind.HELD_BACK
     ),
-    Incident("a part refunded by hand", stopped.refund_at_provider, "confirmed", person=True),
-    Incident("a refund that failed late", stopped.fail_refund_late, "returned", person=True),
+    Incident("its failure cannot be read", stopped.garble_failure, "pending", kind=Kind.UNKNOWN),
+    *(
+        Incident(name, make, status, person=True, kind=Kind.DISCREPANCY)
+        for name, make, status in (
+            ("a part refunded by hand", discrepancies.refund_at_provider, "confirmed"),
+            ("a refund that failed late", discrepancies.fail_refund_late, "returned"),
+        )
+    ),
 )
 TABLE = (*INCIDENTS, *BLOCKED, *RETURNS, *TERMINATED, *HALTED)

@@ -1,24 +1,14 @@
 """What depends on somebody who does not answer is told as unknown, never as a fact."""
 
-from collections.abc import AsyncIterator
-from itertools import chain, combinations
-
 import pytest
 
 from api.story.facts import INVENTORY, PAYMENT, PROVIDER, TEMPORAL
 from api.story.money import MoneyState
 from api.story.order_story import OrderStory, tell_story
 from saga.participant import Unavailable
-from tests.story.claims import About, parse, values
-from tests.story.made import ORDER_SERVICE, ORDERS, SOURCES, TOTAL, Made
-from tests.story.rendered import check
+from tests.story.made import ORDER_SERVICE, ORDERS, Made
+from tests.story.silence import SOURCES, SUBSETS, find_lies
 
-SUBSETS = [
-    frozenset(some)
-    for some in chain.from_iterable(
-        combinations(SOURCES, number) for number in range(1 + len(SOURCES))
-    )
-]
 NAMED = {made.name: made for made in ORDERS}
 
 
@@ -29,29 +19,8 @@ async def tell(made: Made, *down: str) -> OrderStory:
 @pytest.mark.parametrize("made", ORDERS, ids=[made.name for made in ORDERS])
 async def test_no_sentence_claims_what_somebody_silent_would_have_to_say(made: Made) -> None:
     for down in SUBSETS:
-        assert [lie async for lie in find_lies(made, down)] == []
-
-
-async def find_lies(made: Made, down: frozenset[str]) -> AsyncIterator[str]:
-    """What is told of it while these do not answer, and is not so."""
-    facts = await made.read(down)
-    story, silent = tell_story(facts), frozenset(facts.silent)
-    truth = made.truth(silent)
-    for text in (story.says, story.next, story.money.says, story.stock.says):
-        for lie in check(text, parse(text), truth):
-            yield lie
-        if ".." in text:
-            yield f"a full stop too many: {text}"
-    if set(story.not_answering) != silent or not silent <= down:
-        yield f"silent are {silent}, and told is {story.not_answering}"
-    if values(parse(story.says), About.SILENT) != silent:
-        yield f"{silent} do not answer: {story.says}"
-    perhaps = {MoneyState.PERHAPS_HELD, MoneyState.SETTLED, MoneyState.WRITTEN_OFF}
-    held = {None, truth.held} | ({TOTAL} if story.money.state in perhaps else set())
-    if (story.money.held.minor if story.money.held else None) not in held:
-        yield f"{story.money} is held: {truth}"
-    if story.stock.pieces not in {truth.reserved, None}:
-        yield f"{story.stock} is reserved: {truth}"
+        facts = await made.read(down)
+        assert list(find_lies(facts, made.truth(frozenset(facts.silent)), down)) == []
 
 
 @pytest.mark.parametrize("who", SOURCES)

@@ -31,20 +31,20 @@ async def audit_order(world: World, order_id: str, *, repair: bool = True) -> Au
     )
 
 
-async def with_failed_refund(world: World) -> str:
-    """An order that was returned, whose refund failed later."""
-    order, _ = await confirmed(world)
+async def with_failed_refund(world: World) -> tuple[str, str]:
+    """An order that was returned, whose refund failed later: (order id, SKU)."""
+    order, sku = await confirmed(world)
     assert await ask(world, order) == 202
     await handle(world, order).result()
     payment = await world.services.payments.for_order(order.id)
     await at_the_provider(world, f"/refunds/{payment.refund_id}/fail")
-    return order.id
+    return order.id, sku
 
 
 async def test_money_of_one_order_is_put_right_and_that_of_others_is_not_looked_at(
     world: World,
 ) -> None:
-    order_id, other = await with_failed_refund(world), await with_failed_refund(world)
+    (order_id, _), (other, _) = await with_failed_refund(world), await with_failed_refund(world)
     seen = await audit_order(world, order_id, repair=False)
     assert (why(seen, order_id), why(seen, other)) == (["refund_failed"], [])
     report = await audit_order(world, order_id)
