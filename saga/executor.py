@@ -92,6 +92,7 @@ class Executor:
     ) -> None:
         self._definition = definition
         self._plan = definition.plan(given)
+        self._pivots = [step for step in definition if step.kind is StepKind.PIVOT]
         self._progress = Progress(
             workflow.info().workflow_id,
             [*definition],
@@ -328,7 +329,7 @@ class Executor:
 
     async def _pivot_landed(self) -> bool:
         """Refuse a pivot that has not landed yet, in any run of this saga; True if it had."""
-        for step in (each for each in self._definition if each.kind is StepKind.PIVOT):
+        for step in self._pivots:
             call = Call(self.view.saga_id, step.name)
             if await self._calls.add(step, Role.FENCE, call).run_until_done():
                 return True
