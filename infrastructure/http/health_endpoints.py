@@ -3,7 +3,7 @@
 app.get(LIVE)(live)
 """
 
-from fastapi import Response
+from starlette.responses import Response
 
 from infrastructure.telemetry.metrics import exposition
 

@@ -1,4 +1,7 @@
-"""A worker's health endpoint: `/health/live` and `/health/ready`."""
+"""A worker's health endpoint: `/health/live` and `/health/ready`.
+
+By Starlette alone: FastAPI takes a sixth of a worker's start, and tells of none of these requests.
+"""
 
 import asyncio
 import contextlib
@@ -6,10 +9,12 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import uvicorn
-from fastapi import FastAPI, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from infrastructure.http.health_endpoints import LIVE, METRICS, READY, live, metrics
-from infrastructure.telemetry.web import telemetry
 
 
 class _Server(uvicorn.Server):
@@ -39,15 +44,17 @@ async def serving_health(
         await serving
 
 
-def _make_app(ready: Callable[[], bool]) -> FastAPI:
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, telemetry=telemetry())
+def _make_app(ready: Callable[[], bool]) -> Starlette:
+    async def is_live(_: Request) -> Response:
+        return JSONResponse(await live())
 
-    app.get(LIVE)(live)
-    app.get(METRICS)(metrics)
+    async def is_ready(_: Request) -> Response:
+        status = {"status": "ready" if ready() else "starting"}
+        return JSONResponse(status, status_code=200 if ready() else 503)
 
-    @app.get(READY)
-    async def is_ready(response: Response) -> dict[str, str]:
-        response.status_code = 200 if ready() else 503
-        return {"status": "ready" if ready() else "starting"}
+    async def measured(_: Request) -> Response:
+        return await metrics()
 
-    return app
+    return Starlette(
+        routes=[Route(LIVE, is_live), Route(READY, is_ready), Route(METRICS, measured)]
+    )

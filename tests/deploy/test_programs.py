@@ -1,13 +1,17 @@
 """Each process is started by a console script, so that a deployment names no module of ours."""
 
 import re
+import subprocess
+import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
 
 import grimp
 import pytest
 
+from cli.programs import Program
 from local_stack.programs import Programs
 from tests.deploy.composed import ROOT
 from tests.deploy.kinds import READ
@@ -16,12 +20,46 @@ from tests.deploy.reading import RUNS
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DECLARED: dict[str, str] = PROJECT["project"]["scripts"]
 PACKAGES: list[str] = PROJECT["tool"]["importlinter"]["root_packages"]
+# Stands in for a program; what is loaded before it does not count.
+WATCHED = """
+import gc
+import importlib
+from types import SimpleNamespace
+from cli import programs
+
+searches = []
+def load(module):
+    gc.callbacks.append(lambda phase, info: searches.append(phase))
+    kept = [[number] for number in range(100_000)]
+    found = len(searches)
+    def main():
+        print("searches while loading:", found)
+        print("enabled:", gc.isenabled() and kept is not None)
+    return SimpleNamespace(main=main)
+
+programs.import_module = load
+programs.worker()
+"""
 FILES = ("Dockerfile", "docker-compose.yml", *sorted((ROOT / "deploy").rglob("*.yaml")))
+
+
+def module_of(name: str) -> str:
+    """Where this program is."""
+    found = resolve_name(DECLARED[name])
+    assert isinstance(found, Program)
+    return found.module
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED))
 def test_each_program_can_be_started(name: str) -> None:
-    assert callable(resolve_name(DECLARED[name]))
+    assert callable(import_module(module_of(name)).main)
+
+
+def test_a_program_is_loaded_without_a_search_for_garbage() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", WATCHED], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.stdout.splitlines() == ["searches while loading: 0", "enabled: True"], run.stderr
 
 
 def test_containers_and_pods_run_programs() -> None:
@@ -41,8 +79,8 @@ def test_what_speaks_to_temporal_ends_without_the_interpreters_own_ending() -> N
     graph = grimp.build_graph(*PACKAGES, include_external_packages=True, cache_dir=None)
     speaking = {
         name: module
-        for name, place in DECLARED.items()
-        if "temporalio" in graph.find_upstream_modules(module := place.partition(":")[0])
+        for name in DECLARED
+        if "temporalio" in graph.find_upstream_modules(module := module_of(name))
     }
     assert {"saga", "saga-api", "saga-worker", "saga-search-attributes"} <= speaking.keys()
     ending = graph.find_modules_that_directly_import("infrastructure.temporal.program")

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NoReturn
 from unittest.mock import patch
 
@@ -52,7 +53,7 @@ def page() -> str:
 def programs() -> list[tuple[str, str]]:
     """Each program that the application installs, with the first sentence of its module."""
     scripts = tomllib.loads(PYPROJECT.read_text())["project"]["scripts"]
-    return [(code(name), _purpose(at.partition(":")[0])) for name, at in sorted(scripts.items())]
+    return [(code(name), _purpose(resolve_name(at).module)) for name, at in sorted(scripts.items())]
 
 
 def _purpose(module: str) -> str:
