@@ -52,9 +52,9 @@ def _make_app(ready: Callable[[], bool]) -> Starlette:
         status = {"status": "ready" if ready() else "starting"}
         return JSONResponse(status, status_code=200 if ready() else 503)
 
-    async def measured(_: Request) -> Response:
+    async def tell_metrics(_: Request) -> Response:
         return await metrics()
 
     return Starlette(
-        routes=[Route(LIVE, is_live), Route(READY, is_ready), Route(METRICS, measured)]
+        routes=[Route(LIVE, is_live), Route(READY, is_ready), Route(METRICS, tell_metrics)]
     )
