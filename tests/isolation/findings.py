@@ -1,6 +1,6 @@
 """What a history shows that no serial order of its sagas would, and whether a pair allows it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -89,6 +89,18 @@ def find_dirty_reads(history: History) -> list[Finding]:
             )
             kinds = _kinds(history, parties)
             found.append(Finding(Anomaly.DIRTY_READ, parties, kinds, (read.item,), (said,)))
+    return found
+
+
+def find_orphaned_locks(history: History, at_work: Collection[str]) -> list[Finding]:
+    """Items whose last version says that a party is at work, which is not any more."""
+    found = []
+    for item, versions in history.versions.items():
+        last = versions[-1]
+        if last.marks and last.party not in at_work:
+            said = f"{item}: the mark that {last.call} of {last.party} left is held for good"
+            kinds = _kinds(history, [last.party])
+            found.append(Finding(Anomaly.ORPHANED_LOCK, (last.party,), kinds, (item,), (said,)))
     return found
 
 

@@ -21,6 +21,19 @@ READ_THEN_WRITE = """
         await tx.execute(update(products).where(this).values(left))
     return True
 """
+LINE_BY_LINE = """
+    import asyncio
+    for sku, number in sums(lines).items():
+        its = {"given_lines": [{"sku": sku, "quantity": number}]}
+        if (await tx.execute(MOVING[source, target], its)).rowcount != 1:
+            return False
+        await asyncio.sleep(1)  # else they would meet too seldom
+    return True
+"""
+ABANDONED = (
+    '        return [NewEvent(RETURN_ABANDONED, {"saga_id": saga_id, **reason.model_dump()})]\n'
+)
+NO_CLEAN_ACTION = {"        if clean is not None:": "        if False:"}
 TODAYS_PRICE = """
         charge = known["payments"].charge
 
@@ -66,7 +79,7 @@ MUTANTS = (
                 "    moved = await tx.execute(MOVING[source, target], its)\n"
                 '    return moved.rowcount == len(its["given_lines"])\n': READ_THEN_WRITE
             },
-            "services/inventory/service.py": {"        if clean is not None:": "        if False:"},
+            "services/inventory/service.py": NO_CLEAN_ACTION,
         },
         Anomaly.LOST_UPDATE,
         {"restock": 20},
@@ -97,6 +110,25 @@ MUTANTS = (
         },
         Anomaly.DIRTY_READ,
         {"return": 80},
+    ),
+    CrowdMutant(
+        "end of the mark when a return is abandoned",
+        {"services/order/aggregate.py": {ABANDONED: "        return []\n"}},
+        Anomaly.ORPHANED_LOCK,
+        {"return and cancel": 80},
+    ),
+    CrowdMutant(
+        "one order of locks on stock",
+        {
+            "services/inventory/stock_movements.py": {
+                "    its = give_lines(lines)\n"
+                "    moved = await tx.execute(MOVING[source, target], its)\n"
+                '    return moved.rowcount == len(its["given_lines"])\n': LINE_BY_LINE
+            },
+            "services/inventory/service.py": NO_CLEAN_ACTION,
+        },
+        Anomaly.DEADLOCK,
+        {"place": 100, "restock": 100},
     ),
     CrowdMutant(
         "look at the customer",

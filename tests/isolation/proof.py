@@ -11,11 +11,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from contracts.names import order_of
 from contracts.workflow_io import ReturnOutcome
+from saga.verify.concurrent.anomalies import Anomaly
 from tests.isolation.closing import count_endings, find_broken_rules
-from tests.isolation.findings import Finding, find_anomalies, is_allowed
+from tests.isolation.findings import Finding, find_anomalies, find_orphaned_locks, is_allowed
 from tests.isolation.history import History
 from tests.isolation.orders import Orders
-from tests.isolation.recorder import read_changes
+from tests.isolation.recorder import count_deadlocks, read_changes
 from tests.isolation.recording import Recording, ReturnEnding
 from tests.isolation.stock import Products
 from tests.isolation.workload import Workload
@@ -27,10 +28,10 @@ RETURNS = "WorkflowType = 'ReturnOrder'"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run showed. `open`: sagas that had not ended in time."""
+    """What a run showed. `open`: the sagas that had not ended in time."""
 
     workload: Workload
-    open: int
+    open: frozenset[str]
     endings: Counter[str]
     history: History
     allowed: list[Finding]
@@ -45,7 +46,7 @@ class Verdict:
             f"{operations} operations in {seconds:.0f} s"
             f" ({operations / seconds:.1f} a second), seed {self.workload.seed}",
             f"answered: {dict(sorted(self.workload.count().items()))}",
-            f"orders: {dict(self.endings)}; {self.open} sagas are open,"
+            f"orders: {dict(self.endings)}; {len(self.open)} sagas are open,"
             f" {self.workload.given_up} clients gave up",
             f"{reads} reads and {writes} writes of {len(self.history.versions)} items"
             f" by {len(self.history.parties)} parties",
@@ -70,7 +71,13 @@ async def prove(workload: Workload, *, operations: int, patience: float) -> Verd
     changes = await read_changes(stack)
     recording = Recording(changes, workload.log, await _list_abandoned(temporal))
     history, findings = judge(recording)
+    findings += find_orphaned_locks(history, still_open)
     findings += await find_broken_rules(recording, stack)
+    findings += [
+        Finding(Anomaly.DEADLOCK, (), (), (), (f"{service}'s database has ended {number}",))
+        for service, number in (await count_deadlocks(stack)).items()
+        if number
+    ]
     return Verdict(
         workload,
         still_open,
@@ -93,8 +100,8 @@ def judge(recording: Recording) -> tuple[History, list[Finding]]:
     return history, [*find_anomalies(history), *orders.findings, *products.findings]
 
 
-async def _settle(temporal: Client, patience: float) -> int:
-    """Until all sagas have ended, or the time is over; how many have not."""
+async def _settle(temporal: Client, patience: float) -> frozenset[str]:
+    """Until all sagas have ended, or the time is over; those that have not."""
 
     async def ended() -> bool:
         return (await temporal.count_workflows(OPEN)).count == 0
@@ -103,7 +110,7 @@ async def _settle(temporal: Client, patience: float) -> int:
         await until(ended, within=patience)
         await asyncio.sleep(1)  # what is listed lags behind what is begun
         await until(ended, within=patience)
-    return (await temporal.count_workflows(OPEN)).count
+    return frozenset([run.id async for run in temporal.list_workflows(OPEN)])
 
 
 async def _list_abandoned(temporal: Client) -> list[ReturnEnding]:

@@ -6,7 +6,8 @@ barrier tells, whose row is written in the same transaction.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,7 @@ READING = """
 SELECT number, extract(epoch FROM at)::float8 AS at, transaction, name, old, new
 FROM history.changes ORDER BY number
 """
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 @dataclass(frozen=True)
@@ -66,27 +68,37 @@ class Change:
 async def record_changes(stack: Stack) -> None:
     """From now on, note whatever is written."""
     for service, tables in TABLES.items():
-        connection = await asyncpg.connect(stack.state.environment[f"{service}_DATABASE_URL"])
-        try:
-            async with connection.transaction():
-                await connection.execute(NOTING)
-                for table in tables:
-                    await connection.execute(NOTED.format(table=table))
-        finally:
-            await connection.close()
+        async with _connected(stack, service) as connection, connection.transaction():
+            await connection.execute(NOTING)
+            for table in tables:
+                await connection.execute(NOTED.format(table=table))
 
 
 async def read_changes(stack: Stack) -> dict[str, list[Change]]:
     """All that was noted, by service."""
     found: dict[str, list[Change]] = {}
     for service in TABLES:
-        connection = await asyncpg.connect(stack.state.environment[f"{service}_DATABASE_URL"])
-        try:
-            rows = await connection.fetch(READING)
-        finally:
-            await connection.close()
-        found[service] = [_to_change(row) for row in rows]
+        async with _connected(stack, service) as connection:
+            found[service] = [_to_change(row) for row in await connection.fetch(READING)]
     return found
+
+
+async def count_deadlocks(stack: Stack) -> dict[str, int]:
+    """How often the server has ended one, by service."""
+    found: dict[str, int] = {}
+    for service in TABLES:
+        async with _connected(stack, service) as connection:
+            found[service] = await connection.fetchval(DEADLOCKS)
+    return found
+
+
+@asynccontextmanager
+async def _connected(stack: Stack, service: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(stack.state.environment[f"{service}_DATABASE_URL"])
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _to_change(row: asyncpg.Record) -> Change:

@@ -5,7 +5,13 @@ import pytest
 from invariants.pairs.registry import PAIRS
 from saga.verify.concurrent.anomalies import Anomaly
 from tests.isolation.answers import Answer, Level, judge_answer
-from tests.isolation.findings import SHARED, Finding, find_anomalies, is_allowed
+from tests.isolation.findings import (
+    SHARED,
+    Finding,
+    find_anomalies,
+    find_orphaned_locks,
+    is_allowed,
+)
 from tests.isolation.history import History, Party, Read, Write
 from tests.isolation.recording import PLACE, RETURN
 
@@ -80,6 +86,13 @@ def test_who_reads_twice_across_two_writers_has_lost_nothing() -> None:
 )
 def test_one_after_the_other_is_no_anomaly(serial: tuple[str, ...]) -> None:
     assert named(history(*serial)) == []
+
+
+def test_a_mark_that_outlives_its_saga_is_an_orphaned_lock() -> None:
+    made = history("one m x", "one w x", "two m y", "three m z")
+    assert [
+        (finding.anomaly, finding.parties) for finding in find_orphaned_locks(made, {"three"})
+    ] == [(Anomaly.ORPHANED_LOCK, ("two",))]
 
 
 def test_differences_commute_however_they_are_mixed() -> None:

@@ -174,7 +174,7 @@ class Workload:
         order_id = choice.choice(self.confirmed)
         asked = asyncio.create_task(self._ask("return", f"/v1/orders/{order_id}/return"))
         if cancels:
-            await asyncio.sleep(choice.random() / 20)
+            await asyncio.sleep(choice.random())  # somewhere in the saga, or before
             with contextlib.suppress(RPCError):  # not begun, or over
                 await self._temporal.get_workflow_handle(return_id(order_id)).cancel()
         await asked
