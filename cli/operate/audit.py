@@ -122,8 +122,18 @@ def _print(report: AuditReport, only: str | None) -> None:
         console.print(f"{report.left} are left")
     if only is None:
         _print_books(console, report)
-    elif not report.found and not report.kept and not report.left:
-        console.print(f"{only}: its sagas, its records and the provider's ledger agree")
+    else:
+        _print_one(console, report, only)
+
+
+def _print_one(console: Console, report: AuditReport, order_id: str) -> None:
+    """What somebody has answered for of this order, and whether all is right but for that."""
+    by_hand = [money for money in report.books.named if money.order_id == order_id]
+    for money in by_hand:
+        console.print(f"settled by hand: {describe_named(money)}", markup=False)
+    if not report.found and not report.kept and not report.left:
+        agree = f"{order_id}: its sagas, its records and the provider's ledger agree"
+        console.print(f"{agree}, but for that" if by_hand else agree)
 
 
 def _print_books(console: Console, report: AuditReport) -> None:
