@@ -20,7 +20,14 @@ from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
 from contracts.names import workflow_id
 from contracts.order_statistics import Intervention
 from contracts.orders import BY_HAND, RETURN_ABANDONED, Order, OrderService, OrderStatus
-from contracts.payments import HOLDING_STATUSES, MONEY_STEPS, Kept, PaymentService, PaymentStatus
+from contracts.payments import (
+    HOLDING_STATUSES,
+    MONEY_STEPS,
+    Kept,
+    Payment,
+    PaymentService,
+    PaymentStatus,
+)
 from saga.participant import NotFound
 
 MOST = 10_000  # words that are looked at, the newest: far more than people say
@@ -180,11 +187,13 @@ class AnswersByHand:
             stand = await self._orders.statuses(ids)
             for payment in await self._payments.of_orders(ids):
                 status, word = stand.get(payment.order_id), said[payment.order_id]
-                if payment.status in HOLDING_STATUSES and _has_no_money(status):
+                if not _has_no_money(status):
+                    continue
+                if (amount := await self._find_kept(payment)) is not None:
                     found.append(
                         MoneyByHand(
                             order_id=payment.order_id,
-                            amount=payment.amount,
+                            amount=amount,
                             action=word.action,
                             who=word.who,
                             evidence=word.evidence,
@@ -192,6 +201,15 @@ class AnswersByHand:
                         )
                     )
         return found
+
+    async def _find_kept(self, payment: Payment) -> Money | None:
+        """What is there, or may be. That a refund on record has failed only the provider tells."""
+        if payment.status in HOLDING_STATUSES:
+            return payment.amount
+        if payment.status is not PaymentStatus.REFUNDED:
+            return None
+        kept = await self._payments.kept_of(payment.order_id)
+        return kept.amount if kept is not None and kept.amount.minor else None
 
     async def count_pieces(self) -> int:
         """Pieces that are still reserved for orders whose stock an operator has answered for."""

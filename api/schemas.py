@@ -1,6 +1,6 @@
 """What callers send and get. Requests refuse unknown fields, so that a typo is not ignored."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -104,6 +104,15 @@ class ResolveBody(Body):
     role: Annotated[
         Role | None, Field(description="What of the step is meant; else what is blocked of it")
     ] = None
+
+
+class SettleBody(Body):
+    """An operator's word on money of an order that ended without it: back otherwise, or kept."""
+
+    model_config = example(action="mark_done", evidence="paid back by bank transfer 4711")
+
+    action: Literal[Resolving.MARK_DONE, Resolving.SKIP]
+    evidence: Annotated[Evidence, Field(min_length=1)]
 
 
 class OrderOut(BaseModel):

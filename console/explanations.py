@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from api.story.standing import NOT_BACK
 from api.story.step_words import does, undoes
 from console.order_details import OrderDetails
 from console.saga_diagram import Node, Picture
@@ -63,6 +64,19 @@ def plan_return(case: OrderDetails) -> Plan:
     steps = ("begin_return", "refund_payment", "restock", "mark_returned")
     deeds = [Deed(step, does(step, order)) for step in steps]
     return Plan(deeds, "Then the order is returned. From the refund on, nothing stops it.")
+
+
+def plan_settlement(case: OrderDetails) -> Plan:
+    """What a word on the money of an order that has ended would do."""
+    money, status = case.story.money, case.order.status
+    ended = not status.is_open and status is not OrderStatus.CONFIRMED
+    if not ended or money.state not in NOT_BACK:
+        return Plan(refusal=f"No money of it waits to go back: {money.says}")
+    step = "refund_payment" if status is OrderStatus.RETURNED else "charge_payment"
+    means = (
+        f"nothing is sent. It is on record what became of it, and the audit leaves it: {money.says}"
+    )
+    return Plan([Deed(step, means)], "Then it is no trouble any more, and is named by audits.")
 
 
 def plan_resolution(case: OrderDetails, saga: Picture, node: Node, action: str) -> Plan:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from api.temporal.troubles import Kind, Trouble
-from contracts.ledgers import Discrepancy, Remedy, WhyKept
+from contracts.ledgers import Discrepancy, WhyKept
 from contracts.orphans import Orphan, Why
 from contracts.orphans import Remedy as OfSaga
 
@@ -21,7 +21,13 @@ MONEY = {
     WhyKept.MISSING: "its order is confirmed, and {amount} of its price is not at the provider",
 }
 PUT_RIGHT = f"have it put right: saga audit {{order}}; if that leaves it, {PAGE}"
+GIVE_BACK = (
+    "have it given back: saga audit {order}; if the provider refuses that, pay the customer in "
+    f"another way, and say so: saga settle {{order}} --evidence …; {PAGE}"
+)
 WAYS_OUT = {
+    WhyKept.CLOSED: GIVE_BACK,
+    WhyKept.REFUND_FAILED: GIVE_BACK,
     WhyKept.STRAY: f"refund {{intent}} at the provider if it is owed to nobody; {PAGE}",
     WhyKept.UNRECORDED: f"refund {{intent}} at the provider if it is owed to nobody; {PAGE}",
     WhyKept.CONTRADICTED: f"look at saga explain {{order}}; {PAGE}",
@@ -45,7 +51,7 @@ def explain_money(found: Discrepancy, since: datetime, doubt: str) -> Trouble:
         "intent": found.intent_id,
         "order": found.order_id,
     }
-    way_out = PUT_RIGHT if found.remedy is not Remedy.REPORT else WAYS_OUT[found.why]
+    way_out = WAYS_OUT.get(found.why, PUT_RIGHT)
     said = _add_doubt(MONEY[found.why].format(**words), doubt)
     return Trouble(kind=Kind.DISCREPANCY, why=said, way_out=way_out.format(**words), since=since)
 

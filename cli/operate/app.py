@@ -14,7 +14,13 @@ from cli.operate.explain import explain
 from cli.operate.exposure import exposure
 from cli.operate.replay import replay
 from cli.operate.reset_preview import reset_preview
-from cli.operate.resolve_cancel_return import cancel, resolve, retry, return_orders
+from cli.operate.resolve_cancel_return import (
+    cancel,
+    resolve,
+    retry,
+    return_orders,
+    settle,
+)
 from cli.operate.stuck import list_stuck_sagas
 from infrastructure.temporal.program import run_and_end
 
@@ -27,6 +33,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "audit": audit,
     "resolve": resolve,
     "retry": retry,
+    "settle": settle,
     "cancel": cancel,
     "return": return_orders,
 }

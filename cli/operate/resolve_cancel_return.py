@@ -1,4 +1,4 @@
-"""`saga resolve|retry|cancel|return`: what operators say to sagas, one or many, by the REST API."""
+"""`saga resolve|retry|settle|cancel|return`: what operators say to sagas, by the REST API."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,6 +19,7 @@ from cli.operate.batch import (
 )
 from cli.operate.errors import report_errors
 from cli.operate.order_details import Json, reason_in, saga_path, unless_down
+from contracts.money.formatting import format_money
 from contracts.names import order_of, workflow_id
 from contracts.orders import BY_HAND, Order
 from contracts.workflow_io import type_of
@@ -180,6 +181,55 @@ class Again:
         return [
             (saga_id, OperatorWord(self.api, step, "retry", "", None)) for saga_id, step in blocked
         ]
+
+
+def settle(
+    order_ids: Annotated[list[str], typer.Argument(help="ord_…, one or more")],
+    *,
+    evidence: Annotated[str, typer.Option("--evidence", help="How one can see that it is so")],
+    kept: Annotated[bool, typer.Option("--kept", help="It is not to go back at all")] = False,
+    rate: Rate = 5,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    url: Url = None,
+) -> None:
+    """Say that the money of an order that ended without it is back by other means, or is kept.
+
+    For money that the audit cannot give back, as the provider refuses it. Nothing is sent; from
+    then on the audit names it as settled by hand.
+    """
+    with report_errors():
+        settlement = Settlement(Api.at(url), "skip" if kept else "mark_done", evidence)
+        batch = Batch(rate, dry_run, yes, as_json)
+        batch.run("settle", order_ids, settlement.say, settlement.preview)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The word on the money of an order that has ended."""
+
+    api: Api
+    action: str
+    evidence: str
+
+    def say(self, order_id: str) -> str:
+        """Say it; what it means, in words. ApiError if it is refused."""
+        body = {"action": self.action, "evidence": self.evidence}
+        settled = self.api.post(f"/v1/orders/{order_id}/settle", body)
+        return f"you say that {settled['means']}; nothing is sent"
+
+    def preview(self, order_id: str) -> str:
+        """What it would mean. ApiError if it would be refused."""
+        story = self.api.get(f"/v1/orders/{order_id}/story")
+        money = story["money"]
+        ended = story["status"] in {"rejected", "cancelled", "timed_out", "returned"}
+        if not ended or money["state"] not in {"held", "perhaps_held"}:
+            detail = f"nothing of {order_id} is to go back: {money['says']}"
+            raise ApiError(REFUSED, "step_not_blocked", detail)
+        amount = format_money(money["held"]["minor"], money["held"]["currency"])
+        means = "is kept" if self.action == "skip" else "is back by other means"
+        return f"would have you say that {amount} {means}; nothing is sent"
 
 
 def cancel(

@@ -73,6 +73,7 @@ POST /v1/products                              401  403         403         403 
 POST /v1/products/{sku}/stock                  401  403         403         403         200/200/404
 GET  /v1/events                                401  403         403         403         200
 GET  /v1/exposure                              401  403         403         403         200
+POST /v1/orders/{order_id}/settle              401  403         403         403         409/409/404
 GET  /v1/sagas                                 401  403         403         403         200
 GET  /v1/sagas/{saga_id}                       401  403         403         403         200/200/404
 GET  /v1/sagas/{saga_id}/records               401  403         403         403         200
@@ -86,6 +87,8 @@ GET  /console/orders/{order_id}/cancel         401  403         403         403 
 POST /console/orders/{order_id}/cancel         401  403         403         403         409/409/404
 GET  /console/orders/{order_id}/return         401  403         403         403         200/200/404
 POST /console/orders/{order_id}/return         401  403         403         403         409/409/404
+GET  /console/orders/{order_id}/settle         401  403         403         403         200/200/404
+POST /console/orders/{order_id}/settle         401  403         403         403         422
 GET  /console/attention                        401  403         403         403         200
 GET  /console/attention/live                   401  403         403         403         406
 GET  /console/sagas/{saga_id}/steps/{step}/resolve 401 403      403         403         409/409/404
@@ -181,6 +184,7 @@ class Case:
             "POST /v1/products": {"sku": uuid4().hex, "name": "x", "price": price, "stock": 1},
             "POST /v1/products/{sku}/stock": {"quantity": 1},
             "POST /v1/sagas/{saga_id}/steps/{step}/resolve": {"action": "retry"},
+            "POST /v1/orders/{order_id}/settle": {"action": "skip", "evidence": "a gift"},
         }.get(route)
 
     async def ask(self, route: str, thing: str, **headers: str) -> httpx2.Response:

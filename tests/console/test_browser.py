@@ -1,4 +1,4 @@
-"""What an operator does in a browser: look on, look into, cancel and return."""
+"""What an operator does in a browser: look on, look into, cancel, return and settle."""
 
 import re
 
@@ -7,10 +7,12 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from api.security.authentication import Scope
+from tests.console.test_pages import serious
 from tests.support.browser import Visit, visit
 from tests.support.gates import BEFORE
 from tests.support.tokens import OPERATOR, bearer
 from tests.support.world import World
+from tests.workflows.test_one_order_audited import with_failed_refund
 
 pytestmark = pytest.mark.console
 
@@ -84,6 +86,22 @@ async def test_return_says_what_it_will_do_and_does_it(world: World, operator: V
     await expect(page.locator("#summary")).to_contain_text("The money went back")
     assert await world.provider.fetch_moved(order_id) == (1000, 1000)
     await expect(page.get_by_role("link", name="Return…")).to_have_count(0)
+
+
+async def test_settle_says_what_it_will_do_and_does_it(world: World, operator: Visit) -> None:
+    order_id, _ = await with_failed_refund(world)
+    page = operator.page
+    await operator.goto(f"/console/orders/{order_id}")
+    await page.get_by_role("link", name="Settle…").click()
+    await expect(page.locator(".deeds")).to_contain_text("10.00 EUR is held")
+    assert await serious(page) == []
+    await page.get_by_label("What became of it").select_option("mark_done")
+    await page.get_by_label("How can one see that?").fill("bank transfer 12")
+    await page.get_by_role("button", name="Settle the order").click()
+    await expect(page.locator("#summary")).to_contain_text("done by other means")
+    await expect(page.get_by_role("link", name="Settle…")).to_have_count(0)
+    settled = (await world.rest(f"/v1/orders/{order_id}"))["settled_by_hand"]
+    assert settled == [{"step": "refund_payment", "action": "mark_done"}]
 
 
 async def test_filters_and_searches_are_in_the_url(world: World, operator: Visit) -> None:

@@ -31,3 +31,11 @@ async def fail_refund_late(world: World) -> Made:
         await audit_order(world, order_id)
 
     return Made(order_id, sku, release)
+
+
+async def pay_by_other_means(world: World) -> Made:
+    """The refund of a return fails late, and an operator says that the customer was paid so."""
+    order_id, sku = await with_failed_refund(world)
+    word = {"action": "mark_done", "evidence": "bank transfer 12"}
+    (await world.http.post(f"/v1/orders/{order_id}/settle", json=word)).raise_for_status()
+    return Made(order_id, sku)

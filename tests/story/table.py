@@ -124,6 +124,11 @@ HALTED = (
         "held back by a breaker", stopped.fail_charge(stopped.OPEN), "pending", kind=Kind.HELD_BACK
     ),
     Incident("its failure cannot be read", stopped.garble_failure, "pending", kind=Kind.UNKNOWN),
+    Incident(
+        "a refund that failed late, paid by other means",
+        discrepancies.pay_by_other_means,
+        "returned",
+    ),
     *(
         Incident(name, make, status, person=True, kind=Kind.DISCREPANCY)
         for name, make, status in (

@@ -57,7 +57,8 @@ REQUESTS: dict[str, str] = {
     "saga_terminated": "The workflow was ended from outside. The audit, or an operator, carries "
     "it on; see [An order was terminated](../runbooks/terminated.md).",
     "sku_exists": "There is a product with this SKU. Choose another.",
-    "step_not_blocked": "The step does not wait for an operator any more. Read the saga again.",
+    "step_not_blocked": "The step, or the order's money, does not wait for an operator (any more). "
+    "Read the saga again, or the order's story.",
     "token_missing": "Send `Authorization: Bearer …`; see [Authentication](../authentication.md).",
     "too_late_to_cancel": "The order is confirmed, or is about to be. Return it instead.",
     "too_many_webhooks": "The customer has as many webhooks as there may be. Remove one.",
