@@ -59,7 +59,7 @@ def verify(
     concurrent: Annotated[
         bool, typer.Option(help="Run two at once instead, by many orders of their calls")
     ] = False,
-    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 500,
+    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 300,
     faulty: Annotated[
         int, typer.Option(min=0, help="… and so many for each fault of one of the two")
     ] = 0,

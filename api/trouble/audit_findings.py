@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio.client import Client
@@ -101,11 +101,11 @@ class AuditFindings:
             else:
                 orphan = await self._diagnoses.of(found.saga_id)
                 now = orphan.keep_date(found.found_at) if orphan is not None else None
-        except Unavailable as error:
-            return replace(before, at=time.monotonic(), what=before.what or found, doubt=str(error))
         except Exception as error:  # of whatever kind: one that cannot be judged hides no other
-            log.warning("findings: cannot judge %s", found, exc_info=True)
-            doubt = describe_error(error)
+            usual = isinstance(error, Unavailable)
+            if not usual:
+                log.warning("findings: cannot judge %s", found, exc_info=True)
+            doubt = str(error) if usual else describe_error(error)
             return Judged(before.what or found, time.monotonic(), doubt)
         return Judged(now, time.monotonic())
 

@@ -20,7 +20,7 @@ from saga.verify.environment.environment import Environment
 from saga.verify.faults import ExecutionPath
 
 SIDE_BY_SIDE = 8  # pairs; so sixteen sagas, as many as the campaign of single ones has
-MOST_WORDS = 500
+MOST_WORDS = 300
 SHORTENED = 1  # of so many failing words the shortest is looked for; more say the same
 AT_ONCE = 32  # shorter words that are tried side by side
 LONG = 100  # letters; more than a saga has calls
