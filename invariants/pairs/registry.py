@@ -34,13 +34,17 @@ from invariants.pairs.returns import (
 )
 from invariants.stock_and_money import QUANTITY
 from saga.verify.concurrent.anomalies import Anomaly
-from saga.verify.concurrent.pair import Pair, Risk
+from saga.verify.concurrent.pair import Allowance, Pair, Risk
 from workflows import isolation
 
 # With a fault of one of the two, the other may have been answered by what that then takes back.
-TURNED_AWAY = "an order is turned away for stock that comes back when the other one is undone"
-ASKED_AGAIN = (
-    "a return is refused for another one that is then abandoned; it can be asked for again"
+TURNED_AWAY = Allowance(
+    "an order is turned away for stock that comes back when the other one is undone",
+    answered="out_of_stock",
+)
+ASKED_AGAIN = Allowance(
+    "a return is refused for another one that is then abandoned; it can be asked for again",
+    answered="not_returnable",
 )
 
 PLACING = (place("A"), place("B"))

@@ -95,6 +95,17 @@ class TestClassification:
         )
         assert classify(found, self.serial) is name
 
+    @pytest.mark.parametrize(
+        ("ending", "fails"),
+        [("rejected (out_of_stock)", False), ("timed_out (deadline_exceeded)", True)],
+    )
+    def test_what_may_be_may_be_only_for_who_is_answered_so(
+        self, ending: str, *, fails: bool
+    ) -> None:
+        pair = pair_of("place and place, the last pieces")
+        odd = PairResult(pair, "AB", outcome=Outcome({"A": ending}))
+        assert Verdict(odd, Anomaly.DIRTY_READ, odd=[ending]).fails is fails
+
 
 class TestLocks:
     serial = Serial(
@@ -298,7 +309,7 @@ async def test_who_is_refused_for_what_is_undone_later_is_named_and_may_be(
     report = await verify_pair(verified, pair, options)
     assert [verdict.anomaly for verdict in report.verdicts] == [None, None, Anomaly.DIRTY_READ]
     assert not report.failures
-    assert f"a dirty read in 1, which may be: {pair.allows[Anomaly.DIRTY_READ]}" in tell(
+    assert f"a dirty read in 1, which may be: {pair.allows[Anomaly.DIRTY_READ].why}" in tell(
         report, COMMAND
     )
 

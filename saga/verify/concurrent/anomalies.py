@@ -61,16 +61,24 @@ def classify(found: Outcome, serial: Serial) -> Anomaly | None:
         return Anomaly.ORPHANED_LOCK
     if any(found.equals(outcome) for outcome in serial.outcomes):
         return None
-    for side, ending in found.endings.items():
-        answers = {outcome.endings[side] for outcome in serial.outcomes}
-        if side not in found.stuck and ending not in answers:
-            others = found.undone - {side}
-            return Anomaly.DIRTY_READ if others else Anomaly.FUZZY_READ
+    for side in find_odd_endings(found, serial):
+        others = found.undone - {side}
+        return Anomaly.DIRTY_READ if others else Anomaly.FUZZY_READ
     for name, value in found.rows.items():
         serially = [outcome.rows[name] for outcome in serial.outcomes]
         if value not in serially and value in [rows[name] for rows in serial.between]:
             return Anomaly.LOST_UPDATE
     return Anomaly.WRITE_SKEW
+
+
+def find_odd_endings(found: Outcome, serial: Serial) -> dict[str, str]:
+    """How those ended who are answered so in no serial order."""
+    odd = {}
+    for side, ending in found.endings.items():
+        answers = {outcome.endings[side] for outcome in serial.outcomes}
+        if side not in found.stuck and ending not in answers:
+            odd[side] = ending
+    return odd
 
 
 def describe(found: Outcome, serial: Serial) -> list[str]:

@@ -3,13 +3,19 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import cycle, permutations
 from typing import NamedTuple
 
-from saga.verify.concurrent.anomalies import Anomaly, Serial, classify, describe
+from saga.verify.concurrent.anomalies import (
+    Anomaly,
+    Serial,
+    classify,
+    describe,
+    find_odd_endings,
+)
 from saga.verify.concurrent.faults import one_fault
 from saga.verify.concurrent.pair import Pair
 from saga.verify.concurrent.pair_run import PairResult, Schedules, run_pair
@@ -56,13 +62,14 @@ class PairOptions:
 class Verdict:
     """What is wrong with the outcome of a word, if anything is; `said` tells it in words.
 
-    `cut_from`: the word that failed first, if this is a shorter one. `judge` judges another word
-    under the same fault.
+    `odd`: how those ended who are answered so in no serial order. `judge` judges another word under
+    the same fault; `cut_from`: the word that failed first, if this is a shorter one.
     """
 
     result: PairResult
     anomaly: Anomaly | None = None
     said: Sequence[str] = ()
+    odd: Collection[str] = ()
     judge: "Judge | None" = None
     cut_from: str = ""
 
@@ -72,8 +79,11 @@ class Verdict:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the pair says that this may be."""
-        return self.anomaly in self.result.pair.allows
+        """Whether the pair says that this may be, for whom it is answered oddly."""
+        if self.anomaly is None or self.anomaly not in self.result.pair.allows:
+            return False
+        answered = self.result.pair.allows[self.anomaly].answered
+        return bool(self.odd) and all(answered in ending for ending in self.odd)
 
     @property
     def fails(self) -> bool:
@@ -167,6 +177,9 @@ async def _verify(
     paths = options.paths(pair)
     orders = ["".join(side * LONG for side in order) for order in permutations(pair.letters)]
     serially = await asyncio.gather(*(run(order, paths[0]) for order in orders))
+    for each in serially:
+        if count_changes(each.followed) >= len(pair.sides):
+            each.violations.append(f"it was to be serial, and {each.followed} was followed")
     outcomes = [each.outcome for each in serially]
     serial = Serial(outcomes, [rows for each in serially for rows in each.between])
     calls = {side: max(each.followed.count(side) for each in serially) for side in pair.letters}
@@ -188,7 +201,10 @@ def _judge(result: PairResult, serial: Serial) -> Verdict:
     if not result.outcome.endings:  # it failed before there was one
         return Verdict(result)
     anomaly = classify(result.outcome, serial)
-    return Verdict(result, anomaly, describe(result.outcome, serial) if anomaly else ())
+    if anomaly is None:
+        return Verdict(result)
+    odd = find_odd_endings(result.outcome, serial).values()
+    return Verdict(result, anomaly, describe(result.outcome, serial), [*odd])
 
 
 async def shorten(failure: Verdict, judge: Judge) -> Verdict:

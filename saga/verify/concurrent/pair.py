@@ -177,6 +177,13 @@ class Risk(NamedTuple):
     what: str
 
 
+class Allowance(NamedTuple):
+    """Why an anomaly is no harm, if `answered` is a part of how each ends whom it befalls."""
+
+    why: str
+    answered: str
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two that meet on something, or three.
@@ -188,8 +195,8 @@ class Pair:
 
     `shares`: what they meet on, as the countermeasures of their sagas name it. `risk`: what can
     happen there. `prevented_by`: those countermeasures of the two sagas that keep it away, and
-    `prevents`, in words, what else does. `proof`: the word by which it would happen without them.
-    `allows`: the anomalies that may be, and why that is no harm.
+    `prevents`, in words, what else does. `proof`: a word in which they meet on it.
+    `allows`: the anomalies that may be, for whom, and why that is no harm.
     """
 
     name: str
@@ -203,7 +210,7 @@ class Pair:
     prevented_by: Sequence[Countermeasure] = ()
     prevents: str = ""
     proof: str = ""
-    allows: Mapping[Anomaly, str] = field(default_factory=dict)
+    allows: Mapping[Anomaly, Allowance] = field(default_factory=dict)
 
     @property
     def letters(self) -> str:

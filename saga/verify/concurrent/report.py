@@ -47,7 +47,7 @@ def tell(report: PairReport, command: str) -> str:
     """A line that counts, and the failure with the fewest changes of side; `command` repeats."""
     lines = [story_of(report, failure, command) for failure in report.failures[:1]]
     allowed = "".join(
-        f"; a {anomaly} in {number}, which may be: {report.pair.allows[anomaly]}"
+        f"; a {anomaly} in {number}, which may be: {report.pair.allows[anomaly].why}"
         for anomaly, number in count_allowed(report).items()
     )
     counted = f"{report.pair.name}: {report.interleavings} interleavings of {report.possible}"

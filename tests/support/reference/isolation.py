@@ -24,8 +24,10 @@ SAGA_HEAD = """
 PAIR_HEAD = """
 ## What each pair can come to
 
-*The schedule* is an order of the calls of both, by which it would happen if nothing prevented it:
-`saga verify --concurrent --only 'PAIR' --word SCHEDULE` runs it.
+*The schedule* is an order of the calls of both in which they meet on it: `saga verify --concurrent
+--only 'PAIR' --word SCHEDULE` runs it, and nothing comes of it. What comes of it without what
+prevents it has been tried for [some of them](../verifying.md#two-at-once), where it needs another
+order at times, or turns between statements.
 
 | pair | meet on | what can happen | what prevents it | the schedule | what may be |
 |---|---|---|---|---|---|
@@ -48,6 +50,6 @@ def _describe(pair: Pair) -> str:
     means = [each.describe() for each in pair.prevented_by]
     means += [pair.prevents] if pair.prevents else []
     risk = f"{pair.risk.anomaly}: {pair.risk.what}" if pair.risk else ""
-    allowed = [f"{anomaly}: {why}" for anomaly, why in pair.allows.items()]
+    allowed = [f"{anomaly}: {may.why}" for anomaly, may in pair.allows.items()]
     cells = (pair.name, pair.shares, risk, "; ".join(means), f"`{pair.proof}`", "; ".join(allowed))
     return f"| {' | '.join(cells)} |"
