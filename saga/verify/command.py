@@ -14,6 +14,7 @@ from saga.verify.concurrent.quietly import verify_pair_quietly
 from saga.verify.concurrent.report import tell
 from saga.verify.environment.environment import NoServer, UnfitSubject
 from saga.verify.environment.postgres import NoPostgres
+from saga.verify.faults import ExecutionPath
 from saga.verify.quiet import expecting_faults
 from saga.verify.report import Report
 from saga.verify.run import Result
@@ -94,6 +95,7 @@ def main(arguments: Sequence[str]) -> int:
     pairs.add_argument("--faulty", type=int, default=0, help="… and so many for each fault")
     pairs.add_argument("--word", default="", help="this order alone, such as AABBAB")
     pairs.add_argument("--fault", default="", help="only with faults whose name contains this")
+    pairs.add_argument("--path", choices=[*map(str, ExecutionPath)], help="on this path only")
     options = parser.parse_args(arguments)
     try:
         if isinstance(pair := _find(options.subject), Pair):
@@ -115,7 +117,8 @@ def main(arguments: Sequence[str]) -> int:
 def _verify_pair(pair: Pair, options: argparse.Namespace) -> int:
     """Exit code 1 if an anomaly is found that the pair does not allow."""
     asked = PairOptions(options.words, options.seed, options.word)
-    asked = replace(asked, faulty=options.faulty, fault=options.fault)
+    path = ExecutionPath(options.path) if options.path else None
+    asked = replace(asked, faulty=options.faulty, fault=options.fault, path=path)
     report = verify_pair_quietly(pair, asked)
     if not report.verdicts:
         print("no fault is left: loosen --fault", file=sys.stderr)
