@@ -11,6 +11,8 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from console.settings import Settings
+from console.templating import words
+from contracts.orders import OrderStatus
 from tests.support.browser import Visit, visit
 from tests.support.wire import serve
 from tests.support.world import World, api_app
@@ -123,6 +125,24 @@ async def test_axe_finds_nothing_serious_on_any_page(
             problems[path] = await serious(page)
     await world.http.post(f"/v1/orders/{waiting}/cancel")
     assert {path: problem for path, problem in problems.items() if problem} == {}
+
+
+async def test_a_figure_tells_its_window_and_what_its_colours_are(
+    browser: Browser, equipped: str
+) -> None:
+    async with visit(browser, equipped) as found:
+        page = found.page
+        await found.goto("/console")
+        await found.sign_in()
+        for name in ("Orders a minute", "Confirmed"):
+            figure = page.locator("#figures .figure").filter(has_text=name)
+            await expect(figure.locator(".window")).to_contain_text(
+                "the last 10 minutes, a bar for"
+            )
+        told = (
+            await page.get_by_role("list", name="Colours").get_by_role("listitem").all_inner_texts()
+        )
+    assert sorted(", ".join(told).split(", ")) == sorted(words(status) for status in OrderStatus)
 
 
 async def test_services_shows_what_the_others_say(browser: Browser, equipped: str) -> None:
