@@ -31,9 +31,9 @@ SERVICE = {"fastapi", "sqlalchemy"}
 # Each program of a stack, and what of these it loads.
 PROGRAMS = {
     "console.__main__": {"fastapi", "sqlalchemy", "stripe", "temporalio"},
-    "workers.__main__": {"fastapi", "sqlalchemy", "stripe", "temporalio"},
-    "workers.webhooks": {"fastapi", "sqlalchemy", "temporalio"},
-    "relay.__main__": SERVICE,
+    "workers.__main__": {"sqlalchemy", "stripe", "temporalio"},
+    "workers.webhooks": {"sqlalchemy", "temporalio"},
+    "relay.__main__": {"sqlalchemy"},
     "services.inventory.__main__": SERVICE,
     "services.payment.__main__": SERVICE | {"stripe"},
     "services.envoy_discovery": {"sqlalchemy"},
