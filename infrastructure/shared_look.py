@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+MOST = 5.0  # seconds that a look is good for since it was slow; a freeze is over as it ends
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class _Made(Generic[T]):
 class SharedLook(Generic[T]):
     """Looks anew when the last look is older than `age` seconds, or than it took to make.
 
-    So it is looked for half of the time at most, however many ask.
+    So it is looked for half of the time at most, however many ask; more, if a look takes over MOST.
     """
 
     def __init__(self, make: Callable[[], Awaitable[T]], age: float) -> None:
@@ -37,7 +38,7 @@ class SharedLook(Generic[T]):
             began = time.monotonic()
             if self._made is None or began - self._made.at > self._made.lasts:
                 found, ended = await self._make(), time.monotonic()
-                self._made = _Made(found, ended, max(self._age, ended - began))
+                self._made = _Made(found, ended, max(self._age, min(ended - began, MOST)))
             return self._made.found
 
     async def get_within(self, seconds: float) -> T | None:

@@ -191,6 +191,10 @@ class OrderSagas:
         try:
             async with self._asking(saga_id):
                 await send_update(handle, RESOLVE, resolution, within=UPDATE_TIMEOUT)
+        except NotFound as error:
+            await self.observe(saga_id)  # NotFound if it never was
+            detail = f"{saga_id} has ended: no step of it waits for a word"
+            raise Rejected(REFUSALS["NotBlocked"], detail) from error
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             if isinstance(cause, ApplicationError) and cause.type in REFUSALS:

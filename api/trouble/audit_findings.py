@@ -94,7 +94,7 @@ class AuditFindings:
         self._judged = known
 
     async def _judge_again(self, before: Judged, found: What) -> Judged:
-        """As it is now; as it was, where whoever knows does not answer."""
+        """As it is now; as it was, where whoever knows does not answer: what is over stays so."""
         try:
             if isinstance(found, Discrepancy):
                 now: What | None = await self._judge.look_again(found)
@@ -106,7 +106,7 @@ class AuditFindings:
             if not usual:
                 log.warning("findings: cannot judge %s", found, exc_info=True)
             doubt = str(error) if usual else describe_error(error)
-            return Judged(before.what or found, time.monotonic(), doubt)
+            return Judged(before.what, time.monotonic(), doubt)
         return Judged(now, time.monotonic())
 
 

@@ -12,6 +12,8 @@ import pytest
 from activities.discrepancies import REMEDIES
 from api.story.attention import list_attention
 from api.temporal.troubles import Kind
+from api.trouble import audit_findings
+from api.trouble.audit_findings import AuditFindings
 from api.trouble.finding_words import explain_money, explain_orphan
 from api.trouble.trouble_list import TroubleList
 from api.trouble.trouble_watch import TroubleWatch
@@ -178,6 +180,28 @@ async def test_a_finding_that_nobody_can_judge_now_is_told_as_found_and_not_as_s
     assert row.trouble.why.startswith("an audit found that ")
     assert "whether it still is so is not known" in row.trouble.why
     await found.put_right()
+
+
+async def test_what_was_seen_to_be_over_does_not_come_back_when_nobody_can_judge(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_findings, "FRESH", 0.0)
+    findings = AuditFindings(world.client, world.services)
+    found = await fail_refund(world)
+
+    async def is_listed() -> bool:
+        rows = await findings.list_standing()
+        return found.order_id in {order_of(row.saga_id) for row in rows}
+
+    async def is_over() -> bool:
+        return not await is_listed()
+
+    await until(is_listed, within=SOON)
+    await found.put_right()
+    await until(is_over, within=SOON)
+    silent = replace(world.services, payments=silence(world.services.payments, "kept_of"))
+    monkeypatch.setattr(findings, "_judge", AuditFindings(world.client, silent)._judge)
+    assert await is_over()
 
 
 async def test_all_who_ask_within_a_moment_share_one_look(

@@ -138,6 +138,15 @@ async def test_resolving_an_unknown_saga_is_not_found(world: World) -> None:
     assert await resolve(world, "ord_nope", "charge_payment", action="retry") == 404
 
 
+async def test_of_a_saga_that_has_ended_no_step_waits_for_a_word(world: World) -> None:
+    order_id = await world.place(await world.product())
+    await world.handle(order_id).result()
+    path = f"/v1/sagas/{workflow_id(order_id)}/steps/charge_payment/resolve"
+    refused = await world.http.post(path, json={"action": "retry"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "step_not_blocked")
+    assert "has ended" in refused.json()["detail"]
+
+
 async def blocked_sale(world: World) -> tuple[str, str]:
     """A confirmed order whose stock is not sold, as that is refused: (order id, SKU)."""
     sku, order_id = await world.product(), world.next_order_id()
