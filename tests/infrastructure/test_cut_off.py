@@ -67,10 +67,14 @@ class LastWord:
             asking.cancel()
 
     async def _ask(self, reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        while data := await reader.read(65536):
-            back.write(data)
-            await back.drain()
-        back.close()
+        try:
+            while data := await reader.read(65536):
+                back.write(data)
+                await back.drain()
+        except ConnectionError:
+            pass  # the client has cut its connection
+        finally:
+            back.close()
 
 
 @asynccontextmanager
@@ -78,13 +82,23 @@ async def dying_server(url: str, farewell: bytes) -> AsyncIterator[LastWord]:
     """A way to the server of this URL, with its last words."""
     made = make_url(url)
     way = LastWord(made.port or 0, farewell)
-    server = await asyncio.start_server(way.accept, "127.0.0.1", 0)
+    connections: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(way.accept(reader, writer))
+        connections.add(task)
+        task.add_done_callback(connections.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     way.url = made.set(port=port).render_as_string(hide_password=False)
     try:
         yield way
     finally:
         server.close()
+        for task in connections:
+            task.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
 
 
 @asynccontextmanager
