@@ -19,6 +19,7 @@ from infrastructure.postgres.primary import PrimaryPool
 from infrastructure.settings import DatabaseSettings
 from saga.participant import Unavailable
 from saga.participant.driver_statement import DriverStatement
+from tests.support.faulty import accepting
 from tests.support.waiting import until
 
 ONE = text("SELECT 1")
@@ -82,23 +83,9 @@ async def dying_server(url: str, farewell: bytes) -> AsyncIterator[LastWord]:
     """A way to the server of this URL, with its last words."""
     made = make_url(url)
     way = LastWord(made.port or 0, farewell)
-    connections: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(way.accept(reader, writer))
-        connections.add(task)
-        task.add_done_callback(connections.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    way.url = made.set(port=port).render_as_string(hide_password=False)
-    try:
+    async with accepting(way.accept) as port:
+        way.url = made.set(port=port).render_as_string(hide_password=False)
         yield way
-    finally:
-        server.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from local_stack import envoy
 from local_stack.state_dir import StateDir
 from local_stack.supervision.child import Child, Job
 from local_stack.supervision.child_runner import running
+from tests.support.faulty import accepting
 from tests.support.ports import free_port, free_ports
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.waiting import until
@@ -108,21 +109,8 @@ class Mesh:
 @asynccontextmanager
 async def listening(stub: Stub) -> AsyncIterator[None]:
     """The stub at its port. Enter it before what connects to it, so that it outlives that."""
-    connections: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(stub.serve(reader, writer))
-        connections.add(task)
-        task.add_done_callback(connections.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", stub.port)
-    try:
+    async with accepting(stub.serve, stub.port):
         yield
-    finally:
-        server.close()
-        for task in connections:
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
 
 
 @asynccontextmanager
