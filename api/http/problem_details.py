@@ -108,6 +108,9 @@ async def _on_problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_service_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ServiceError)  # noqa: S101 - registered for this type
+    if isinstance(error, Unavailable):  # the caller is told no more than that
+        told = request.scope.get("request_id")
+        log.warning("%s %s: 503 (request %s): %s", request.method, request.url.path, told, error)
     return answer(request.scope, of_service_error(error))
 
 

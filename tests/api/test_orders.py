@@ -145,7 +145,9 @@ async def test_the_payment_of_an_order_can_be_read(world: World) -> None:
     assert (payment["status"], payment["amount"]) == ("captured", order.total.model_dump())
 
 
-async def test_temporal_away_answers_503_and_the_same_key_works_afterwards(world: World) -> None:
+async def test_temporal_away_answers_503_and_the_same_key_works_afterwards(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     sku, key = await world.product(), uuid4().hex
     body = await body_of(world, sku)
     nowhere = await Client.connect(
@@ -155,6 +157,9 @@ async def test_temporal_away_answers_503_and_the_same_key_works_afterwards(world
         headers = {"Idempotency-Key": key}
         answer = await without_temporal.post("/v1/orders", json=body, headers=headers)
     unavailable(answer)
+    (said,) = [line for line in caplog.messages if answer.json()["request_id"] in line]
+    assert "POST /v1/orders: 503" in said
+    assert "Temporal" in said  # which part it was: operators need it, and callers are not told
     assert (await post(world, key, body)).status_code == 202
     await world.settled(order_id_for(OPERATOR, key), sku, "confirmed")
 
