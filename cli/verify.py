@@ -59,10 +59,11 @@ def verify(
     concurrent: Annotated[
         bool, typer.Option(help="Run two at once instead, by many orders of their calls")
     ] = False,
-    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 300,
-    faulty: Annotated[
-        int, typer.Option(min=0, help="… and so many for each fault of one of the two")
-    ] = 0,
+    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 200,
+    faults: Annotated[
+        int, typer.Option(min=0, help="… with so many faults of one of the two as well, by seed")
+    ] = 4,
+    faulty: Annotated[int, typer.Option(min=1, help="… and so many orders for each of them")] = 4,
     word: Annotated[str, typer.Option(help="This order alone, such as AABBAB")] = "",
     fault: Annotated[str, typer.Option(help="Only with faults whose name contains this")] = "",
     grain: Annotated[
@@ -73,7 +74,7 @@ def verify(
 ) -> None:
     """Break a saga at every point, and check what it promises. Exit code 1 if it does not hold."""
     if concurrent:
-        asked = PairWords(words, faulty, word, fault, path)
+        asked = PairWords(words, faults, faulty, word, fault, path)
         verify_pairs(only, seed, asked, grain, as_json=as_json)
     subjects = _subjects(saga)
     from saga.verify.campaign import VerifyOptions  # noqa: PLC0415 - heavy

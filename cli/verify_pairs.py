@@ -28,12 +28,13 @@ class Grain(StrEnum):
 
 
 class PairWords(NamedTuple):
-    """How many orders a pair, without a fault and with each; or one word, or some faults alone.
+    """How many orders a pair, how many faults, and orders of each; or one word, or some faults.
 
     `path`: how sagas run their activities; each in turn if it is none.
     """
 
     words: int
+    faults: int
     faulty: int
     word: str
     fault: str
@@ -60,6 +61,7 @@ def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_jso
             asked.words,
             seed,
             asked.word,
+            faults=asked.faults,
             faulty=asked.faulty,
             fault=asked.fault,
             path=ExecutionPath(asked.path) if asked.path else None,
@@ -76,8 +78,10 @@ def verify_pairs(only: str, seed: int, asked: PairWords, grain: Grain, *, as_jso
         for report in reports:
             typer.echo(pages.tell(report, command))
         number = sum(report.interleavings for report in reports)
+        faulty = sum(report.faulty for report in reports)
         seconds = sum(report.seconds for report in reports)
-        typer.echo(f"{number} interleavings of {len(reports)} pairs in {seconds:.0f} s")
+        counted = f"{number} interleavings of {len(reports)} pairs, {faulty} of them with a fault"
+        typer.echo(f"{counted}, seed {seed}, in {seconds:.0f} s")
     raise typer.Exit(1 if any(report.failures for report in reports) else 0)
 
 

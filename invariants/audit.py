@@ -66,9 +66,11 @@ async def audit(
     repair: bool = True,
     between: Callable[[], Awaitable[None]] | None = None,
     begins: Callable[[str], None] | None = None,
+    only: bool = False,
 ) -> AuditReport:
     """An audit of this order alone, however young it is, to its end.
 
+    `only`: it is asked for this order, and looks at each of its sagas; else at those that it lists.
     `between` is done when it has found what is wrong, and before it repairs it. `begins` is told
     the id of its workflow, before that begins.
     """
@@ -82,7 +84,12 @@ async def audit(
         begins(audit_id)
     report: AuditReport = await world.client.execute_workflow(
         AuditOrders.run,
-        AuditRequest(grace=timedelta(), repair=repair, ledger=AGE),
+        AuditRequest(
+            grace=timedelta(),
+            repair=repair,
+            ledger=AGE,
+            only=case.order.order_id if only else None,
+        ),
         id=audit_id,
         task_queue=Queue.ORDERS,
     )

@@ -24,7 +24,6 @@ PIECES_ARE_RESERVED = SemanticLock(
 )
 PLACING_MOVES = CommutativeUpdate(on=STOCK, by=("reserve_inventory", "commit_inventory"))
 RESERVES_WHAT_IS_THERE = Reread(on=STOCK, at="reserve_inventory")  # one conditional update
-CONFIRM_READS_AGAIN = Reread(on=ORDER, at="confirm_order")
 PRICE_BY_VALUE = ByValue(on=PRICE)
 CUSTOMER_BY_VALUE = ByValue(on=CUSTOMER)  # by its id alone; who was let in is served
 PLACING: tuple[Countermeasure, ...] = (
@@ -32,7 +31,6 @@ PLACING: tuple[Countermeasure, ...] = (
     PIECES_ARE_RESERVED,
     PLACING_MOVES,
     RESERVES_WHAT_IS_THERE,
-    CONFIRM_READS_AGAIN,
     PRICE_BY_VALUE,
     CUSTOMER_BY_VALUE,
 )

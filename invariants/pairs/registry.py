@@ -7,6 +7,7 @@ here what may be (`Pair.allows`), by what they meet on (`Pair.shares`) and who t
 
 from functools import partial
 
+from invariants.pairs import risks
 from invariants.pairs.meeting import (
     INVARIANTS,
     list_locks,
@@ -24,6 +25,8 @@ from invariants.pairs.others import (
     ERASE_ACCOUNT,
     AuditPartner,
     ResetPartner,
+    a_placed_order_and_a_new_one,
+    one_order_left_behind,
     one_placed_order,
 )
 from invariants.pairs.returns import (
@@ -34,7 +37,7 @@ from invariants.pairs.returns import (
 )
 from invariants.stock_and_money import QUANTITY
 from saga.verify.concurrent.anomalies import Anomaly
-from saga.verify.concurrent.pair import Allowance, Pair, Risk
+from saga.verify.concurrent.pair import Allowance, Pair
 from workflows import isolation
 
 # With a fault of one of the two, the other may have been answered by what that then takes back.
@@ -48,7 +51,6 @@ ASKED_AGAIN = Allowance(
 )
 
 PLACING = (place("A"), place("B"))
-AUDITS = "an audit leaves alone what a saga that is open has done"
 
 PAIRS = (
     Pair(
@@ -59,9 +61,7 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.STOCK,
-        risk=Risk(Anomaly.WRITE_SKEW, "both orders get the same pieces"),
-        prevented_by=(isolation.RESERVES_WHAT_IS_THERE, isolation.PLACING_MOVES),
-        proof="AABBABABABAB",
+        risks=(risks.PIECES_TWICE,),
         allows={Anomaly.DIRTY_READ: TURNED_AWAY},
     ),
     Pair(
@@ -72,9 +72,7 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.STOCK,
-        risk=Risk(Anomaly.LOST_UPDATE, "the shelf is as if one of them had taken nothing"),
-        prevented_by=(isolation.PLACING_MOVES,),
-        proof="ABABABABABAB",
+        risks=(risks.SALE_LOST,),
     ),
     Pair(
         "place and place, the same two products",
@@ -84,10 +82,7 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.STOCK,
-        risk=Risk(Anomaly.DEADLOCK, "each has the row that the other one waits for"),
-        prevented_by=(isolation.PLACING_MOVES,),
-        prevents="the rows of an order's products are locked in order of SKU",
-        proof="ABABABABABAB",
+        risks=(risks.ROWS_CROSSWISE,),
     ),
     Pair(
         "place and return, the same product",
@@ -97,9 +92,7 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.STOCK,
-        risk=Risk(Anomaly.LOST_UPDATE, "what comes back is lost to the shelf, or what is sold"),
-        prevented_by=(isolation.PLACING_MOVES, isolation.RETURNING_MOVES),
-        proof="ABABABABBB",
+        risks=(risks.RETURN_OR_SALE_LOST,),
     ),
     Pair(
         "place and return, the same order",
@@ -109,15 +102,10 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=f"{isolation.ORDER}, and {isolation.PIECES}",
-        risk=Risk(Anomaly.WRITE_SKEW, "an order is returned that is not confirmed yet"),
-        prevented_by=(
-            isolation.ORDER_IS_PENDING,
-            isolation.RETURN_IS_REFUSED,
-            isolation.CONFIRM_READS_AGAIN,
-            isolation.PIECES_ARE_RESERVED,
-            isolation.RESTOCK_WAITS,
+        risks=(
+            risks.RETURNED_BEFORE_CONFIRMED,
+            risks.RESTOCKED_BEFORE_SOLD,
         ),
-        proof="BBBBBAAABA",
     ),
     Pair(
         "return and return, the same order",
@@ -127,26 +115,22 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.ORDER,
-        risk=Risk(Anomaly.FUZZY_READ, "both begin, and one is refused its money at the pivot"),
-        prevented_by=(
-            isolation.ORDER_IS_BEING_RETURNED,
-            isolation.RETURN_IS_REFUSED,
-            isolation.RETURN_READS_AGAIN,
+        risks=(
+            risks.RETURNED_TWICE,
+            risks.MARKED_FOR_GOOD,
+            risks.BEGUN_AT_ONCE,
         ),
-        proof="ABABABAB",
         allows={Anomaly.DIRTY_READ: ASKED_AGAIN},
     ),
     Pair(
-        "place and add stock, one piece too few",
-        partial(one_order, stock=QUANTITY - 1),
+        "place and add stock, the last pieces",
+        partial(one_order, stock=QUANTITY),
         (place("A"), ADD_STOCK),
         observe,
         INVARIANTS,
         list_locks,
         shares=isolation.STOCK,
-        risk=Risk(Anomaly.LOST_UPDATE, "the new pieces are lost, or those that were sold"),
-        prevented_by=(isolation.RESERVES_WHAT_IS_THERE, isolation.PLACING_MOVES),
-        proof="AABAAAA",
+        risks=(risks.NEW_PIECES_LOST,),
     ),
     Pair(
         "place and change the price",
@@ -156,9 +140,7 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.PRICE,
-        risk=Risk(Anomaly.WRITE_SKEW, "the card is charged another price than was accepted"),
-        prevented_by=(isolation.PRICE_BY_VALUE,),
-        proof="ABAAAAAA",
+        risks=(risks.ANOTHER_PRICE,),
     ),
     Pair(
         "place and close the customer",
@@ -168,9 +150,7 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.CUSTOMER,
-        risk=Risk(Anomaly.WRITE_SKEW, "an order is charged, and given back for the account"),
-        prevented_by=(isolation.CUSTOMER_BY_VALUE,),
-        proof="AAAABAA",
+        risks=(risks.CHARGED_FOR_NOTHING,),
     ),
     Pair(
         "place and erase the customer",
@@ -180,9 +160,7 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.CUSTOMER,
-        risk=Risk(Anomaly.WRITE_SKEW, "an order is charged, and given back for the account"),
-        prevented_by=(isolation.CUSTOMER_BY_VALUE,),
-        proof="AAAABAA",
+        risks=(risks.CHARGED_FOR_NOTHING,),
     ),
     Pair(
         "place and audit, the same order",
@@ -192,21 +170,17 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.ORDER,
-        risk=Risk(Anomaly.WRITE_SKEW, "what an order under way has done is taken for left over"),
-        prevents=AUDITS,
-        proof="AAABAAA",
+        risks=(risks.ORDER_TAKEN_FOR_LEFT_OVER,),
     ),
     Pair(
         "return and audit, the same order",
         one_confirmed_order,
-        (return_it(), AuditPartner("R")),
+        (return_it(), AuditPartner("R", only=True)),
         observe,
         INVARIANTS,
         list_locks,
         shares=isolation.ORDER,
-        risk=Risk(Anomaly.WRITE_SKEW, "what a return under way has done is taken for left over"),
-        prevents=AUDITS,
-        proof="AABAA",
+        risks=(risks.RETURN_TAKEN_FOR_LEFT_OVER,),
     ),
     Pair(
         "return and reset, the same order",
@@ -216,8 +190,36 @@ PAIRS = (
         INVARIANTS,
         list_locks,
         shares=isolation.ORDER,
-        risk=Risk(Anomaly.WRITE_SKEW, "an order that is returned is placed anew"),
-        prevents="a second life gets the first one's replies, by the barrier's keys",
-        proof="AABAABBBBBB",
+        risks=(risks.RETURNED_IS_PLACED_ANEW,),
+    ),
+    Pair(
+        "place and reset, the same product",
+        a_placed_order_and_a_new_one,
+        (place("B"), ResetPartner()),
+        observe,
+        INVARIANTS,
+        list_locks,
+        shares=isolation.STOCK,
+        risks=(risks.RESERVED_TWICE,),
+    ),
+    Pair(
+        "close the customer and reset",
+        one_placed_order,
+        (CLOSE_ACCOUNT, ResetPartner()),
+        observe,
+        INVARIANTS,
+        list_locks,
+        shares=isolation.CUSTOMER,
+        risks=(risks.CONFIRMED_IS_REFUSED,),
+    ),
+    Pair(
+        "audit and reset, an order left behind",
+        one_order_left_behind,
+        (AuditPartner("R"), ResetPartner()),
+        observe,
+        INVARIANTS,
+        list_locks,
+        shares=isolation.ORDER,
+        risks=(risks.SECOND_LIFE_TAKEN_FOR_LEFT_OVER,),
     ),
 )

@@ -92,7 +92,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", default="", help="only schedules whose name contains this")
     pairs = parser.add_argument_group("of a pair of sagas, package.module:PAIR")
     pairs.add_argument("--words", type=int, default=100, help="at most so many orders of calls")
-    pairs.add_argument("--faulty", type=int, default=0, help="… and so many for each fault")
+    pairs.add_argument("--faults", type=int, default=4, help="… with so many faults, by seed")
+    pairs.add_argument("--faulty", type=int, default=4, help="… and so many orders for each")
     pairs.add_argument("--word", default="", help="this order alone, such as AABBAB")
     pairs.add_argument("--fault", default="", help="only with faults whose name contains this")
     pairs.add_argument("--path", choices=[*map(str, ExecutionPath)], help="on this path only")
@@ -118,7 +119,8 @@ def _verify_pair(pair: Pair, options: argparse.Namespace) -> int:
     """Exit code 1 if an anomaly is found that the pair does not allow."""
     asked = PairOptions(options.words, options.seed, options.word)
     path = ExecutionPath(options.path) if options.path else None
-    asked = replace(asked, faulty=options.faulty, fault=options.fault, path=path)
+    many = {"faults": options.faults, "faulty": options.faulty}
+    asked = replace(asked, fault=options.fault, path=path, **many)
     report = verify_pair_quietly(pair, asked)
     if not report.verdicts:
         print("no fault is left: loosen --fault", file=sys.stderr)

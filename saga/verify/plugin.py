@@ -63,11 +63,12 @@ def verify_saga() -> VerifySaga:
 class VerifyPair(Protocol):
     """Verifies two sagas at once, and fails the test with the shortest schedule of an anomaly.
 
-    It runs so many `words`, all there are or a sample by seed, and so many with each fault.
+    It runs so many `words`, all there are or a sample by seed, and as many with each of so many
+    `faults`, by seed.
     """
 
     def __call__(
-        self, pair: Pair, *, words: int = 20, faulty: int = 0, seed: int = 1
+        self, pair: Pair, *, words: int = 20, faults: int = 0, seed: int = 1
     ) -> PairReport:
         """What came of it."""
 
@@ -76,8 +77,10 @@ class VerifyPair(Protocol):
 def verify_pair() -> VerifyPair:
     """See `VerifyPair`."""
 
-    def verify(pair: Pair, *, words: int = 20, faulty: int = 0, seed: int = 1) -> PairReport:
-        report = verify_pair_quietly(pair, PairOptions(words=words, faulty=faulty, seed=seed))
+    def verify(pair: Pair, *, words: int = 20, faults: int = 0, seed: int = 1) -> PairReport:
+        report = verify_pair_quietly(
+            pair, PairOptions(words=words, faults=faults, faulty=words, seed=seed)
+        )
         told = tell(report, "python -m saga verify package.module:PAIR")
         if report.failures:
             pytest.fail(told, pytrace=False)

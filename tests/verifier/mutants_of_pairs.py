@@ -1,61 +1,88 @@
-"""The product without a mechanism that keeps two sagas apart, and the pair that misses it."""
+"""The product without a mechanism that keeps two sagas apart, by its name in the table of pairs."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
 
+from activities import diagnoses, executions, saga_recovery
+from activities.executions import Execution
 from contracts.base import Money, Reason
-from contracts.inventory import StockLine
-from contracts.orders import Order, OrderStatus
+from contracts.inventory import ReserveStock, StockLine
+from contracts.orders import ConfirmOrder, Order, OrderStatus
 from contracts.payments import ChargePayment, Payment
+from contracts.users import ValidateUser
 from infrastructure.eventstore.store import NewEvent
 from invariants.environment import OrderWorld
-from saga.participant import StepKey
+from invariants.pairs import risks
+from saga import Saga
+from saga.participant import Op, StepKey
+from saga.participant.barrier import Barrier
 from saga.participant.clean_action import CleanAction
-from saga.verify.concurrent.anomalies import Anomaly
-from services.inventory import stock_movements
-from services.inventory.stock_movements import RESERVED, SOLD
+from services.inventory import reservations, stock_movements
+from services.inventory.stock_movements import SOLD, sums
 from services.inventory.tables import products
 from services.order.aggregate import OrderAggregate
 from services.order.changes import Changes, Decision
+from services.order.service import Orders
 from services.payment.service import Payments
+from tests.verifier.mutants_of_lives import ask_all_the_same
+from workflows import place_order
 
-_move, _charge = stock_movements.move, Payments.charge
+_move, _charge, _confirm = stock_movements.move, Payments.charge, Orders.confirm
+_judge_claim, _describe = Barrier.judge_claim, executions.describe
 
+TERMINATED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED
 
-class PairMutant(NamedTuple):
-    """What replaces what; the pair and the word that find it, and what they call it.
-
-    `within_calls`: the two meet between statements. `fault`: the one that strikes.
-    """
-
-    mechanism: str
-    replaces: Callable[[OrderWorld], Sequence[tuple[Any, str, Any]]]
-    pair: str
-    word: str
-    anomaly: Anomaly
-    within_calls: bool = False
-    fault: str = ""
+Replacements = Callable[[OrderWorld], Sequence[tuple[Any, str, Any]]]
 
 
 async def attempt_nothing(*_: object, **__: object) -> None:
     """No action is one statement: each goes the way of several."""
 
 
-async def read_then_write(
+async def write_what_was_read(
     tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str
 ) -> bool:
-    """What is sold is read first, and then written as it was read, less what is sold now."""
-    if (source, target) != (RESERVED, SOLD):
-        return await _move(tx, lines, source, target)
-    for line in lines:
-        its = products.c.sku == line.sku
-        row = (await tx.execute(select(products).where(its))).mappings().one()
-        left = {source: row[source] - line.quantity, target: row[target] + line.quantity}
-        await tx.execute(update(products).where(its).values(left))
+    """The products' rows are read, and then written whole, as they were but for these pieces."""
+    written = {}
+    for sku, number in sorted(sums(lines).items()):
+        its = select(products).where(products.c.sku == sku)
+        row = dict((await tx.execute(its)).mappings().one())
+        if row[source] < number:
+            return False
+        moved = {source: row[source] - number, target: row[target] + number}
+        counts = ("stocked", "available", "reserved", "sold")
+        written[sku] = {name: row[name] for name in counts} | moved
+    for sku, row in written.items():
+        await tx.execute(update(products).where(products.c.sku == sku).values(row))
     return True
+
+
+async def move_line_by_line(
+    tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str
+) -> bool:
+    """The rows are locked one after the other, in the order in which the customer names them."""
+    moved = [await _move(tx, [line], source, target) for line in lines]
+    return all(moved)
+
+
+async def put_back_what_is_there(
+    tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str
+) -> bool:
+    """What is not sold yet is not put back, and nobody waits for it."""
+    return await _move(tx, lines, source, target) or source == SOLD
+
+
+async def have_moved_for_good(_: AsyncConnection, __: ReserveStock) -> int:
+    """Whatever the order's saga has done."""
+    return reservations.FOR_GOOD
 
 
 def charge_the_price_of_today(world: OrderWorld) -> Sequence[tuple[Any, str, Any]]:
@@ -70,17 +97,25 @@ def charge_the_price_of_today(world: OrderWorld) -> Sequence[tuple[Any, str, Any
     return [(Payments, "charge", charge)]
 
 
-async def move_line_by_line(
-    tx: AsyncConnection, lines: Sequence[StockLine], source: str, target: str
-) -> bool:
-    """The rows are locked one after the other, in the order in which the customer names them."""
-    moved = [await _move(tx, [line], source, target) for line in lines]
-    return all(moved)
+def confirm_whom_the_account_allows(world: OrderWorld) -> Sequence[tuple[Any, str, Any]]:
+    """The account is looked at again, when the card has been charged."""
+
+    async def confirm(self: Orders, key: StepKey, command: ConfirmOrder) -> Order:
+        customer = (await self.get(command.order_id)).customer_id
+        await world.services.users.validate(ValidateUser(customer_id=customer))
+        return await _confirm(self, key, command)
+
+    return [(Orders, "confirm", confirm)]
 
 
-def be_returnable(order: OrderAggregate) -> bool:
+def be_returnable_if_confirmed(order: OrderAggregate) -> bool:
     """Whoever returns it already."""
     return order.status == OrderStatus.CONFIRMED
+
+
+def be_returnable_if_pending(order: OrderAggregate) -> bool:
+    """Whoever is still at work on it."""
+    return order.returning is None and order.status in {OrderStatus.PENDING, OrderStatus.CONFIRMED}
 
 
 def keep_the_mark(order: OrderAggregate, saga_id: str, reason: Reason) -> list[NewEvent]:
@@ -107,57 +142,53 @@ async def decide_by_what_was_read(
         return await self._barrier.action(tx, key, Order, effect, digest=digest)
 
 
-MUTANTS = (
-    PairMutant(
-        "conditional update of the stock",
-        lambda _: [
-            (stock_movements, "move", read_then_write),
-            (CleanAction, "attempt", attempt_nothing),
-        ],
-        "place and place, the same customer and product",
-        "AB" * 40,
-        Anomaly.LOST_UPDATE,
-        within_calls=True,
-    ),
-    PairMutant(
-        "accepted price",
-        charge_the_price_of_today,
-        "place and change the price",
-        "ABAAAAAA",
-        Anomaly.WRITE_SKEW,
-    ),
-    PairMutant(
-        "lock on an order that is being returned",
-        lambda _: [(OrderAggregate, "_returnable", be_returnable)],
-        "return and return, the same order",
-        "ABABAAAA",
-        Anomaly.LOST_UPDATE,
-    ),
-    PairMutant(
-        "release of that lock",
-        lambda _: [(OrderAggregate, "abandon_return", keep_the_mark)],
-        "return and return, the same order",
-        "ABABAA",
-        Anomaly.ORPHANED_LOCK,
-        fault="A refund_payment:payment.give_back is rejected",
-    ),
-    PairMutant(
-        "one order of locks on stock",
-        lambda _: [
-            (stock_movements, "move", move_line_by_line),
-            (CleanAction, "attempt", attempt_nothing),
-        ],
-        "place and place, the same two products",
-        "AB" * 40,
-        Anomaly.DEADLOCK,
-        within_calls=True,
-    ),
-    PairMutant(
-        "re-read of the order",
-        lambda _: [(Changes, "act", decide_by_what_was_read)],
-        "return and return, the same order",
-        "AB" * 20,
-        Anomaly.LOST_UPDATE,
-        within_calls=True,
-    ),
-)
+async def take_all_for_ended(client: Client, saga_id: str) -> Execution | None:
+    """A saga that is at work looks as if somebody had terminated it."""
+    execution = await _describe(client, saga_id)
+    if execution is not None and execution.is_open:
+        execution.info.status = TERMINATED
+        execution.info.close_time.GetCurrentTime()
+        execution = replace(execution, info=execution.info)
+    return execution
+
+
+def reserve_again(
+    self: Barrier[Any], key: StepKey, found: Any, reply_type: Any, op: Op = Op.ACTION
+) -> Any:
+    """A reservation that is repeated takes effect again."""
+    stored = _judge_claim(self, key, found, reply_type, op)
+    return None if (key.step, op) == (place_order.RESERVE.name, Op.ACTION) else stored
+
+
+_SEVERAL_STATEMENTS = (CleanAction, "attempt", attempt_nothing)
+MUTANTS: Mapping[str, Replacements] = {
+    risks.ONE_UPDATE: lambda _: [
+        (stock_movements, "move", write_what_was_read),
+        _SEVERAL_STATEMENTS,
+    ],
+    risks.ORDER_OF_ROWS: lambda _: [
+        (stock_movements, "move", move_line_by_line),
+        _SEVERAL_STATEMENTS,
+    ],
+    risks.WAIT_OF_RESTOCK: lambda _: [
+        (stock_movements, "move", put_back_what_is_there),
+        (reservations, "count_moves_of_order", have_moved_for_good),
+    ],
+    risks.ACCEPTED_PRICE: charge_the_price_of_today,
+    risks.ACCEPTED_CUSTOMER: confirm_whom_the_account_allows,
+    risks.LOCK_OF_PLACING: lambda _: [(OrderAggregate, "_returnable", be_returnable_if_pending)],
+    risks.LOCK_OF_RETURN: lambda _: [(OrderAggregate, "_returnable", be_returnable_if_confirmed)],
+    risks.RELEASE: lambda _: [(OrderAggregate, "abandon_return", keep_the_mark)],
+    risks.REREAD: lambda _: [(Changes, "act", decide_by_what_was_read)],
+    risks.OPEN_SAGAS: lambda _: [
+        (diagnoses, "describe", take_all_for_ended),
+        (saga_recovery, "describe", take_all_for_ended),
+        (
+            saga_recovery,
+            "WorkflowIDConflictPolicy",
+            SimpleNamespace(FAIL=WorkflowIDConflictPolicy.TERMINATE_EXISTING),
+        ),
+    ],
+    risks.PIVOT_LANDED: lambda _: [(Saga, "step", ask_all_the_same)],
+    risks.STORED_REPLIES: lambda _: [(Barrier, "judge_claim", reserve_again)],
+}

@@ -1,21 +1,16 @@
 """Two sagas at once: a bounded part of the interleavings, and what is said of mutants."""
 
 import asyncio
-from contextlib import nullcontext
 from typing import Any, cast
 
 import pytest
 
 from invariants.environment import OrderWorld
 from invariants.pairs.registry import PAIRS
-from invariants.pairs.statements import pause_at_statements
 from invariants.pairs.trios import TRIOS
-from saga.isolation import Countermeasure
-from saga.verify import run
 from saga.verify.concurrent.anomalies import Anomaly, Outcome, Serial, classify
 from saga.verify.concurrent.campaign import (
     PairOptions,
-    PairReport,
     Verdict,
     shorten,
     verify_pair,
@@ -24,7 +19,6 @@ from saga.verify.concurrent.pair import (
     MOST_ATTEMPTS,
     CallsPartner,
     Pair,
-    SagaPartner,
     Side,
 )
 from saga.verify.concurrent.pair_run import PairResult
@@ -33,13 +27,10 @@ from saga.verify.concurrent.turns import Turns
 from saga.verify.concurrent.words import choose_words, count_changes, count_words, merge_runs
 from saga.verify.faults import ExecutionPath
 from tests.verifier.conftest import GONE
-from tests.verifier.mutants_of_pairs import MUTANTS, PairMutant
-from workflows.sagas import SAGAS
 
 COMMAND = "saga verify --concurrent"
 FEW = 4  # words of each pair
 SIX = {"A": 6, "B": 6}  # calls of each side
-STUCK = 20.0  # seconds; what a mutant leaves open is open for good
 
 
 def pair_of(name: str) -> Pair:
@@ -312,45 +303,3 @@ async def test_who_is_refused_for_what_is_undone_later_is_named_and_may_be(
     assert f"a dirty read in 1, which may be: {pair.allows[Anomaly.DIRTY_READ].why}" in tell(
         report, COMMAND
     )
-
-
-@pytest.mark.verifier
-@pytest.mark.filterwarnings(GONE)
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mechanism)
-async def test_a_missing_safety_mechanism_is_found_and_named(
-    verified: OrderWorld, monkeypatch: pytest.MonkeyPatch, mutant: PairMutant
-) -> None:
-    async def verify(word: str) -> PairReport:
-        with pause_at_statements(verified) if mutant.within_calls else nullcontext():
-            return await verify_pair(
-                verified,
-                pair_of(mutant.pair),
-                PairOptions(word=word, shorten=False, fault=mutant.fault),
-            )
-
-    sound = await verify(mutant.word)
-    assert not sound.failures, tell(sound, COMMAND)
-    monkeypatch.setattr(run, "PATIENCE", STUCK)
-    for owner, name, replacement in mutant.replaces(verified):
-        monkeypatch.setattr(owner, name, replacement)
-    broken = await verify(mutant.word)
-    monkeypatch.undo()
-    told = tell(broken, COMMAND)
-    assert {failure.anomaly for failure in broken.failures} == {mutant.anomaly}, told
-    assert f"FAILED {mutant.pair}: {mutant.anomaly}" in told
-    fault = f" --fault '{mutant.fault}'" if mutant.fault else ""
-    word = broken.failures[0].result.followed
-    assert f"--only '{mutant.pair}'{fault} --word {word}" in told
-
-
-def test_what_prevents_an_anomaly_is_said_by_a_saga_of_the_pair_and_none_says_more() -> None:
-    proven: set[Countermeasure] = set()
-    for pair in PAIRS:
-        sagas = [side.subject.definition for side in pair.sides if isinstance(side, SagaPartner)]
-        assert set(pair.prevented_by) <= {each for saga in sagas for each in saga.isolation}
-        assert pair.risk
-        assert pair.shares
-        assert pair.prevented_by or pair.prevents
-        assert set(pair.proof) == {"A", "B"}
-        proven.update(pair.prevented_by)
-    assert proven == {each for saga in SAGAS.values() for each in saga.definition.isolation}

@@ -8,7 +8,14 @@ from sqlalchemy import select
 from saga.participant import StepKey
 from saga.verify import Case
 from saga.verify.concurrent.anomalies import Anomaly
-from saga.verify.concurrent.pair import Allowance, Pair, Risk, SagaPartner, each_keeps_its_promises
+from saga.verify.concurrent.pair import (
+    Allowance,
+    Pair,
+    Proof,
+    Risk,
+    SagaPartner,
+    each_keeps_its_promises,
+)
 from travel import trip
 from travel.invariants import CAPACITY, valid_documents
 from travel.messages import Reserve, Trip
@@ -67,9 +74,15 @@ LAST_SEATS = Pair(
     observe,
     (each_keeps_its_promises,),
     shares=trip.SEATS,
-    risk=Risk(Anomaly.WRITE_SKEW, "both trips get the same seats"),
-    prevented_by=trip.TRIP.isolation,
-    proof="AABB",
+    risks=(
+        Risk(
+            anomaly=Anomaly.WRITE_SKEW,
+            what="both trips get the same seats",
+            without="the one update that looks at the seats and takes them",
+            prevented_by=trip.TRIP.isolation,
+            proof=Proof("AABB"),
+        ),
+    ),
     allows={
         Anomaly.DIRTY_READ: Allowance(
             "a trip is turned away for seats that the other one then gives back", "sold_out"

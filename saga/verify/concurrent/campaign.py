@@ -1,12 +1,13 @@
 """Runs a pair by many words, and compares what each comes to with each serial order."""
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import cycle, permutations
+from itertools import cycle, permutations, starmap
 from typing import NamedTuple
 
 from saga.verify.concurrent.anomalies import (
@@ -26,7 +27,8 @@ from saga.verify.environment.environment import Environment
 from saga.verify.faults import ExecutionPath
 
 SIDE_BY_SIDE = 8  # pairs; so sixteen sagas, as many as the campaign of single ones has
-MOST_WORDS = 300
+MOST_WORDS = 200
+MOST_FAULTS, FAULTY_WORDS = 4, 4  # of a pair, and words for each, if not all are asked for
 SHORTENED = 1  # of so many failing words the shortest is looked for; more say the same
 AT_ONCE = 32  # shorter words that are tried side by side
 LONG = 100  # letters; more than a saga has calls
@@ -36,22 +38,35 @@ LONG = 100  # letters; more than a saga has calls
 class PairOptions:
     """At most so many words of a pair, and a fifth of three, by seed; or one word alone.
 
-    `faulty`: so many words for each fault of one side, beside those without. `fault`: its name
-    contains this. `path`: how sagas run their activities; if not said, each path has its turn, the
-    regular one first. `shorten`: whether the shortest word is looked for that fails like the first.
+    `faults`: so many faults of one side, by seed, have `faulty` words each, beside those without.
+    `fault`: those whose name contains this, and all of them. `path`: how sagas run their
+    activities; if not said, each path has its turn, the regular one first. `shorten`: whether the
+    shortest word is looked for that fails like the first.
     """
 
     words: int = MOST_WORDS
     seed: int = 1
     word: str = ""
     shorten: bool = True
-    faulty: int = 0
+    faults: int = 0
+    faulty: int = FAULTY_WORDS
     fault: str = ""
     path: ExecutionPath | None = None
 
     def count_words(self, pair: Pair) -> int:
         """How many there are at most."""
         return self.words if len(pair.sides) < len(SIDES) else max(1, self.words // 5)
+
+    def choose_faults(self, pair: Pair) -> Mapping[str, Schedules]:
+        """Those that strike, by their names."""
+        known = dict(one_fault(pair))
+        if self.fault:
+            return {name: known[name] for name in known if self.fault in name}
+        if self.word or len(pair.sides) == len(SIDES):
+            return {}
+        chance = random.Random(f"{self.seed} {pair.name}")  # noqa: S311 - it is to be the same again
+        names = chance.sample(sorted(known), min(self.faults, len(known)))
+        return {name: known[name] for name in names}
 
     def paths(self, pair: Pair) -> Sequence[ExecutionPath]:
         """Which the words of a pair take in turn."""
@@ -106,8 +121,19 @@ class PairReport:
 
     @property
     def interleavings(self) -> int:
-        """How many different words were followed, with each fault by itself."""
-        return len({(each.result.fault, each.result.followed) for each in self.verdicts})
+        """How many different words were followed that are no serial order, each fault by itself."""
+        return len(self._followed)
+
+    @property
+    def faulty(self) -> int:
+        """How many of them with a fault."""
+        return sum(bool(fault) for fault, _ in self._followed)
+
+    @property
+    def _followed(self) -> set[tuple[str, str]]:
+        followed = {(each.result.fault, each.result.followed) for each in self.verdicts}
+        sides = len(self.pair.sides)
+        return {(fault, word) for fault, word in followed if count_changes(word) >= sides}
 
     @property
     def paths(self) -> Mapping[ExecutionPath, int]:
@@ -138,12 +164,13 @@ async def _verify_pair(
     began, report = time.monotonic(), PairReport(pair, options.seed)
     if not options.fault:
         await _verify(environment, report, options, _Condition("", {}), advance)
-    if options.faulty or options.fault:
-        path = options.paths(pair)[0]
-        few = replace(options, words=options.faulty or options.words, path=path)
-        for name, schedules in one_fault(pair):
-            if options.fault in name:
-                await _verify(environment, report, few, _Condition(name, schedules), advance)
+    few = options.words if options.fault else options.faulty
+    faults = options.choose_faults(pair).items()
+    for path, condition in zip(
+        cycle(options.paths(pair)), starmap(_Condition, faults), strict=False
+    ):
+        once = replace(options, words=few, path=path)
+        await _verify(environment, report, once, condition, advance)
     for failure in report.failures[:SHORTENED] if options.shorten else ():
         report.verdicts[report.verdicts.index(failure)] = await failure.find_shorter()
     report.seconds = time.monotonic() - began
@@ -180,16 +207,15 @@ async def _verify(
     for each in serially:
         if count_changes(each.followed) >= len(pair.sides):
             each.violations.append(f"it was to be serial, and {each.followed} was followed")
-    outcomes = [each.outcome for each in serially]
-    serial = Serial(outcomes, [rows for each in serially for rows in each.between])
+    serial = compare_with(serially)
     calls = {side: max(each.followed.count(side) for each in serially) for side in pair.letters}
     report.possible += count_words(calls)
 
     async def judge(path: ExecutionPath, word: str) -> Verdict:
         again = partial(judge, path)
-        return replace(_judge(await run(word, path), serial), judge=again)
+        return replace(judge_result(await run(word, path), serial), judge=again)
 
-    report.verdicts += [_judge(each, serial) for each in serially]
+    report.verdicts += [judge_result(each, serial) for each in serially]
     if any(each.violations for each in serially):  # it is unsound before anything meets
         return
     words = choose_words(calls, options.count_words(pair), options.seed)
@@ -197,7 +223,14 @@ async def _verify(
     report.verdicts += await asyncio.gather(*map(judge, cycle(paths), chosen))
 
 
-def _judge(result: PairResult, serial: Serial) -> Verdict:
+def compare_with(serially: Sequence[PairResult]) -> Serial:
+    """What the other orders of those are compared with that were run one after the other."""
+    outcomes = [each.outcome for each in serially]
+    return Serial(outcomes, [rows for each in serially for rows in each.between])
+
+
+def judge_result(result: PairResult, serial: Serial) -> Verdict:
+    """What is wrong with it, if anything is."""
     if not result.outcome.endings:  # it failed before there was one
         return Verdict(result)
     anomaly = classify(result.outcome, serial)

@@ -170,11 +170,31 @@ ListLocks = Callable[[Any, Any], Awaitable[Collection[str]]]
 PairInvariant = Callable[[Any, Any, Mapping[str, PartnerEnding]], Awaitable[list[str]]]
 
 
-class Risk(NamedTuple):
-    """What two come to that nothing keeps apart: its name, and in words."""
+class Proof(NamedTuple):
+    """The schedule in which two meet where something can happen, and comes to nothing.
+
+    `within_calls`: its turns are the statements of their transactions. `fault`: the one that
+    strikes.
+    """
+
+    word: str
+    within_calls: bool = False
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Risk:
+    """What two come to, at the schedule of its `proof`, without a mechanism: its name, in words.
+
+    `prevented_by`: the countermeasures of the two sagas that are this mechanism; `without` is it in
+    words.
+    """
 
     anomaly: Anomaly
     what: str
+    without: str
+    prevented_by: Sequence[Countermeasure] = ()
+    proof: Proof
 
 
 class Allowance(NamedTuple):
@@ -193,10 +213,9 @@ class Pair:
     is given the world, what is shared and how each side ended. `locks`: the semantic locks that are
     held, in words, of which none may be left when both have ended.
 
-    `shares`: what they meet on, as the countermeasures of their sagas name it. `risk`: what can
-    happen there. `prevented_by`: those countermeasures of the two sagas that keep it away, and
-    `prevents`, in words, what else does. `proof`: a word in which they meet on it.
-    `allows`: the anomalies that may be, for whom, and why that is no harm.
+    `shares`: what they meet on, as the countermeasures of their sagas name it. `risks`: what could
+    happen there, and what prevents it. `allows`: the anomalies that may be, for whom, and why that
+    is no harm.
     """
 
     name: str
@@ -206,10 +225,7 @@ class Pair:
     invariants: Sequence[PairInvariant] = ()
     locks: ListLocks | None = None
     shares: str = ""
-    risk: Risk | None = None
-    prevented_by: Sequence[Countermeasure] = ()
-    prevents: str = ""
-    proof: str = ""
+    risks: Sequence[Risk] = ()
     allows: Mapping[Anomaly, Allowance] = field(default_factory=dict)
 
     @property

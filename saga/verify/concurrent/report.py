@@ -13,6 +13,7 @@ def summarize(report: PairReport) -> dict[str, Any]:
     return {
         "pair": report.pair.name,
         "interleavings": report.interleavings,
+        "faulty": report.faulty,
         "possible": report.possible,
         "paths": dict(report.paths),
         "seed": report.seed,
@@ -50,7 +51,8 @@ def tell(report: PairReport, command: str) -> str:
         f"; a {anomaly} in {number}, which may be: {report.pair.allows[anomaly].why}"
         for anomaly, number in count_allowed(report).items()
     )
-    counted = f"{report.pair.name}: {report.interleavings} interleavings of {report.possible}"
+    counted = f"{report.pair.name}: {report.interleavings} interleavings"
+    counted += f", {report.faulty} of them with a fault" if report.faulty else ""
     failed = f"{len(report.failures)} failures, seed {report.seed}, {report.seconds:.0f} s"
     return "\n".join([*lines, f"{counted}, {failed}{allowed}"])
 

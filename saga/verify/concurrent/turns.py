@@ -123,7 +123,7 @@ class Turns:
                 if await self._comes(side):
                     self._admit(side)
                 elif side not in self._ended:
-                    self.passed += 1
+                    self.passed += not self._waits(side)
                     self._word.appendleft(side)
                     if other := next(filter(self._asking.get, self._others(side)), ""):
                         self._admit(other)
@@ -146,9 +146,22 @@ class Turns:
         return self.sides[behind:] + self.sides[:behind]
 
     async def _comes(self, side: str) -> bool:
-        """Wait until a side asks for its turn; False if it has ended, or does not come."""
-        await self._until(lambda: bool(self._asking[side]) or side in self._ended)
+        """Wait until a side asks for its turn; False if it has ended, or does not come.
+
+        One whose call waits for another side does not come before that has gone on.
+        """
+        others = self._others(side)[:-1]
+
+        def is_known() -> bool:
+            gone_on = self._waits(side) and any(self._asking[other] for other in others)
+            return bool(self._asking[side]) or side in self._ended or gone_on
+
+        await self._until(is_known)
         return bool(self._asking[side])
+
+    def _waits(self, side: str) -> bool:
+        """Whether a call of it is under way, and so waits for another one: see `_settle`."""
+        return any(turn.side == side for turn in self._under_way)
 
     def _admit(self, side: str) -> None:
         turn = self._asking[side].popleft()

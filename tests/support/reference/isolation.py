@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from invariants.pairs.registry import PAIRS
 from saga import SagaDefinition
-from saga.verify.concurrent.pair import Pair
+from saga.verify.concurrent.pair import Pair, Proof, Risk
 from workflows.sagas import SAGAS
 
 HEAD = """<!-- Written by `make reference`. -->
@@ -25,20 +25,30 @@ PAIR_HEAD = """
 ## What each pair can come to
 
 *The schedule* is an order of the calls of both in which they meet on it: `saga verify --concurrent
---only 'PAIR' --word SCHEDULE` runs it, and nothing comes of it. What comes of it without what
-prevents it has been tried for [some of them](../verifying.md#two-at-once), where it needs another
-order at times, or turns between statements.
+--only 'PAIR' --word SCHEDULE` runs it, and nothing comes of it. Without what prevents it, *what can
+happen* comes of that schedule, and is found by that name: `tests/verifier/test_pair_risks.py` does
+both for each row. "Within calls": the turns are those of `--grain statements`.
 
-| pair | meet on | what can happen | what prevents it | the schedule | what may be |
-|---|---|---|---|---|---|
+| pair | meet on | what can happen | what prevents it | the schedule |
+|---|---|---|---|---|
+"""
+ALLOWED_HEAD = """
+## What may be
+
+With a fault of one of the two, the other may have been answered by what that then takes back.
+
+| pair | what | why that is no harm |
+|---|---|---|
 """
 
 
 def page() -> str:
     """The whole page."""
     sagas = [row for saga in SAGAS.values() for row in _list_countermeasures(saga.definition)]
-    pairs = [_describe(pair) for pair in PAIRS]
-    return HEAD + SAGA_HEAD + "\n".join(sagas) + "\n" + PAIR_HEAD + "\n".join(pairs) + "\n"
+    risks = [_describe(pair, risk) for pair in PAIRS for risk in pair.risks]
+    allowed = [row for pair in PAIRS for row in _describe_allowed(pair)]
+    tables = ((SAGA_HEAD, sagas), (PAIR_HEAD, risks), (ALLOWED_HEAD, allowed))
+    return HEAD + "".join(head + "\n".join(rows) + "\n" for head, rows in tables)
 
 
 def _list_countermeasures(definition: SagaDefinition) -> Iterator[str]:
@@ -46,10 +56,24 @@ def _list_countermeasures(definition: SagaDefinition) -> Iterator[str]:
         yield f"| `{definition.name}` | {each.describe()} |"
 
 
-def _describe(pair: Pair) -> str:
-    means = [each.describe() for each in pair.prevented_by]
-    means += [pair.prevents] if pair.prevents else []
-    risk = f"{pair.risk.anomaly}: {pair.risk.what}" if pair.risk else ""
-    allowed = [f"{anomaly}: {may.why}" for anomaly, may in pair.allows.items()]
-    cells = (pair.name, pair.shares, risk, "; ".join(means), f"`{pair.proof}`", "; ".join(allowed))
+def _describe(pair: Pair, risk: Risk) -> str:
+    means = [each.describe() for each in risk.prevented_by]
+    cells = (
+        pair.name,
+        pair.shares,
+        f"{risk.anomaly}: {risk.what}",
+        "; ".join([risk.without, *means]),
+        _describe_proof(risk.proof),
+    )
     return f"| {' | '.join(cells)} |"
+
+
+def _describe_proof(proof: Proof) -> str:
+    within = ", within calls" if proof.within_calls else ""
+    fault = f", `--fault '{proof.fault}'`" if proof.fault else ""
+    return f"`{proof.word}`{within}{fault}"
+
+
+def _describe_allowed(pair: Pair) -> Iterator[str]:
+    for anomaly, may in pair.allows.items():
+        yield f"| {pair.name} | {anomaly} | {may.why} |"
