@@ -43,12 +43,12 @@ def _is_lock(countermeasure: object) -> bool:
 
 
 def _list_waits(saga: SagaDefinition) -> Iterator[Wait]:
-    """For what it waits while it has a lock."""
+    """For what it waits while it has a lock. Of steps side by side, either may be first."""
     place = {step.name: number for number, stage in enumerate(saga.stages) for step in stage}
     for lock in (each for each in saga.isolation if isinstance(each, SemanticLock)):
         for met in (each for each in saga.isolation if isinstance(each, HeedsLock)):
-            held = place[lock.taken_by] < place[met.at] <= place[lock.released_by]
-            if held and met.waits:
+            held = place[lock.taken_by] <= place[met.at] <= place[lock.released_by]
+            if held and met.at != lock.taken_by and met.waits:
                 yield saga.name, lock.on, met.on
 
 

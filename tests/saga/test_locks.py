@@ -84,3 +84,15 @@ def test_sagas_of_orders_that_take_their_locks_in_another_order_are_found() -> N
     (found,) = lint_locks("sagas.py", [placing, replace(RETURN_ORDER, isolation=(pieces, waits))])
     assert f"PlaceOrder has {ORDER} and waits for {PIECES}" in found.what
     assert f"ReturnOrder has {PIECES} and waits for {ORDER}" in found.what
+
+
+def test_of_steps_side_by_side_either_may_have_its_lock_while_the_other_waits() -> None:
+    def beside(name: str, has: str, wants: str, at: str = "two") -> SagaDefinition:
+        alone = saga_of(name, lock(has), HeedsLock(on=wants, at=at))
+        return replace(alone, steps=((ONE, TWO), PIVOT, LAST))
+
+    crosswise = [beside("One", "a", "b"), beside("Two", "b", "a")]
+    (found,) = lint_locks("sagas.py", crosswise)
+    assert "One has a and waits for b; Two has b and waits for a" in found.what
+    waiting_first = [beside("One", "a", "b", at="one"), beside("Two", "b", "a", at="one")]
+    assert lint_locks("sagas.py", waiting_first) == []
