@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from api.temporal.stuck_sagas import find_stuck
+from api.temporal.troubles import Kind
 from contracts.names import return_id, workflow_id
 from contracts.workflow_io import ReturnOutcome
 from saga import rejection
@@ -26,9 +27,11 @@ from tests.support.returns import (
 from tests.support.telling import read_told
 from tests.support.waiting import until
 from tests.support.world import World
+from workflows.return_order import RESTOCK
 
 MOMENTS = (BEFORE, AFTER)
 WAYS = ("update", "temporal")
+BOUND = timedelta(seconds=2)  # of a wait for another saga's lock, which takes ten minutes
 
 
 async def test_a_returned_order_gives_money_and_stock_back_once(world: World) -> None:
@@ -161,6 +164,43 @@ async def test_a_return_before_the_stock_is_sold_waits_for_it(world: World) -> N
     await gate.open()
     await ended(world, order)
     await is_returned(world, order, sku)
+
+
+async def test_a_wait_beyond_its_bound_is_an_operators_until_the_lock_is_free(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The money is back by then. Nothing is given up: when the pieces are sold, they come back."""
+    monkeypatch.setitem(vars(RESTOCK), "park_after", BOUND)
+    sku, order_id = await world.product(), world.next_order_id()
+    gate = world.gates.close(workflow_id(order_id), "inventory.commit", BEFORE)
+    await world.place(sku)
+    await gate.wait_reached()
+    order = await world.order(order_id)
+    assert await ask(world, order) == 202
+
+    async def blocked() -> bool:
+        return bool((await world.rest(f"/v1/orders/{order.id}/return"))["state"] == "blocked")
+
+    await until(blocked)
+    await is_told_to_be_blocked(world, order_id)
+    await gate.open()
+    await ended(world, order)
+    await is_returned(world, order, sku)
+
+
+async def is_told_to_be_blocked(world: World, order_id: str) -> None:
+    """For whom, to operators; and that the money is back, and the order not returned yet."""
+    saga = await world.rest(f"/v1/orders/{order_id}/return")
+    (restock,) = (step for step in saga["steps"] if step["name"] == "restock")
+    assert (restock["state"], restock["waits_for_saga"]) == ("blocked", workflow_id(order_id))
+    assert set(restock["words"]) == {"retry", "mark_done", "skip"}
+    rows = {saga.id: said for saga, said in await find_stuck(world.client, late=timedelta(0))}
+    assert rows[return_id(order_id)].kind is Kind.BLOCKED
+    story = (await read_told(world, order_id)).story
+    assert "It is being returned. Returning it waits for an operator: restock" in story["says"]
+    assert "are not sold yet" in story["says"]
+    assert story["money"]["state"] == "given_back"
+    assert (await world.order(order_id)).status == "confirmed"
 
 
 async def is_told_to_wait(world: World, order_id: str) -> None:
