@@ -120,7 +120,7 @@ def run_on_path(argument: SagaInput, path: ExecutionPath) -> SagaInput:
 async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:
     """Each product's pieces; each order's status, total, payment, ledger and customer."""
     found: dict[str, Any] = {}
-    skus = dict.fromkeys(line.sku for order in meeting.orders.values() for line in order.items)
+    skus = _list_skus(meeting)
     for number, sku in enumerate(skus, start=1):
         product = await world.services.inventory.get_product(sku)
         of = f" of product {number}" if len(skus) > 1 else ""
@@ -139,7 +139,7 @@ async def observe(world: OrderWorld, meeting: Meeting) -> dict[str, Any]:
 
 
 async def list_locks(world: OrderWorld, meeting: Meeting) -> list[str]:
-    """The marks on the orders that a saga has left there: see `workflows.isolation`."""
+    """The marks on orders, and the reserved pieces, that a saga has left: `workflows.isolation`."""
     held = []
     for name, order in meeting.orders.items():
         try:
@@ -151,7 +151,15 @@ async def list_locks(world: OrderWorld, meeting: Meeting) -> list[str]:
             held.append(f"order {name} is pending")
         if found.returning is not None:
             held.append(f"order {name} is being returned by {found.returning}")
+    for sku in _list_skus(meeting):
+        if reserved := (await world.services.inventory.get_product(sku)).reserved:
+            held.append(f"{reserved} pieces are reserved")
     return held
+
+
+def _list_skus(meeting: Meeting) -> list[str]:
+    lines = (line for order in meeting.orders.values() for line in order.items)
+    return list(dict.fromkeys(line.sku for line in lines))
 
 
 async def _status_of(world: OrderWorld, order: CreateOrder) -> str | None:

@@ -118,14 +118,14 @@ RETURN_TAKEN_FOR_LEFT_OVER = Risk(
     proof=Proof("ABBBBBBBBAA"),
 )
 RETURNED_IS_PLACED_ANEW = Risk(
-    anomaly=Anomaly.LOST_UPDATE,
+    anomaly=Anomaly.ORPHANED_LOCK,
     what="the second life sets pieces aside for an order that is returned",
     without=STORED_REPLIES,
     proof=Proof("AABAABBBBBB"),
 )
 RESERVED_TWICE = Risk(
-    anomaly=Anomaly.WRITE_SKEW,
-    what="the second life takes its pieces from the shelf again, from which the other one takes",
+    anomaly=Anomaly.ORPHANED_LOCK,
+    what="the second life sets its pieces aside again, which the other one could have",
     without=STORED_REPLIES,
     proof=Proof("AABAABBBBBBABA"),
 )
