@@ -11,6 +11,7 @@ from contracts.orders import (
     Order,
     OrderService,
     OrderStatus,
+    RequireAction,
     StartReturn,
     StepNote,
 )
@@ -71,6 +72,11 @@ class OrderActivities:
     async def note(self, call: Call, command: StepNote) -> StepNote:
         """Put on record that a step of the saga is blocked, or no longer."""
         return await self._orders.note(key_of(call), _make_storable(command))
+
+    @activity.defn(name="order.require_action")
+    async def require_action(self, call: Call, command: RequireAction) -> RequireAction:
+        """Put on record that the order waits until somebody acts."""
+        return await self._orders.require_action(key_of(call), command)
 
     @activity.defn(name="order.words")
     async def words(self, call: Call) -> list[StepNote]:

@@ -106,7 +106,10 @@ class LedgerActivities:
         if (await self._orders.get(placed.order_id)).status is not OrderStatus.CONFIRMED:
             return Settled(discrepancy=discrepancy, refund_id=None, outcome=Outcome.REPORTED)
         charge = ChargePayment(
-            order_id=placed.order_id, amount=placed.total, payment_method=placed.payment_method
+            order_id=placed.order_id,
+            amount=placed.total,
+            payment_method=placed.payment_method,
+            authenticate_within=placed.authenticate_within,
         )
         key = StepKey(saga_id=discrepancy.saga_id, step=discrepancy.step or CHARGE)
         await self._payments.adopt(key, charge, discrepancy.intent_id)

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings
 from temporalio.client import Client
 
 from api.app import Install, Opening, create_app
-from api.dependencies import Backend
+from api.dependencies import AUTHENTICATE_WITHIN, Backend
 from api.overload.load_shedding import MOST_OPEN
 from api.routes.api_docs import serve_handbook
 from api.server import allow_many_connections, serve
@@ -48,6 +48,7 @@ WORKS_IN_NO_VERSION = """\
 The API does not start with --work and TEMPORAL_WORKER_BUILD_ID: what it begins with the answer to
 its start goes to its own code, whatever version new orders are to go to (docs/rollout.md)."""
 
+LONGEST_AUTHENTICATION = 20 * 60  # seconds: the saga has half an hour for everything
 
 Connecting = Callable[..., Awaitable[Client]]  # `connect` with all but `lazy`
 
@@ -68,6 +69,14 @@ class ApiSettings(BaseSettings):
         ge=1,
         description="How many sagas may be open before new orders are refused for now (503)",
         json_schema_extra={"unit": "sagas"},
+    )
+    authenticate_within: int = Field(
+        default=AUTHENTICATE_WITHIN,
+        ge=10,
+        le=LONGEST_AUTHENTICATION,
+        description="How long customers have to authenticate a payment, before the order is timed "
+        "out",
+        json_schema_extra={"unit": "seconds"},
     )
     api_handbook: Path = Field(
         default=Path(".build/handbook/site"),
@@ -160,6 +169,7 @@ async def open_backend(
             notifications=notifications,
             fast_path=settings.fast_path,
             most_open=settings.most_open_sagas,
+            authenticate_within=settings.authenticate_within,
             webhooks=webhooks,
             plain_webhooks=bool(WebhookSettings().allowed),
             watch_troubles=True,

@@ -19,6 +19,7 @@ from infrastructure.security.access_tokens import Verifier
 from services.composition import Services
 
 MOST_STARTS = 200  # an order takes milliseconds to accept; so many at once mean that it does not
+AUTHENTICATE_WITHIN = 15 * 60  # seconds that customers have for it
 MOST_STREAMS = 2000  # an open one costs some 50 KB, and a file descriptor
 MOST_WAITING = 500  # each is a long poll, of which Temporal serves 1200 a namespace by default
 
@@ -63,12 +64,14 @@ class Backend:
         starts: int = MOST_STARTS,
         streams: int = MOST_STREAMS,
         most_open: int | None = None,
+        authenticate_within: int | None = AUTHENTICATE_WITHIN,
         webhooks: WebhookService | None = None,
         plain_webhooks: bool = False,
         watch_troubles: bool = False,
     ) -> "Backend":
         """Put the parts together. `starts` is how many orders are accepted at once.
 
+        `authenticate_within` is how long customers have for that; None if they may not.
         `most_open` is how many sagas may be open before new orders have to wait; None for any.
         `notifications` are of the order database; without, live events come up to a second late.
         """
@@ -88,6 +91,7 @@ class Backend:
                 sagas,
                 starts=ConcurrencyLimit(starts),
                 load_shedder=load_shedder,
+                authenticate_within=authenticate_within,
             ),
             load_shedder=load_shedder,
             waiting=ConcurrencyLimit(MOST_WAITING),

@@ -8,7 +8,7 @@ from api.temporal.troubles import Trouble
 from contracts.base import Evidence, Identifier, Money, Quantity, Reason, ReasonText, Sku, ToldTime
 from contracts.event_records import PositionedEvent, RecordedEvent
 from contracts.inventory import AddStock, NewProduct
-from contracts.orders import Order, OrderLine, OrderStatus, SettledStep
+from contracts.orders import NextAction, Order, OrderLine, OrderStatus, SettledStep
 from contracts.users import NewUser
 from saga import Resolving, Role, WaitView
 from saga.participant.records import StepRecord
@@ -25,6 +25,7 @@ ORDER = {
     "created_at": "2026-01-01T12:00:00.000000Z",
     "updated_at": "2026-01-01T12:00:00.250000Z",
     "settled_by_hand": [],
+    "next_action": None,
     "links": {"self": "/v1/orders/ord_pz3kwc5ydsjtdw3rpyvm2tbwqe"},
 }
 
@@ -121,6 +122,7 @@ class OrderOut(BaseModel):
     Its status does not promise what is in `settled_by_hand`: an operator has said of this step of
     its sagas that it is not done and never will be (`skip`), or was done by other means
     (`mark_done`). If `refund_payment` was skipped, a returned order's money was kept.
+    `next_action`: lead the customer to its `url` by then; the order is timed out otherwise.
     """
 
     model_config = example(**ORDER)
@@ -135,6 +137,7 @@ class OrderOut(BaseModel):
     created_at: ToldTime
     updated_at: ToldTime
     settled_by_hand: tuple[SettledStep, ...]
+    next_action: NextAction | None
     links: dict[str, str]
 
     @classmethod

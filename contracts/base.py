@@ -36,8 +36,14 @@ MAX_EVIDENCE = 4_000  # a page: a letter fits, and a thousand of them into a wor
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 ReasonText = Annotated[str, Field(max_length=MAX_REASON, pattern=NO_NUL)]
 Evidence = Annotated[str, Field(max_length=MAX_EVIDENCE, pattern=NO_NUL)]
+Seconds = Annotated[int, Field(ge=1, strict=True)]
 Quantity = Annotated[int, Field(ge=1, le=1000, strict=True)]
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def is_none(value: object) -> bool:
+    """For fields that are left out where there is nothing."""
+    return value is None
 
 
 def unfit(text: str, most: int) -> str | None:

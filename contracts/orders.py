@@ -8,7 +8,18 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from contracts.barrier_records import Epoch
-from contracts.base import Message, Moment, Money, Name, Quantity, Reason, Sku
+from contracts.base import (
+    Message,
+    Moment,
+    Money,
+    Name,
+    Quantity,
+    Reason,
+    Seconds,
+    Sku,
+    ToldTime,
+    is_none,
+)
 from contracts.event_records import Position, PositionedEvent, RecordedEvent
 from contracts.names import wire_name
 from contracts.order_statistics import Intervention, OrderFlow
@@ -17,6 +28,7 @@ from saga.participant.records import StepRecord
 
 # The event with which an attempt to return an order ended without effect.
 RETURN_ABANDONED = "OrderReturnAbandoned"
+ACTION_REQUIRED = "OrderActionRequired"  # the event that tells of a `NextAction`
 BEGIN_RETURN = "begin_return"  # the step that marks an order as being returned
 BY_HAND = frozenset({"skip", "mark_done"})  # words after which nobody tries on
 
@@ -56,6 +68,8 @@ class CreateOrder(Message):
 
     The fingerprint of the request that asked for it, and when it was accepted, are kept so that a
     repetition of the request can be answered. Orders from before these were kept have None.
+    `authenticate_within`: for how many seconds the customer may authenticate the payment, if it has
+    to be; None is for orders from before that was possible, whose charge is declined then.
     """
 
     order_id: Name
@@ -65,6 +79,7 @@ class CreateOrder(Message):
     payment_method: Name
     fingerprint: str | None = None
     accepted_at: datetime | None = None
+    authenticate_within: Seconds | None = Field(default=None, exclude_if=is_none)
 
 
 class ConfirmOrder(Message):
@@ -93,6 +108,28 @@ class SettledStep(Message):
 SettledSteps = Annotated[tuple[SettledStep, ...], Field(exclude_if=lambda steps: not steps)]
 
 
+class NextAction(Message):
+    """What somebody has to do before the order can go on: the customer authenticates, at a page.
+
+    After `until` the order is timed out.
+    """
+
+    type: Literal["authenticate"] = "authenticate"
+    url: str = Field(examples=["https://payments.example/authenticate/pi_1"])
+    until: ToldTime
+
+
+# Left out where there is none, as `SettledSteps` is.
+MaybeAction = Annotated[NextAction | None, Field(exclude_if=is_none)]
+
+
+class RequireAction(Message):
+    """For the record, and for the customer: the order waits for this."""
+
+    order_id: str
+    next_action: NextAction
+
+
 class StepNote(Message):
     """For the record: a step of an order's saga is blocked (and why), or is so no longer.
 
@@ -115,7 +152,7 @@ class Order(Message):
     """An order as its read model shows it. `version` counts its events.
 
     Its status does not promise what is in `settled_by_hand`: skipped, it is not done; marked as
-    done, a person answers for it.
+    done, a person answers for it. `next_action`: what it waits for somebody to do.
     """
 
     id: str
@@ -128,6 +165,7 @@ class Order(Message):
     created_at: datetime
     updated_at: datetime
     settled_by_hand: SettledSteps = ()
+    next_action: MaybeAction = None
 
 
 class AcceptedOrder(Message):
@@ -208,6 +246,13 @@ class OrderService(Protocol):
         A note is found by its key and by what it says, so that no two notes are taken for one. Of
         an order that is not recorded yet it is the first event. A word after which nobody tries to
         undo a return any more ends that return on record, so that the order can be returned again.
+        """
+
+    async def require_action(self, key: StepKey, command: RequireAction) -> RequireAction:
+        """Record that somebody has to act; a pending order shows it as its `next_action`.
+
+        Recorded once for each URL, however often it is told; nothing is, of an order that is not
+        pending. Keys are as for `note`.
         """
 
     async def words(self, saga_id: str) -> list[StepNote]:

@@ -5,8 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from pydantic import Field
+
 from contracts.barrier_records import Epoch
-from contracts.base import Message, Money
+from contracts.base import Message, Money, Seconds, is_none
 from contracts.names import wire_name
 from saga.participant import StepKey
 from saga.participant.records import StepRecord
@@ -29,11 +31,15 @@ HOLDING_STATUSES = (PaymentStatus.CREATED, PaymentStatus.CAPTURED)
 
 
 class ChargePayment(Message):
-    """Charge this amount; the same command refunds it."""
+    """Charge this amount; the same command refunds it.
+
+    `authenticate_within`: for how many seconds its customer may authenticate, who is else declined.
+    """
 
     order_id: str
     amount: Money
     payment_method: str
+    authenticate_within: Seconds | None = Field(default=None, exclude_if=is_none)
 
 
 class GiveBack(Message):
@@ -105,6 +111,7 @@ class PaymentService(Protocol):
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
         """Capture the amount. Rejected with the provider's decline code.
 
+        Pending, with the `url` of a page, while the customer has to authenticate there; ask again.
         Unavailable while the provider's answer is not known; ask again.
         """
 

@@ -42,6 +42,7 @@ class SagaInput(Message):
     `undo`: there is nothing to wait for; the saga is undone, unless its pivot had landed.
     `landed`: its pivot had landed in an earlier life, whatever the pivot's own store says by now.
     It is to be finished, and nothing of it may be undone.
+    `since`: when each step began to wait for somebody, in an earlier life of it (ISO 8601).
     """
 
     order_id: Name
@@ -52,6 +53,7 @@ class SagaInput(Message):
     earlier_life: bool = Field(default=False, exclude_if=not_)
     undo: Undo | None = Field(default=None, exclude_if=not_)
     landed: bool = Field(default=False, exclude_if=not_)
+    since: dict[str, str] = Field(default={}, exclude_if=not_)
 
 
 class PlaceOrderInput(CreateOrder, SagaInput):

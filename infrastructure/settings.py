@@ -127,6 +127,13 @@ class RegistrySettings(BaseSettings):
     )
 
 
+def _return_url(url: str) -> str:
+    """A page of the shop's, which customers reach with their browsers."""
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("must look like https://shop.example/orders/{order_id}")
+    return url
+
+
 class ProviderSettings(BaseSettings):
     """Where the payment provider is, and our key: PAYMENT_PROVIDER_URL, PAYMENT_PROVIDER_KEY."""
 
@@ -137,6 +144,11 @@ class ProviderSettings(BaseSettings):
         gt=0,
         description="How long one request to the provider may take",
         json_schema_extra={"unit": "seconds"},
+    )
+    payment_return_url: Annotated[str, AfterValidator(_return_url)] | None = Field(
+        default=None,
+        description="Where the provider leads customers who have authenticated, such as "
+        "`https://shop.example/orders/{order_id}`; without it, cards that ask for it are declined",
     )
 
 

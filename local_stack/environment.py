@@ -13,6 +13,7 @@ from local_stack.secrets.signing_keys import BETWEEN_SERVICES
 from local_stack.state_dir import StateDir
 
 ALLOWED = "WEBHOOK_ALLOWED_NETWORKS"  # receivers are on this machine, if nothing else is said
+RETURN_URL = "PAYMENT_RETURN_URL"  # where customers come back who have authenticated a payment
 VERSION = ("TEMPORAL_DEPLOYMENT_NAME", "TEMPORAL_WORKER_BUILD_ID")  # of the workers' code
 
 
@@ -33,6 +34,8 @@ def of_the_stack(
     else:
         ours["PAYMENT_PROVIDER_URL"] = given.provider
         ours["PAYMENT_PROVIDER_KEY"] = environ["PAYMENT_PROVIDER_KEY"]
+    page = f"http://{HOST}:{options.ports.api}/console/orders/{{order_id}}"
+    ours[RETURN_URL] = environ.get(RETURN_URL) or page
     return ours | _choose_issuer(options, given, environ) | _locate_temporal(options, given)
 
 

@@ -79,6 +79,7 @@ def activities_of(queue: Queue, services: Services) -> Sequence[Callable[..., An
             orders.complete_return,
             orders.note,
             orders.words,
+            orders.require_action,
         ]
     if queue is Queue.USERS:
         return [UserActivities(services.users).validate]

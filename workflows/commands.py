@@ -1,5 +1,7 @@
 """The commands of the order sagas' steps, each computed from the saga's input; and their words."""
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -7,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.orders import ConfirmOrder, CreateOrder, StartReturn
     from contracts.payments import ChargePayment, GiveBack
     from contracts.users import ValidateUser
+    from saga import AwaitedOutcome
 
 
 def the_order(order: CreateOrder) -> CreateOrder:
@@ -33,8 +36,23 @@ def stock_of(order: CreateOrder | StartReturn) -> ReserveStock:
 def charge(order: CreateOrder) -> ChargePayment:
     """What is to be paid, and by what."""
     return ChargePayment(
-        order_id=order.order_id, amount=order.total, payment_method=order.payment_method
+        order_id=order.order_id,
+        amount=order.total,
+        payment_method=order.payment_method,
+        authenticate_within=order.authenticate_within,
     )
+
+
+def time_to_authenticate(command: ChargePayment) -> timedelta:
+    """How long customers have, if they may at all."""
+    return timedelta(seconds=command.authenticate_within or 0)
+
+
+AUTHENTICATION = AwaitedOutcome(
+    what="the customer to authenticate the payment",
+    code="authentication_expired",
+    within=time_to_authenticate,
+)
 
 
 def give_back(order: StartReturn) -> GiveBack:

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import ORDER_STATUS_KEY, OrderActivities, reason_of
     from contracts.base import MAX_EVIDENCE, MAX_NAME, MAX_REASON, MAX_WHO, Reason
     from contracts.names import Queue
-    from contracts.orders import OrderStatus, StepNote
+    from contracts.orders import NextAction, OrderStatus, RequireAction, StepNote
     from contracts.workflow_io import (
         TOO_LATE,
         CancelOrder,
@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         FailureCause,
         FailureKind,
         Outcome,
+        PendingStepEvent,
         Resolution,
         Resolving,
         Role,
@@ -39,12 +40,18 @@ with workflow.unsafe.imports_passed_through():
 
 # No step of the sagas is in a table for this: it is a note for the record, in the order's history.
 NOTE = Step(name="note", kind=StepKind.RETRIABLE, queue=Queue.ORDERS, action=OrderActivities.note)
+TELL = Step(
+    name="tell",
+    kind=StepKind.RETRIABLE,
+    queue=Queue.ORDERS,
+    action=OrderActivities.require_action,
+)
 
 FOREIGN = "ForeignWorkflowId"  # an order's saga under an id that is not the order's
 
 REFUSAL = "it can no longer be cancelled"
 
-CANCEL = "cancel"
+CANCEL, LOOK = "cancel", "look"
 
 
 class OrderSaga:
@@ -58,6 +65,7 @@ class OrderSaga:
             self.definition,
             order,
             on_blocked=self._note,
+            on_pending=self._tell,
             load_resolutions=self._recall,
             continue_as_new=self._renew,
             fast_path=order.fast_path,
@@ -90,10 +98,16 @@ class OrderSaga:
     def signal(self, name: str, given: Sequence[RawValue]) -> None:
         """`cancel`: the same for tools that know no Updates; nothing happens if it is too late.
 
+        `look`: somebody may have acted, on whom a step waits; it has nothing with it.
+
         A signal cannot be refused, so whatever comes with it is taken as far as it can be.
         """
         if name == CANCEL and (request := wish_of(given)) is not None:
             self._saga.request_cancel(f"cancelled_by_{request.by}", request.reason)
+        elif name == LOOK:
+            for step in self.definition:
+                if step.awaits_outcome is not None:
+                    self._saga.look_again(step.name)
 
     @workflow.update
     async def resolve(self, resolution: Resolution) -> None:
@@ -126,6 +140,12 @@ class OrderSaga:
         )
         await self._saga.record(NOTE, note, notice.number)
 
+    async def _tell(self, event: PendingStepEvent) -> None:
+        """Have the customer told what there is to do: it may be told again by another run."""
+        action = NextAction(url=event.about["url"], until=event.until)
+        command = RequireAction(order_id=self._input.order_id, next_action=action)
+        await self._saga.record(TELL, command, 1)
+
     async def _recall(self) -> Sequence[Resolution]:
         """What operators said in earlier lives of this saga, as it is on record."""
         words: Sequence[StepNote] = await self._saga.ask(NOTE, OrderActivities.words)
@@ -153,7 +173,12 @@ class OrderSaga:
                 by_temporal=later.by_temporal,
             )
         again = self._input.model_copy(
-            update={"earlier_life": True, "undo": undo, "landed": later.landed}
+            update={
+                "earlier_life": True,
+                "undo": undo,
+                "landed": later.landed,
+                "since": later.since,
+            }
         )
         workflow.continue_as_new(again)
 
@@ -195,6 +220,6 @@ def _later(how: SagaInput) -> EarlierRuns | None:
     if not how.earlier_life and how.undo is None and not how.landed:
         return None
     if how.landed or (undo := how.undo) is None:
-        return EarlierRuns(landed=how.landed)
+        return EarlierRuns(landed=how.landed, since=how.since)
     cause = FailureCause(FailureKind(undo.ending), undo.code, undo.detail, undo.step)
     return EarlierRuns(cause, undo.by_temporal)

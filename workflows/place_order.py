@@ -57,6 +57,7 @@ CHARGE = Step(
     summary=commands.money,
     action=PaymentActivities.charge,
     compensation=PaymentActivities.refund,
+    awaits_outcome=commands.AUTHENTICATION,
     attempt=timedelta(seconds=10),  # up to three requests to the provider of 3 s each
     does="charges {total} to the customer's card",
     undoes="gives {total} back to the customer, or calls off a charge under way",

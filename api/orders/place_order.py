@@ -64,7 +64,10 @@ class OrderPlacement:
         *,
         starts: ConcurrencyLimit,
         load_shedder: LoadShedder,
+        authenticate_within: int | None = None,
     ) -> None:
+        """`authenticate_within`: for how many seconds customers may authenticate a payment."""
+        self._authenticate_within = authenticate_within
         self._starts = starts
         self._load_shedder = load_shedder
         self._users = users
@@ -139,7 +142,8 @@ class OrderPlacement:
         ]
         if errors:
             raise validation_problem(errors)
-        return _order(order_id, body, products)
+        order = _order(order_id, body, products)
+        return order.model_copy(update={"authenticate_within": self._authenticate_within})
 
     async def _check_customer(self, customer_id: str) -> list[dict[str, str]]:
         try:

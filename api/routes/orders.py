@@ -14,6 +14,7 @@ from api.http.prefer import preferred_wait, wait_for
 from api.http.problem_details import RETRY_AFTER, Problem
 from api.http.query_parameters import IN_DIGITS
 from api.lists import OrderList, link_next_page
+from api.orders.waiting import wait_until_settled
 from api.schemas import CancelBody, OrderOut, PlaceOrderBody
 from api.security.authentication import Caller, Me, Scope, insufficient_scope
 from api.security.authorization import AuthorizedRoute, RequiredScope
@@ -62,7 +63,8 @@ async def place_order(
     """Accept an order. The same key and body may be sent again: it stays one order.
 
     202 as soon as it is accepted. With `Prefer: wait=N`, the order when it has ended, 201 if it is
-    confirmed and 200 if not, or 202 if it has not ended within N seconds. 403 if a customer orders
+    confirmed and 200 if not, or 202 if it has not ended within N seconds, or waits for the
+    customer, as its `next_action` says. 403 if a customer orders
     in the name of another, or of nobody.
     """
     if not me.may_see(body.customer_id):
@@ -74,7 +76,8 @@ async def place_order(
     with ExitStack() as stack:
         if wait is not None and stack.enter_context(deps.waiting.try_acquire()):
             response.headers["Preference-Applied"] = f"wait={wait}"
-            await wait_for(deps.sagas.wait_until_closed(order.id), request, wait)
+            settled = wait_until_settled(order.id, deps.sagas, deps.broadcaster)
+            await wait_for(settled, request, wait)
             with suppress(ServiceError):  # what is certain is that it was accepted
                 order = await find_order(order.id, me, deps)
     response.headers["Location"] = f"/v1/orders/{order.id}"

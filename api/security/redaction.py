@@ -10,7 +10,7 @@ from api.schemas import SagaOut
 from api.security.authentication import Caller, Scope
 from contracts.base import Reason
 from contracts.event_records import RecordedEvent
-from contracts.orders import RETURN_ABANDONED, Order
+from contracts.orders import ACTION_REQUIRED, RETURN_ABANDONED, Order
 
 Event = TypeVar("Event", bound=RecordedEvent)
 
@@ -20,6 +20,7 @@ STEP = frozenset({"step", "still_blocked"})
 SHOWN: Mapping[str, frozenset[str]] = {
     "OrderPlaced": frozenset({"customer_id", "total", "payment_method", "accepted_at"}),
     "ItemAdded": frozenset({"sku", "quantity", "unit_price"}),
+    ACTION_REQUIRED: frozenset({"type", "url", "until"}),
     "OrderConfirmed": frozenset(),
     "OrderRejected": REASON | SETTLED,
     "OrderCancelled": REASON | SETTLED,

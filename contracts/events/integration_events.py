@@ -13,7 +13,7 @@ from pydantic import Field
 
 from contracts.base import Message, Money, Reason
 from contracts.inventory import Price, StockLine
-from contracts.orders import OrderStatus, SettledSteps
+from contracts.orders import MaybeAction, OrderStatus, SettledSteps
 from contracts.payments import PaymentStatus
 
 
@@ -24,6 +24,7 @@ class EventType(StrEnum):
     USER_DEACTIVATED = "user.deactivated"
     USER_ERASED = "user.erased"
     ORDER_PLACED = "order.placed"
+    ORDER_ACTION_REQUIRED = "order.action_required"
     ORDER_BLOCKED = "order.blocked"
     ORDER_UNBLOCKED = "order.unblocked"
     ORDER_CONFIRMED = "order.confirmed"
@@ -53,8 +54,8 @@ class OrderEvent(Message):
     """An order after something happened to it; `version` counts its events and only grows.
 
     Its status does not promise what is in `settled_by_hand`: an operator has said that a step is
-    not done and never will be (`skip`), or was done by other means (`mark_done`). Left out if there
-    is none.
+    not done and never will be (`skip`), or was done by other means (`mark_done`). `next_action` is
+    what the customer has to do, lest it is timed out. Both are left out if there is none.
     """
 
     order_id: str = Field(examples=["ord_8c1e"])
@@ -64,6 +65,7 @@ class OrderEvent(Message):
     reason: Reason | None
     version: int = Field(ge=1, examples=[3])
     settled_by_hand: SettledSteps = ()
+    next_action: MaybeAction = None
 
 
 class ProductEvent(Message):

@@ -9,12 +9,15 @@ from contracts.base import Money, Reason
 from contracts.event_records import RecordedEvent
 from contracts.names import is_return_of
 from contracts.orders import (
+    ACTION_REQUIRED,
     BEGIN_RETURN,
     BY_HAND,
     RETURN_ABANDONED,
     CreateOrder,
+    NextAction,
     OrderLine,
     OrderStatus,
+    RequireAction,
     SettledStep,
     StepNote,
 )
@@ -26,6 +29,7 @@ CLOSING = {
     OrderStatus.CANCELLED: "OrderCancelled",
     OrderStatus.TIMED_OUT: "OrderTimedOut",
 }
+KEPT = {"fingerprint", "accepted_at", "authenticate_within"}  # of the command, as it is
 STATUS_AFTER = {
     "OrderConfirmed": OrderStatus.CONFIRMED,
     "OrderReturned": OrderStatus.RETURNED,
@@ -53,6 +57,7 @@ class OrderAggregate:
     returning: str | None = None
     saga_id: str | None = None
     settled_by_hand: tuple[SettledStep, ...] = ()
+    next_action: NextAction | None = None
 
     @property
     def placed(self) -> bool:
@@ -94,7 +99,7 @@ class OrderAggregate:
                 "total": command.total.model_dump(),
                 "payment_method": command.payment_method,
                 "saga_id": saga_id,
-                **command.model_dump(mode="json", include={"fingerprint", "accepted_at"}),
+                **command.model_dump(mode="json", include=KEPT),
             },
         )
         return [placed, *(NewEvent("ItemAdded", item.model_dump()) for item in command.items)]
@@ -156,6 +161,17 @@ class OrderAggregate:
         said = note.model_dump(exclude={"order_id"}, exclude_none=True)
         return [NewEvent(event_type, said | {"saga_id": saga_id})]
 
+    def require_action(self, command: RequireAction, saga_id: str) -> list[NewEvent]:
+        """Record what its customer has to do for its own saga to go on, while it is pending.
+
+        Nothing, if that is known.
+        """
+        known = self.next_action is not None and self.next_action.url == command.next_action.url
+        waits = self.placed and self.status is OrderStatus.PENDING
+        if known or not waits or self.saga_id not in {None, saga_id}:
+            return []
+        return [NewEvent(ACTION_REQUIRED, command.next_action.model_dump(mode="json"))]
+
     def _must_be_pending(self) -> None:
         if not self.placed or not self.status.is_open:
             raise Rejected("not_pending", f"order {self.id} is {self.status}, not pending")
@@ -214,7 +230,8 @@ def _apply_status(
     order: OrderAggregate, data: Mapping[str, Any], event_type: str
 ) -> OrderAggregate:
     reason = Reason.model_validate(data) if "code" in data else None
-    return replace(order, status=STATUS_AFTER[event_type], reason=reason, returning=None)
+    status = STATUS_AFTER[event_type]
+    return replace(order, status=status, reason=reason, returning=None, next_action=None)
 
 
 def _apply_return_started(order: OrderAggregate, data: Mapping[str, Any], _: str) -> OrderAggregate:
@@ -238,8 +255,14 @@ def _apply_note(order: OrderAggregate, data: Mapping[str, Any], _: str) -> Order
     owner = order.saga_id or data.get("saga_id")
     if not order.status.is_open or data.get("saga_id", owner) != owner:
         return order
-    blocked = data["still_blocked"]
-    return replace(order, status=OrderStatus.BLOCKED if blocked else OrderStatus.PENDING)
+    status = OrderStatus.BLOCKED if data["still_blocked"] else OrderStatus.PENDING
+    return replace(order, status=status, next_action=None)
+
+
+def _apply_action_required(
+    order: OrderAggregate, data: Mapping[str, Any], _: str
+) -> OrderAggregate:
+    return replace(order, next_action=NextAction.model_validate(data))
 
 
 FOLDS: Mapping[str, Fold] = {
@@ -247,6 +270,7 @@ FOLDS: Mapping[str, Fold] = {
     "StepUnblocked": _apply_note,
     "OrderPlaced": _apply_placed,
     "ItemAdded": _apply_item_added,
+    ACTION_REQUIRED: _apply_action_required,
     "OrderReturnStarted": _apply_return_started,
     RETURN_ABANDONED: _apply_return_abandoned,
     **dict.fromkeys(STATUS_AFTER, _apply_status),

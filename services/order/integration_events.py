@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from contracts.base import Reason
 from contracts.events.integration_events import DomainEvent, EventType, OrderEvent
-from contracts.orders import OrderStatus
+from contracts.orders import ACTION_REQUIRED, OrderStatus
 from infrastructure.eventstore.store import NewEvent
 from services.order.aggregate import OrderAggregate
 
@@ -15,6 +15,7 @@ TOLD: Mapping[str, EventType] = {
     "OrderCancelled": EventType.ORDER_CANCELLED,
     "OrderTimedOut": EventType.ORDER_TIMED_OUT,
     "OrderReturned": EventType.ORDER_RETURNED,
+    ACTION_REQUIRED: EventType.ORDER_ACTION_REQUIRED,
     "StepBlocked": EventType.ORDER_BLOCKED,
     "StepUnblocked": EventType.ORDER_UNBLOCKED,
 }
@@ -37,6 +38,7 @@ def to_integration_events(event: NewEvent, after: OrderAggregate) -> Iterator[Do
         reason=_without_quotes(after.reason),
         version=after.version,
         settled_by_hand=after.settled_by_hand,
+        next_action=after.next_action,
     )
     yield DomainEvent(told, after.id, data)
 

@@ -29,7 +29,7 @@ from saga.participant.driver_statement import Row
 from services.order.aggregate import OrderAggregate
 from services.order.tables import orders
 
-CHANGING = ("status", "reason", "version", "settled_by_hand")
+CHANGING = ("status", "reason", "version", "settled_by_hand", "next_action")
 ISO = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 FIXED = ("id", "customer_id", "items", "total_minor", "currency", "fingerprint", "accepted_at")
 
@@ -71,6 +71,8 @@ def reply_without_times(order: OrderAggregate) -> dict[str, Any]:
     row = columns_of(order)
     if not row["settled_by_hand"]:
         del row["settled_by_hand"]  # as the message leaves it out
+    if row["next_action"] is None:
+        del row["next_action"]
     total = {"minor": row["total_minor"], "currency": row["currency"]}
     return {name: row[name] for name in Order.model_fields if name in row} | {"total": total}
 
@@ -100,6 +102,7 @@ def state(order: OrderAggregate) -> dict[str, Any]:
         "new_reason": order.reason.model_dump() if order.reason else None,
         "new_version": order.version,
         "new_settled_by_hand": [settled.model_dump() for settled in order.settled_by_hand],
+        "new_next_action": order.next_action and order.next_action.model_dump(mode="json"),
     }
 
 
@@ -115,7 +118,8 @@ def read_found(row: Row) -> Order:
 
 def _type(name: str) -> TypeEngine[Any]:
     """None is SQL's NULL in JSON columns too."""
-    return JSONB(none_as_null=True) if name == "reason" else orders.c[name].type
+    maybe = name in {"reason", "next_action"}
+    return JSONB(none_as_null=True) if maybe else orders.c[name].type
 
 
 async def find(tx: AsyncConnection, order_id: str) -> Order:
@@ -135,6 +139,7 @@ def read_accepted(row: Row) -> AcceptedOrder:
     """The order that `reading` answers, as it looked when it was accepted."""
     then = row["accepted_at"] or row["created_at"]
     as_accepted = {"status": OrderStatus.PENDING, "reason": None, "version": 0}
+    as_accepted |= {"next_action": None}
     order = _to_order(row).model_copy(update=as_accepted | {"created_at": then, "updated_at": then})
     return AcceptedOrder(order=order, fingerprint=row["fingerprint"])
 

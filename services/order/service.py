@@ -14,6 +14,7 @@ from contracts.orders import (
     OrderFilter,
     OrderPage,
     OrderStatus,
+    RequireAction,
     StartReturn,
     StepNote,
 )
@@ -118,6 +119,20 @@ class Orders(Participant):
         noted = notes.key_of(key, digest)
         async with self._database.transaction() as tx:
             return await self._barrier.action(tx, noted, StepNote, effect, digest=digest)
+
+    async def require_action(self, key: StepKey, command: RequireAction) -> RequireAction:
+        """Record that somebody has to act; a pending order shows it as its `next_action`."""
+
+        async def effect() -> RequireAction:
+            order = await self._changes.load(tx, command.order_id)
+            if decided := order.require_action(command, key.saga_id):
+                await self._changes.record(tx, order, decided)
+            return command
+
+        digest = digest_of(RequireAction, command)
+        noted = notes.key_of(key, digest)
+        async with self._database.transaction() as tx:
+            return await self._barrier.action(tx, noted, RequireAction, effect, digest=digest)
 
     async def words(self, saga_id: str) -> list[StepNote]:
         """What operators said of this saga's steps in any of its lives, oldest first."""

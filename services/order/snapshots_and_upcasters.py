@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from infrastructure.eventstore.upcasters import Data, Upcasters
 from services.order.aggregate import OrderAggregate
 
-SNAPSHOT_SCHEMA = 3  # raise it when OrderAggregate's fields change
+SNAPSHOT_SCHEMA = 4  # raise it when OrderAggregate's fields change
 SNAPSHOT_EVERY = 50  # most orders have five events; one whose steps were blocked often has many
 _STATE = TypeAdapter(OrderAggregate)
 

@@ -36,6 +36,7 @@ orders = Table(
     Column("reason", JSONB(none_as_null=True)),
     Column("version", Integer, nullable=False),
     Column("settled_by_hand", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("next_action", JSONB(none_as_null=True)),
     Column("fingerprint", Text),
     Column("accepted_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),

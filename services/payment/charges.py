@@ -15,6 +15,7 @@ no transaction is open while a request runs. What makes that safe:
 5. A provider may keep a failure under such a key, for a day. Then what stands is asked for, and if
    nothing does, the retry uses the key's next generation. An intent that a failure hides can never
    take money: only the one that is stored is confirmed, and an intent confirms at most once.
+6. While the customer has to authenticate, nothing is written down: each attempt asks what stands.
 """
 
 from contracts.events.integration_events import DomainEvent
@@ -22,7 +23,7 @@ from contracts.payments import ChargePayment, Payment, PaymentStatus
 from infrastructure.messaging.outbox import Outbox
 from infrastructure.postgres.database import Database
 from infrastructure.postgres.installation import installation_id
-from saga.participant import Rejected, StepKey
+from saga.participant import Pending, Rejected, StepKey
 from saga.participant.barrier import Barrier
 from saga.participant.digest import digest_of
 from services.payment import queries, sql
@@ -33,16 +34,25 @@ from services.payment.provider.idempotency_keys import (
     build_payment_events,
     build_undecided_error,
     following,
+    name_return_url,
 )
 from services.payment.tables import installation
+
+AUTHENTICATE = "the customer has to authenticate"
 
 
 class Charges:
     """The charges of a payment service."""
 
     def __init__(
-        self, database: Database, provider: Provider, barrier: Barrier[DomainEvent], outbox: Outbox
+        self,
+        database: Database,
+        provider: Provider,
+        barrier: Barrier[DomainEvent],
+        outbox: Outbox,
+        return_url: str | None,
     ) -> None:
+        self._return_url = return_url  # where customers go who have authenticated
         self._database = database
         self._provider = provider
         self._barrier = barrier
@@ -55,6 +65,7 @@ class Charges:
     async def charge(self, key: StepKey, command: ChargePayment) -> Payment:
         """Capture the amount. Rejected with the provider's decline code.
 
+        Pending while the customer has to authenticate, if the command gives time for that.
         Unavailable while the provider's answer is not known; ask again.
         """
         if command.amount.minor < 1:
@@ -64,7 +75,7 @@ class Charges:
             return begun.payment
         try:
             intent = await self._confirm(key, command, begun)
-            _must_have_succeeded(intent)
+            _must_have_succeeded(intent, command)
         except Rejected as refusal:
             if (captured := await self._decline(key, command, refusal)) is not None:
                 return captured
@@ -102,7 +113,7 @@ class Charges:
             if intent.status != IntentStatus.REQUIRES_CONFIRMATION:
                 return intent
         try:
-            return await self._provider.confirm(intent_id, begun.confirm_key)
+            return await self._provider.confirm(intent_id, *self._confirmation(command, begun))
         except StoredFailure:
             intent = await self._provider.retrieve(intent_id)
             if intent.status != IntentStatus.REQUIRES_CONFIRMATION:
@@ -110,6 +121,13 @@ class Charges:
             async with self._database.statement() as tx:
                 await sql.replace_confirm_key(tx, begun, following(begun.confirm_key))
             raise
+
+    def _confirmation(self, command: ChargePayment, begun: sql.Begun) -> tuple[str, str | None]:
+        """The key to confirm by, and where the customer comes back, if one may authenticate."""
+        if self._return_url is None or command.authenticate_within is None:
+            return begun.confirm_key, None
+        there = self._return_url.replace("{order_id}", command.order_id)
+        return name_return_url(begun.confirm_key, there), there
 
     async def _open(self, key: StepKey, command: ChargePayment, begun: sql.Begun) -> str:
         """Make an intent and store its id. Raises Compensated if the step was undone meanwhile."""
@@ -174,7 +192,7 @@ class Charges:
         return None
 
 
-def _must_have_succeeded(intent: Intent) -> None:
+def _must_have_succeeded(intent: Intent, command: ChargePayment) -> None:
     match intent.status:
         case IntentStatus.SUCCEEDED if intent.given_back:
             # By hand, at the provider's: an order must not be confirmed without its money. The
@@ -184,6 +202,8 @@ def _must_have_succeeded(intent: Intent) -> None:
             return
         case IntentStatus.REQUIRES_PAYMENT_METHOD if intent.decline:
             raise Rejected(intent.decline.code, intent.decline.detail)
+        case IntentStatus.REQUIRES_ACTION if intent.page and command.authenticate_within:
+            raise Pending("authentication_required", AUTHENTICATE, {"url": intent.page})
         case IntentStatus.REQUIRES_ACTION:
             raise Rejected("authentication_required", "the customer would have to authenticate")
         case IntentStatus.CANCELED:

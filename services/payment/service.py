@@ -33,12 +33,15 @@ from services.payment.tables import barrier, outbox
 class Payments(Participant):
     """Implements `contracts.payments.PaymentService` on PostgreSQL and a payment provider."""
 
-    def __init__(self, database: Database, provider: Provider) -> None:
+    def __init__(
+        self, database: Database, provider: Provider, *, return_url: str | None = None
+    ) -> None:
+        """`return_url`: where customers go who have authenticated; without, they are declined."""
         self._database = database
         self._provider = provider
         publishing = Outbox(outbox)
         self._barrier = Barrier(barrier, publishing, observer=count)
-        self._charges = Charges(database, provider, self._barrier, publishing)
+        self._charges = Charges(database, provider, self._barrier, publishing, return_url)
         self._refunds = Refunds(database, provider, self._barrier)
         self._reconciliation = Reconciliation(
             database, provider, self._barrier, publishing, self._refunds

@@ -32,7 +32,8 @@ async def open_service(
     provider = Provider(settings, breaker=Breaker(PROVIDER, observe=observe))
     try:
         ready = partial(check_schema, database, "payment")
-        yield ServiceHandle(Payments(database, provider), ready)
+        payments = Payments(database, provider, return_url=settings.payment_return_url)
+        yield ServiceHandle(payments, ready)
     finally:
         await provider.close()
         await database.close()

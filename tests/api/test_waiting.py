@@ -11,7 +11,10 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.http.prefer import LONGEST_WAIT, wait_of
+from api.orders.live_events import EventBroadcaster
 from api.orders.place_order import order_id_for
+from api.orders.waiting import wait_until_settled
+from api.temporal.saga_gateway import OrderSagas
 from contracts.names import workflow_id
 from tests.support.gates import BEFORE
 from tests.support.ports import free_port
@@ -155,3 +158,23 @@ def waiting(app: FastAPI) -> int:
 
 async def nobody_waits(app: FastAPI) -> bool:
     return waiting(app) == 0
+
+
+async def test_an_order_that_waits_for_its_customer_is_answered_with_what_there_is_to_do(
+    world: World,
+) -> None:
+    sku = await world.product()
+    body = await body_of(world, sku, "pm_card_authenticationRequired")
+    placing = headers(uuid4().hex, "wait=30")
+    answer = await world.http.post("/v1/orders", json=body, headers=placing)
+    order_id = answer.json()["id"]
+    broadcaster = EventBroadcaster(world.services.orders)
+    async with asyncio.timeout(60), broadcaster.running():  # the customer has fifteen minutes
+        sagas = OrderSagas(world.client, fast_path=True)
+        await wait_until_settled(order_id, sagas, broadcaster)
+    answer = await world.http.post("/v1/orders", json=body, headers=placing)
+    assert (answer.status_code, answer.json()["status"]) == (202, "pending")
+    told = answer.json()["next_action"]
+    assert (told["type"], "/authenticate/pi_" in told["url"]) == ("authenticate", True)
+    assert (await world.http.post(f"{answer.headers['location']}/cancel")).status_code < 300
+    await world.settled(order_id, sku, "cancelled")

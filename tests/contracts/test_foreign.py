@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contracts.inventory import InventoryService
-from contracts.orders import OrderService, OrderStatus, StepNote
+from contracts.orders import NextAction, OrderService, OrderStatus, RequireAction, StepNote
 from saga.participant import Op, Rejected, State, StepKey, Unavailable
 from tests.contracts.test_keys import INVENTORY, ORDERS, Asking, on_the_shelf
 
@@ -25,6 +25,7 @@ ORDER_CODES = {
     "abandon_return": None,
     "complete_return": "not_returning",
     "note": None,
+    "require_action": None,
 }
 STOCK_CODES = {
     "reserve": None,  # it holds pieces of its own
@@ -104,6 +105,15 @@ async def test_a_note_of_another_saga_is_but_a_note(orders: OrderService) -> Non
     await orders.note(StepKey(saga_id=FOREIGN, step="note#1"), note)
     assert (await orders.get(created.id)).status == OrderStatus.PENDING
     assert (await asking.ask("confirm")).status == OrderStatus.CONFIRMED
+
+
+async def test_what_another_saga_waits_for_is_not_told_of_the_order(orders: OrderService) -> None:
+    asking = Asking(orders, ORDERS)
+    created = await asking.ask("create")
+    action = NextAction(url="https://bank.example/1", until=created.created_at)
+    command = RequireAction(order_id=created.id, next_action=action)
+    await orders.require_action(StepKey(saga_id=FOREIGN, step="tell#1"), command)
+    assert await orders.get(created.id) == created
 
 
 @pytest.mark.parametrize("name", [item for item, code in STOCK_CODES.items() if code])

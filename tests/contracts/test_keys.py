@@ -28,7 +28,7 @@ WHY = Reason(code="out_of_stock", detail="no more")
 TOTAL, OTHER = Money(minor=300, currency="EUR"), Money(minor=900, currency="EUR")
 LINE = OrderLine(sku="A", quantity=2, unit_price=Money(minor=150, currency="EUR"))
 # Keyed by what it says, so that two notes never meet under one key (`test_notes`).
-BY_CONTENT = {"note"}
+BY_CONTENT = {"note", "require_action"}
 _numbers = count(1)  # the provider remembers keys, so no two tests share an order
 
 

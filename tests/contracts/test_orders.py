@@ -8,10 +8,12 @@ from contracts.base import Money, Reason
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
+    NextAction,
     OrderFilter,
     OrderLine,
     OrderService,
     OrderStatus,
+    RequireAction,
     StartReturn,
     StepNote,
 )
@@ -247,6 +249,44 @@ async def test_what_operators_said_is_told_newest_first(orders: OrderService) ->
     ]
     assert told[0].evidence == "bank reference 3"
     assert [intervention.action for intervention in await orders.interventions(1)] == ["mark_done"]
+
+
+def action(url: str = "https://bank.example/1", *, seconds: int = 900) -> RequireAction:
+    until = ACCEPTED_AT + timedelta(seconds=seconds)
+    return RequireAction(order_id="ord_1", next_action=NextAction(url=url, until=until))
+
+
+async def test_an_order_tells_what_its_customer_has_to_do_until_it_is_pending_no_more(
+    orders: OrderService,
+) -> None:
+    await orders.create(key(CREATE), command())
+    for seconds in (900, 900, 901):  # another run of the saga counts from another moment
+        await orders.require_action(key(f"tell#1@{seconds}"), action(seconds=seconds))
+    waiting = await orders.get("ord_1")
+    assert (waiting.status, waiting.next_action) == ("pending", action().next_action)
+    assert waiting.version == 3
+    history = await orders.history("ord_1")
+    assert dict(history[-1].data) == action().next_action.model_dump(mode="json")
+    confirmed = await orders.confirm(key(CONFIRM), ConfirmOrder(order_id="ord_1"))
+    assert (confirmed.next_action, (await orders.get("ord_1")).next_action) == (None, None)
+    await orders.require_action(key("tell#2"), action("https://bank.example/2"))
+    assert await orders.get("ord_1") == confirmed
+
+
+async def test_an_order_that_is_not_on_record_has_nothing_to_tell(orders: OrderService) -> None:
+    await orders.require_action(key("tell#1"), action())
+    with pytest.raises(NotFound):
+        await orders.get("ord_1")
+
+
+async def test_how_long_customers_may_authenticate_is_a_part_of_the_order(
+    orders: OrderService,
+) -> None:
+    patient = command().model_copy(update={"authenticate_within": 900})
+    await orders.create(key(CREATE), patient)
+    assert await orders.command("ord_1") == patient
+    await orders.create(key(CREATE, "order-ord_2"), command("ord_2"))
+    assert await orders.command("ord_2") == command("ord_2")
 
 
 async def test_the_installation_stays_the_same(orders: OrderService) -> None:

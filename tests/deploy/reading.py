@@ -27,6 +27,8 @@ SAFE: Mapping[str, str] = {
     "API_HANDBOOK": "there is none in the image",
     "CONSOLE_METRICS": "pods come and go; Prometheus finds them",
     "CONSOLE_ENVOY": "there is none between services",
+    "AUTHENTICATE_WITHIN": "15 minutes are what most shops want",
+    "PAYMENT_RETURN_URL": "a page of the shop's, which we do not know; cards that ask are declined",
     "MOST_OPEN_SAGAS": "measured; more of it is a matter of size",
     "OTEL_SDK_DISABLED": "it is off without a collector",
     "OTEL_SERVICE_NAME": "each process has a name of its own",

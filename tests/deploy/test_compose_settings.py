@@ -16,6 +16,8 @@ GRAFANA = ROOT / "deploy/compose/grafana"
 LEFT: dict[str, str] = {
     **dict.fromkeys(("API_AUTH_LEEWAY", "API_AUTH_MAX_TOKEN_BYTES"), "bounds"),
     **dict.fromkeys(("FAST_PATH", "MOST_OPEN_SAGAS", "PAYMENT_PROVIDER_TIMEOUT"), "tuning"),
+    "AUTHENTICATE_WITHIN": "15 minutes are what most shops want",
+    "PAYMENT_RETURN_URL": "a page of the shop's, which we do not know; cards that ask are declined",
     "CONSOLE_DEMO_ORDERS": "it is off, as where orders are real",
     **dict.fromkeys(("CONSOLE_REPORTS", "CONSOLE_ENVOY", "API_HANDBOOK"), "the image has none"),
     **dict.fromkeys(

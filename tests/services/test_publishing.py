@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Table, select
@@ -19,8 +20,10 @@ from contracts.inventory import AddStock, NewProduct, Price, ReserveStock, Stock
 from contracts.orders import (
     ConfirmOrder,
     CreateOrder,
+    NextAction,
     OrderLine,
     OrderStatus,
+    RequireAction,
     StartReturn,
     StepNote,
 )
@@ -133,6 +136,12 @@ async def test_orders(databases: DatabaseSettings) -> None:
         orders = Orders(database)
         for _ in range(2):
             await orders.create(step("create_order"), command)
+        told_once = RequireAction(
+            order_id="ord_1",
+            next_action=NextAction(url="https://bank.example/1", until=datetime.now(UTC)),
+        )
+        for _ in range(2):
+            await orders.require_action(step("tell"), told_once)
         await orders.note(step("note-1"), blocked)
         retried = blocked.model_copy(update={"action": "retry", "who": "ada"})
         await orders.note(step("note-3"), retried)
@@ -144,6 +153,7 @@ async def test_orders(databases: DatabaseSettings) -> None:
         await orders.complete_return(step("complete", "return-ord_1"), goes_back)
         assert await told(database, order_outbox) == [
             "order.placed ord_1",
+            "order.action_required ord_1",
             "order.blocked ord_1",
             "order.unblocked ord_1",
             "order.confirmed ord_1",

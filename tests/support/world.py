@@ -195,6 +195,15 @@ class World:
             assert captured == refunded
             assert captured in {0, order.total.minor}
 
+    async def authenticate(self, order_id: str, outcome: str = "succeed") -> str:
+        """The order's customer does so at the provider, or fails; how the intent stands then."""
+        intent_id = (await self.services.payments.for_order(order_id)).intent_id
+        form = {"outcome": outcome}
+        answer = await self.provider.http.post(
+            f"/payment_intents/{intent_id}/authenticate", data=form
+        )
+        return str(answer.raise_for_status().json()["status"])
+
     async def rest(self, path: str) -> Any:
         """What GET answers."""
         return (await self.http.get(path)).raise_for_status().json()
@@ -263,7 +272,9 @@ async def running_world(
         address, server = await stack.enter_async_context(running_temporal(directory))
         client = await Client.connect(address, data_converter=converter)
         settings = ProviderSettings(
-            payment_provider_url=provider.url, payment_provider_key=SecretStr(PROVIDER_KEY)
+            payment_provider_url=provider.url,
+            payment_provider_key=SecretStr(PROVIDER_KEY),
+            payment_return_url="https://shop.example/orders/{order_id}",
         )
         services = wrapped(await stack.enter_async_context(open_services(databases, settings)))
         webhooks = await stack.enter_async_context(open_webhooks(databases.event_database_url))

@@ -28,13 +28,14 @@ class Intent(NamedTuple):
     """What the provider says of an intent; `decline` is why its last confirmation failed.
 
     `given_back`: what of its capture was refunded, in minor units of ours, as far as the answer
-    tells.
+    tells. `page`: where its customer has to authenticate, if so.
     """
 
     id: str
     status: IntentStatus
     decline: Reason | None
     given_back: int = 0
+    page: str | None = None
 
 
 class Refund(NamedTuple):
@@ -66,10 +67,15 @@ def intent_of(intent: stripe.PaymentIntent) -> Intent:
     given_back = from_provider(refunded, intent.currency).minor
     failure = getattr(intent, "last_payment_error", None)
     if failure is None:
-        return Intent(intent.id, status, None, given_back)
+        return Intent(intent.id, status, None, given_back, _page_of(intent))
     code = getattr(failure, "decline_code", None) or getattr(failure, "code", None)
     decline = Reason(code=code or "card_declined", detail=getattr(failure, "message", None) or "")
-    return Intent(intent.id, status, decline, given_back)
+    return Intent(intent.id, status, decline, given_back, _page_of(intent))
+
+
+def _page_of(intent: stripe.PaymentIntent) -> str | None:
+    redirect = getattr(getattr(intent, "next_action", None), "redirect_to_url", None)
+    return getattr(redirect, "url", None)
 
 
 def refund_of(refund: stripe.Refund) -> Refund:

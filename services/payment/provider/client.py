@@ -102,9 +102,16 @@ class Provider:
         made = await self._by_key(lambda: self._intents.create_async(asked, options))
         return intent_of(made)
 
-    async def confirm(self, intent_id: str, idempotency_key: str) -> Intent:
-        """Capture the money. Rejected if declined; an intent past confirming is as it stands."""
+    async def confirm(
+        self, intent_id: str, idempotency_key: str, return_url: str | None = None
+    ) -> Intent:
+        """Capture the money. Rejected if declined; an intent past confirming is as it stands.
+
+        Whoever would have to authenticate is declined, unless there is a page to come back to.
+        """
         asked: Any = {"error_on_requires_action": True}
+        if return_url is not None:
+            asked = {"return_url": return_url}
         options: Any = {"idempotency_key": idempotency_key}
         try:
             return intent_of(

@@ -1,5 +1,6 @@
 """What charges and refunds share: keys for the provider, and how payments are told of."""
 
+import hashlib
 import re
 from collections.abc import Sequence
 
@@ -35,6 +36,14 @@ def following(key: str) -> str:
     """The next generation of a key: `a/b/refund`, `a/b/refund/2`, `a/b/refund/3`."""
     found = GENERATION.search(key)
     return f"{key[: found.start()]}/{int(found[1]) + 1}" if found else f"{key}/2"
+
+
+def name_return_url(key: str, return_url: str) -> str:
+    """The key of a confirmation with this `return_url`, as a key stands for one set of parameters.
+
+    An intent confirms at most once, whatever the key.
+    """
+    return f"{key}@{hashlib.sha256(return_url.encode()).hexdigest()[:16]}"
 
 
 def nothing(command: ChargePayment) -> Payment:

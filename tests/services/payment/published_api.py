@@ -46,7 +46,7 @@ CALLS = {
         INTENT,
     ),
     ("POST", f"{INTENTS}/{{intent}}/confirm"): Call(
-        {"error_on_requires_action": BOOLEAN}, expandable=INTENT
+        {"error_on_requires_action": BOOLEAN, "return_url": TEXT}, expandable=INTENT
     ),
     ("POST", f"{INTENTS}/{{intent}}/cancel"): Call({}, expandable=INTENT),
     ("GET", f"{INTENTS}/{{intent}}"): Call({}, expandable=INTENT),

@@ -53,6 +53,7 @@ async def ask_for_all(provider: Provider) -> None:
     await provider.refund(intent.id, f"{key.saga_id}/refund")
     assert await provider.refunds(intent.id)
     other = await provider.create(key, command, None, f"{key.saga_id}/create/2")
+    await provider.confirm(other.id, f"{key.saga_id}/confirm/2", "https://shop.example/orders/1")
     await provider.cancel(other.id)
     now = datetime.now(UTC)
     period = Period(now - timedelta(days=1), now + timedelta(minutes=1))

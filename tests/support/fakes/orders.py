@@ -17,6 +17,7 @@ from contracts.orders import (
     OrderFilter,
     OrderPage,
     OrderStatus,
+    RequireAction,
     StartReturn,
     StepNote,
 )
@@ -90,6 +91,14 @@ class FakeOrders:
             return command
 
         digest = digest_of(StepNote, command)
+        return self._barrier.action(key_of(key, digest), digest, effect)
+
+    async def require_action(self, key: StepKey, command: RequireAction) -> RequireAction:
+        def effect() -> RequireAction:
+            self._append(command.order_id, lambda order: order.require_action(command, key.saga_id))
+            return command
+
+        digest = digest_of(RequireAction, command)
         return self._barrier.action(key_of(key, digest), digest, effect)
 
     async def words(self, saga_id: str) -> list[StepNote]:
@@ -225,6 +234,7 @@ class FakeOrders:
             created_at=folded.accepted_at or placed.recorded_at,
             updated_at=events[-1].recorded_at,
             settled_by_hand=folded.settled_by_hand,
+            next_action=folded.next_action,
         )
 
 

@@ -112,8 +112,10 @@ REASONS: dict[str, str] = {
     "amount_not_a_multiple": "The payment provider takes this currency in steps only, and a "
     "product of an older release costs something between.",
     "amount_too_small": "There is nothing to charge.",
-    "authentication_required": "The bank wants the customer to authenticate, which is not "
-    "supported.",
+    "authentication_expired": "The customer has not authenticated the payment in time "
+    "(`AUTHENTICATE_WITHIN`).",
+    "authentication_required": "The bank wants the customer to authenticate, and there is no page "
+    "to come back to (`PAYMENT_RETURN_URL`), or the order is of an older release.",
     "out_of_stock": "There are not as many pieces as were ordered.",
     "payment_canceled": "The payment was cancelled at the provider.",
     "payment_refunded": "The payment was refunded by hand at the provider, before it was recorded.",

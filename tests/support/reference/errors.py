@@ -18,6 +18,7 @@ from saga.participant import CircuitOpen, Compensated, Conflict, KeyReused, Unav
 from sandbox.payment_methods import METHODS
 from tests.support.reference.error_words import FIELDS, REASONS, REQUESTS, STEPS
 from tests.support.reference.markdown import code, table
+from workflows.sagas import SAGAS
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/reference/errors.md"
@@ -26,6 +27,12 @@ BEGIN, END = "<!-- made by `make reference` -->\n", "<!-- end -->\n"
 COMPUTED = {
     *("cancelled_by_customer", "cancelled_by_operator", "cancelled_by_audit", "…_timed_out"),
     UNDONE_BEFORE,
+    *(
+        step.awaits_outcome.code
+        for saga in SAGAS.values()
+        for step in saga.definition
+        if step.awaits_outcome
+    ),
 }
 
 Statuses = dict[str, set[int]]

@@ -32,7 +32,7 @@ GROUPS: Mapping[str, str] = {
     "Databases": "_DATABASE_URL PGSSL",
     "Services": "_SERVICE_URL SERVICE_TLS_ _BALANCING",
     "Who is let in": "API_AUTH_ SERVICE_AUTH_",
-    "Orders": "FAST_PATH MOST_OPEN_SAGAS PAYMENT_PROVIDER_",
+    "Orders": "AUTHENTICATE_WITHIN FAST_PATH MOST_OPEN_SAGAS PAYMENT_PROVIDER_ PAYMENT_RETURN_URL",
     "Events and webhooks": "EVENT_BUS_URL WEBHOOK_",
     "Encryption": "PAYLOAD_ USER_KEYS",
     "Temporal": "TEMPORAL_",
