@@ -59,7 +59,7 @@ def verify(
     concurrent: Annotated[
         bool, typer.Option(help="Run two at once instead, by many orders of their calls")
     ] = False,
-    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 200,
+    words: Annotated[int, typer.Option(min=1, help="At most so many orders a pair")] = 240,
     faults: Annotated[
         int, typer.Option(min=0, help="… with so many faults of one of the two as well, by seed")
     ] = 4,

@@ -27,7 +27,7 @@ from saga.verify.environment.environment import Environment
 from saga.verify.faults import ExecutionPath
 
 SIDE_BY_SIDE = 8  # pairs; so sixteen sagas, as many as the campaign of single ones has
-MOST_WORDS = 200
+MOST_WORDS = 240
 MOST_FAULTS, FAULTY_WORDS = 4, 4  # of a pair, and words for each, if not all are asked for
 SHORTENED = 1  # of so many failing words the shortest is looked for; more say the same
 AT_ONCE = 32  # shorter words that are tried side by side
