@@ -26,11 +26,11 @@ def test_every_request_has_a_row_and_its_permission() -> None:
         method, _, path = request.strip("`").partition(" ")
         permissions[(method, path)] = set(PERMISSION.findall(needed))
     assert set(permissions) == set(CALLS)
-    for (method, path), needed in permissions.items():
+    for (method, path), allowed in permissions.items():
         its = "Charges and Refunds" if "refunds" in path else "PaymentIntents"
-        assert (its, "write" if method == "POST" else "read") in needed, path
+        assert (its, "write" if method == "POST" else "read") in allowed, path
         if method == "GET":  # each of them has the charge expanded
-            assert ("Charges and Refunds", "read") in needed, path
+            assert ("Charges and Refunds", "read") in allowed, path
 
 
 def test_the_key_that_the_page_asks_for_may_do_all_of_it() -> None:
@@ -48,7 +48,7 @@ def test_the_figures_are_those_of_the_code() -> None:
     timeout = ProviderSettings.model_fields["payment_provider_timeout"].default
     assert f"`PAYMENT_PROVIDER_TIMEOUT` ({timeout:g} s)" in text
     assert f"{NUMBERS[MOST_REFUNDS]} times at most" in text
-    charge = next(step for step in PLACE_ORDER.steps if step.name == "charge_payment")
+    charge = next(step for step in PLACE_ORDER if step.name == "charge_payment")
     minutes = NUMBERS[int(charge.patience.total_seconds() // 60)]
     assert f"after {minutes} minutes the order is undone" in text
     assert API_VERSION == VERSION
