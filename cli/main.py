@@ -146,8 +146,8 @@ def down(state_dir: StateFolder = STATE_DIR) -> None:
 
 @app.command(rich_help_panel=START)
 def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
-    """Show what runs. Exit code 0 if all of it does, 3 if not."""
-    found = stack_status.status(find_state_dir(state_dir))
+    """Show what runs. Exit code 0 if all of it does, and answers well; 3 if not."""
+    found = stack_status.status(find_state_dir(state_dir), describe_health)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
@@ -159,7 +159,7 @@ def status(state_dir: StateFolder = STATE_DIR, as_json: AsJson = False) -> None:
         Reporter(console).table(found["urls"])
         if found["children"]:
             console.print(stack_status.children_table(found))
-        for line in describe_health(found["urls"].get("api")):
+        for line in found["unwell"]:
             console.print(f"[yellow]{escape(line)}[/]")
     raise typer.Exit(ExitCode.DONE if found["up"] else ExitCode.DEGRADED)
 

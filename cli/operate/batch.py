@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.client import ApiError
+from cli.exit_codes import ExitCode, exit_code_of
 from cli.operate.temporal import connect
 from cli.output import mark
 from contracts.names import order_of
@@ -30,11 +31,12 @@ MOST = 1000  # sagas of one command: more are a mistake, or a matter for several
 
 @dataclass(frozen=True)
 class Done:
-    """What came of one target; `error` is None if it was accepted."""
+    """What came of one target; `error` is None if it was accepted, and `code` says how it ended."""
 
     target: str
     answer: str
     error: str | None = None
+    code: ExitCode = ExitCode.DONE
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,9 @@ class Batch:
         act: Callable[[str], str],
         preview: Callable[[str], str] | None = None,
     ) -> None:
-        """Do `act` for each target, which answers in words. Exit code 1 if one of them failed.
+        """Do `act` for each target, which answers in words.
 
+        The exit code of a single one says what came of it; of several it is 1 if one failed.
         A single target needs no confirmation: it was named. In a dry run nothing is done, and
         `preview` answers with what would be; it fails where `act` would.
         """
@@ -77,11 +80,13 @@ class Batch:
                 time.sleep(pause)
             done.append(_do_one(act, target))
         self._tell(done)
-        raise typer.Exit(1 if any(outcome.error for outcome in done) else 0)
+        raise typer.Exit(_sum_up([outcome.code for outcome in done]))
 
     def _tell(self, done: Sequence[Done]) -> None:
         if self.as_json:
-            typer.echo(json.dumps([vars(outcome) for outcome in done], indent=2))
+            told = ("target", "answer", "error")
+            rows = [{name: getattr(outcome, name) for name in told} for outcome in done]
+            typer.echo(json.dumps(rows, indent=2))
             return
         console = Console(soft_wrap=True, highlight=False)
         for outcome in done:
@@ -93,7 +98,14 @@ def _do_one(act: Callable[[str], str], target: str) -> Done:
     try:
         return Done(target, act(target))
     except ApiError as error:
-        return Done(target, "", str(error))
+        return Done(target, "", str(error), exit_code_of(error.status, error.code))
+
+
+def _sum_up(codes: Sequence[ExitCode]) -> ExitCode:
+    """How the command ends."""
+    if len(codes) == 1:
+        return codes[0]
+    return ExitCode.WRONG if any(codes) else ExitCode.DONE
 
 
 def _confirm(what: str, targets: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import typer
 
 from cli.client import STATE_DIR, ApiError, fail
+from cli.exit_codes import ExitCode
 from infrastructure.security.key_ring import EncryptionError
 from local_stack.state.running_stacks import describe_others
 
@@ -33,15 +34,18 @@ def report_errors() -> Iterator[None]:
         raise _fail(f"{error}; see docs/encryption.md") from error
     except RuntimeError as error:  # the SDK's word for a server that it cannot connect to
         others = describe_others(STATE_DIR)
-        raise _fail(f"Temporal: {error}; set TEMPORAL_ADDRESS{others}") from error
+        said = f"Temporal: {error}; set TEMPORAL_ADDRESS{others}"
+        raise _fail(said, ExitCode.NO_ANSWER) from error
     except Exception as error:
-        from temporalio.service import RPCError  # noqa: PLC0415 - heavy
+        from temporalio.service import RPCError, RPCStatusCode  # noqa: PLC0415 - heavy
 
         if not isinstance(error, RPCError):
             raise
-        raise _fail(f"Temporal: {error.message}") from error
+        said_no = error.status in {RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT}
+        code = ExitCode.REFUSED if said_no else ExitCode.NO_ANSWER
+        raise _fail(f"Temporal: {error.message}", code) from error
 
 
-def _fail(detail: str) -> typer.Exit:
+def _fail(detail: str, code: ExitCode = ExitCode.WRONG) -> typer.Exit:
     typer.secho(detail, fg="red", err=True)
-    return typer.Exit(1)
+    return typer.Exit(code)

@@ -14,7 +14,7 @@ from local_stack.options import Ports
 from local_stack.state import lock
 from local_stack.state_dir import StateDir, write_private
 from local_stack.supervision.child_runner import ChildState, Runner
-from local_stack.supervision.process_identity import Identity
+from local_stack.supervision.process_identity import Identity, is_frozen
 
 
 class Phase(StrEnum):
@@ -43,6 +43,12 @@ class ChildRecord(BaseModel, frozen=True):
         return self.identity is not None and self.identity.find() is not None
 
     @property
+    def frozen(self) -> bool:
+        """Whether that very process runs, and is kept from doing anything."""
+        process = self.identity.find() if self.identity is not None else None
+        return process is not None and is_frozen(process)
+
+    @property
     def identity(self) -> Identity | None:
         """The process, if it was ever started."""
         return Identity(pid=self.pid, born=self.born) if self.pid is not None else None
@@ -66,7 +72,10 @@ class StackState(BaseModel, frozen=True):
     @property
     def healthy(self) -> bool:
         """Whether it is up, and every child of it too."""
-        running = all(c.state is ChildState.RUNNING and c.alive for c in self.children)
+        running = all(
+            child.state is ChildState.RUNNING and child.alive and not child.frozen
+            for child in self.children
+        )
         return self.phase is Phase.UP and running
 
 

@@ -32,6 +32,14 @@ class Identity(BaseModel, frozen=True):
         return process if same and alive(process) else None
 
 
+def is_frozen(process: psutil.Process) -> bool:
+    """Whether somebody has stopped it by a signal, so that it does nothing until it is let go."""
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def identify(pid: int) -> Identity:
     """Who that is now; born at 0, which nobody is, if it has ended already."""
     try:

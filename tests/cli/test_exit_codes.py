@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from temporalio.service import RPCError, RPCStatusCode
 from typer.testing import CliRunner
 
 from cli import verify
 from cli.client import Api, ApiError
 from cli.exit_codes import ExitCode
 from cli.main import app
+from cli.operate import audit
 from cli.orders import order, product
 from tests.docs.markdown import ROOT
 
@@ -54,6 +56,69 @@ def test_a_command_ends_by_what_came_of_it(
 
     monkeypatch.setattr(Api, "get", refuse)
     assert CliRunner().invoke(app, words.split()).exit_code == code
+
+
+ONE = (
+    *("cancel ord_1", "return ord_1", "settle ord_1 --evidence slip", "order cancel ord_1"),
+    *("resolve charge_payment order-ord_1", "retry order-ord_1", "order return ord_1"),
+)
+REFUSALS = (
+    (ApiError(0, "unreachable", "no answer"), ExitCode.NO_ANSWER),
+    (ApiError(503, "unavailable", "down"), ExitCode.NO_ANSWER),
+    (ApiError(409, "too_late_to_cancel", "no"), ExitCode.REFUSED),
+)
+
+
+@pytest.mark.parametrize(("error", "code"), REFUSALS)
+@pytest.mark.parametrize("json", [(), ("--json",)])
+@pytest.mark.parametrize("words", ONE)
+def test_a_word_on_one_order_ends_by_what_came_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    json: tuple[str, ...],
+    error: ApiError,
+    code: ExitCode,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(Api, "get", refuse)
+    monkeypatch.setattr(Api, "post", refuse)
+    assert CliRunner().invoke(app, [*words.split(), *json]).exit_code == code
+
+
+def test_words_on_several_orders_end_as_not_well_if_one_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse_one(_: Api, path: str, *__: Any, **___: Any) -> Any:
+        if "ord_2" in path:
+            raise ApiError(409, "too_late_to_cancel", "no")
+        return {"status": "cancelled", "reason": None}
+
+    monkeypatch.setattr(Api, "post", refuse_one)
+    words = ["cancel", "ord_1", "ord_2", "--yes", "--rate", "100"]
+    assert CliRunner().invoke(app, words).exit_code == ExitCode.WRONG
+    assert CliRunner().invoke(app, ["cancel", "ord_1"]).exit_code == ExitCode.DONE
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RPCError("down", RPCStatusCode.UNAVAILABLE, b""), ExitCode.NO_ANSWER),
+        (RPCError("late", RPCStatusCode.DEADLINE_EXCEEDED, b""), ExitCode.NO_ANSWER),
+        (RuntimeError("cannot connect"), ExitCode.NO_ANSWER),
+        (RPCError("what", RPCStatusCode.INVALID_ARGUMENT, b""), ExitCode.REFUSED),
+        (RPCError("none", RPCStatusCode.NOT_FOUND, b""), ExitCode.REFUSED),
+    ],
+)
+def test_a_command_that_asks_temporal_ends_by_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: ExitCode
+) -> None:
+    async def refuse(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(audit, "_connect_and_run", refuse)
+    assert CliRunner().invoke(app, ["audit"]).exit_code == code
 
 
 def test_wrong_arguments_are_told_apart() -> None:

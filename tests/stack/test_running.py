@@ -48,6 +48,23 @@ def test_status_tells_of_every_child(stack: Stack) -> None:
     assert "worker-1" in stack.saga("status").stdout
 
 
+@pytest.mark.parametrize("name", ["api", "provider", "temporal", "worker-1"])
+def test_status_is_not_well_while_a_child_is_frozen(stack: Stack, name: str) -> None:
+    child = stack.child(name)
+    assert child is not None
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    try:
+        result = stack.saga("status", "--json")
+        found = json.loads(result.stdout)
+        assert (result.returncode, found["up"], found["state"]) == (3, False, "degraded")
+        states = {row["name"]: row["state"] for row in found["children"]}
+        assert states == {**dict.fromkeys(CHILDREN, "running"), name: "frozen"}
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
+    assert eventually(lambda: stack.saga("status").returncode == 0)
+
+
 def test_second_up_says_that_it_is_up_already(stack: Stack) -> None:
     before = stack.family()
     result = stack.saga("up", *stack.flags)
