@@ -169,11 +169,11 @@ async def test_a_refused_refund_is_found_explained_and_resolved(stack: Stack, sh
     assert "--action mark_done: it was undone by other means" in said
     question = ("--role", "fence", "--action", "retry")
     assert "step_not_blocked" in done(
-        stack, "resolve", "charge_payment", saga_id, *question, code=1
+        stack, "resolve", "charge_payment", saga_id, *question, code=4
     )
     assert "would retry" in done(stack, "resolve", "charge_payment", saga_id, "--dry-run")
     by_hand = ("resolve", "charge_payment", order_id, "--action", "mark_done")
-    assert "evidence_missing" in done(stack, *by_hand, "--dry-run", code=1)
+    assert "evidence_missing" in done(stack, *by_hand, "--dry-run", code=4)
     said = done(stack, *by_hand, "--evidence", "refunded by hand, bank slip 12")
     assert f"mark_done of charge_payment accepted in {saga_id}: you say that " in said
     assert "it gives 25.00 EUR back to the customer" in said
