@@ -15,11 +15,19 @@ from activities.executions import describe
 from activities.missing_steps import RESERVED, SOLD
 from contracts.audits import MoneyByHand
 from contracts.base import Money
+from contracts.event_records import RecordedEvent
 from contracts.inventory import InventoryService
 from contracts.ledgers import NO_INTENT, Discrepancy, Remedy, WhyKept
 from contracts.names import workflow_id
 from contracts.order_statistics import Intervention
-from contracts.orders import BY_HAND, RETURN_ABANDONED, Order, OrderService, OrderStatus
+from contracts.orders import (
+    BY_HAND,
+    PAY_THE_REST,
+    RETURN_ABANDONED,
+    Order,
+    OrderService,
+    OrderStatus,
+)
 from contracts.payments import (
     HOLDING_STATUSES,
     MONEY_STEPS,
@@ -132,7 +140,7 @@ class Judge:
         if await self._is_returning(order.id):
             return []
         if short > 0:
-            return [_missing(order, kept.intent_id, short)]
+            return await self._of_short(order, kept.intent_id, short)
         lost = kept.payment is PaymentStatus.CREATED
         return [_of(kept, WhyKept.UNADOPTED if lost else WhyKept.CONTRADICTED)]
 
@@ -143,7 +151,13 @@ class Judge:
             return await self._check_kept_of_confirmed(kept, order)
         if await self._is_returning(order.id):
             return []
-        return [_missing(order, NO_INTENT, order.total.minor)]
+        return await self._of_short(order, NO_INTENT, order.total.minor)
+
+    async def _of_short(self, order: Order, intent_id: str, minor: int) -> list[Discrepancy]:
+        """`minor` units of its price are not there, and nobody has answered for so many."""
+        history = await self._orders.history(order.id)
+        covered = [covers_of(event) for event in history]
+        return [] if max(covered, default=0) >= minor else [_missing(order, intent_id, minor)]
 
     async def _is_returning(self, order_id: str) -> bool:
         """Whether it is being returned, or is by now: then its money goes back rightly."""
@@ -180,7 +194,33 @@ class AnswersByHand:
         self._payments = payments
 
     async def list_money(self) -> list[MoneyByHand]:
-        """Taken, or perhaps, for orders that ended without it; newest first."""
+        """Taken, or perhaps, for orders that ended without it; and missing of confirmed ones."""
+        return [*await self._list_taken(), *await self._list_missing()]
+
+    async def _list_missing(self) -> list[MoneyByHand]:
+        """Of the price of confirmed orders."""
+        said = await self._read_newest({PAY_THE_REST})
+        found: list[MoneyByHand] = []
+        for ids in _split(said):
+            stand = await self._orders.statuses(ids)
+            for order_id in (each for each in ids if stand.get(each) is OrderStatus.CONFIRMED):
+                amount, word = await self._find_missing(order_id), said[order_id]
+                if amount.minor > 0:
+                    how = {"action": word.action, "who": word.who, "evidence": word.evidence}
+                    of = MoneyByHand(
+                        order_id=order_id, amount=amount, recorded=False, missing=True, **how
+                    )
+                    found.append(of)
+        return found
+
+    async def _find_missing(self, order_id: str) -> Money:
+        total = (await self._orders.get(order_id)).total
+        kept = await self._payments.kept_of(order_id)
+        there = kept.amount.minor if kept is not None else 0
+        return Money(minor=total.minor - there, currency=total.currency)
+
+    async def _list_taken(self) -> list[MoneyByHand]:
+        """The newest first."""
         said = await self._read_newest(MONEY_STEPS)
         found: list[MoneyByHand] = []
         for ids in _split(said):
@@ -227,6 +267,13 @@ class AnswersByHand:
             if word.action in BY_HAND and word.step in steps:
                 found.setdefault(word.order_id, word)
         return found
+
+
+def covers_of(event: RecordedEvent) -> int:
+    """How many minor units of a confirmed order's price this word says not to miss."""
+    if event.data.get("step") != PAY_THE_REST or event.data.get("action") not in BY_HAND:
+        return 0
+    return int((event.data.get("covers") or {}).get("minor", 0))
 
 
 def _has_no_money(status: OrderStatus | None) -> bool:

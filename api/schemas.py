@@ -95,6 +95,12 @@ class CancelBody(Body):
     reason: Annotated[ReasonText, Field(min_length=1)] = "cancelled by the customer"
 
 
+class ReturnBody(Body):
+    """Nothing: an order is returned whole."""
+
+    model_config = example()
+
+
 class ResolveBody(Body):
     """An operator's word on a blocked step; `skip` and `mark_done` need evidence."""
 
@@ -108,12 +114,16 @@ class ResolveBody(Body):
 
 
 class SettleBody(Body):
-    """An operator's word on money of an order that ended without it: back otherwise, or kept."""
+    """An operator's word on money of an ended order: moved by other means, or left where it is.
+
+    With `dry_run` it is only told what the word would mean.
+    """
 
     model_config = example(action="mark_done", evidence="paid back by bank transfer 4711")
 
     action: Literal[Resolving.MARK_DONE, Resolving.SKIP]
     evidence: Annotated[Evidence, Field(min_length=1)]
+    dry_run: bool = False
 
 
 class OrderOut(BaseModel):

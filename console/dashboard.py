@@ -70,6 +70,11 @@ class Figures:
         return f"the last {SLOT * SLOTS // 60} minutes, a bar for each {SLOT} s"
 
     @property
+    def placed(self) -> str:
+        """Of which orders the figure of outcomes is, however long after that they ended."""
+        return f"of those that were placed in {self.window}, and have ended by now"
+
+    @property
     def legend(self) -> Mapping[str, str]:
         """Which statuses each colour of `outcomes` stands for."""
         return {
@@ -85,14 +90,14 @@ class Figures:
 
     @property
     def ended_well(self) -> str:
-        """The share of confirmed orders among those of the ten minutes that have ended."""
+        """The share of confirmed orders among those placed in the ten minutes that have ended."""
         groups = self._by_group()
         ended = groups["good"] + groups["bad"]
         return f"{100 * groups['good'] / ended:.1f} %" if ended else "-"
 
     @property
     def ended_badly(self) -> int:
-        """Orders of the ten minutes that were undone."""
+        """Orders placed in the ten minutes that were undone."""
         return self._by_group()["bad"]
 
     def _by_group(self) -> Counter[str]:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from api.story.standing import NOT_BACK
+from api.orders.money_settlement import OpenMoney
 from api.story.step_words import does, undoes
 from console.order_details import OrderDetails
 from console.saga_diagram import Node, Picture
 from console.templating import words
 from contracts.orders import Order, OrderStatus
 from saga import Role, StepKind, StepState
+from workflows.return_order import RETURN_ORDER
 
 QUESTIONS = {Role.FENCE, Role.PROBE}
 ASK = "asks the service again whether it took effect, which decides how the saga goes on"
@@ -41,7 +42,7 @@ def plan_cancel(case: OrderDetails) -> Plan:
     order, saga = case.order, case.sagas[0] if case.sagas else None
     if not order.status.is_open:
         return Plan(refusal=f"The order is {words(order.status)}; there is nothing to cancel.")
-    if case.troubles:
+    if any(not trouble.goes_on for trouble in case.troubles):
         return Plan(refusal=case.story.says)
     if saga is None:
         return Plan(refusal="Temporal does not know its saga any more.")
@@ -61,22 +62,19 @@ def plan_return(case: OrderDetails) -> Plan:
         return Plan(refusal=f"The order is {what}; only a confirmed one can be returned.")
     if case.is_returning:
         return Plan(refusal="It is being returned already.")
-    steps = ("begin_return", "refund_payment", "restock", "mark_returned")
-    deeds = [Deed(step, does(step, order)) for step in steps]
+    deeds = [Deed(step.name, does(step.name, order)) for step in RETURN_ORDER]
     return Plan(deeds, "Then the order is returned. From the refund on, nothing stops it.")
 
 
-def plan_settlement(case: OrderDetails) -> Plan:
+def plan_settlement(money: OpenMoney) -> Plan:
     """What a word on the money of an order that has ended would do."""
-    money, status = case.story.money, case.order.status
-    ended = not status.is_open and status is not OrderStatus.CONFIRMED
-    if not ended or money.state not in NOT_BACK:
-        return Plan(refusal=f"No money of it waits to go back: {money.says}")
-    step = "refund_payment" if status is OrderStatus.RETURNED else "charge_payment"
+    where = "is not at the provider" if money.is_missing else "is at the provider"
     means = (
-        f"nothing is sent. It is on record what became of it, and the audit leaves it: {money.says}"
+        f"{money.amount.format()} {where}. Nothing is sent: it is on record what became of it, and "
+        "the audit leaves it"
     )
-    return Plan([Deed(step, means)], "Then it is no trouble any more, and is named by audits.")
+    end = "Then it is no trouble any more, and is named by audits."
+    return Plan([Deed(money.about.step, means)], end)
 
 
 def plan_resolution(case: OrderDetails, saga: Picture, node: Node, action: str) -> Plan:

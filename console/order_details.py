@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from api.dependencies import Backend
-from api.story.facts import OrderFacts, TitledSaga, read_facts
-from api.story.order_story import OrderStory, tell_story
-from api.temporal.troubles import Trouble
+from api.story.facts import OrderFacts, TitledSaga
+from api.story.order_story import OrderStory
+from api.story.reading import read_story
+from api.temporal.troubles import Kind, Trouble
 from console.saga_diagram import Picture, draw
 from contracts.event_records import RecordedEvent
 from contracts.names import order_of
@@ -52,6 +53,12 @@ class OrderDetails:
         return [each.trouble for each in self.story.troubles]
 
     @property
+    def may_be_settled(self) -> bool:
+        """Whether its money is in trouble, so that a word on it may help."""
+        kinds = {trouble.kind for trouble in self.troubles}
+        return not self.order.status.is_open and Kind.DISCREPANCY in kinds
+
+    @property
     def saga(self) -> Picture | None:
         """The newest saga."""
         return self.sagas[-1] if self.sagas else None
@@ -69,9 +76,9 @@ class OrderDetails:
 
 async def read_order_details(order_id: str, deps: Backend) -> OrderDetails:
     """Read them. NotFound if there is no such order; Unavailable if orders cannot be read."""
-    facts = await read_facts(order_id, deps.services, deps.sagas)
+    facts, story = await read_story(order_id, deps.services, deps.sagas, deps.troubles)
     drawn = (_draw(each) for each in facts.sagas)
-    return OrderDetails(facts, tell_story(facts), [picture for picture in drawn if picture])
+    return OrderDetails(facts, story, [picture for picture in drawn if picture])
 
 
 async def read_details_of_saga(saga_id: str, deps: Backend) -> OrderDetails:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from console.security.csrf import HEADERS
 from contracts.base import Money
-from contracts.names import describe_settled
+from contracts.names import describe_settled, order_of
 from contracts.orders import SettledStep
 
 HERE = Path(__file__).parent
@@ -30,7 +30,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (money, amounts, words, milliseconds, moment, tell_settled)
+    filters = (money, amounts, words, milliseconds, moment, tell_settled, order_of)
     made.filters |= {item.__name__: item for item in filters}
     return made
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import not_
 
 from pydantic import Field
 
@@ -44,9 +45,10 @@ class AuditRequest(Message):
 
 
 class MoneyByHand(Message):
-    """Money that was taken for an order that is to have none, and why it may be.
+    """Money that was taken for an order that is to have none, and why it may be; or is `missing`.
 
-    An operator said that it went back by other means, or that it is kept. `recorded`: our own
+    An operator said that it went back by other means, or that it is kept; of what a confirmed order
+    lacks, that it was paid by other means, or that the customer keeps it. `recorded`: our own
     record says that it was captured; else the order was undone before the charge was answered, and
     only the provider knows.
     """
@@ -57,6 +59,7 @@ class MoneyByHand(Message):
     who: str
     evidence: str
     recorded: bool = True
+    missing: bool = Field(default=False, exclude_if=not_)
 
 
 class Books(Message):

@@ -31,11 +31,27 @@ MAX_NAME = 200  # characters
 MAX_WHO = 255  # the subject of a token, as OpenID Connect has it
 MAX_REASON = 1_000  # a paragraph: lists and mails show it whole
 MAX_EVIDENCE = 4_000  # a page: a letter fits, and a thousand of them into a workflow's history
+NO_EVIDENCE = "say how one can see that it is so"
+
+
+def is_evidence(text: str) -> bool:
+    """Whether it says anything: the dots of a command that was copied as it was printed do not."""
+    return any(character.isalnum() for character in text)
+
+
+def _refuse_placeholder(text: str) -> str:
+    if text and not is_evidence(text):
+        raise ValueError(NO_EVIDENCE)
+    return text
+
+
 # Text from outside: refused if it cannot be stored, or is too long. Whether it may be empty is said
 # where it is used.
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 ReasonText = Annotated[str, Field(max_length=MAX_REASON, pattern=NO_NUL)]
-Evidence = Annotated[str, Field(max_length=MAX_EVIDENCE, pattern=NO_NUL)]
+Evidence = Annotated[
+    str, Field(max_length=MAX_EVIDENCE, pattern=NO_NUL), AfterValidator(_refuse_placeholder)
+]
 Seconds = Annotated[int, Field(ge=1, strict=True)]
 Quantity = Annotated[int, Field(ge=1, le=1000, strict=True)]
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 AUDITS = "audits"  # the task queue of audits, beside those of the services
+AUDIT_SCHEDULE = "audit-orders"  # the id of the schedule that starts them
 
 
 class Queue(StrEnum):

@@ -30,6 +30,7 @@ from saga.participant.records import StepRecord
 RETURN_ABANDONED = "OrderReturnAbandoned"
 ACTION_REQUIRED = "OrderActionRequired"  # the event that tells of a `NextAction`
 BEGIN_RETURN = "begin_return"  # the step that marks an order as being returned
+PAY_THE_REST = "pay_the_rest"  # no saga's step: what a confirmed order lacks of its price
 BY_HAND = frozenset({"skip", "mark_done"})  # words after which nobody tries on
 
 
@@ -135,7 +136,7 @@ class StepNote(Message):
 
     `role` is what of the step it is: its action, compensation, fence or probe. Notes from before
     roles were told have None. An operator's resolution, if there was one, is kept with who gave it
-    and on what evidence.
+    and on what evidence. `covers`: the money that it is of, if it is of a part.
     """
 
     order_id: str
@@ -146,6 +147,7 @@ class StepNote(Message):
     evidence: str | None = None
     who: str | None = None
     role: str | None = None
+    covers: Money | None = Field(default=None, exclude_if=lambda covers: covers is None)
 
 
 class Order(Message):

@@ -15,10 +15,9 @@ from temporalio.client import (
 )
 
 from contracts.audits import AuditRequest
-from contracts.names import AUDITS
+from contracts.names import AUDIT_SCHEDULE, AUDITS
 from workflows.audit_orders import AuditOrders
 
-AUDIT = "audit-orders"
 EVERY = timedelta(minutes=10)
 # One that hangs holds up the next ones for so long, as they do not overlap.
 AT_MOST = timedelta(hours=1)
@@ -31,16 +30,16 @@ async def ensure(client: Client) -> None:
     """
     spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)])
     try:
-        await client.create_schedule(AUDIT, Schedule(action=_action(), spec=spec))
+        await client.create_schedule(AUDIT_SCHEDULE, Schedule(action=_action(), spec=spec))
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(AUDIT).update(_renew)
+        await client.get_schedule_handle(AUDIT_SCHEDULE).update(_renew)
 
 
 def _action() -> ScheduleActionStartWorkflow:
     return ScheduleActionStartWorkflow(
         AuditOrders.run,
         AuditRequest(cautious=True),
-        id=AUDIT,
+        id=AUDIT_SCHEDULE,
         task_queue=AUDITS,
         execution_timeout=AT_MOST,
     )

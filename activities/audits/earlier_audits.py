@@ -4,29 +4,37 @@ A report is of its moment: who reads it judges each finding again. An audit begi
 before it left, so that the newest reports have all that is known, however long ago it was found.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from temporalio.client import Client
 
 from activities.executions import Execution, page_of
 from contracts.audits import AuditReport
 from contracts.ledgers import Discrepancy, Outcome
+from contracts.names import AUDIT_SCHEDULE
 from contracts.orphans import Orphan
 
 NEWEST = 50  # reports; the schedule makes six an hour
 ENDED = "WorkflowType = 'AuditOrders' AND ExecutionStatus = 'Completed'"
 SETTLED = {Outcome.REFUNDED, Outcome.ADOPTED}
+K = TypeVar("K", bound=Hashable)
+What = TypeVar("What", Orphan, Discrepancy)
 Name = tuple[str, ...]  # of a discrepancy: its intent and its order
 
 
 @dataclass(frozen=True)
 class Left:
-    """What audits left: orphans by saga, and money, each with when it was found first."""
+    """What audits left: orphans by saga, and money, each with since when it is so.
+
+    `unmended`: orphans that one left which was to mend them, so that the next may leave them, too.
+    """
 
     orphans: Mapping[str, Orphan]
     money: Mapping[Name, Discrepancy]
+    unmended: Mapping[str, Orphan] = field(default_factory=dict)
 
 
 class EarlierAudits:
@@ -45,12 +53,13 @@ class EarlierAudits:
             audit.run_id: self._reports.get(audit.run_id) or await self._read(audit)
             for audit in found
         }
-        orphans: dict[str, Orphan] = {}
-        money: dict[Name, Discrepancy] = {}
-        for report in self._reports.values():  # the newest first, so that the oldest date stays
-            orphans |= report.orphans
-            money |= report.money
-        self.left = Left(orphans, money)
+        whole = [audit.id.startswith(AUDIT_SCHEDULE) for audit in found]
+        reports = [self._reports[audit.run_id] for audit in found]
+        self.left = Left(
+            _date_back([*zip(whole, (report.orphans for report in reports), strict=True)]),
+            _date_back([*zip(whole, (report.money for report in reports), strict=True)]),
+            _date_back([*zip(whole, (report.unmended for report in reports), strict=True)]),
+        )
         return self.left
 
     async def _read(self, audit: Execution) -> Left:
@@ -71,10 +80,25 @@ def list_left(report: AuditReport, ended_at: datetime) -> Left:
     settled = {_name(each.discrepancy) for each in report.settled if each.outcome in SETTLED}
     orphans = [orphan for orphan in report.orphans if orphan.saga_id in named]
     money = [each for each in report.ledger if _name(each) not in settled]
+    dated = {orphan.saga_id: orphan.keep_date(ended_at) for orphan in orphans}
     return Left(
-        {orphan.saga_id: orphan.keep_date(ended_at) for orphan in orphans},
+        dated,
         {_name(each): each.keep_date(ended_at) for each in money},
+        dated if report.dry_run is None else {},
     )
+
+
+def _date_back(reports: Sequence[tuple[bool, Mapping[K, What]]]) -> dict[K, What]:
+    """What these left, the newest first, each since the oldest of those that left it in turn.
+
+    What a `whole` one did not leave was over then, and has come back since.
+    """
+    found: dict[K, What] = {}
+    over: set[K] = set()
+    for whole, left in reports:
+        over |= {name for name in found if name not in left} if whole else set()
+        found |= {name: what for name, what in left.items() if name not in over}
+    return found
 
 
 def _name(money: Discrepancy) -> Name:

@@ -1,22 +1,22 @@
 """`/v1/orders/{order_id}/saga`: look into the saga that carries an order."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from api.dependencies import Backend, backend
 from api.http.openapi import errors
-from api.orders.money_settlement import MoneyWord, settle_money
+from api.orders.money_settlement import MoneyWord, find_open_money, settle_money
 from api.orders.resolutions import list_resolutions
 from api.routes.orders import find_order
 from api.schemas import CompensationOut, SagaOut, SettleBody, StepOut
 from api.security.authentication import Caller, Me
 from api.security.authorization import AuthorizedRoute
 from api.security.redaction import saga_for
-from api.story.facts import read_facts
-from api.story.order_story import OrderStory, tell_story
-from api.story.settled_by_hand import SettledByHand, list_settled
+from api.story.order_story import OrderStory
+from api.story.reading import read_story
+from api.story.settled_by_hand import SettledByHand, explain_word
 from api.story.stopped_steps import observe
 from api.temporal.observed_saga import LockWait, ObservedSaga
 from contracts.base import format_time
@@ -38,20 +38,31 @@ async def order_saga(order_id: str, me: Me, deps: Deps) -> SagaOut:
 @router.get("/{order_id}/story", responses=errors(404))
 async def order_story(order_id: str, deps: Deps) -> OrderStory:
     """How the order stands, what waits for a person, and what happens next, in sentences."""
-    return tell_story(await read_facts(order_id, deps.services, deps.sagas))
+    _, story = await read_story(order_id, deps.services, deps.sagas, deps.troubles)
+    return story
 
 
 @router.post("/{order_id}/settle", responses=errors(404, 409, 422))
 async def settle_order(order_id: str, body: SettleBody, me: Me, deps: Deps) -> SettledByHand:
-    """Say that an ended order's money is back by other means, or is kept; who said so is kept.
+    """Say that an ended order's money was moved by other means, or stays; who said so is kept.
 
-    For money that the audit cannot give back. 409 `step_not_blocked` if the provider has none of
-    it that was to go back.
+    For money that the audit cannot give back, and for what a confirmed order lacks of its price.
+    409 `step_not_blocked` if there is none.
     """
     word = MoneyWord(body.action, body.evidence, me.subject)
-    about = await settle_money(order_id, word, deps.services, deps.client)
-    settled = list_settled(await read_facts(order_id, deps.services, deps.sagas))
-    return next(each for each in reversed(settled) if each.step == about.step)
+    money = await find_open_money(order_id, deps.services, deps.client)
+    if not body.dry_run:
+        await settle_money(money, word, deps.services)
+    return SettledByHand(
+        saga_id=money.about.saga_id,
+        step=money.about.step,
+        action=word.action,
+        means=explain_word(money.about.step, word.action, money.about.role, money.order),
+        who=word.who,
+        evidence=word.evidence,
+        recorded_at=datetime.now(UTC),
+        covers=money.amount,
+    )
 
 
 async def saga_out(saga_id: str, me: Caller, deps: Backend) -> SagaOut:

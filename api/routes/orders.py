@@ -191,7 +191,10 @@ def _explain_not_cancelled(order: Order, answer: CancelResult) -> Problem:
     detail = f"the order is {order.status} and can no longer be cancelled"
     if order.status == OrderStatus.PENDING:
         if answer is CancelResult.OVER:
-            detail = "the order's workflow was terminated; an operator must reset it, see README.md"
+            detail = (
+                "the order's workflow was ended from outside, and an audit undoes it; an operator "
+                f"has it do so now by saga audit {order.id}"
+            )
             return Problem(409, "saga_terminated", detail)
         detail = "the order is being confirmed, or undone already, and can no longer be cancelled"
     return Problem(409, "too_late_to_cancel", detail)

@@ -7,7 +7,7 @@ request finds the same attempt, and one after an abandoned attempt starts the ne
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Body, Depends, Response
 
 from api.dependencies import Backend, backend
 from api.http.conditional_requests import IfMatch
@@ -15,7 +15,7 @@ from api.http.openapi import errors
 from api.http.problem_details import Problem
 from api.routes.order_saga import saga_out
 from api.routes.orders import find_order
-from api.schemas import OrderOut, SagaOut
+from api.schemas import OrderOut, ReturnBody, SagaOut
 from api.security.authentication import Caller, Me
 from api.security.authorization import AuthorizedRoute
 from contracts.names import return_id
@@ -29,12 +29,21 @@ Deps = Annotated[Backend, Depends(backend)]
 @router.post(
     "/{order_id}/return",
     status_code=202,
-    responses={200: {"model": OrderOut, "description": "It is returned"}, **errors(404, 409, 412)},
+    responses={
+        200: {"model": OrderOut, "description": "It is returned"},
+        **errors(404, 409, 412, 422),
+    },
 )
 async def return_order(
-    order_id: str, if_match: IfMatch, me: Me, deps: Deps, response: Response
+    *,
+    order_id: str,
+    if_match: IfMatch,
+    me: Me,
+    deps: Deps,
+    response: Response,
+    _body: Annotated[ReturnBody | None, Body()] = None,
 ) -> OrderOut:
-    """Return an order: 202 once that is accepted, 200 when it is done, 409 if not confirmed.
+    """Return an order, all of it: 202 once that is accepted, 200 when done, 409 if not confirmed.
 
     What it has become decides: 409 `saga_terminated` if a return was begun, and ended from outside.
 
@@ -63,7 +72,8 @@ async def give_back(order: Order, me: Caller, deps: Backend) -> Order:
     if await next_attempt(order.id, deps) != attempt:  # it has just been abandoned
         return await give_back(order, me, deps)
     detail = (
-        "the return's workflow was ended from outside; the audit, or an operator, carries it on"
+        "the return's workflow was ended from outside, and an audit carries it on; an operator has "
+        f"it do so now by saga audit {order.id}"
     )
     raise Problem(409, "saga_terminated", detail)
 

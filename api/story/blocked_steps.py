@@ -32,7 +32,7 @@ class BlockedStep(Message):
 
 def list_blocked(facts: OrderFacts) -> list[BlockedStep]:
     """Those of all sagas of the order that are open, the longest wait first."""
-    ended = {each.saga.saga_id for each in facts.sagas if each.has_ended}
+    ended = {each.saga.saga_id for each in facts.sagas if each.has_ended or each.was_stopped}
     found = [
         step for step in find_in_events(facts.order.id, facts.events) if step.saga_id not in ended
     ]
@@ -73,7 +73,7 @@ def find_in_events(order_id: str, events: Sequence[RecordedEvent]) -> list[Block
 
 def _find_in_view(saga: ObservedSaga, otherwise: datetime) -> Iterator[BlockedStep]:
     """Those of which nothing is on record yet."""
-    view = saga.view if saga.trouble is None else None
+    view = saga.view if saga.trouble is None or saga.trouble.goes_on else None
     for step in view.steps if view else ():
         if step.state is StepState.BLOCKED:
             began = datetime.fromisoformat(step.started_at) if step.started_at else otherwise

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from api.story.stopped_steps import observe
-from api.temporal.observed_saga import ObservedSaga
+from api.temporal.observed_saga import ObservedSaga, SilentSaga
 from api.temporal.saga_gateway import OrderSagas
+from api.temporal.troubles import Kind, SagaTrouble
+from api.trouble.trouble_list import TroubleList
 from contracts import workflow_io
 from contracts.event_records import RecordedEvent
 from contracts.inventory import Holding
@@ -17,8 +19,8 @@ from contracts.workflow_io import SAGA_TYPES
 from saga import SagaState
 from saga.participant import NotFound, Unavailable
 from services.composition import Services
+from workflows.return_order import MARK_RETURNED
 
-LAST = "mark_returned"  # of the steps of a return
 RETURNED = {"OrderReturnStarted", "OrderReturned", RETURN_ABANDONED}
 PLACING, RETURNING = "Placing the order", "Returning it"
 PAYMENT, INVENTORY = "The payment service", "The inventory service"
@@ -40,6 +42,16 @@ class TitledSaga:
         """Whether it has come to an end of its own."""
         return self.saga.state in ENDS
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether its workflow was ended from outside."""
+        return self.saga.trouble is not None and self.saga.trouble.kind is Kind.ENDED
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether it has not come to its end, and does not go on."""
+        return self.saga.trouble is not None and not self.saga.trouble.goes_on
+
 
 @dataclass(frozen=True)
 class OrderFacts:
@@ -48,7 +60,8 @@ class OrderFacts:
     The newest saga comes last; none if Temporal has forgotten all. `payment` is None if no charge
     was begun, `kept` if the provider was not asked: while the
     order is at work its money moves, and the payment tells. `silent` names who did not answer: what
-    they would know is missing here.
+    they would know is missing here. `troubles`: what is wrong with its sagas, with its money and
+    with its records, as the list of trouble has it.
     """
 
     order: Order
@@ -58,6 +71,7 @@ class OrderFacts:
     holdings: Sequence[Holding]
     kept: Kept | None = None
     silent: Sequence[str] = field(default=())
+    troubles: Sequence[SagaTrouble] = field(default=())
 
     @property
     def is_returning(self) -> bool:
@@ -73,28 +87,32 @@ class OrderFacts:
         """Whether it is on its way as it should be, so that its money is about to move."""
         placing = (each for each in self.sagas if each.title == PLACING)
         return self.order.status is OrderStatus.PENDING and any(
-            each.saga.trouble is None and not each.has_ended for each in placing
+            not each.stands_still and not each.has_ended for each in placing
         )
 
 
 def _ends_return(event: RecordedEvent) -> bool:
     """Whether it is an operator's word on the last step of a return, which has ended by that."""
-    return event.data.get("step") == LAST and event.data.get("action") in BY_HAND
+    return event.data.get("step") == MARK_RETURNED.name and event.data.get("action") in BY_HAND
 
 
-async def read_facts(order_id: str, services: Services, sagas: OrderSagas) -> OrderFacts:
+async def read_facts(
+    order_id: str, services: Services, sagas: OrderSagas, troubles: TroubleList
+) -> OrderFacts:
     """Read them. NotFound if there is no such order; Unavailable if orders cannot be read."""
     order, events = await asyncio.gather(
         _read_order(order_id, services, sagas), _read_events(order_id, services)
     )
     silent: list[str] = []
+    mute: list[SagaTrouble] = []
     asked = [
-        _answer(_observe(title, saga_id, services, sagas), TEMPORAL, silent)
+        _answer(_observe(title, saga_id, services, sagas, mute), TEMPORAL, silent)
         for title, saga_id in _list_sagas(order, events)
     ]
-    payment, holdings, observed = await asyncio.gather(
+    payment, holdings, left, observed = await asyncio.gather(
         _answer(services.payments.for_order(order_id), PAYMENT, silent),
         _answer(services.inventory.list_holdings(_list_ids(order, events)), INVENTORY, silent),
+        _answer(troubles.list_left(order_id), TEMPORAL, silent),
         asyncio.gather(*asked),
     )
     found = [saga for saga in observed if saga is not None]
@@ -102,7 +120,20 @@ async def read_facts(order_id: str, services: Services, sagas: OrderSagas) -> Or
     kept = None
     if payment is not None and not facts.is_at_work:
         kept = await _answer(services.payments.kept_of(order_id), PROVIDER, silent)
-    return replace(facts, kept=kept, silent=sorted(set(silent)))
+    wrong = tell_once([*_list_troubles(found), *mute, *(left or ())])
+    return replace(facts, kept=kept, silent=sorted(set(silent)), troubles=wrong)
+
+
+def _list_troubles(sagas: Sequence[TitledSaga]) -> Iterator[SagaTrouble]:
+    for each in sagas:
+        if each.saga.trouble is not None:
+            yield SagaTrouble(saga_id=each.saga.saga_id, trouble=each.saga.trouble)
+
+
+def tell_once(troubles: Sequence[SagaTrouble]) -> list[SagaTrouble]:
+    """The first of each saga: as long as Temporal's stands, an audit's cannot be helped."""
+    by_saga = {each.saga_id: each for each in reversed(troubles)}
+    return [each for each in troubles if by_saga[each.saga_id] is each]
 
 
 def _list_sagas(order: Order, events: Sequence[RecordedEvent]) -> Iterator[tuple[str, str]]:
@@ -137,8 +168,16 @@ async def _answer(asked: Awaitable[T | None], who: str, silent: list[str]) -> T 
         return None
 
 
-async def _observe(title: str, saga_id: str, services: Services, sagas: OrderSagas) -> TitledSaga:
-    return TitledSaga(title, await observe(saga_id, services, sagas))
+async def _observe(
+    title: str, saga_id: str, services: Services, sagas: OrderSagas, mute: list[SagaTrouble]
+) -> TitledSaga:
+    """How a saga stands. Of one that is silent, what is wrong is noted."""
+    try:
+        return TitledSaga(title, await observe(saga_id, services, sagas))
+    except SilentSaga as error:
+        if error.trouble is not None and error.trouble.kind is not Kind.BLOCKED:
+            mute.append(SagaTrouble(saga_id=saga_id, trouble=error.trouble))
+        raise
 
 
 async def _read_order(order_id: str, services: Services, sagas: OrderSagas) -> Order:

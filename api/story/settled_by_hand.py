@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from api.story.facts import OrderFacts
 from api.story.step_words import does, undoes
-from contracts.base import Message, ToldTime
+from contracts.base import Message, Money, ToldTime
 from contracts.names import workflow_id
 from contracts.orders import BY_HAND, Order
 from contracts.payments import MONEY_STEPS
@@ -17,7 +17,10 @@ COMPENSATED = {
 
 
 class SettledByHand(Message):
-    """A step that an operator has skipped or marked as done. `means` says what that comes to."""
+    """A step that an operator has skipped or marked as done. `means` says what that comes to.
+
+    `covers`: what of the price of a confirmed order that is, if it is of such a part.
+    """
 
     saga_id: str
     step: str
@@ -26,6 +29,7 @@ class SettledByHand(Message):
     who: str
     evidence: str
     recorded_at: ToldTime
+    covers: Money | None = None
 
     @property
     def is_about_money(self) -> bool:
@@ -50,6 +54,7 @@ def list_settled(facts: OrderFacts) -> Sequence[SettledByHand]:
             who=str(event.data.get("who")),
             evidence=str(event.data.get("evidence")),
             recorded_at=event.recorded_at,
+            covers=event.data.get("covers"),
         )
         for event in facts.events
         if event.data.get("action") in BY_HAND
@@ -64,5 +69,6 @@ def explain_word(step: str, action: str, role: str | None, order: Order) -> str:
     usual = Role.COMPENSATION if step in COMPENSATED else Role.ACTION
     what = (undoes if (role or usual) == Role.COMPENSATION else does)(step, order)
     if action == Resolving.SKIP:
-        return f"this is not done, and never will be: it {what}"
+        deed, _, _ = what.partition(";")  # what is said of a deed that is done is not so
+        return f"this is left undone for good: the saga never {deed}"
     return f"this was done by other means: it {what}"

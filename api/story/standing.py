@@ -10,11 +10,15 @@ from api.story.settled_by_hand import SettledByHand
 from api.story.status_words import STATUS_WORDS
 from api.story.stock import StockStory
 from api.temporal.observed_saga import LockWait
+from api.temporal.troubles import Kind, SagaTrouble, Trouble
 from contracts.orders import OrderStatus
 from saga import WaitView
+from workflows.place_order import CONFIRM, CREATE
+from workflows.return_order import MARK_RETURNED
 
-ENDS = {"create_order", "confirm_order"}  # the steps that end an order, by undoing or by action
-MARKING = {"mark_returned"}  # the step that records a return whose money and goods are back
+ENDS = {CREATE.name, CONFIRM.name}  # the steps that end an order, by undoing or by action
+MARKING = {MARK_RETURNED.name}  # the step that records a return whose money and goods are back
+LEDGER = "docs/runbooks/ledger.md"
 NOT_BACK = {MoneyState.HELD, MoneyState.PERHAPS_HELD}
 
 
@@ -29,6 +33,17 @@ class Standing:
     stock: StockStory
 
     @property
+    def troubles(self) -> Sequence[SagaTrouble]:
+        """What is wrong, but for what blocked steps explain: their sagas are in no other."""
+        blocked = {step.saga_id for step in self.blocked}
+        return [each for each in self.facts.troubles if each.saga_id not in blocked]
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether something is wrong of which neither Temporal nor an audit has told."""
+        return self.is_adrift or self.contradicts_status
+
+    @property
     def contradicts_status(self) -> bool:
         """Whether money or stock is where the order's status says that it is not.
 
@@ -40,9 +55,17 @@ class Standing:
             return False
         if status is OrderStatus.CONFIRMED:
             gone, returning = self._is_money_gone, self.facts.is_returning
-            return gone and not returning and not self._was_answered(MARKING)
+            return gone and not returning and not self._is_answered_for
         stock = self.stock.pieces if not self.settled else 0
         return self.money.state in NOT_BACK or bool(stock)
+
+    @property
+    def _is_answered_for(self) -> bool:
+        """Whether somebody has answered for what a confirmed order lacks of its price."""
+        held = self.money.held.minor if self.money.held is not None else 0
+        missing = self.facts.order.total.minor - held
+        covered = [each.covers.minor for each in self.settled if each.covers is not None]
+        return max(covered, default=0) >= missing or self._was_answered(MARKING)
 
     @property
     def _is_money_gone(self) -> bool:
@@ -126,8 +149,12 @@ def _tell_sagas(standing: Standing, placing: TitledSaga | None) -> Iterator[str]
     facts, status = standing.facts, standing.facts.order.status
     titles = {each.saga.saga_id: each.title for each in facts.sagas}
     for each in facts.sagas:
-        if each.saga.trouble is not None and (each is not placing or not status.is_open):
-            yield f"{each.title} does not go on: {_end_sentence(each.saga.trouble.why)}"
+        if each.stands_still and (each is not placing or not status.is_open):
+            why = each.saga.trouble.why if each.saga.trouble else ""
+            yield f"{each.title} does not go on: {_end_sentence(why)}"
+    for found in standing.troubles:
+        if found.trouble.kind is Kind.DISCREPANCY and not standing.contradicts_status:
+            yield f"Something of it does not agree: {_end_sentence(found.trouble.why)}"
     for step in standing.blocked:
         if status is not OrderStatus.BLOCKED:
             what = titles.get(step.saga_id, PLACING)
@@ -143,23 +170,22 @@ def _end_sentence(quoted: str) -> str:
 def _tell_not_carried(facts: OrderFacts, placing: TitledSaga | None) -> str:
     on_record = f"It is {facts.order.status} on record"
     if placing is not None and placing.saga.trouble is not None:
-        why = _end_sentence(placing.saga.trouble.why)
-        return f"{on_record}, and nothing carries it on: {why}"
+        return f"{on_record}, and stands still: {_end_sentence(placing.saga.trouble.why)}"
     if TEMPORAL in facts.silent:
         return f"{on_record}; whether it goes on is not known, as no worker answers."
     if placing is not None:
         return f"{on_record}, and its saga has ended."
-    return f"{on_record}, and nothing carries it on: Temporal has no workflow of it."
+    return f"{on_record}, and stands still: Temporal has no workflow of it."
 
 
 def tell_next(standing: Standing) -> str:
     """What happens next, or what a person has to do."""
     facts, order = standing.facts, standing.facts.order
-    for each in facts.sagas:
-        if each.saga.trouble is not None:
-            return f"It needs you: {each.saga.trouble.way_out}"
+    for found in standing.troubles:
+        if not found.trouble.goes_on:
+            return _tell_way_out(found.trouble)
     if standing.is_adrift:
-        return "It needs you: have it carried on by saga audit"
+        return f"It needs you: have it carried on by saga audit {order.id}"
     if order.status.is_open and find_placing(facts) is None:
         return "See that Temporal and its workers run, and look again: they know if it goes on."
     for step in standing.blocked:
@@ -167,14 +193,31 @@ def tell_next(standing: Standing) -> str:
         return words.format(step=step.step, saga=step.saga_id)
     if order.status is OrderStatus.BLOCKED:
         return "It waits for you: saga stuck says for what"
-    return _tell_going_on(facts) or _tell_rest(standing)
+    return _tell_long(standing) or _tell_going_on(facts) or _tell_rest(standing)
+
+
+def _tell_way_out(trouble: Trouble) -> str:
+    """What a person has to do, or what an audit does by itself."""
+    if trouble.audited_at is not None:
+        return f"{trouble.way_out[:1].upper()}{trouble.way_out[1:]}"
+    return f"It needs you: {trouble.way_out}"
+
+
+def _tell_long(standing: Standing) -> str:
+    """What helps with what takes too long, though it goes on; else empty."""
+    for found in standing.troubles:
+        if found.trouble.goes_on:
+            return (
+                f"It takes long: {found.trouble.way_out}. Why: {_end_sentence(found.trouble.why)}"
+            )
+    return ""
 
 
 def _tell_rest(standing: Standing) -> str:
     """What there is to do about an order of which nothing is at work."""
     order = standing.facts.order
     if standing.contradicts_status:
-        return "It needs you: saga audit says what it does about that; see docs/runbooks/ledger.md"
+        return f"It needs you: have it put right by saga audit {order.id}; see {LEDGER}"
     if standing.is_doubtful:
         silent = "; ".join(who.rstrip(",") for who in standing.facts.silent).replace("The ", "the ")
         return f"Nobody knows whether there is something to do until this answers: {silent}"
@@ -193,7 +236,8 @@ def _tell_going_on(facts: OrderFacts) -> str:
                 return f"Nothing to do: it goes on by itself as soon as {wait.what} lets it."
             return f"Nothing to do: it goes on when it is answered, or ends at {wait.until}."
         for retried in each.saga.retried.values():
-            return f"It goes on by itself as soon as this works: {retried.describe()}"
+            then = retried.foretell()
+            return f"{then[:1].upper()}{then[1:]}. Why: {_end_sentence(retried.describe())}"
     return ""
 
 
@@ -204,7 +248,7 @@ def find_placing(facts: OrderFacts) -> TitledSaga | None:
 
 def is_carried(placing: TitledSaga | None) -> bool:
     """Whether a saga is there that carries the order on, and nothing is wrong with it."""
-    return placing is not None and placing.saga.trouble is None and not placing.has_ended
+    return placing is not None and not placing.stands_still and not placing.has_ended
 
 
 def _find_wait(each: TitledSaga) -> WaitView | None:

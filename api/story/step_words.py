@@ -1,13 +1,16 @@
 """What a step's action and its compensation mean for an order, in words."""
 
-from contracts.orders import Order
+from contracts.orders import PAY_THE_REST, Order
 from workflows.sagas import SAGAS
 
+REST = "pays what is missing of {total} at the provider"
 STEPS = {step.name: step for saga in SAGAS.values() for step in saga.definition}
 
 
 def does(step: str, order: Order) -> str:
     """What a step's action means for this order."""
+    if step == PAY_THE_REST:
+        return _fill_in(REST, order)
     known = STEPS.get(_drop_generation(step))
     return _fill_in((known and known.does) or f"runs {_plain(step)}", order)
 

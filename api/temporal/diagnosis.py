@@ -6,6 +6,7 @@ from typing import Any
 from temporalio.client import WorkflowHistory
 
 from activities.executions import Execution, Status, connection_options
+from api.temporal.audit_outlook import AuditOutlook
 from api.temporal.errors import RPC_TIMEOUT
 from api.temporal.failures import list_retried
 from api.temporal.histories import find_failed_task, has_done, reset_points, unreadable
@@ -16,10 +17,15 @@ OFTEN = 2  # attempts of a workflow's task; one or two may fail for a deploy, or
 BAD_ENDS = {Status.TERMINATED, Status.TIMED_OUT, Status.FAILED}
 
 
-async def diagnose(saga: Execution, late: timedelta | None) -> Trouble | None:
-    """What is wrong with it; None if nothing is, or nothing yet."""
+async def diagnose(
+    saga: Execution, late: timedelta | None, audits: AuditOutlook | None = None
+) -> Trouble | None:
+    """What is wrong with it; None if nothing is, or nothing yet.
+
+    `late`: how long it may be open; None for any time. `audits`: a look that others share.
+    """
     if saga.status in BAD_ENDS:
-        return await _diagnose_closed(saga)
+        return await _diagnose_closed(saga, audits or AuditOutlook(saga.client))
     if saga.status is Status.RUNNING:
         trouble = await _diagnose_unreadable(saga) or _diagnose_attributes(saga)
         trouble = trouble or await _diagnose_code(saga) or _diagnose_paused_activity(saga)
@@ -83,7 +89,7 @@ async def _diagnose_slow(saga: Execution, late: timedelta | None) -> Trouble | N
     async for retried in list_retried(saga):
         since = await _asked_at(saga, retried.activity_id)
         kind = Kind.HELD_BACK if retried.is_held_back else Kind.RETRYING
-        return name_trouble(saga, kind, retried.describe(), since)
+        return name_trouble(saga, kind, retried.describe(), since, words=retried.foretell())
     if _attributes(saga).get("SagaState") != "waiting":
         return name_trouble(saga, Kind.SLOW, "open for long")
     if (since := _untaken_since(saga)) is None or since > datetime.now(UTC) - late:
@@ -107,17 +113,19 @@ def _untaken_since(saga: Execution) -> datetime | None:
     return saga.described.pending_workflow_task.original_scheduled_time.ToDatetime(UTC)
 
 
-async def _diagnose_closed(saga: Execution) -> Trouble:
+async def _diagnose_closed(saga: Execution, audits: AuditOutlook) -> Trouble:
     history = await _history(saga)
+    why, closed_at = f"the workflow is {saga.status}", saga.info.close_time.ToDatetime(UTC)
+    if no := await _explain_no_order(saga, history):
+        way_out = _name_way_out(saga, NO_ORDER)
+        return Trouble(kind=Kind.ENDED, why=f"{why}: {no}", way_out=way_out, since=closed_at)
+    by_audit, at = (await audits.see()).foretell(saga.id, closed_at)
     points = reset_points(history)
-    way_out = (
+    else_ = (
         _name_way_out(saga, RESET, event=points[0]) if points else _name_way_out(saga, NEVER_BEGUN)
     )
-    why = f"the workflow is {saga.status}"
-    if no := await _explain_no_order(saga, history):
-        way_out, why = _name_way_out(saga, NO_ORDER), f"{why}: {no}"
-    closed_at = saga.info.close_time.ToDatetime(UTC)
-    return Trouble(kind=Kind.ENDED, why=why, way_out=way_out, since=closed_at)
+    way_out = f"{by_audit}; {else_}"
+    return Trouble(kind=Kind.ENDED, why=why, way_out=way_out, since=closed_at, audited_at=at)
 
 
 async def _diagnose_unreadable(saga: Execution) -> Trouble | None:

@@ -9,6 +9,7 @@ from temporalio.client import Client
 
 from activities.executions import Execution, describe
 from api.temporal.activity_attempts import Try, count_attempts, read_tries
+from api.temporal.audit_outlook import AuditOutlook
 from api.temporal.diagnosis import diagnose
 from api.temporal.errors import (
     DOUBTFUL_QUERY_TIMEOUT,
@@ -18,7 +19,7 @@ from api.temporal.errors import (
     translate_errors,
 )
 from api.temporal.failures import RetriedActivity, list_retried
-from api.temporal.troubles import CODES, Kind, Trouble
+from api.temporal.troubles import CODES, LATE, Kind, Trouble
 from saga import SagaView, StepKind, StepView, WaitView
 from saga.participant import NotFound, Unavailable
 from workflows.order_saga import OrderSaga
@@ -32,6 +33,15 @@ BOUNDS = {  # how long an action waits at most, by its step
     for step in saga.definition
 }
 SILENT = {Kind.PROBLEM, Kind.UNKNOWN}  # whose workflow mostly answers nobody, until it is mended
+
+
+class SilentSaga(Unavailable):
+    """No worker tells of a saga. `trouble`: what is wrong with it by what Temporal knows."""
+
+    def __init__(self, why: str, saga_id: str, trouble: Trouble | None) -> None:
+        super().__init__(why)
+        self.saga_id = saga_id
+        self.trouble = trouble
 
 
 class LockWait(WaitView):
@@ -70,13 +80,16 @@ class ObservedSaga:
         return self.view.state
 
 
-async def observe_saga(client: Client, saga_id: str) -> ObservedSaga:
-    """Look at it now. NotFound if there is none; Unavailable if asking again may help."""
+async def observe_saga(client: Client, saga_id: str, audits: AuditOutlook) -> ObservedSaga:
+    """Look at it now. NotFound if there is none; Unavailable if asking again may help.
+
+    SilentSaga if that is since no worker answers.
+    """
     async with translate_errors():
         execution = await describe(client, saga_id, rpc_timeout=RPC_TIMEOUT)
         if execution is None:
             raise NotFound("unknown_order", UNKNOWN_ORDER)
-        trouble = await diagnose(execution, None)
+        trouble = await diagnose(execution, LATE, audits)
         waiting = execution.described.pending_activities if execution.described else ()
         tries = await read_tries(client, client.get_workflow_handle(saga_id), waiting)
     view = await _ask_view(client, saga_id, trouble)
@@ -105,9 +118,9 @@ async def _ask_view(client: Client, saga_id: str, trouble: Trouble | None) -> Sa
     try:
         async with translate_errors():
             return await _query_view(client, saga_id, within)
-    except (Unavailable, ValueError):  # a status that is newer than the SDK
-        if trouble is None or trouble.kind is Kind.BLOCKED:
-            raise
+    except (Unavailable, ValueError) as error:  # a status that is newer than the SDK
+        if trouble is None or trouble.kind is Kind.BLOCKED or trouble.goes_on:
+            raise SilentSaga(str(error), saga_id, trouble) from error
         return None
 
 

@@ -20,6 +20,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 
 from activities.executions import describe, list_executions
+from api.temporal.audit_outlook import AuditOutlook
 from api.temporal.diagnosis import diagnose
 from api.temporal.errors import RPC_TIMEOUT, UNKNOWN_ORDER, UPDATE_TIMEOUT, translate_errors
 from api.temporal.observed_saga import ObservedSaga, observe_saga
@@ -77,6 +78,7 @@ class OrderSagas:
     def __init__(self, client: Client, *, fast_path: bool) -> None:
         self._client = client
         self._starter = client
+        self._audits = AuditOutlook(client)
         self.closings = LocalClosings()
         self._how = {"fast_path": fast_path, "own_queue": False, "stretch": fast_path}
 
@@ -215,7 +217,7 @@ class OrderSagas:
 
     async def observe(self, saga_id: str) -> ObservedSaga:
         """What the saga tells of itself, and what is wrong with it. NotFound if there is none."""
-        return await observe_saga(self._client, saga_id)
+        return await observe_saga(self._client, saga_id, self._audits)
 
     @asynccontextmanager
     async def _asking(self, saga_id: str) -> AsyncIterator[None]:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 
 from activities.executions import Execution, describe, list_executions
+from api.temporal.audit_outlook import AuditOutlook
 from api.temporal.diagnosis import diagnose, name_trouble
 from api.temporal.errors import RPC_TIMEOUT
 from api.temporal.troubles import Kind, Trouble
@@ -29,15 +30,22 @@ AT_ONCE = 8  # sagas that are looked into
 Found = tuple[Execution, Trouble]
 
 
-async def find_stuck(client: Client, *, late: timedelta | None, most: int = MOST) -> list[Found]:
+async def find_stuck(
+    client: Client,
+    *,
+    late: timedelta | None,
+    most: int = MOST,
+    audits: AuditOutlook | None = None,
+) -> list[Found]:
     """The first that are stuck; with `late`, also those that are open for longer than that.
 
     RPCError or RuntimeError if Temporal does not answer.
     """
+    audits = audits or AuditOutlook(client)
     found: list[Found] = []
     async for saga_ids in _candidates(client, late):
         diagnosed = await asyncio.gather(
-            *(_diagnose_newest_run(client, saga_id, late) for saga_id in saga_ids)
+            *(_diagnose_newest_run(client, saga_id, late, audits) for saga_id in saga_ids)
         )
         found += [each for each in diagnosed if each is not None]
         if len(found) >= most:
@@ -65,7 +73,7 @@ async def _candidates(client: Client, late: timedelta | None) -> AsyncIterator[l
 
 
 async def _diagnose_newest_run(
-    client: Client, saga_id: str, late: timedelta | None
+    client: Client, saga_id: str, late: timedelta | None, audits: AuditOutlook
 ) -> Found | None:
     """Judge it by the newest run of the workflow: one that was reset goes on in another.
 
@@ -75,7 +83,7 @@ async def _diagnose_newest_run(
     if saga is None:
         return None
     try:
-        trouble = await diagnose(saga, late)
+        trouble = await diagnose(saga, late, audits)
     except Exception as error:  # of whatever codec, converter or history
         log.warning("troubles: cannot judge saga %s", saga_id, exc_info=True)
         why = f"it cannot be judged: {describe_error(error)}"[:500]

@@ -25,6 +25,8 @@ class Kind(StrEnum):
     DISCREPANCY = "discrepancy"
 
 
+# Of those that are carried on by themselves all the same, for as long as that may take.
+GOING_ON = {Kind.RETRYING, Kind.HELD_BACK, Kind.SLOW}
 # Of those whose workflow answers nobody until somebody helps.
 CODES = {Kind.PAUSED: "saga_paused", Kind.UNREADABLE: "undecodable_input"}
 # `{at}`: what the Temporal CLI has to be told to find the server (activities.executions.py).
@@ -37,18 +39,19 @@ WAYS_OUT = {
     Kind.PROBLEM: "its code fails: deploy what fixes it, after saga replay {saga}; "
     "see docs/runbooks/deploy.md",
     Kind.UNKNOWN: "look at temporal workflow describe -w {saga}{at}; see docs/runbooks/paused.md",
-    Kind.RETRYING: "fix what it waits for; it goes on by itself",
-    Kind.HELD_BACK: "fix what does not answer, see docs/runbooks/outage.md; it is asked again by "
-    "itself",
-    Kind.SLOW: "look at saga explain {order}",
+    Kind.RETRYING: "fix what it waits for, see docs/runbooks/outage.md; {words}",
+    Kind.HELD_BACK: "fix what does not answer, see docs/runbooks/outage.md; {words}",
+    Kind.SLOW: "see that workers run, by docs/runbooks/workers.md; saga explain {order} says where "
+    "it is",
 }
+# Of those that were stopped from outside, behind what becomes of them by itself.
 RESET = (
-    "it was stopped from outside, and undid nothing: let it finish by temporal workflow reset "
+    "if it was stopped by mistake, let it finish before that: temporal workflow reset "
     "-w {saga}{at} --event-id {event} --reason …; see docs/runbooks/terminated.md"
 )
 NEVER_BEGUN = (
-    "it was stopped before it began, and Temporal has nothing to reset it to: have it carried on "
-    "by saga audit {order}; see docs/runbooks/terminated.md"
+    "it was stopped before it began, so Temporal has nothing to reset it to; see "
+    "docs/runbooks/terminated.md"
 )
 NO_ORDER = (
     "somebody started it by hand; it is no order, and has done nothing. Remove it: "
@@ -62,12 +65,28 @@ READ_IT = (
 
 
 class Trouble(Message):
-    """What is wrong with a saga, since when, and what helps, for operators."""
+    """What is wrong with a saga, since when, and what helps, for operators.
+
+    `audited_at`: when an audit that is due carries it on by itself; None if none does.
+    """
 
     kind: Kind
     why: str
     way_out: str
     since: ToldTime
+    audited_at: ToldTime | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its saga is carried on all the same."""
+        return self.kind in GOING_ON
+
+
+class SagaTrouble(Message):
+    """What is wrong with a saga of an order."""
+
+    saga_id: str
+    trouble: Trouble
 
 
 class InTrouble(Rejected):

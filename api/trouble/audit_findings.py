@@ -1,13 +1,14 @@
 """What audits found wrong with orders and left as it is, as far as it is so still.
 
 Findings are in the reports that Temporal keeps. Each is judged again by the services and the
-provider every few seconds, so that it is told no longer than it is true.
+provider every few seconds, so that it is told no longer than it is true. What somebody who looks at
+one order would have an audit find is noted here, so that nobody is told otherwise until one does.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,6 +31,7 @@ from services.composition import Services
 FRESH = 3.0  # seconds for which a judgement stands
 AT_ONCE = 8  # that are judged
 MOST = 100  # that are judged in one look; the others stand as they were
+MOST_NOTED = 500
 log = logging.getLogger(__name__)
 
 Name = tuple[str, ...]
@@ -56,6 +58,11 @@ class Judged:
     at: float
     doubt: str = ""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was so once, and is so no more."""
+        return self.what is None
+
     def is_due(self, now: float) -> bool:
         """Whether to judge it again: what is over may come back."""
         return now - self.at > FRESH
@@ -69,15 +76,54 @@ class AuditFindings:
         self._judge = Judge(client, services.orders, services.payments)
         self._diagnoses = Diagnoses(client, services.orders, services.inventory, services.payments)
         self._judged: dict[Name, Judged] = {}
+        self._noted: dict[Name, What] = {}
 
     async def list_standing(self) -> list[Finding]:
         """What is so still, or may be. RPCError if Temporal does not answer."""
-        left = await self._earlier.read_left()
-        found: dict[Name, What] = {(saga_id,): orphan for saga_id, orphan in left.orphans.items()}
-        found.update(left.money)
+        found = await self._read_found()
+        self._judged = {name: each for name, each in self._judged.items() if name in found}
         await self._judge_due(found)
-        standing = (judged for judged in self._judged.values() if judged.what is not None)
-        return [_tell(judged) for judged in standing]
+        return self._tell_standing(found)
+
+    async def list_of_order(self, order_id: str) -> list[Finding]:
+        """What of it concerns this order. RPCError if Temporal does not answer."""
+        every = await self._read_found()
+        found = {name: what for name, what in every.items() if what.order_id == order_id}
+        await self._judge_due(found)
+        return self._tell_standing(found)
+
+    async def look_into(self, order_id: str, saga_ids: Sequence[str]) -> list[Finding]:
+        """Note what an audit would find wrong with this order, and tell it.
+
+        Unavailable if somebody does not answer; RPCError if it is Temporal.
+        """
+        now = datetime.now(UTC)
+        money = await self._judge.of_order(order_id)
+        orphans = [await self._diagnoses.of(saga_id) for saga_id in saga_ids]
+        found: dict[Name, What] = {(each.intent_id, order_id): each for each in money}
+        found.update({(each.saga_id,): each for each in orphans if each is not None})
+        for name, what in found.items():
+            before = self._judged.get(name)
+            if before is None or before.is_over:
+                self._judged[name] = Judged(what.keep_date(now), time.monotonic())
+                self._noted[name] = what.keep_date(now)
+        self._noted = dict([*self._noted.items()][-MOST_NOTED:])
+        return await self.list_of_order(order_id)
+
+    async def _read_found(self) -> dict[Name, What]:
+        """All that was found, without what was noted and has been judged as over."""
+        self._noted = {
+            name: what
+            for name, what in self._noted.items()
+            if name not in self._judged or not self._judged[name].is_over
+        }
+        left = await self._earlier.read_left()
+        orphans: dict[Name, What] = {(saga_id,): orphan for saga_id, orphan in left.orphans.items()}
+        return {**self._noted, **orphans, **left.money}
+
+    def _tell_standing(self, found: Mapping[Name, What]) -> list[Finding]:
+        judged = [self._judged[name] for name in found if name in self._judged]
+        return [_tell(each) for each in judged if each.what is not None]
 
     async def _judge_due(self, left: Mapping[Name, What]) -> None:
         """Judge again those whose turn it is, the longest not judged first."""
@@ -91,7 +137,7 @@ class AuditFindings:
                 known[name] = await self._judge_again(known[name], left[name])
 
         await asyncio.gather(*(judge(name) for _, name in due[:MOST]))
-        self._judged = known
+        self._judged |= known
 
     async def _judge_again(self, before: Judged, found: What) -> Judged:
         """As it is now; as it was, where whoever knows does not answer: what is over stays so."""
@@ -99,15 +145,23 @@ class AuditFindings:
             if isinstance(found, Discrepancy):
                 now: What | None = await self._judge.look_again(found)
             else:
-                orphan = await self._diagnoses.of(found.saga_id)
-                now = orphan.keep_date(found.found_at) if orphan is not None else None
+                now = await self._diagnoses.of(found.saga_id)
         except Exception as error:  # of whatever kind: one that cannot be judged hides no other
             usual = isinstance(error, Unavailable)
             if not usual:
                 log.warning("findings: cannot judge %s", found, exc_info=True)
             doubt = str(error) if usual else describe_error(error)
             return Judged(before.what, time.monotonic(), doubt)
-        return Judged(now, time.monotonic())
+        return Judged(_date(now, before.what, found), time.monotonic())
+
+
+def _date(now: What | None, before: What | None, found: What) -> What | None:
+    """It as it is now, found when it began to be so: what was over in between began anew."""
+    if now is None:
+        return None
+    since = [before.found_at, found.found_at] if before is not None else [datetime.now(UTC)]
+    newest = max((each for each in since if each is not None), default=None)
+    return now.model_copy(update={"found_at": newest})
 
 
 def _tell(judged: Judged) -> Finding:

@@ -31,8 +31,9 @@ WAYS_OUT = {
     WhyKept.STRAY: f"refund {{intent}} at the provider if it is owed to nobody; {PAGE}",
     WhyKept.UNRECORDED: f"refund {{intent}} at the provider if it is owed to nobody; {PAGE}",
     WhyKept.CONTRADICTED: f"look at saga explain {{order}}; {PAGE}",
-    WhyKept.MISSING: "if it went back for a good reason, have the rest of the order returned: "
-    f"saga order return {{order}}; else {PAGE}",
+    WhyKept.MISSING: "if it is to stay so, as a goodwill, say so: saga settle {order} --kept "
+    "--evidence …; if it was paid by other means, the same without --kept; else have the rest of "
+    f"the order returned: saga order return {{order}}; {PAGE}",
 }
 SAGAS = {
     Why.MISSING: "nothing carries it on: Temporal has no workflow of it",

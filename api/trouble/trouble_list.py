@@ -3,15 +3,17 @@
 All who ask in this process for those that are late as usual share one look.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio.client import Client
 
 from activities.executions import describe
+from api.temporal.audit_outlook import AuditOutlook
 from api.temporal.errors import RPC_TIMEOUT, translate_errors
 from api.temporal.saga_listing import SagaFound
 from api.temporal.stuck_sagas import MOST, find_stuck
-from api.temporal.troubles import LATE
+from api.temporal.troubles import LATE, SagaTrouble
 from api.trouble.audit_findings import AuditFindings, Finding
 from contracts.workflow_io import type_of
 from infrastructure.shared_look import SharedLook
@@ -25,6 +27,7 @@ class TroubleList:
 
     def __init__(self, client: Client, services: Services) -> None:
         self._client = client
+        self._audits = AuditOutlook(client)
         self._findings = AuditFindings(client, services)
         self._usual = SharedLook(lambda: self._look(LATE), AGE)
 
@@ -37,9 +40,21 @@ class TroubleList:
         found = await (self._usual.get() if late == LATE else self._look(late))
         return found[:limit]
 
+    async def list_left(self, order_id: str) -> list[SagaTrouble]:
+        """What is wrong with an order that an audit has found, or whoever looked at it."""
+        async with translate_errors():
+            found = await self._findings.list_of_order(order_id)
+        return [SagaTrouble(saga_id=each.saga_id, trouble=each.trouble) for each in found]
+
+    async def look_into(self, order_id: str, saga_ids: Sequence[str]) -> list[SagaTrouble]:
+        """What an audit would find wrong with an order now, which is listed from then on."""
+        async with translate_errors():
+            found = await self._findings.look_into(order_id, saga_ids)
+        return [SagaTrouble(saga_id=each.saga_id, trouble=each.trouble) for each in found]
+
     async def _look(self, late: timedelta) -> list[SagaFound]:
         async with translate_errors():
-            stuck = await find_stuck(self._client, late=late)
+            stuck = await find_stuck(self._client, late=late, audits=self._audits)
             rows = [SagaFound.of(saga, trouble) for saga, trouble in stuck]
             named = {row.saga_id for row in rows}
             for finding in await self._findings.list_standing():

@@ -76,21 +76,21 @@ def check(
 ) -> None:
     """Tell whether the incident is over. Exit code 0 only if all is well, which ends the drill."""
 
-    async def act(stack: "PracticeStack") -> "list[Finding]":
+    async def act(stack: "PracticeStack") -> "tuple[str, list[Finding]]":
         from cli.drill.findings import examine  # noqa: PLC0415 - heavy
 
         drill, made = _find_under_way(stack, name)
         findings = await examine(stack, drill, made)
         if all(finding.well for finding in findings):
             await _clear_away(stack, made)
-        return findings
+        return drill.name, findings
 
-    findings = _run(state_dir, act)
+    which, findings = _run(state_dir, act)
     console = Console(soft_wrap=True, highlight=False)
     for finding in findings:
         console.print(f"{mark(well=finding.well)} {escape(finding.text)}")
     solved = all(finding.well for finding in findings)
-    console.print("Solved: the drill is over." if solved else "It is not over yet.")
+    console.print(f"Solved: {which} is over." if solved else f"{which} is not over yet.")
     raise typer.Exit(0 if solved else 1)
 
 

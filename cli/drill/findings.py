@@ -53,10 +53,14 @@ def _examine_money(stack: PracticeStack, incident: Incident, kept: int) -> Findi
     return Finding(moved.captured - moved.refunded == kept, text)
 
 
+def _tell_left(number: int) -> str:
+    return f"{number or 'nothing'} {'is' if number <= 1 else 'are'} left"
+
+
 def _examine_audit(report: AuditReport, drill: Drill, incident: Incident) -> Iterator[Finding]:
     words = {True: "it adds up", False: "it does not add up", None: "other orders are open"}
     books = words[report.books.balanced]
-    yield Finding(is_clean(report), f"the audit: {report.left} sagas are left; {books}")
+    yield Finding(is_clean(report), f"the audit: {_tell_left(report.left)}; {books}")
     lines = [
         describe_named(money) for money in report.books.named if money.order_id == incident.order_id
     ]

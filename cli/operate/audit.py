@@ -119,7 +119,7 @@ def _print(report: AuditReport, only: str | None) -> None:
     if report.stopped is not None:
         console.print(f"[red]It stopped at a bound: {report.stopped}.[/] See what is left first.")
     if report.left:
-        console.print(f"{report.left} are left")
+        console.print(f"{report.left} {'is' if report.left == 1 else 'are'} left")
     if only is None:
         _print_books(console, report)
     else:
@@ -154,10 +154,12 @@ def describe_books(report: AuditReport) -> Iterator[str]:
     if gone := [found.amount for found in report.ledger if _is_gone(found)]:
         yield f"{_sum(sum_by_currency(gone))} of that is not at the provider, see above"
     if books.by_hand:
-        yield f"{_sum(books.by_hand)} of that was settled by hand:"
-    elif books.named:
-        yield "settled by hand:"
-    yield from (f"  {describe_named(money)}" for money in books.named)
+        yield f"{_sum(books.by_hand)} of what is on record was settled by hand:"
+        yield from (f"  {describe_named(money)}" for money in books.named if money.recorded)
+    if other := [money for money in books.named if not money.recorded]:
+        more = _sum(sum_by_currency([money.amount for money in other]))
+        yield f"{more} more was settled by hand:"
+        yield from (f"  {describe_named(money)}" for money in other)
     yield f"open orders cost {_sum(books.open)}; {books.reserved} pieces are reserved"
     if books.reserved_by_hand:
         yield f"{books.reserved_by_hand} pieces of them were settled by hand"
@@ -167,8 +169,11 @@ def describe_named(money: MoneyByHand) -> str:
     """What somebody has answered for, and how."""
     from saga import Resolving  # noqa: PLC0415 - heavy
 
-    said = "kept" if money.action == Resolving.SKIP else "said to be back by other means"
     who = f"as {money.who} says: {money.evidence}"
+    if money.missing:
+        left = "left to the customer" if money.action == Resolving.SKIP else "paid by other means"
+        return f"{money.order_id}: {money.amount.format()} of its price is {left}, {who}"
+    said = "kept" if money.action == Resolving.SKIP else "said to be back by other means"
     aside = "" if money.recorded else " (not on record as captured)"
     return f"{money.order_id}: {money.amount.format()}{aside} is {said}, {who}"
 

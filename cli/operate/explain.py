@@ -11,7 +11,8 @@ from cli.operate.batch import Url
 from cli.operate.errors import report_errors
 from cli.operate.order_details import Json, OrderDetails, SagaDetails, read_order_details
 from cli.orders.order import money
-from contracts.workflow_io import PLACING
+from contracts.names import order_of
+from contracts.workflow_io import PLACING, type_of
 
 RECORDED = {
     ("action", "started"): "was begun, and its outcome is not on record",
@@ -37,11 +38,12 @@ UNDOABLE = {"done", "failed"}  # of a step: it was begun
 
 
 def explain(
-    order_id: Annotated[str, typer.Argument(help="ord_…")],
+    which: Annotated[str, typer.Argument(help="ord_…, or the id of a saga of it")],
     *,
     url: Url = None,
 ) -> None:
     """Tell the story of an order: what happened, what stands, and what happens next."""
+    order_id = which if type_of(which) is None else order_of(which)
     with report_errors():
         case = read_order_details(Api.at(url), order_id)
     typer.echo("\n".join(story(case)))

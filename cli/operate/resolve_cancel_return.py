@@ -19,6 +19,7 @@ from cli.operate.batch import (
 )
 from cli.operate.errors import report_errors
 from cli.operate.order_details import Json, reason_in, saga_path, unless_down
+from contracts.base import is_evidence
 from contracts.money.formatting import format_money
 from contracts.names import order_of, workflow_id
 from contracts.orders import BY_HAND, Order
@@ -97,7 +98,7 @@ class OperatorWord:
             words = " or ".join(row["words"])
             detail = f"the {row['role'] or 'action'} of {self.step} takes {words} only"
             raise ApiError(REFUSED, "retry_only", detail)
-        if self.action in BY_HAND and not self.evidence.strip():
+        if self.action in BY_HAND and not is_evidence(self.evidence):
             raise ApiError(REFUSED, "evidence_missing", f"{self.action} needs evidence")
         where = _name_other(saga_id, which)
         return f"would {self.action} {self.step}{where}: {self._explain(saga_id, row)}"
@@ -187,17 +188,18 @@ def settle(
     order_ids: Annotated[list[str], typer.Argument(help="ord_…, one or more")],
     *,
     evidence: Annotated[str, typer.Option("--evidence", help="How one can see that it is so")],
-    kept: Annotated[bool, typer.Option("--kept", help="It is not to go back at all")] = False,
+    kept: Annotated[bool, typer.Option("--kept", help="It is to stay where it is")] = False,
     rate: Rate = 5,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
     url: Url = None,
 ) -> None:
-    """Say that the money of an order that ended without it is back by other means, or is kept.
+    """Say that money of an order that has ended was moved by other means, or stays where it is.
 
-    For money that the audit cannot give back, as the provider refuses it. Nothing is sent; from
-    then on the audit names it as settled by hand.
+    For money that the audit cannot give back, as the provider refuses it; and for what a confirmed
+    order lacks of its price, as a goodwill. Nothing is sent; from then on the audit names it as
+    settled by hand.
     """
     with report_errors():
         settlement = Settlement(Api.at(url), "skip" if kept else "mark_done", evidence)
@@ -215,21 +217,17 @@ class Settlement:
 
     def say(self, order_id: str) -> str:
         """Say it; what it means, in words. ApiError if it is refused."""
-        body = {"action": self.action, "evidence": self.evidence}
-        settled = self.api.post(f"/v1/orders/{order_id}/settle", body)
-        return f"you say that {settled['means']}; nothing is sent"
+        return f"you say {self._ask(order_id, dry_run=False)}"
 
     def preview(self, order_id: str) -> str:
         """What it would mean. ApiError if it would be refused."""
-        story = self.api.get(f"/v1/orders/{order_id}/story")
-        money = story["money"]
-        ended = story["status"] in {"rejected", "cancelled", "timed_out", "returned"}
-        if not ended or money["state"] not in {"held", "perhaps_held"}:
-            detail = f"nothing of {order_id} is to go back: {money['says']}"
-            raise ApiError(REFUSED, "step_not_blocked", detail)
-        amount = format_money(money["held"]["minor"], money["held"]["currency"])
-        means = "is kept" if self.action == "skip" else "is back by other means"
-        return f"would have you say that {amount} {means}; nothing is sent"
+        return f"would have you say {self._ask(order_id, dry_run=True)}"
+
+    def _ask(self, order_id: str, *, dry_run: bool) -> str:
+        body = {"action": self.action, "evidence": self.evidence, "dry_run": dry_run}
+        settled = self.api.post(f"/v1/orders/{order_id}/settle", body)
+        amount = format_money(settled["covers"]["minor"], settled["covers"]["currency"])
+        return f"of {amount} that {settled['means']}; nothing is sent"
 
 
 def cancel(

@@ -16,6 +16,7 @@ from contracts.money.formatting import format_money
 
 MOST, LATEST = 500, 86400  # sagas, and seconds, that the API takes
 PATIENCE = 60.0  # seconds: each saga is looked into
+AT_ONCE = 5.0  # seconds for an answer that needs nobody else
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ def list_stuck_sagas(
     with report_errors():
         late = None if older is None else min(older, LATEST)  # None: the API says
         asked = {"attention": True, "late": late, "limit": MOST}
+        Api.at(url, patience=AT_ONCE).get("/health/live")  # or it answers nothing at all
         listed = Api.at(url, patience=PATIENCE).get_items("/v1/sagas", **asked)
         rows = [_row(found) for found in listed]
     if as_json:
@@ -100,4 +102,5 @@ def _print(rows: Sequence[Stuck]) -> None:
         console.print(f"  {escape(row.why)}")
         console.print(f"  at stake: {_stake(row)}")
         console.print(f"  → {escape(row.advice)}")
-    console.print(f"{len(rows)} sagas are stuck" if rows else "no saga is stuck")
+    number = "1 saga is" if len(rows) == 1 else f"{len(rows) or 'no'} sagas are"
+    console.print(f"{number} stuck" if rows else "no saga is stuck")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
 from api.http.problem_details import Problem, demand_fit
-from api.orders.money_settlement import MoneyWord, settle_money
+from api.orders.money_settlement import MoneyWord, find_open_money, settle_money
 from api.routes import orders, returns
 from api.story.step_words import does, undoes
 from console import explanations
@@ -18,11 +18,12 @@ from console.order_details import OrderDetails, read_order_details
 from console.security import csrf
 from console.session_route import ConsoleRoute, Form, SignedIn
 from console.templating import page, part
-from contracts.base import MAX_EVIDENCE, MAX_REASON
+from contracts.base import MAX_EVIDENCE, MAX_REASON, is_evidence
 from contracts.names import workflow_id
 from contracts.orders import BY_HAND
 from contracts.workflow_io import CancelOrder
 from saga import Resolving
+from saga.participant import Rejected
 
 TEMPLATE = "order_parts.html"
 OPEN, CLOSED = 1.0, 60.0  # seconds after which it is looked at though nothing is on record
@@ -76,7 +77,7 @@ def _view(case: OrderDetails, deps: ConsoleBackend) -> dict[str, Any]:
         "payment_url": settings.payment_url.format(**ids) if intent else "",
         "can_cancel": not explanations.plan_cancel(case).refusal,
         "can_return": not explanations.plan_return(case).refusal,
-        "can_settle": not explanations.plan_settlement(case).refusal,
+        "can_settle": case.may_be_settled,
         "does": partial(does, order=order),
         "undoes": partial(undoes, order=order),
     }
@@ -100,7 +101,12 @@ async def ask_return(order_id: str, request: Request, me: SignedIn, deps: Consol
 async def ask_settle(order_id: str, request: Request, me: SignedIn, deps: ConsoleDeps) -> Response:
     """What a word on its money would do, and the button that says it."""
     case = await read_order_details(order_id, deps)
-    plan = explanations.plan_settlement(case)
+    try:
+        plan = explanations.plan_settlement(
+            await find_open_money(order_id, deps.services, deps.client)
+        )
+    except Rejected as refused:
+        plan = explanations.Plan(refusal=refused.detail)
     return page(request, "act.html", case=case, plan=plan, what="settle")
 
 
@@ -129,11 +135,12 @@ async def give_back(order_id: str, me: SignedIn, deps: ConsoleDeps) -> Response:
 async def settle(order_id: str, form: Form, me: SignedIn, deps: ConsoleDeps) -> Response:
     """Say what became of its money. Who said so is kept with the evidence."""
     action, evidence = form.get("action", ""), form.get("evidence", "").strip()
-    if action not in BY_HAND or not evidence:
+    if action not in BY_HAND or not is_evidence(evidence):
         raise Problem(422, "evidence_missing", "say what became of it, and how one can see that")
     demand_fit("the evidence", evidence, MAX_EVIDENCE)
     word = MoneyWord(Resolving(action), evidence, me.caller.subject)
-    await settle_money(order_id, word, deps.services, deps.client)
+    money = await find_open_money(order_id, deps.services, deps.client)
+    await settle_money(money, word, deps.services)
     return _back(order_id)
 
 

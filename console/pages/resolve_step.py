@@ -16,6 +16,7 @@ from console.pages.attention import WaitingStep, list_waiting_steps
 from console.security import csrf
 from console.session_route import ConsoleRoute, Form, SignedIn
 from console.templating import page
+from contracts.base import NO_EVIDENCE, is_evidence
 from contracts.names import order_of
 from saga import Resolution, Resolving, Role
 from saga.participant import NotFound, Rejected
@@ -43,11 +44,17 @@ async def say_resolve(
     role = Role(form["role"])
     word = Resolution(step, Resolving(action), evidence, me.caller.subject, role)
     try:
+        _check_evidence(evidence)
         await deps.sagas.resolve(saga_id, word)
     except Rejected as refusal:
         found = await _find_waiting_step(saga_id, step, deps)
         return _render_form(request, found, action, refused=refusal.detail, evidence=evidence)
     return RedirectResponse(f"{csrf.PATH}/orders/{order_of(saga_id)}", 303, csrf.HEADERS)
+
+
+def _check_evidence(evidence: str) -> None:
+    if evidence.strip() and not is_evidence(evidence):
+        raise Rejected("evidence_missing", NO_EVIDENCE)
 
 
 def _render_form(

@@ -117,3 +117,34 @@ async def test_after_an_abandoned_return_its_view_stays_until_the_next_attempt(
     await world.client.get_workflow_handle(return_id(order_id, 2)).result()
     assert (await world.rest(path))["saga_id"] == return_id(order_id, 2)
     await world.settled(order_id, sku, "returned")
+
+
+@pytest.mark.parametrize(
+    ("content", "pointer"),
+    [
+        (b'{"items":[{"sku":"LAMP-1","quantity":1}]}', "/items"),
+        (b'{"reason":"too big"}', "/reason"),
+        (b"[]", ""),
+        (b'"all"', ""),
+    ],
+)
+async def test_what_a_return_does_not_take_is_refused_and_nothing_is_returned(
+    world: World, content: bytes, pointer: str
+) -> None:
+    order_id, _ = await confirmed(world)
+    json = {"content-type": "application/json"}
+    answer = await world.http.post(f"/v1/orders/{order_id}/return", content=content, headers=json)
+    assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed"), answer.text
+    assert [fault.get("pointer", "") for fault in answer.json()["errors"]] == [pointer]
+    missing = await world.http.get(f"/v1/orders/{order_id}/return")
+    assert (missing.status_code, missing.json()["code"]) == (404, "unknown_return")
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"null"])
+async def test_a_return_takes_an_empty_body(world: World, content: bytes) -> None:
+    order_id, sku = await confirmed(world)
+    json = {"content-type": "application/json"}
+    answer = await world.http.post(f"/v1/orders/{order_id}/return", content=content, headers=json)
+    assert answer.status_code in {200, 202}, answer.text
+    await ended(world, order_id)
+    await world.settled(order_id, sku, "returned")

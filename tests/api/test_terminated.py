@@ -28,7 +28,7 @@ async def test_a_terminated_order_is_nowhere_said_to_go_on(
     told = await read_told(world, order_id)
     for said in told.sentences:
         assert "ends by itself" not in said
-        assert "nothing carries it on: the workflow is terminated" in said
+        assert "and stands still: the workflow is terminated" in said
         assert "temporal workflow reset" in said
     assert (told.saga["state"], told.saga["trouble"]["kind"]) == ("ended", "ended")
     assert bool(told.saga["steps"]) is not fast_path

@@ -50,7 +50,7 @@ async def test_money_that_an_operator_let_be_is_not_undone(world: World) -> None
     assert told.story["money"]["at_stake"]["minor"] == 0
     for said in told.sentences:
         assert not [claim for claim in UNDONE if claim in said]
-        assert "never will be: it gives 10.00 EUR back to the customer" in said
+        assert "left undone for good: the saga never gives 10.00 EUR back to the customer" in said
         assert SLIP in said
 
 
@@ -105,4 +105,4 @@ async def test_an_order_whose_refund_was_skipped_is_not_said_to_have_its_money_b
     for said in told.sentences:
         assert "The money went back" not in said
         assert "It is returned on record." in said
-        assert "never will be: it gives 10.00 EUR back" in said
+        assert "left undone for good: the saga never gives 10.00 EUR back" in said

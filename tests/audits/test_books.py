@@ -42,7 +42,7 @@ async def test_the_books_add_up_after_the_runbooks_own_word(
     assert is_clean(report)
     lines = list(describe_books(report))
     assert "captured 20.00 EUR on record, confirmed orders cost 10.00 EUR" in lines
-    assert "10.00 EUR of that was settled by hand:" in lines
+    assert "10.00 EUR of what is on record was settled by hand:" in lines
     assert f"  {order_id}: 10.00 EUR {said}, as {OPERATOR} says: {SLIP}" in lines
     moved = [await world.provider.fetch_moved(order_id)]
     assert moved == [(1000, 0)]

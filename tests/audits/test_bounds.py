@@ -11,7 +11,7 @@ from temporalio.client import ScheduleActionExecutionStartWorkflow
 
 from contracts.audits import NAMED, AuditReport, AuditRequest, Bounds
 from contracts.base import Money
-from contracts.names import AUDITS, workflow_id
+from contracts.names import AUDIT_SCHEDULE, AUDITS, workflow_id
 from contracts.orders import CreateOrder, OrderLine
 from saga.participant import StepKey
 from tests.support.databases import Server
@@ -56,7 +56,7 @@ async def test_an_audit_stops_at_its_bounds_and_names_what_it_left(world: World)
 
 async def scheduled(world: World) -> AuditReport:
     """What the schedule's next audit reports."""
-    handle = world.client.get_schedule_handle(schedules.AUDIT)
+    handle = world.client.get_schedule_handle(AUDIT_SCHEDULE)
     before = len((await handle.describe()).info.recent_actions)
     await handle.trigger()
 
@@ -92,7 +92,7 @@ async def test_the_schedule_repairs_nothing_before_somebody_could_look(world: Wo
     assert (await scheduled(world)).dry_run is None
     await late.open()
     await world.settled(other, its_sku, "cancelled")
-    await world.client.get_schedule_handle(schedules.AUDIT).delete()
+    await world.client.get_schedule_handle(AUDIT_SCHEDULE).delete()
 
 
 async def loaded_again(world: World) -> None:

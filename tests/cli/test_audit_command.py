@@ -73,7 +73,7 @@ def test_an_order_of_which_something_is_left_is_named_and_fails(
 ) -> None:
     ran = say(monkeypatch, Workers(OF_ONE_LEFT), "ord_1")
     assert ran.exit_code == 1
-    assert "1 are left" in ran.output
+    assert "1 is left" in ran.output
     assert "agree" not in ran.output
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cli.client import Api, ApiError
-from cli.operate.resolve_cancel_return import Again, OperatorWord, Settlement
+from cli.operate.resolve_cancel_return import Again, OperatorWord
 
 ORDER = {
     "id": "ord_1",
@@ -30,9 +30,6 @@ FENCE: dict[str, Any] = {
 }
 
 
-HELD = {"state": "held", "held": {"minor": 900, "currency": "EUR"}, "says": "9.00 EUR is held"}
-
-
 class Shop(Api):
     """An order whose return is blocked, and another whose own saga is."""
 
@@ -47,9 +44,6 @@ class Shop(Api):
                 "blocked": [{"saga_id": "order-ord_2", "step": "confirm_order"}]
             },
             "/v1/orders/ord_3/story": {"blocked": []},
-            "/v1/orders/ord_4/story": {"status": "returned", "money": HELD},
-            "/v1/orders/ord_5/story": {"status": "confirmed", "money": HELD},
-            "/v1/orders/ord_6/story": {"status": "returned", "money": HELD | {"state": "nothing"}},
             "/v1/sagas/return-ord_1": {"steps": [DONE, REFUND], "trouble": None},
             "/v1/sagas/order-ord_2": {"steps": [FENCE], "trouble": None},
         }
@@ -59,13 +53,13 @@ class Shop(Api):
 
     def post(self, path: str, body: Any = None, **how: Any) -> Any:
         self.said.append(path)
-        return {"means": "this was done by other means"} if path.endswith("/settle") else {}
+        return {}
 
 
 def test_an_order_stands_for_the_saga_of_it_that_is_blocked() -> None:
     shop = Shop()
     word = OperatorWord(shop, "refund_payment", "skip", "it was agreed", None)
-    means = "it gives 9.00 EUR back to the customer; nobody can call that back; nothing is sent"
+    means = "the saga never gives 9.00 EUR back to the customer; nothing is sent"
     before = word.preview("ord_1")
     assert before.startswith("would skip refund_payment in return-ord_1: you say that ")
     assert before.endswith(means)
@@ -78,6 +72,7 @@ def test_an_order_stands_for_the_saga_of_it_that_is_blocked() -> None:
     ("step", "which", "action", "evidence", "code"),
     [
         ("refund_payment", "return-ord_1", "mark_done", " ", "evidence_missing"),
+        ("refund_payment", "return-ord_1", "mark_done", "…", "evidence_missing"),
         ("begin_return", "return-ord_1", "retry", "", "step_not_blocked"),
         ("ship", "return-ord_1", "retry", "", "step_not_blocked"),
         ("confirm_order", "ord_2", "skip", "it landed", "retry_only"),
@@ -105,20 +100,3 @@ def test_a_retry_of_what_is_not_blocked_is_refused_with_what_happens_anyway() ->
         Again(Shop()).say("ord_3")
     assert refused.value.code == "step_not_blocked"
     assert "tried again by itself" in str(refused.value)
-
-
-def test_what_is_said_of_an_ended_orders_money_is_shown_before_it_is_said() -> None:
-    shop = Shop()
-    word = Settlement(shop, "mark_done", "bank transfer 12")
-    assert "9.00 EUR is back by other means; nothing is sent" in word.preview("ord_4")
-    assert "9.00 EUR is kept" in Settlement(shop, "skip", "a gift").preview("ord_4")
-    assert shop.said == []
-    assert word.say("ord_4") == "you say that this was done by other means; nothing is sent"
-    assert shop.said == ["/v1/orders/ord_4/settle"]
-
-
-@pytest.mark.parametrize("order_id", ["ord_5", "ord_6"])
-def test_money_that_is_not_to_go_back_is_not_settled(order_id: str) -> None:
-    with pytest.raises(ApiError) as refused:
-        Settlement(Shop(), "mark_done", "bank transfer 12").preview(order_id)
-    assert refused.value.code == "step_not_blocked"

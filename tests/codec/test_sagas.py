@@ -19,7 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 
 from contracts.audits import AuditReport, AuditRequest
-from contracts.names import Queue, workflow_id
+from contracts.names import AUDIT_SCHEDULE, Queue, workflow_id
 from contracts.orders import OrderStatus
 from infrastructure.security.key_ring import serialize_keys
 from infrastructure.temporal.codec_settings import PayloadSettings
@@ -121,7 +121,7 @@ async def test_an_order_that_was_terminated_is_carried_on_by_the_audit(
 
 async def test_the_scheduled_audit_reads_what_the_schedule_holds(sealed_world: World) -> None:
     await schedules.ensure(sealed_world.client)
-    handle = sealed_world.client.get_schedule_handle(schedules.AUDIT)
+    handle = sealed_world.client.get_schedule_handle(AUDIT_SCHEDULE)
     await handle.trigger()
 
     async def ran() -> bool:

@@ -93,7 +93,7 @@ async def test_a_drill_is_solved_by_the_commands_of_its_page(stack: Stack, drill
     late = await saga(stack, "check")
     assert (late.code, "✗" in late.text) == (0, False), late.text
     assert ("settled by hand: " + order_id in late.text) == drill.by_hand
-    assert "the audit: 0 sagas are left; it adds up" in late.text
+    assert "the audit: nothing is left; it adds up" in late.text
     assert not (stack.state_dir / FILE).exists()
 
 

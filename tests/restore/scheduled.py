@@ -3,6 +3,7 @@
 from temporalio.client import ScheduleActionExecutionStartWorkflow
 
 from contracts.audits import AuditReport
+from contracts.names import AUDIT_SCHEDULE
 from tests.support.waiting import until
 from tests.support.world import World
 from workers import schedules
@@ -11,7 +12,7 @@ from workers import schedules
 async def scheduled_audit(world: World) -> AuditReport:
     """Make the schedule if there is none, have it run once, and never by itself."""
     await schedules.ensure(world.client)
-    handle = world.client.get_schedule_handle(schedules.AUDIT)
+    handle = world.client.get_schedule_handle(AUDIT_SCHEDULE)
     await handle.pause()
     before = (await handle.describe()).info.num_actions
     await handle.trigger()

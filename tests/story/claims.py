@@ -32,6 +32,8 @@ class About(StrEnum):
     NOT_CARRIED = "nothing carries it on"
     BLOCKED = "a step is blocked"
     PERSON = "a person must act"
+    AUDITED = "an audit carries it on by itself"
+    LISTED = "it is in the list of trouble"
     NOTHING_TO_DO = "nothing to do"
     WORD = "an operator's word"
     SILENT = "somebody does not answer"
@@ -48,6 +50,8 @@ class Claim(NamedTuple):
 MONEY = r"[\d,]+\.\d\d EUR"
 # A pattern, and what it claims: the value is the group of that name, or is given.
 Claims = tuple[tuple[About, str], ...]
+TRIED = r"tried again by itself until (it works|\S+Z; if it has not worked by then, [\w ,]+)"
+LISTED = ((About.GOES_ON, ""), (About.LISTED, ""))
 IT_NEEDS_YOU = ((About.PERSON, ""),)
 GRAMMAR: tuple[tuple[str, Claims], ...] = (
     (r"It is at work, and ends by itself\.", ((About.GOES_ON, ""),)),
@@ -67,7 +71,7 @@ GRAMMAR: tuple[tuple[str, Claims], ...] = (
     ),
     (r"It is returned on record\.", ((About.STATUS, "=returned"),)),
     (
-        r"\S+ says that this is not done, and never will be: it .+ \(.+\)\.",
+        r"\S+ says that this is left undone for good: the saga never .+ \(.+\)\.",
         ((About.WORD, "=skip"),),
     ),
     (r"\S+ says that this was done by other means: it .+ \(.+\)\.", ((About.WORD, "=mark_done"),)),
@@ -82,7 +86,7 @@ GRAMMAR: tuple[tuple[str, Claims], ...] = (
         ((About.BLOCKED, "step"), (About.PERSON, "")),
     ),
     (
-        r"It is (?P<status>\w+) on record, and nothing carries it on: .+\.",
+        r"It is (?P<status>\w+) on record, and stands still: .+\.",
         ((About.STATUS, "status"), (About.NOT_CARRIED, ""), (About.PERSON, "")),
     ),
     (
@@ -129,7 +133,11 @@ GRAMMAR: tuple[tuple[str, Claims], ...] = (
         r"Nothing to do: it goes on when it is answered, or ends at \S+\.",
         ((About.NOTHING_TO_DO, ""), (About.GOES_ON, "")),
     ),
-    (r"It goes on by itself as soon as this works: .+", ((About.GOES_ON, ""),)),
+    (rf"It is {TRIED}\. Why: .+", ((About.GOES_ON, ""),)),
+    (rf"It takes long: fix what [\w ]+, see \S+; it is {TRIED}\. Why: .+", LISTED),
+    (r"It takes long: see that workers run, by \S+; saga explain \S+ says .+\. Why: .+", LISTED),
+    (r"The audit that is due at \S+ undoes it, .+", ((About.AUDITED, ""),)),
+    (r"Something of it does not agree: .+\.", IT_NEEDS_YOU),
     (
         rf"(?P<held>{MONEY}) is held; the payment is (?P<payment>\w+)\.",
         ((About.HELD, "held"), (About.PAYMENT, "payment")),

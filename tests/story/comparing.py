@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from api.temporal.troubles import GOING_ON
 from tests.story.claims import About, Claim, parse, values
 from tests.story.messages import compare_messages
 from tests.story.oracle import FINAL, Truth
@@ -115,6 +116,9 @@ def _of_attention(told: Told, truth: Truth) -> Iterator[str]:
             yield f"attention: at stake are {stake['pieces']} pieces, and {truth.reserved} are held"
         if f"{row['saga_id']} {kind} since" not in told.stuck:
             yield f"saga stuck: does not tell of {row['saga_id']} as {kind}"
+    wrong = any(row["trouble"]["kind"] not in GOING_ON for row in told.attention)
+    if told.story["needs_attention"] != wrong:
+        yield f"story.needs_attention is {not wrong}, and listed are {told.attention}"
     listed = {row["saga_id"] for row in told.attention}
     stuck = {saga_id for saga_id, _ in truth.blocked}
     stuck |= {saga_id for saga_id, run in truth.runs.items() if _is_bad(run.status, run.goes_on)}

@@ -8,7 +8,8 @@ from typing import Any, TypeVar, cast
 from api.story.facts import INVENTORY, PAYMENT, PROVIDER, TEMPORAL, OrderFacts, read_facts
 from api.temporal.observed_saga import ObservedSaga
 from api.temporal.saga_gateway import OrderSagas
-from api.temporal.troubles import Kind, Trouble
+from api.temporal.troubles import Kind, SagaTrouble, Trouble
+from api.trouble.trouble_list import TroubleList
 from contracts.base import Money
 from contracts.event_records import RecordedEvent
 from contracts.inventory import Holding
@@ -84,7 +85,8 @@ class Made:
     async def read(self, down: frozenset[str]) -> OrderFacts:
         """What is read of it while these do not answer."""
         source = cast("Any", Sources(self, down))
-        return await read_facts(ORDER, cast("Services", source), cast("OrderSagas", source))
+        sagas, troubles = cast("OrderSagas", source), cast("TroubleList", source)
+        return await read_facts(ORDER, cast("Services", source), sagas, troubles)
 
 
 class Sources:
@@ -152,6 +154,10 @@ class Sources:
         pieces = self._made.goods[0]
         held = [Holding(saga_id=workflow_id(ORDER), pieces=pieces, seconds=1.0)] if pieces else []
         return self._unless_down(INVENTORY, held)
+
+    def list_left(self, _order_id: str) -> Awaitable[list[SagaTrouble]]:
+        """No audit has run."""
+        return self._unless_down(TEMPORAL, [])
 
     def step_recorders(self) -> dict[str, Any]:
         """Nobody's: only sentences are compared."""

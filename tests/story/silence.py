@@ -9,6 +9,7 @@ from api.story.facts import INVENTORY, PAYMENT, PROVIDER, TEMPORAL, OrderFacts, 
 from api.story.money import MoneyState
 from api.story.order_story import tell_story
 from api.temporal.saga_gateway import OrderSagas
+from api.trouble.trouble_list import TroubleList
 from saga.participant import Unavailable
 from services.composition import Services
 from tests.story.claims import About, parse, values
@@ -55,10 +56,11 @@ async def find_lies_in_silence(world: World, order_id: str, truth: Truth) -> Asy
     for down in SUBSETS:
         sagas = OrderSagas(world.client, fast_path=True)
         services = _silence_services(world.services, down)
+        troubles = TroubleList(world.client, services)
+        if TEMPORAL in down:
+            sagas, troubles = silence(sagas), silence(troubles)
         try:
-            facts = await read_facts(
-                order_id, services, silence(sagas) if TEMPORAL in down else sagas
-            )
+            facts = await read_facts(order_id, services, sagas, troubles)
         except Unavailable:
             if not (truth.status == "none" and TEMPORAL in down):
                 raise

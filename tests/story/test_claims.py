@@ -32,7 +32,5 @@ def test_claims_are_read_with_their_amounts() -> None:
 
 
 def test_words_of_others_may_have_full_stops() -> None:
-    said = parse(
-        "It is pending on record, and nothing carries it on: Your card was declined. Twice. Sorry."
-    )
+    said = parse("It is pending on record, and stands still: Your card was declined. Twice. Sorry.")
     assert Claim(About.STATUS, "pending") in said

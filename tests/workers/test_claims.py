@@ -18,7 +18,7 @@ from temporalio.client import (
 )
 
 from contracts.audits import AuditRequest
-from contracts.names import AUDITS, Queue
+from contracts.names import AUDIT_SCHEDULE, AUDITS, Queue
 from contracts.orders import OrderService
 from infrastructure.settings import DatabaseSettings
 from local_stack.programs import program
@@ -136,14 +136,14 @@ async def test_the_schedule_of_an_older_release_gets_the_new_action_and_keeps_it
     world: World,
 ) -> None:
     with_theirs = ScheduleActionStartWorkflow(
-        AuditOrders.run, AuditRequest(), id=schedules.AUDIT, task_queue=Queue.ORDERS
+        AuditOrders.run, AuditRequest(), id=AUDIT_SCHEDULE, task_queue=Queue.ORDERS
     )
     spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=schedules.EVERY * 3)])
     state = ScheduleState(paused=True, note="by an operator")
     await world.client.create_schedule(
-        schedules.AUDIT, Schedule(action=with_theirs, spec=spec, state=state)
+        AUDIT_SCHEDULE, Schedule(action=with_theirs, spec=spec, state=state)
     )
-    handle = world.client.get_schedule_handle(schedules.AUDIT)
+    handle = world.client.get_schedule_handle(AUDIT_SCHEDULE)
     for _ in range(2):
         await schedules.ensure(world.client)
         found = (await handle.describe()).schedule
