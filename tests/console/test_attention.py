@@ -11,6 +11,7 @@ from tests.support.browser import Visit
 from tests.support.tokens import AUDIENCE, ISSUER
 from tests.support.world import World
 from tests.workflows.test_blocked import blocked_refund
+from tests.workflows.test_one_order_audited import audit_order, with_failed_refund
 
 pytestmark = pytest.mark.console
 
@@ -41,6 +42,24 @@ async def test_a_blocked_order_is_resolved_with_evidence_and_it_is_kept_who_did_
     await expect(decided).to_contain_text("paid back by bank transfer 4711")
     await expect(card).to_have_count(0)
     assert await world.stock(sku) == (100, 0, 0)
+
+
+async def test_money_of_an_order_that_has_ended_is_settled_from_the_list(
+    world: World, operator: Visit
+) -> None:
+    order_id, _ = await with_failed_refund(world)
+    await audit_order(world, order_id, repair=False)
+    page = operator.page
+    await operator.goto("/console/attention")
+    card = page.get_by_role("article").filter(has_text=order_id)
+    await expect(card).to_contain_text("the refund failed later")
+    await card.get_by_role("link", name="Settle").click()
+    await expect(page.locator(".deeds")).to_contain_text("10.00 EUR is at the provider")
+    await page.get_by_label("How can one see").fill("bank transfer 12")
+    await page.get_by_role("button", name="Settle").click()
+    await expect(page.locator("#summary")).to_contain_text("this was done by other means")
+    await operator.goto("/console/attention")
+    await expect(card).to_have_count(0)
 
 
 async def test_a_retry_that_is_refused_again_is_blocked_again(

@@ -139,6 +139,11 @@ async def test_a_figure_tells_its_window_and_what_its_colours_are(
             await expect(figure.locator(".window")).to_contain_text(
                 "the last 10 minutes, a bar for"
             )
+        confirmed = page.locator("#figures .figure").filter(has_text="Confirmed")
+        await expect(confirmed.locator(".window")).to_have_text(
+            "of those that were placed in the last 10 minutes, a bar for each 10 s, and have "
+            "ended by now"
+        )
         told = (
             await page.get_by_role("list", name="Colours").get_by_role("listitem").all_inner_texts()
         )
