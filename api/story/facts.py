@@ -49,8 +49,11 @@ class TitledSaga:
 
     @property
     def stands_still(self) -> bool:
-        """Whether it has not come to its end, and does not go on."""
-        return self.saga.trouble is not None and not self.saga.trouble.goes_on
+        """Whether it has not come to its end, and does not go on, as far as anybody can judge."""
+        trouble, answers = self.saga.trouble, self.saga.view is not None
+        if trouble is None or (trouble.kind is Kind.UNKNOWN and answers):
+            return False
+        return not trouble.goes_on
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What is wrong with a saga, by what Temporal tells of it, however its status is called."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,9 @@ from api.temporal.failures import list_retried
 from api.temporal.histories import find_failed_task, has_done, reset_points, unreadable
 from api.temporal.troubles import NEVER_BEGUN, NO_ORDER, READ_IT, RESET, WAYS_OUT, Kind, Trouble
 from contracts.names import order_of
+from saga.participant.errors import describe_error
+
+log = logging.getLogger(__name__)
 
 OFTEN = 2  # attempts of a workflow's task; one or two may fail for a deploy, or a worker's end
 BAD_ENDS = {Status.TERMINATED, Status.TIMED_OUT, Status.FAILED}
@@ -153,6 +157,12 @@ async def _explain_no_order(saga: Execution, history: WorkflowHistory) -> str:
 async def _history(saga: Execution) -> WorkflowHistory:
     handle = saga.client.get_workflow_handle(saga.id, run_id=saga.run_id)
     return await handle.fetch_history(rpc_timeout=RPC_TIMEOUT)
+
+
+def tell_unjudged(saga: Execution, error: Exception) -> Trouble:
+    """The trouble of one that cannot be judged, for this error of a codec, converter or history."""
+    log.warning("troubles: cannot judge saga %s", saga.id, exc_info=error)
+    return name_trouble(saga, Kind.UNKNOWN, f"it cannot be judged: {describe_error(error)}"[:500])
 
 
 def name_trouble(

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from activities.executions import Execution, describe
 from api.temporal.activity_attempts import Try, count_attempts, read_tries
 from api.temporal.audit_outlook import AuditOutlook
-from api.temporal.diagnosis import diagnose
+from api.temporal.diagnosis import diagnose, tell_unjudged
 from api.temporal.errors import (
     DOUBTFUL_QUERY_TIMEOUT,
     RPC_TIMEOUT,
@@ -89,7 +90,7 @@ async def observe_saga(client: Client, saga_id: str, audits: AuditOutlook) -> Ob
         execution = await describe(client, saga_id, rpc_timeout=RPC_TIMEOUT)
         if execution is None:
             raise NotFound("unknown_order", UNKNOWN_ORDER)
-        trouble = await diagnose(execution, LATE, audits)
+        trouble = await _judge(execution, audits)
         waiting = execution.described.pending_activities if execution.described else ()
         tries = await read_tries(client, client.get_workflow_handle(saga_id), waiting)
     view = await _ask_view(client, saga_id, trouble)
@@ -98,6 +99,16 @@ async def observe_saga(client: Client, saga_id: str, audits: AuditOutlook) -> Ob
     if view is not None:
         view.steps = [_add_lock_wait(step, retried.get(step.action)) for step in view.steps]
     return ObservedSaga(saga_id, view, tries, retried, told)
+
+
+async def _judge(execution: Execution, audits: AuditOutlook) -> Trouble | None:
+    """By the rule of the list of troubles. Raises what Temporal does if it does not answer."""
+    try:
+        return await diagnose(execution, LATE, audits)
+    except (RPCError, RuntimeError):
+        raise
+    except Exception as error:  # noqa: BLE001 - of whatever codec, converter or history
+        return tell_unjudged(execution, error)
 
 
 def _add_lock_wait(step: StepView, retried: RetriedActivity | None) -> StepView:

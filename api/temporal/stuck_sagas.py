@@ -13,11 +13,10 @@ from temporalio.client import Client
 
 from activities.executions import Execution, describe, list_executions
 from api.temporal.audit_outlook import AuditOutlook
-from api.temporal.diagnosis import diagnose, name_trouble
+from api.temporal.diagnosis import diagnose, tell_unjudged
 from api.temporal.errors import RPC_TIMEOUT
-from api.temporal.troubles import Kind, Trouble
+from api.temporal.troubles import Trouble
 from contracts.workflow_io import SAGA_TYPES, any_of
-from saga.participant.errors import describe_error
 
 log = logging.getLogger(__name__)
 TYPES = any_of([kind.name for kind in SAGA_TYPES])
@@ -84,10 +83,8 @@ async def _diagnose_newest_run(
         return None
     try:
         trouble = await diagnose(saga, late, audits)
-    except Exception as error:  # of whatever codec, converter or history
-        log.warning("troubles: cannot judge saga %s", saga_id, exc_info=True)
-        why = f"it cannot be judged: {describe_error(error)}"[:500]
-        trouble = name_trouble(saga, Kind.UNKNOWN, why)
+    except Exception as error:  # noqa: BLE001 - of whatever codec, converter or history
+        trouble = tell_unjudged(saga, error)
     return (saga, trouble) if trouble else None
 
 

@@ -116,9 +116,12 @@ def _of_attention(told: Told, truth: Truth) -> Iterator[str]:
             yield f"attention: at stake are {stake['pieces']} pieces, and {truth.reserved} are held"
         if f"{row['saga_id']} {kind} since" not in told.stuck:
             yield f"saga stuck: does not tell of {row['saga_id']} as {kind}"
-    wrong = any(row["trouble"]["kind"] not in GOING_ON for row in told.attention)
-    if told.story["needs_attention"] != wrong:
-        yield f"story.needs_attention is {not wrong}, and listed are {told.attention}"
+    kinds = {row["trouble"]["kind"] for row in told.attention}
+    wrong = bool(kinds - GOING_ON - {"unknown_status"})
+    # What cannot be judged is known of a saga that is late, and this list takes each for late.
+    possible_needs = {wrong, "unknown_status" in kinds or wrong}
+    if told.story["needs_attention"] not in possible_needs:
+        yield f"story.needs_attention is not {wrong}, and listed are {told.attention}"
     listed = {row["saga_id"] for row in told.attention}
     stuck = {saga_id for saga_id, _ in truth.blocked}
     stuck |= {saga_id for saga_id, run in truth.runs.items() if _is_bad(run.status, run.goes_on)}
