@@ -16,6 +16,7 @@ class WebhookEvent(StrEnum):
     """The published events that webhooks may be for: those of orders."""
 
     ORDER_PLACED = "order.placed"
+    ORDER_ACTION_REQUIRED = "order.action_required"
     ORDER_BLOCKED = "order.blocked"
     ORDER_UNBLOCKED = "order.unblocked"
     ORDER_CONFIRMED = "order.confirmed"

@@ -15,6 +15,7 @@ ORDER = CreateOrder(
     payment_method="pm_card_visa",
     fingerprint="f",
     accepted_at=datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC),
+    authenticate_within=900,
 )
 
 

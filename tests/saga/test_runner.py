@@ -1,12 +1,14 @@
 """The kernel's promises, one by one, on a toy saga and the time-skipping server."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowFailureError,
+    WorkflowHandle,
 )
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
@@ -122,6 +124,20 @@ async def test_an_unknown_outcome_is_asked_for(skipping: WorkflowEnvironment, lo
         assert script.log == ["one", "probe", "pivot", "last"]
 
 
+async def reach_timer(handle: WorkflowHandle[Any, Any]) -> None:
+    """Until the workflow is in a timer.
+
+    Not as soon as the step before is done: Temporal's test server loses a task at times, if
+    somebody speaks to a workflow while an activity's answer comes in.
+    """
+
+    async def is_in_its_timer() -> bool:
+        events = (await handle.fetch_history()).events
+        return any(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in events)
+
+    await until(is_in_its_timer)
+
+
 @pytest.mark.parametrize("style", ["timer", "swallows"])
 @pytest.mark.parametrize("way", ["update", "temporal"])
 async def test_a_cancel_in_a_timer_is_undone_even_if_the_saga_swallows_it(
@@ -129,14 +145,7 @@ async def test_a_cancel_in_a_timer_is_undone_even_if_the_saga_swallows_it(
 ) -> None:
     script = Script()
     async with toy(skipping_alone.client, script, style) as handle:
-
-        async def is_in_its_timer() -> bool:
-            events = (await handle.fetch_history()).events
-            return any(event.event_type == EventType.EVENT_TYPE_TIMER_STARTED for event in events)
-
-        # Not as soon as the first step is done: Temporal's test server loses a task at times, if
-        # somebody speaks to a workflow while an activity's answer comes in.
-        await until(is_in_its_timer)
+        await reach_timer(handle)
         if way == "update":
             assert await handle.execute_update(ToySaga.cancel)
             assert await handle.result() == "by_customer"
@@ -184,11 +193,7 @@ async def test_a_cancel_is_refused_if_the_pivot_turns_out_to_have_landed(
     """
     script = Script(fenced=True)
     async with toy(skipping.client, script, "timer once") as handle:
-
-        async def one_is_done() -> bool:
-            return script.log == ["one"]
-
-        await until(one_is_done)
+        await reach_timer(handle)
         assert await handle.execute_update(ToySaga.cancel) is (FAST not in path)
         assert await handle.result() == "completed"
     assert script.log == ["one", "fence", "one", "two", "pivot", "last"]
@@ -210,11 +215,8 @@ async def test_a_cancel_past_the_pivot_is_refused_and_forgotten(
 ) -> None:
     script = Script()
     async with toy(skipping.client, script, "sleeps after the pivot") as handle:
-
-        async def pivot_is_done() -> bool:
-            return "pivot" in script.log
-
-        await until(pivot_is_done)
+        await reach_timer(handle)
+        assert "pivot" in script.log
         await handle.cancel()
         assert not await handle.execute_update(ToySaga.cancel)
         assert await handle.result() == "completed"
