@@ -77,5 +77,17 @@ class UnitScheduling(LoadFileScheduling):  # type: ignore[misc]
         config.option.loadscopereorder = False
         super().__init__(config, log)
 
+    def remove_node(self, node: Any) -> str | None:
+        """The test in which the process died, if it did; what it had left is for others.
+
+        xdist hands on the units that it had done, too. Whoever got such a one would have nothing
+        to do, ask for nothing more, and wait with its last test for ever.
+        """
+        units = self.assigned_work[node]
+        for unit in [unit for unit, tests in units.items() if all(tests.values())]:
+            del units[unit]
+        crashed: str | None = super().remove_node(node)
+        return crashed
+
     def _split_scope(self, nodeid: str) -> str:
         return unit_of(nodeid)
