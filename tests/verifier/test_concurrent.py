@@ -29,7 +29,7 @@ from saga.verify.faults import ExecutionPath
 from tests.verifier.conftest import GONE
 
 COMMAND = "saga verify --concurrent"
-FEW = 4  # words of each pair
+FEW = 4  # interleavings of each pair at least; of its words, some are serial
 SIX = {"A": 6, "B": 6}  # calls of each side
 
 
@@ -246,7 +246,7 @@ class TestTurns:
 async def test_some_interleavings_come_to_what_a_serial_order_comes_to(
     verified: OrderWorld, pair: Pair
 ) -> None:
-    report = await verify_pair(verified, pair, PairOptions(words=FEW))
+    report = await verify_pair(verified, pair, PairOptions(words=2 * FEW))
     assert report.interleavings >= FEW
     assert set(report.paths) == set(pair.paths)
     assert not report.failures, tell(report, COMMAND)
