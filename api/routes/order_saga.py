@@ -53,6 +53,7 @@ async def settle_order(order_id: str, body: SettleBody, me: Me, deps: Deps) -> S
     money = await find_open_money(order_id, deps.services, deps.client)
     if not body.dry_run:
         await settle_money(money, word, deps.services)
+        deps.troubles.judge_anew(order_id)
     return SettledByHand(
         saga_id=money.about.saga_id,
         step=money.about.step,

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from temporalio.client import Client
@@ -91,6 +91,12 @@ class AuditFindings:
         found = {name: what for name, what in every.items() if what.order_id == order_id}
         await self._judge_due(found)
         return self._tell_standing(found)
+
+    def judge_anew(self, order_id: str) -> None:
+        """What concerns this order is judged again when it is asked for next, however fresh."""
+        for name, judged in self._judged.items():
+            if judged.what is not None and judged.what.order_id == order_id:
+                self._judged[name] = replace(judged, at=float("-inf"))
 
     async def look_into(self, order_id: str, saga_ids: Sequence[str]) -> list[Finding]:
         """Note what an audit would find wrong with this order, and tell it.

@@ -46,6 +46,10 @@ class TroubleList:
             found = await self._findings.list_of_order(order_id)
         return [SagaTrouble(saga_id=each.saga_id, trouble=each.trouble) for each in found]
 
+    def judge_anew(self, order_id: str) -> None:
+        """Somebody has answered for what is wrong with this order: what was judged is old."""
+        self._findings.judge_anew(order_id)
+
     async def look_into(self, order_id: str, saga_ids: Sequence[str]) -> list[SagaTrouble]:
         """What an audit would find wrong with an order now, which is listed from then on."""
         async with translate_errors():

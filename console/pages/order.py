@@ -141,6 +141,7 @@ async def settle(order_id: str, form: Form, me: SignedIn, deps: ConsoleDeps) -> 
     word = MoneyWord(Resolving(action), evidence, me.caller.subject)
     money = await find_open_money(order_id, deps.services, deps.client)
     await settle_money(money, word, deps.services)
+    deps.troubles.judge_anew(order_id)
     return _back(order_id)
 
 

@@ -93,7 +93,7 @@ async def test_settle_says_what_it_will_do_and_does_it(world: World, operator: V
     page = operator.page
     await operator.goto(f"/console/orders/{order_id}")
     await page.get_by_role("link", name="Settle…").click()
-    await expect(page.locator(".deeds")).to_contain_text("10.00 EUR is held")
+    await expect(page.locator(".deeds")).to_contain_text("10.00 EUR is at the provider")
     assert await serious(page) == []
     await page.get_by_label("What became of it").select_option("mark_done")
     await page.get_by_label("How can one see that?").fill("bank transfer 12")
