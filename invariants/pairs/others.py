@@ -113,16 +113,20 @@ class ResetPartner:
                 life = await _find_life(client, saga_id)
                 side.gate(saga_id)
                 second = await reset(client, life, FIRST)
-            async with asyncio.timeout(run.PATIENCE):
-                outcome = await second.result()
-        except TimeoutError:
-            await second.terminate("stuck")
-            return PartnerEnding("its second life is stuck")
+            return PartnerEnding(await _end_of(second))
         except WorkflowFailureError as error:
             return PartnerEnding(f"its second life ended: {type(error.cause).__name__}")
         finally:
             gates.pop(saga_id, None)
-        return PartnerEnding(str(outcome.status))
+
+
+async def _end_of(life: WorkflowHandle[Any, OrderOutcome]) -> str:
+    try:
+        async with asyncio.timeout(run.PATIENCE):
+            return str((await life.result()).status)
+    except TimeoutError:
+        await life.terminate("stuck")
+        return "its second life is stuck"
 
 
 async def _find_life(client: Client, saga_id: str) -> WorkflowHandle[Any, OrderOutcome]:
