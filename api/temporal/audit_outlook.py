@@ -45,12 +45,15 @@ def explain_left(orphan: Orphan) -> str:
 
 
 class AuditOutlook:
-    """Looks at the schedule, and at the newest reports. RPCError if Temporal does not answer."""
+    """Looks at the schedule, and at the newest reports. RPCError if Temporal does not answer.
+
+    `earlier` keeps those reports, for others to share.
+    """
 
     def __init__(self, client: Client, rpc_timeout: timedelta = RPC_TIMEOUT) -> None:
         self._client = client
         self._rpc_timeout = rpc_timeout
-        self._earlier = EarlierAudits(client, rpc_timeout)
+        self.earlier = EarlierAudits(client, rpc_timeout)
         self._seen = SharedLook(self._look, AGE)
 
     async def see(self) -> AuditSeen:
@@ -58,7 +61,7 @@ class AuditOutlook:
         return await self._seen.get()
 
     async def _look(self) -> AuditSeen:
-        return AuditSeen(await self._find_due(), await self._earlier.read_left())
+        return AuditSeen(await self._find_due(), await self.earlier.read_left())
 
     async def _find_due(self) -> datetime | None:
         handle = self._client.get_schedule_handle(AUDIT_SCHEDULE)

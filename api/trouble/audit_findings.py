@@ -71,8 +71,10 @@ class Judged:
 class AuditFindings:
     """Those that stand, for whoever asks."""
 
-    def __init__(self, client: Client, services: Services) -> None:
-        self._earlier = EarlierAudits(client, RPC_TIMEOUT)
+    def __init__(
+        self, client: Client, services: Services, earlier: EarlierAudits | None = None
+    ) -> None:
+        self._earlier = earlier or EarlierAudits(client, RPC_TIMEOUT)
         self._judge = Judge(client, services.orders, services.payments)
         self._diagnoses = Diagnoses(client, services.orders, services.inventory, services.payments)
         self._judged: dict[Name, Judged] = {}

@@ -28,7 +28,7 @@ class TroubleList:
     def __init__(self, client: Client, services: Services) -> None:
         self._client = client
         self._audits = AuditOutlook(client)
-        self._findings = AuditFindings(client, services)
+        self._findings = AuditFindings(client, services, self._audits.earlier)
         self._usual = SharedLook(lambda: self._look(LATE), AGE)
 
     async def find(self, late: timedelta, limit: int = MOST) -> list[SagaFound]:
